@@ -1,0 +1,1 @@
+"""Values to bytes and back, with identity, aliasing and definitions kept."""

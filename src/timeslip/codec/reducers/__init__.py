@@ -1,0 +1,1 @@
+"""One file per library whose objects plain pickling gets wrong, slow or not at all."""

@@ -1,0 +1,1 @@
+"""The door for IPython and Jupyter kernels."""

@@ -1,0 +1,1 @@
+"""Bytes and records on disk: chunks, packs, one SQLite database, maintenance."""

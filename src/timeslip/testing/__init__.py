@@ -1,0 +1,1 @@
+"""Helpers for tests of Timeslip and of what builds on it."""
