@@ -18,6 +18,7 @@ TimeslipError                        anything below; has a message, a hint, a st
 ├── UnrestorableError                a promised value cannot be brought back: nothing was changed
 ├── PlaceholderError                 a lost or not yet replayed name was used
 ├── ReplayError                      a recorded cell could not be run again
+├── FacetError                       one facet of the process could not be read or put back; the rest goes on
 ├── StoreError                       something about the store
 │   ├── StoreNotFoundError           no store there
 │   ├── StoreReadOnlyError           the folder cannot be written
@@ -165,6 +166,12 @@ class ReplayError(TimeslipError):
     """A recorded cell could not be run again. The live state is as it was before the call."""
 
     code = "replay"
+
+
+class FacetError(TimeslipError):
+    """A facet (working directory, environment, options …) could not be read or put back. Never aborts a checkout."""
+
+    code = "facet"
 
 
 class StoreError(TimeslipError):
