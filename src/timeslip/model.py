@@ -158,3 +158,236 @@ class CheckoutResult:
     messages: tuple[str, ...] = ()
     duration: float = 0.0
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A name for a commit.
+
+    Attributes:
+        kind: "branch" or "tag".
+        name: as the user gave it.
+        commit: what it names.
+        current: True for the branch that the session is on.
+    """
+
+    kind: str
+    name: str
+    commit: CommitId
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a session is, and what a user should know about it.
+
+    Attributes:
+        session: random id of the session.
+        name: of the session.
+        notebook: path of the notebook, or None.
+        store: directory of the store.
+        branch: the branch the next run is recorded on (before any automatic ``NAME-2``).
+        head: the commit the session is at, or None before the first.
+        at_tip: False when HEAD is not the tip of the branch, so that the next run starts a branch of its own.
+        last: the last commit made, with names and cost; None before the first.
+        inexact: name -> reason, for names of the present state that cannot be restored exactly.
+        placeholders: name -> reason, for names that are placeholders now.
+        assumed: names last skipped as unreachable and expensive to check.
+        unfinished: runs whose commit is not finished yet.
+        paused: why recording is paused, or None.
+        store_bytes: size of the store on disk, bytes.
+        resumable: the last commit of an earlier kernel that `resume` would bring back, or None.
+        kernel: "this" (live here), "live" (held by another process), "none".
+    """
+
+    session: str
+    name: str
+    notebook: str | None
+    store: str
+    branch: str
+    head: Commit | None
+    at_tip: bool = True
+    last: Commit | None = None
+    inexact: dict[str, str] = field(default_factory=dict)
+    placeholders: dict[str, str] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    unfinished: int = 0
+    paused: str | None = None
+    store_bytes: int = 0
+    resumable: CommitId | None = None
+    kernel: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One value as it was, in a few lines.
+
+    Attributes:
+        name: of the variable or output.
+        type: name of its class, with the module for all but builtins.
+        summary: one line: shape, length, columns …
+        text: head or repr, several lines, cut to a screen.
+        commit: the commit that last made or changed it, or None.
+        note: why it cannot be shown, or anything else to know; empty otherwise.
+    """
+
+    name: str
+    type: str
+    summary: str = ""
+    text: str = ""
+    commit: CommitId | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One commit in full.
+
+    Attributes:
+        commit: the commit.
+        refs: branches and tags that name it.
+        values: every name of the state, with a one-line preview (``text`` empty).
+    """
+
+    commit: Commit
+    refs: tuple[Ref, ...] = ()
+    values: tuple[Preview, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueDiff:
+    """How one name differs between two states.
+
+    Attributes:
+        name: the variable, output or facet.
+        change: "created", "changed" or "deleted" on the way from the first state to the second.
+        summary: one line, such as "column 'b' dropped; 12 cells of 'a' changed".
+        lines: detail; lines of a text diff begin with "+", "-" or a space.
+    """
+
+    name: str
+    change: str
+    summary: str = ""
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateDiff:
+    """What differs between two states.
+
+    Attributes:
+        a: the first commit, or None for the empty state before the first.
+        b: the second commit, or None for the live state.
+        b_live: True when the second is the live state.
+        runs: the commits on the way from the first to the second, oldest first, when one descends from the other.
+        values: one entry per name that differs, sorted by name.
+        a_live: True when the first is the live state.
+    """
+
+    a: CommitId | None
+    b: CommitId | None
+    b_live: bool = False
+    runs: tuple[Commit, ...] = ()
+    values: tuple[ValueDiff, ...] = ()
+    a_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        commit: the state that was looked at; None for the live state.
+        intact: names that are as recorded, or can be restored exactly.
+        changed: name -> where it was found to differ ("changed between X and Y").
+        unrestorable: name -> reason, for names that cannot be brought back.
+        messages: further sentences for the user.
+        duration: seconds.
+    """
+
+    commit: CommitId | None
+    intact: tuple[str, ...] = ()
+    changed: dict[str, str] = field(default_factory=dict)
+    unrestorable: dict[str, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    duration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """One recorded cell that would run again to rebuild a placeholder.
+
+    Attributes:
+        commit: the recorded run.
+        execution_count: of that run, when there was one.
+        code: as typed.
+        duration: how long it took then, seconds.
+        touches: what it seems to touch outside the session ("file", "network", "process", "clock" …).
+        rebuilds: names it makes.
+    """
+
+    commit: CommitId
+    execution_count: int | None
+    code: str
+    duration: float
+    touches: tuple[str, ...] = ()
+    rebuilds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Size of one session or one name.
+
+    Attributes:
+        name: of the session, variable or output.
+        bytes: stored for it after deduplication, bytes on disk; what several share is counted for each.
+        own_bytes: of these, what nothing else uses, bytes on disk.
+        versions: commits of the session, or versions of the value.
+    """
+
+    name: str
+    bytes: int
+    own_bytes: int = 0
+    versions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a store holds.
+
+    Attributes:
+        store: directory of the store.
+        total_bytes: whole size on disk, bytes.
+        free_bytes: free space on that disk, bytes.
+        limit_bytes: the size above which retention starts, bytes; 0 means no limit.
+        sessions: by session, largest first.
+        names: by name of the asked session, largest first.
+    """
+
+    store: str
+    total_bytes: int
+    free_bytes: int = 0
+    limit_bytes: int = 0
+    sessions: tuple[UsageRow, ...] = ()
+    names: tuple[UsageRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What `gc` dropped, or would drop.
+
+    Attributes:
+        freed_bytes: given back to the disk, bytes.
+        values: versions of values whose bytes went.
+        commits: commits some of whose values went; they stay in the log.
+        chunks: chunks that went.
+        dry_run: True when nothing was done.
+        messages: further sentences for the user.
+    """
+
+    freed_bytes: int
+    values: int = 0
+    commits: int = 0
+    chunks: int = 0
+    dry_run: bool = False
+    messages: tuple[str, ...] = ()
