@@ -1,0 +1,97 @@
+"""What all tests share: sections, a time limit per test, and a store of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+SECTIONS: tuple[tuple[str, str], ...] = (
+    # first match wins; the path is relative to tests/
+    ("ipython/", "doors"),
+    ("cli/", "doors"),
+    ("doors/", "doors"),
+    ("fidelity/", "fidelity"),
+    ("notebooks/", "fidelity"),
+    ("safety/", "safety"),
+    ("test_architecture.py", "safety"),
+    ("test_docs.py", "safety"),
+    ("test_no_traces.py", "safety"),
+    ("", "engine"),
+)
+"""Which section of `make test` a test file belongs to."""
+
+TIME_LIMIT = 120.0
+"""Seconds a test may take without a `time_limit` marker."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+
+
+def section_of(path: Path) -> str:
+    relative = path.relative_to(Path(__file__).parent).as_posix()
+    return next(section for prefix, section in SECTIONS if relative.startswith(prefix))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(section_of(item.path))
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow (`make soak`)"))
+
+
+class TimeLimitExceeded(BaseException):
+    """Not an `Exception`, so that code under test that catches everything does not catch this."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """End a test that hangs, with its own traceback (the alarm interrupts the main thread)."""
+    marker = item.get_closest_marker("time_limit")
+    seconds = float(marker.args[0]) if marker else TIME_LIMIT
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        return (yield)  # the faulthandler timeout of pyproject.toml is the backstop there
+
+    def on_alarm(_signum: int, _frame: FrameType | None) -> None:
+        raise TimeLimitExceeded(f"{item.nodeid} took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return (yield)
+    except TimeLimitExceeded as late:
+        raise pytest.fail.Exception(str(late)) from late
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the store, the key or the configuration of the person who runs it."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "JPY_SESSION_NAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TIMESLIP_HOME", str(home / "store"))
+    monkeypatch.setenv("TIMESLIP_KEY_FILE", str(home / "key"))
+    monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", os.environ.get("MPLBACKEND", "agg"))
+    return home
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the hypothesis profile: `quick` while writing, `test` by default, `soak` for hours."""
+    from hypothesis import HealthCheck, settings
+
+    shared = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+    settings.register_profile("quick", max_examples=10, **shared)
+    settings.register_profile("test", max_examples=60, **shared)
+    settings.register_profile("soak", max_examples=5000, **shared)
+    settings.load_profile(os.environ.get("TIMESLIP_TEST_PROFILE", "test"))
