@@ -1,0 +1,207 @@
+"""Facet ``matplotlib``: changed rcParams, and which pyplot figures are open.
+
+The contents of figures are values like any other; only their numbers are recorded here, and which one is current. So
+that a restore can open a figure that was closed since, the engine may set `MatplotlibFacet.figure_source`.
+
+Form: ``{"current": number, "figures": [number, ...]}`` beside the parts of the differences of rcParams. What an inline
+or other backend of the front end sets (``backend``, ``interactive`` …) is neither recorded nor touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from timeslip.errors import FacetError
+from timeslip.state.facets.base import FacetBase, register, shortened
+from timeslip.state.facets.differences import EMPTY, canonical, parsed
+from timeslip.state.facets.options import Options, changes
+from timeslip.state.facets.plain import NotPlainError, kind_of, text_of, value_of
+from timeslip.state.facets.watch import Watch
+
+_FOREIGN = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "savefig.directory", "tk.window_focus"})
+_CYCLE = "axes.prop_cycle"
+
+
+@register
+class MatplotlibFacet(FacetBase):
+    """rcParams that differ from attach, or from matplotlib's own when it was loaded later, and open figures.
+
+    Attributes:
+        figure_source: called in a restore with the number of a figure that was open and is not; returns the ``Figure``
+            to show under that number, or None. Set by the engine; None means that such figures are only reported.
+    """
+
+    name: ClassVar[str] = "matplotlib"
+    absent: ClassVar[bytes | None] = EMPTY
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figure_source: Callable[[int], Any] | None = None
+        self._options: Options | None = None
+        self._watch = Watch(skip=_FOREIGN | {_CYCLE})
+        self._seen: object = None
+        self._data = EMPTY
+
+    def available(self) -> bool:
+        """Whether matplotlib is loaded, completely."""
+        return hasattr(sys.modules.get("matplotlib"), "rcParamsOrig")
+
+    def attach(self) -> None:
+        """Remember the present rcParams; when matplotlib is not loaded yet, those of its own files will do."""
+        self._seen = None
+        self._options = _options(sys.modules["matplotlib"].rcParams) if self.available() else None
+
+    def capture(self) -> bytes:
+        """The differences and the open figures. Values that are objects (path effects …) are left out and reported."""
+        params = sys.modules["matplotlib"].rcParams
+        seen = (_figures(), _cycle_text(params))
+        if seen == self._seen and self._watch.unchanged([params]):
+            return self._data
+        document = self._known_options().document(_live(params))
+        for key in document.get("left", ()):
+            self.report(key, f"rcParams[{key!r}] holds an object that cannot be recorded")
+        document.update(seen[0])
+        self._data = canonical(document).encode() if document else EMPTY
+        self._seen = seen
+        self._watch.remember([params])
+        return self._data
+
+    def restore(self, data: bytes) -> None:
+        """Set rcParams, close figures that were not open, open those that `figure_source` has, set the current one.
+
+        Loads matplotlib if there is something to restore and it is not loaded.
+
+        Raises:
+            FacetError: a parameter is refused, or figures that were open cannot be had; the rest is done.
+        """
+        if data == EMPTY and not self.available():
+            return
+        try:
+            matplotlib = importlib.import_module("matplotlib")
+        except ImportError as error:
+            raise FacetError("matplotlib's state was recorded, but matplotlib cannot be loaded here") from error
+        document, params = parsed(data), matplotlib.rcParams
+        problems = []
+        try:
+            # Past validation: the values come from rcParams, and setting deprecated ones warns.
+            self._known_options().apply(document, _live(params), _putter(params))
+        except FacetError as error:
+            problems.append(f"rcParams {error}")
+        missing = self._restore_figures(document.get("figures", []), document.get("current"))
+        if missing:
+            numbers = ", ".join(map(str, missing))
+            problems.append(f"pyplot figures that were open are not any more: {numbers}")
+        self._seen = None
+        if problems:
+            raise FacetError("; ".join(problems))
+        self._data, self._seen = data, (_figures(), _cycle_text(params))
+        self._watch.remember([params])
+
+    def describe(self, before: bytes | None, after: bytes | None) -> str:
+        """``matplotlib: figure.dpi -> 150, figures 1, 2 -> none``."""
+        old, new = (parsed(data or EMPTY) for data in (before, after))
+        parts = [f"rcParams {line}" for line in changes(old, new)]
+        figures = [", ".join(map(str, document.get("figures", []))) or "none" for document in (old, new)]
+        if figures[0] != figures[1]:
+            parts.append(f"open figures {figures[0]} -> {figures[1]}")
+        elif old.get("current") != new.get("current"):
+            parts.append(f"current figure {old.get('current')} -> {new.get('current')}")
+        return "matplotlib: " + (shortened(parts) or "unchanged")
+
+    def _known_options(self) -> Options:
+        if self._options is None:
+            self._options = _options(sys.modules["matplotlib"].rcParamsOrig)
+        return self._options
+
+    def _restore_figures(self, numbers: list[int], current: int | None) -> list[int]:
+        """Make *numbers* the open figures as far as possible; those that cannot be had."""
+        figures = _open_figures()
+        for number in [n for n in figures if n not in numbers]:
+            _manager().destroy(number)
+        missing = []
+        for number in numbers:
+            if number in figures:
+                continue
+            figure = self.figure_source(number) if self.figure_source is not None else None
+            if figure is None:
+                missing.append(number)
+            else:
+                show_figure(figure, number)
+        if current in _open_figures():
+            _manager().set_active(_open_figures()[current])
+        return missing
+
+
+def show_figure(figure: Any, number: int) -> None:
+    """Make a ``Figure`` the pyplot figure of that number, and the current one.
+
+    For the engine, after it has restored figure objects that pyplot managed. Loads pyplot if it is not loaded.
+    """
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
+    backend = pyplot._get_backend_mod() if hasattr(pyplot, "_get_backend_mod") else pyplot._backend_mod
+    manager = backend.new_figure_manager_given_figure(number, figure)
+    _manager()._set_new_active_manager(manager)
+
+
+def _options(params: Any) -> Options:
+    return Options(_live(params), _encode_cycler, _decode_cycler)
+
+
+def _live(params: Any) -> dict[str, Any]:
+    """The parameters without what is not ours, past its own access methods: reading "backend" would choose one."""
+    return {key: value for key, value in dict.items(params) if key not in _FOREIGN and key[0] != "_"}
+
+
+def _putter(params: Any) -> Callable[[str, Any], None]:
+    def put(key: str, value: Any) -> None:
+        if key not in params:
+            raise KeyError("this matplotlib has no such parameter")
+        if key not in _FOREIGN:
+            dict.__setitem__(params, key, value)
+
+    return put
+
+
+def _manager() -> Any:
+    return importlib.import_module("matplotlib._pylab_helpers").Gcf
+
+
+def _open_figures() -> dict[Any, Any]:
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    gcf = getattr(helpers, "Gcf", None)
+    return {} if gcf is None else dict(gcf.figs)
+
+
+def _figures() -> dict[str, Any]:
+    numbers = [number for number in _open_figures() if type(number) is int]
+    return {"current": numbers[-1], "figures": sorted(numbers)} if numbers else {}
+
+
+def _cycle_text(params: Any) -> str | None:
+    try:
+        return text_of(dict.get(params, _CYCLE), _encode_cycler)
+    except NotPlainError:
+        return None
+
+
+def _encode_cycler(value: Any) -> Any:
+    """``["cycler", [key, values], ...]``, keys sorted."""
+    kind = getattr(sys.modules.get("cycler"), "Cycler", None)
+    if kind is None or type(value) is not kind:
+        raise NotPlainError(kind_of(value))
+    columns = value.by_key()
+    return ["cycler", *([key, text_of(columns[key])] for key in sorted(columns))]
+
+
+def _decode_cycler(tree: list[Any]) -> Any:
+    if tree[0] != "cycler":
+        raise NotPlainError(f"a value of an unknown kind '{tree[0]}'")
+    module = importlib.import_module("cycler")
+    result: Any = None
+    for key, text in tree[1:]:
+        column = module.cycler(key, value_of(text))
+        result = column if result is None else result + column
+    return result

@@ -1,0 +1,80 @@
+"""Facet ``numpy_random``: numpy's global (legacy) generator, the one behind ``numpy.random.rand`` and ``seed``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, ClassVar
+
+from timeslip.errors import FacetError
+from timeslip.state.facets.base import FacetBase, register
+from timeslip.state.facets.differences import canonical, parsed
+
+
+@register
+class NumpyRandomFacet(FacetBase):
+    """State of the global ``RandomState``, recorded whole. The object stays, so bound methods people keep go on."""
+
+    name: ClassVar[str] = "numpy_random"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: object = None
+        self._data = b""
+
+    def available(self) -> bool:
+        """Whether ``numpy.random`` is loaded, completely."""
+        return hasattr(sys.modules.get("numpy.random"), "get_state")
+
+    def capture(self) -> bytes:
+        """The state as numpy's own dictionary, arrays as little-endian hexadecimal."""
+        state = sys.modules["numpy.random"].get_state(legacy=False)
+        key = state.get("state", {}).get("key")
+        if key is None:  # another bit generator than the Mersenne twister: small, and rare
+            return canonical(_plain(state)).encode()
+        seen = (key.tobytes(), state["state"]["pos"], state["has_gauss"], state["gauss"], state["bit_generator"])
+        if seen != self._seen:
+            self._data = canonical(_plain(state)).encode()
+            self._seen = seen
+        return self._data
+
+    def restore(self, data: bytes) -> None:
+        """Set the generator, loading numpy if it is not (the recorded process had it).
+
+        Raises:
+            FacetError: no numpy here, or one that does not know the recorded bit generator.
+        """
+        document = parsed(data)
+        try:
+            generator = importlib.import_module("numpy.random")
+            numpy = sys.modules["numpy"]
+            state = _live(document, numpy)
+            if generator.get_state(legacy=False)["bit_generator"] != state["bit_generator"]:
+                generator.set_bit_generator(getattr(generator, state["bit_generator"])())
+            generator.set_state(state)
+        except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise FacetError(f"numpy's global generator cannot take the recorded state ({error})") from error
+
+    def describe(self, before: bytes | None, after: bytes | None) -> str:
+        """Only whether it moved."""
+        return "numpy's global generator unchanged" if before == after else "numpy's global generator moved"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if hasattr(value, "dtype") and value.shape:
+        little = value.astype(value.dtype.newbyteorder("<"))
+        return {"!array": little.dtype.str, "hex": little.tobytes().hex()}
+    if hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def _live(value: Any, numpy: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "!array" in value:
+        array = numpy.frombuffer(bytes.fromhex(value["hex"]), dtype=value["!array"])
+        return array.astype(array.dtype.newbyteorder("="))
+    return {key: _live(item, numpy) for key, item in value.items()}

@@ -1,0 +1,51 @@
+"""Facet ``random``: the generator behind the functions of the ``random`` module."""
+
+from __future__ import annotations
+
+import array
+import random
+import sys
+from typing import ClassVar
+
+from timeslip.errors import FacetError
+from timeslip.state.facets.base import FacetBase, register
+from timeslip.state.facets.differences import canonical, parsed
+
+
+@register
+class RandomFacet(FacetBase):
+    """State of the shared Mersenne twister, recorded whole. ``random.random`` and its like stay the same objects."""
+
+    name: ClassVar[str] = "random"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state: object = None
+        self._data = b""
+
+    def capture(self) -> bytes:
+        """Version, the 625 words as hexadecimal, and the pending Gaussian."""
+        state = random.getstate()
+        if state != self._state:
+            version, words, gauss = state
+            packed = array.array("I", words)
+            if sys.byteorder == "big":
+                packed.byteswap()
+            self._data = canonical({"gauss": gauss, "version": version, "words": packed.tobytes().hex()}).encode()
+            self._state = state
+        return self._data
+
+    def restore(self, data: bytes) -> None:
+        """Set the generator; raises FacetError when the bytes are of another version of it."""
+        document = parsed(data)
+        try:
+            packed = array.array("I", bytes.fromhex(document["words"]))
+            if sys.byteorder == "big":
+                packed.byteswap()
+            random.setstate((document["version"], tuple(packed), document["gauss"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FacetError(f"the random generator cannot take the recorded state ({error})") from error
+
+    def describe(self, before: bytes | None, after: bytes | None) -> str:
+        """Only whether it moved: the state means nothing to a reader."""
+        return "random generator unchanged" if before == after else "random generator moved"
