@@ -1,0 +1,161 @@
+"""Documents for what a state is: status, show, diff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timeslip.rendering.document import Code, Document, Line, Span, Style, Table, line, one_line, span
+from timeslip.rendering.history import changes, code_block, cost, labels, outcome, prompt, title
+from timeslip.rendering.units import Clock, duration, plural, size
+
+Json = dict[str, Any]
+
+
+def status(answer: Json, clock: Clock) -> Document:
+    """Where the session is."""
+    head = answer["head"]
+    blocks: Document = [_where(answer, head)]
+    blocks += _warnings(answer)
+    if answer["last"]:
+        blocks += _last(answer["last"], clock)
+    blocks += _reasons("not stored exactly", answer["inexact"])
+    blocks += _reasons("placeholder", answer["placeholders"])
+    if answer["assumed"]:
+        blocks.append(line(span("not looked at, expensive and not reached: ", "dim"), ", ".join(answer["assumed"])))
+    if answer["unfinished"]:
+        blocks.append(line(span(f"{plural(answer['unfinished'], 'run')} still being saved", "warn")))
+    blocks.append(line(span("store   ", "dim"), size(answer["store_bytes"]), span("  " + answer["store"], "dim")))
+    return blocks
+
+
+def _where(answer: Json, head: Json | None) -> Line:
+    spans = [span(answer["name"], "strong"), span("  on "), span(answer["branch"], "branch")]
+    if head is None:
+        spans.append(span(", nothing recorded yet"))
+    else:
+        spans += [span(" at "), span(head["short"], "id"), span(" " + prompt(head), "prompt"), span("  "), title(head)]
+    return Line(tuple(spans))
+
+
+def _warnings(answer: Json) -> Document:
+    blocks: Document = []
+    if answer["paused"]:
+        blocks.append(line(span("recording is paused: ", "warn"), one_line(answer["paused"])))
+    if answer["resumable"]:
+        ref = answer["resumable"][:8]
+        blocks.append(line("an earlier state can be brought back: ", span("%timeslip resume", "code"), f"  ({ref})"))
+    if not answer["at_tip"]:
+        blocks.append(
+            line(
+                "the next run starts a branch of its own, because this is not the tip of ",
+                span(answer["branch"], "branch"),
+            )
+        )
+    return blocks
+
+
+def _last(commit: Json, clock: Clock) -> Document:
+    did = changes(commit["names"]) or [span(" no change", "dim")]
+    blocks: Document = [
+        Line((span("last    ", "dim"), span(prompt(commit), "prompt"), *did, *outcome(commit)), hang=8),
+        line(
+            span("cost    ", "dim"),
+            f"{duration(commit['seconds'])} to record, {size(commit['bytes_stored'])} added, "
+            f"{size(commit['bytes_serialized'])} looked at",
+            span(f"  ({cost(commit, clock)})", "dim"),
+        ),
+    ]
+    if commit["names"]["late"]:
+        blocks.append(
+            line(
+                span("found changed without a known reason: ", "warn"),
+                ", ".join(commit["names"]["late"]),
+                " (some time between the last look and this run)",
+            )
+        )
+    return blocks
+
+
+def _reasons(what: str, reasons: Json) -> Document:
+    return [
+        line(span(what + ": ", "warn"), span(name, "strong"), "  " + one_line(reason))
+        for name, reason in sorted(reasons.items())
+    ]
+
+
+def show(answer: Json, clock: Clock) -> Document:
+    """One commit, or one value."""
+    if answer["value"] is not None:
+        return _value(answer["value"])
+    commit = answer["commit"]
+    blocks: Document = [
+        line(
+            span("commit ", "dim"),
+            span(commit["id"][:16], "id"),
+            span("  " + prompt(commit), "prompt"),
+            *labels(commit),
+            *outcome(commit),
+        ),
+        line(span("when   ", "dim"), cost(commit, clock), span(f"  Python {commit['python']}", "dim")),
+        Line((span("names  ", "dim"), *(changes(commit["names"]) or [span(" no change", "dim")])), hang=8),
+    ]
+    if commit["message"]:
+        blocks.append(line(span("message ", "dim"), one_line(commit["message"])))
+    blocks.append(code_block(commit))
+    blocks += _reasons("not stored exactly", commit["names"]["inexact"])
+    if answer["values"]:
+        blocks.append(Table(tuple(_value_row(value) for value in answer["values"]), ("name", "type", "value")))
+    return blocks
+
+
+def _value_row(value: Json) -> tuple[Span, ...]:
+    text = value["note"] or value["summary"] or value["text"]
+    return (span(value["name"], "strong"), span(value["type"], "dim"), span(one_line(text)))
+
+
+def _value(value: Json) -> Document:
+    head = [span(value["name"], "strong"), span("  " + value["type"], "dim")]
+    if value["summary"]:
+        head.append(span("  " + one_line(value["summary"])))
+    if value["commit"]:
+        head += [span("  made by ", "dim"), span(value["commit"][:8], "id")]
+    blocks: Document = [Line(tuple(head))]
+    if value["note"]:
+        blocks.append(line(span(one_line(value["note"]), "warn")))
+    if value["text"]:
+        blocks.append(Code(value["text"].rstrip("\n")))
+    return blocks
+
+
+_MARKS: dict[str, tuple[str, Style]] = {
+    "created": ("+", "created"),
+    "changed": ("~", "changed"),
+    "deleted": ("-", "deleted"),
+}
+
+
+def diff(answer: Json, clock: Clock) -> Document:
+    """What differs between two states."""
+    blocks: Document = [
+        line(
+            span("from ", "dim"), span(_state(answer["a"]), "id"), span(" to ", "dim"), span(_state(answer["b"]), "id")
+        )
+    ]
+    for commit in answer["runs"]:
+        blocks.append(
+            Line((span("  " + commit["short"], "id"), span("  " + prompt(commit) + "  ", "prompt"), title(commit)))
+        )
+    if not answer["values"]:
+        blocks.append(line(span("no value differs", "dim")))
+    for value in answer["values"]:
+        mark, style = _MARKS.get(value["change"], _MARKS["changed"])
+        blocks.append(line(span(f"{mark}{value['name']}", style), "  " + one_line(value["summary"]), hang=4))
+        if value["lines"]:
+            blocks.append(Code("\n".join(value["lines"]), indent=4, diff=True))
+    return blocks
+
+
+def _state(text: str | None) -> str:
+    if text is None:
+        return "the empty state"
+    return "the live state" if text == "." else text[:8]
