@@ -1,0 +1,270 @@
+"""Facts from compiled code: names, dotted paths and imports, read off the bytecode of CPython 3.10 to 3.13.
+
+Bytecode rather than syntax trees, because functions and classes of the session are at hand only as code objects, and
+because the compiler has then settled which name is global and which is local. What is read is coarse on purpose: no
+data flow, so a name counts as read wherever it is loaded. A *path* is a load of a name followed by loads of attributes.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import re
+import sys
+import threading
+import types
+import weakref
+from collections.abc import Iterator
+
+from timeslip.state.facts import CodeFacts, Use, make_facts
+from timeslip.state.outside import CONVENTIONAL, Finding
+
+_SHIFT = {
+    name: shift
+    for name, shift, since in (("LOAD_GLOBAL", 1, (3, 11)), ("LOAD_ATTR", 1, (3, 12)), ("LOAD_SUPER_ATTR", 2, (3, 12)))
+    if sys.version_info >= since
+}
+"""How many low bits of the argument are flags, not part of the index of the name."""
+
+_SILENT = frozenset({
+    "PUSH_NULL", "PRECALL", "CACHE", "NOP", "RESUME", "COPY_FREE_VARS", "MAKE_CELL", "EXTENDED_ARG", "NOT_TAKEN",
+})  # fmt: skip
+_GLOBAL_LOADS = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
+_LOCAL_LOADS = frozenset({
+    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_FAST_BORROW",
+})  # fmt: skip
+_LOCAL_STORES = frozenset({"STORE_FAST", "STORE_DEREF"})
+_PAIRED_LOADS = frozenset({"LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW"})
+_ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_CALLS = frozenset({"CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX"})
+_PLAIN_CALLS = frozenset({"CALL", "CALL_FUNCTION", "CALL_METHOD"})
+_VALUE_USES = frozenset({
+    "STORE_SUBSCR", "POP_TOP", "COMPARE_OP",
+    "BINARY_OP", "BINARY_ADD", "BINARY_SUBTRACT", "BINARY_MULTIPLY", "BINARY_TRUE_DIVIDE", "BINARY_SLICE", "GET_ITER",
+    "POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "BINARY_SUBSCR", "PRINT_EXPR", "FORMAT_VALUE", "FORMAT_SIMPLE",
+})  # fmt: skip
+"""After one of these the attribute was used as a value; it was not called there."""
+
+_NAME_OF = tuple(dis.opname)
+_AT_NAME = re.compile(r"@\s*([^\W\d]\w*)")
+_WORD = re.compile(r"[^\W\d]\w*")
+_FORMULA = re.compile(r"[\w\s.()+*:^\-/,|=\[\]\"']*~[\w\s.()+*:^\-/,|=\[\]\"'%]+")
+_FORMULA_LENGTH = 2000
+_EVALUATORS = frozenset({"query", "eval"})
+_ALL_WORDS = frozenset({"evaluate", "sql", "execute", "from_formula"})
+
+
+def facts_of_code(code: types.CodeType) -> CodeFacts:
+    """Facts of a function, class or module body and of all code nested in it.
+
+    Cached for as long as the code object lives; the cache keeps nothing alive. Safe in any thread.
+    """
+    entry = _cache.get(id(code))
+    if entry is not None and entry[0]() is code:
+        return entry[1]
+    facts = scan(code)
+    key = id(code)
+    with _cache_lock:
+        _cache[key] = (weakref.ref(code, lambda _, key=key: _cache.pop(key, None)), facts)  # type: ignore[misc]
+    return facts
+
+
+_cache: dict[int, tuple[weakref.ref[types.CodeType], CodeFacts]] = {}
+_cache_lock = threading.Lock()
+
+
+def scan(code: types.CodeType, extra: tuple[Use, ...] = ()) -> CodeFacts:
+    """Facts of *code*, not cached; *extra* uses are merged in."""
+    scanner = _Scanner()
+    scanner.scan(code, is_module=not code.co_flags & inspect.CO_OPTIMIZED)
+    scanner.read_names_in_text()
+    return make_facts(
+        reads=scanner.reads,
+        binds=scanner.binds,
+        deletes=scanner.deletes,
+        attributes=scanner.attributes,
+        uses=(*extra, *scanner.resolved()),
+    )
+
+
+def _instructions(code: types.CodeType) -> Iterator[tuple[str, int]]:
+    """Operations with their arguments, without the silent ones. (`dis` would cost ten times as much.)"""
+    raw = code.co_code
+    extended = 0
+    names = _NAME_OF
+    for index in range(0, len(raw), 2):
+        operation = names[raw[index]]
+        argument = raw[index + 1] | extended
+        if operation == "EXTENDED_ARG":
+            extended = argument << 8
+            continue
+        extended = 0
+        if operation not in _SILENT:
+            yield operation, argument
+
+
+class _Scanner:
+    """Collects from one code object and the code nested in it."""
+
+    def __init__(self) -> None:
+        self.reads: set[str] = set()
+        self.binds: set[str] = set()
+        self.deletes: set[str] = set()
+        self.attributes: set[str] = set()
+        self.texts: set[str] = set()
+        self.aliases: dict[str, set[str]] = {}
+        self.fixed: list[Use] = []
+        self._raw: dict[tuple[str, bool, tuple[str, ...], str], None] = {}
+
+    # -- the walk ---------------------------------------------------------------------------------------------------
+
+    def scan(self, code: types.CodeType, is_module: bool) -> None:
+        """Collect from *code*. `is_module`: its plain stores bind global names."""
+        pending = [(code, is_module)]
+        while pending:  # a loop, not recursion: nesting may be deep
+            code, is_module = pending.pop()
+            for constant in code.co_consts:
+                if isinstance(constant, types.CodeType):
+                    pending.append((constant, False))
+                elif type(constant) is str:
+                    self.texts.add(constant)
+                elif type(constant) is tuple:
+                    self.texts.update(item for item in constant if type(item) is str)
+            self._scan_one(code, is_module)
+
+    def _scan_one(self, code: types.CodeType, is_module: bool) -> None:
+        names, locals_, constants = code.co_names, _local_names(code), code.co_consts
+        optimized = bool(code.co_flags & inspect.CO_OPTIMIZED)
+        path: list[str] | None = None  # the path being read; None between paths
+        is_global = False
+        importing: tuple[str, bool, str] | None = None  # module, has a from-list, what the next store is called
+        last_constant: object = None
+        for operation, argument in _instructions(code):
+            if operation in _ATTRIBUTES:
+                name = names[argument >> _SHIFT.get(operation, 0)]
+                self.attributes.add(name)
+                if path is None:
+                    path, is_global = ["?"], False
+                path.append(name)
+                continue
+            if path is not None:
+                follow = _follow(operation, argument, constants, optimized)
+                if operation in ("STORE_ATTR", "DELETE_ATTR"):
+                    self.attributes.add(names[argument])
+                    path.append(names[argument])
+                self._raw[(path[0], is_global, tuple(path[1:]), follow)] = None
+                path = None
+            elif operation in ("STORE_ATTR", "DELETE_ATTR"):
+                self.attributes.add(names[argument])
+            if operation in _GLOBAL_LOADS:
+                name = names[argument >> _SHIFT.get(operation, 0)]
+                if not (name == "__name__" and operation == "LOAD_NAME" and not is_module):  # every class body has it
+                    self.reads.add(name)
+                path, is_global = [name], True
+            elif operation in _LOCAL_LOADS:
+                path, is_global = [locals_[argument] if argument < len(locals_) else "?"], False
+            elif operation in _PAIRED_LOADS:
+                path, is_global = [locals_[argument & 15]], False
+                if operation != "STORE_FAST_LOAD_FAST":
+                    self._raw[(locals_[argument >> 4], False, (), "name")] = None
+            elif operation == "LOAD_SUPER_ATTR":
+                name = names[argument >> _SHIFT[operation]]
+                self.attributes.add(name)
+                path, is_global = ["?", name], False
+            elif operation == "LOAD_CONST":
+                last_constant = constants[argument]
+            elif operation == "IMPORT_NAME":
+                module = names[argument]
+                importing = (module, last_constant is not None, module if last_constant else module.split(".")[0])
+            elif operation == "IMPORT_FROM" and importing is not None:
+                module, has_list, _ = importing
+                importing = (module, has_list, f"{module}.{names[argument]}" if has_list else module)
+            elif operation == "IMPORT_STAR" or (operation == "CALL_INTRINSIC_1" and argument == 2):
+                self._star()
+            if operation.startswith(("STORE_", "DELETE_")):
+                importing = self._store(operation, argument, names, locals_, is_module, importing)
+
+    def _store(
+        self,
+        operation: str,
+        argument: int,
+        names: tuple[str, ...],
+        locals_: tuple[str, ...],
+        is_module: bool,
+        importing: tuple[str, bool, str] | None,
+    ) -> tuple[str, bool, str] | None:
+        """Note a store or deletion of a name; returns what goes on being imported."""
+        if operation in ("STORE_GLOBAL", "STORE_NAME"):
+            name = names[argument]
+            if is_module or operation == "STORE_GLOBAL":
+                self.binds.add(name)
+        elif operation in ("DELETE_GLOBAL", "DELETE_NAME"):
+            if is_module or operation == "DELETE_GLOBAL":
+                self.deletes.add(names[argument])
+            return importing
+        elif operation in _LOCAL_STORES:
+            name = locals_[argument] if argument < len(locals_) else "?"
+        else:
+            return importing
+        if importing is not None:
+            self.aliases.setdefault(name, set()).add(importing[2])
+            if not importing[1]:
+                return None  # `import a.b as c` ends with its store; `from a import b, c` goes on
+        return importing
+
+    def _star(self) -> None:
+        finding = Finding("dynamic", "binds names that the code does not say (import *)")
+        self.fixed.append(Use("", "", "", True, "", finding))
+
+    # -- afterwards -------------------------------------------------------------------------------------------------
+
+    def read_names_in_text(self) -> None:
+        """Add names that libraries look up in the caller from a text: queries of pandas, formulas of statsmodels."""
+        if self.attributes & _EVALUATORS:
+            for text in self.texts:
+                self.reads.update(_AT_NAME.findall(text))
+        all_words = bool(self.attributes & _ALL_WORDS) or "duckdb" in self.reads
+        for text in self.texts:
+            if all_words or ("~" in text and len(text) < _FORMULA_LENGTH and _FORMULA.fullmatch(text)):
+                self.reads.update(_WORD.findall(text))
+
+    def resolved(self) -> Iterator[Use]:
+        """The uses, with what the imports in the code say about their roots."""
+        yield from self.fixed
+        for base, is_global, attributes, follow in self._raw:
+            rest = "".join(f".{name}" for name in attributes)
+            root = base if is_global else ""
+            targets = self.aliases.get(base)
+            if targets:
+                for target in sorted(targets):
+                    yield Use(root, target + rest, rest, True, follow)
+            elif is_global:
+                yield Use(root, CONVENTIONAL.get(base, base) + rest, rest, False, follow)
+            elif rest:
+                yield Use("", "?" + rest, rest, False, follow)
+
+
+def _local_names(code: types.CodeType) -> tuple[str, ...]:
+    """Names by the index that loads and stores of local and closure variables use."""
+    if sys.version_info >= (3, 11):
+        own = code.co_varnames
+        return (*own, *(name for name in code.co_cellvars if name not in own), *code.co_freevars)
+    # 3.10 numbers plain locals and closure variables apart. Only names of imports matter here, and a wrong name can
+    # only add a use: the plain locals are right, closure variables stand in the second half of the index.
+    return code.co_varnames
+
+
+def _follow(operation: str, argument: int, constants: tuple[object, ...], optimized: bool) -> str:
+    """What comes after a path, in the words of `timeslip.state.outside.classify`."""
+    if operation in _PLAIN_CALLS and argument == 0:
+        return "(local)" if optimized else "()"
+    if operation in _GLOBAL_LOADS or operation in _LOCAL_LOADS or operation in _PAIRED_LOADS:
+        return "name"
+    if operation == "LOAD_CONST":
+        constant = constants[argument]
+        if type(constant) is str:
+            return f"text:{constant}" if len(constant) < 20 else "text:"
+        return "none" if constant is None else ""
+    if operation == "STORE_ATTR":
+        return "="
+    return "." if operation in _VALUE_USES else ""
