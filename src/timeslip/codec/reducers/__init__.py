@@ -1,1 +1,56 @@
-"""One file per library whose objects plain pickling gets wrong, slow or not at all."""
+"""One file per library whose objects plain pickling gets wrong, slow or not at all.
+
+A reducer is ``(pass, object) -> what __reduce_ex__ returns``, or NotImplemented for "as pickle does". It is found by the
+exact type of the object; a library's file is imported when the first object of that library appears, so attaching
+imports none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec.reducers import python, system
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+Reducer = Callable[["Pass", Any], Any]
+
+LIBRARIES = {
+    "numpy": "timeslip.codec.reducers.numpy",
+    "pandas": "timeslip.codec.reducers.pandas",
+    "sqlite3": "timeslip.codec.reducers.sqlite",
+}
+"""Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
+
+BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS}
+"""Exact types of Python itself. Read-only."""
+
+_process_cache: dict[type, Reducer | None] = {}
+
+
+def find(kind: type) -> Reducer | None:
+    """The reducer for instances of *kind*, None for "as pickle does".
+
+    Remembered for types that live as long as the process, never for classes of the session.
+    """
+    if kind in _process_cache:
+        return _process_cache[kind]
+    found = _search(kind)
+    module = sys.modules.get(kind.__module__) if isinstance(kind.__module__, str) else None
+    if module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
+        _process_cache[kind] = found
+    return found
+
+
+def _search(kind: type) -> Reducer | None:
+    for base in kind.__mro__:
+        package = (base.__module__ if isinstance(base.__module__, str) else "").partition(".")[0]
+        if package in LIBRARIES:
+            reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
+            if reducer is not None:
+                return reducer
+    return system.find(kind) or python.find(kind)

@@ -1,0 +1,421 @@
+"""One co-variable to bytes: one pickling pass, with buffers out of band and definitions by identity.
+
+The C pickler does the walk. Python is called only for objects that are not plain containers, numbers or text, through
+`reducer_override`, and most of those calls answer "as usual". Four passes exist, each tried only when the one before
+could not do it:
+
+1. *fast*: as above;
+2. *nan*: the same with `persistent_id`, when the stream holds a NaN (floats are not memoised by pickle, and the
+   identity of a NaN can be seen: ``x in [x]``);
+3. *careful*: the same with every reduction guarded, so that what cannot be pickled leaves a hole with a reason
+   instead of spoiling everything around it;
+4. *iterative*: our own pickler without recursion, for graphs deeper than the recursion limit, which stays untouched.
+
+After a pass the pickler's memo holds every object it met: that is how co-variables are found.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copyreg
+import gc
+import math
+import pickle
+import sys
+import types
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from timeslip.codec import definitions, load, reducers
+from timeslip.codec.iterative import IterativePickler
+from timeslip.codec.linking import linking_addresses
+from timeslip.codec.streams import NAN_PATTERNS, SegmentWriter
+from timeslip.errors import UnstorableError
+from timeslip.ids import DefinitionId
+
+PROTOCOL = 5
+
+Reducer = Callable[["Pass", Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Something that could not be stored.
+
+    Attributes:
+        identity: id of the live object in the `Resources` registry.
+        type_name: of the object.
+        reason: why it could not be stored, for people.
+        token: cheap state of the live object; it changes when the object is known to have changed.
+        fatal: False when a stand-in can be rebuilt, so that the value is "rebuilt" and not lost.
+    """
+
+    identity: str
+    type_name: str
+    reason: str
+    token: str
+    fatal: bool = True
+
+
+@dataclass(slots=True)
+class Captured:
+    """A co-variable as bytes.
+
+    Attributes:
+        keys: node keys, in the order of the payload.
+        headers: definition id -> header stream, for the definitions among the keys.
+        segments: the skeleton stream, without the prefix that loads the seeds.
+        buffers: owned buffers in the order of their numbers; valid only until the user's code runs again.
+        out_of_band: buffers that a library's own reduction gave to the pickler, in stream order.
+        references: ids of all definitions that the streams refer to.
+        holes: what could not be stored.
+        links: addresses of the objects whose identity links names; empty unless asked for.
+        spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
+        mode: the pass that did it.
+        memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
+            different objects; to be dropped before the user's code runs again.
+    """
+
+    keys: tuple[str, ...]
+    headers: dict[str, bytes] = field(default_factory=dict)
+    segments: list[bytes] = field(default_factory=list)
+    buffers: list[Any] = field(default_factory=list)
+    out_of_band: list[Any] = field(default_factory=list)
+    references: dict[str, Any] = field(default_factory=dict)
+    holes: list[Hole] = field(default_factory=list)
+    links: frozenset[int] = frozenset()
+    spans: list[tuple[int, int, bool]] = field(default_factory=list)
+    mode: str = "fast"
+    memo: Any = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of streams and buffers together."""
+        streams = sum(map(len, self.segments)) + sum(map(len, self.headers.values()))
+        return streams + sum(memoryview(b).nbytes for b in (*self.buffers, *self.out_of_band))
+
+
+class Resources:
+    """Live objects that cannot be stored (or hold something outside), by id. Weak references only."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, tuple[weakref.ref[Any], str]] = {}
+        self._by_address: dict[int, tuple[weakref.ref[Any], dict[str, str]]] = {}
+
+    def register(self, obj: Any, token: str) -> str:
+        """The id of *obj* in the state *token*; equal for the same object in the same state."""
+        entry = self._by_address.get(id(obj))
+        if entry is None or entry[0]() is not obj:
+            try:
+                entry = (weakref.ref(obj, self._forget), {})
+            except TypeError:
+                return f"@{id(obj):x};{token}"  # no weak references to such objects: never found again
+            self._by_address[id(obj)] = entry
+        identity = entry[1].get(token)
+        if identity is None:
+            identity = entry[1][token] = str(DefinitionId.new())
+            self._by_id[identity] = (entry[0], token)
+        return identity
+
+    def _forget(self, reference: weakref.ref[Any]) -> None:
+        for identity in [key for key, entry in list(self._by_id.items()) if entry[0] is reference]:
+            self._by_id.pop(identity, None)
+
+    def live(self, identity: str) -> tuple[Any, str] | None:
+        """The live object of that id and the state it had, or None."""
+        entry = self._by_id.get(identity)
+        obj = entry[0]() if entry is not None else None
+        return (obj, entry[1]) if entry is not None and obj is not None else None
+
+
+class Encoder:
+    """Turns co-variables into `Captured`. One per session; not thread-safe.
+
+    Args:
+        namespace: the dict that the user's functions have as globals.
+        registry: identities of definitions.
+        resources: identities of what cannot be stored.
+        seeds: objects of the session itself that streams may refer to but never walk into (the namespace, the
+            history lists, `sys.modules`). Their order is part of the streams.
+    """
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        registry: definitions.Registry,
+        resources: Resources,
+        seeds: Sequence[Any] = (),
+    ) -> None:
+        self.namespace = namespace
+        self.registry = registry
+        self.resources = resources
+        self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
+
+    def capture(
+        self,
+        nodes: Sequence[tuple[str, Any]],
+        *,
+        links: bool = False,
+        shared: frozenset[int] = frozenset(),
+        weak_roots: frozenset[int] = frozenset(),
+    ) -> Captured:
+        """Capture *nodes* (key, object) together; a definition's object is the class or function itself.
+
+        Args:
+            nodes: what to capture, in this order.
+            links: also collect the addresses that link names.
+            shared: addresses of arrays whose memory a copy-on-write block of this co-variable really shares.
+            weak_roots: see `linking.linking_addresses`.
+
+        Raises:
+            UnstorableError: nothing at all could be captured (the message says why).
+        """
+        was_enabled = gc.isenabled()
+        gc.disable()  # a pass allocates much and frees nothing: collections would only cost
+        show, warnings.showwarning = warnings.showwarning, _silent  # type: ignore[assignment]  # same arguments
+        try:
+            return _capture(self, nodes, weak_roots if links else None, shared)
+        finally:
+            warnings.showwarning = show
+            if was_enabled:
+                gc.enable()
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    """Stands in for `warnings.showwarning`: what pickling warns about is not the user's doing."""
+
+
+class Pass:
+    """State of one pass, shared by the pickler and the reducers."""
+
+    def __init__(self, encoder: Encoder, shared: frozenset[int]) -> None:
+        self.encoder = encoder
+        self.namespace = encoder.namespace
+        self.shared = shared
+        self.writer = SegmentWriter()
+        self.buffers: list[Any] = []
+        self.out_of_band: list[Any] = []
+        self.references: dict[str, Any] = {}
+        self.holes: list[Hole] = []
+        self.spans: list[tuple[int, int, bool]] = []
+        self.cells: dict[int, tuple[str, int]] = {}
+        self.keep: list[Any] = []
+        self.nans: dict[int, int] = {}
+        self.nan_objects: list[float] = []
+        self.careful = False
+        self.met: set[type] = set()
+        self.table: dict[type, Reducer | None] = dict(reducers.BASE)
+
+    def hole(self, obj: Any, reason: str, token: str = "") -> Any:
+        """Reduction of something that cannot be stored."""
+        identity = self.encoder.resources.register(obj, token)
+        kind = type(obj)
+        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token))
+        return load.hole, (identity,)
+
+    def resource(self, obj: Any, reason: str, token: str, make: Any, args: tuple[Any, ...]) -> Any:
+        """Reduction of something that holds an outside resource and can be made again."""
+        identity = self.encoder.resources.register(obj, token)
+        kind = type(obj)
+        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token, fatal=False))
+        return load.resource, (identity, make, args)
+
+    def refer(self, obj: Any) -> Any:
+        """Reduction of a definition: its identity."""
+        identity = self.encoder.registry.id_of(obj)
+        self.references[identity] = obj
+        return load.definition, (str(identity),)
+
+    def find(self, kind: type) -> Reducer | None:
+        """The reducer for a type, None for "as pickle does"."""
+        found = reducers.find(kind)
+        if found is None and self.careful:
+            found = _guarded
+        self.table[kind] = found
+        self.met.add(kind)
+        return found
+
+    def reduce(self, obj: Any) -> Any:
+        """What `reducer_override` answers for *obj*."""
+        kind = type(obj)
+        try:
+            reducer = self.table[kind]
+        except KeyError:
+            reducer = self.find(kind)
+        return NotImplemented if reducer is None else reducer(self, obj)
+
+    def nan(self, value: float) -> Any:
+        """The persistent id of a NaN: one of the well-known objects, or a number."""
+        if value is math.nan:
+            return "math"
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and value is numpy.nan:
+            return "numpy"
+        number = self.nans.setdefault(id(value), len(self.nans))
+        if number == len(self.nan_objects):
+            self.nan_objects.append(value)
+        return number
+
+
+class _FastPickler(pickle.Pickler):
+    """The C pickler with our reducers."""
+
+    def __init__(self, state: Pass) -> None:
+        super().__init__(state.writer, PROTOCOL, buffer_callback=state.out_of_band.append)
+        self._reduce = state.reduce
+        self.state = state
+
+    def reducer_override(self, obj: Any) -> Any:
+        return self._reduce(obj)
+
+
+class _NanPickler(_FastPickler):
+    """The same, with NaN objects by identity."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        if type(obj) is float and obj != obj:
+            return self.state.nan(obj)
+        return None
+
+
+def _guarded(state: Pass, obj: Any) -> Any:
+    """Reduction as pickle would do it, but a failing one leaves a hole."""
+    kind = type(obj)
+    try:
+        special = copyreg.dispatch_table.get(kind)
+        result = special(obj) if special is not None else obj.__reduce_ex__(PROTOCOL)
+    except RecursionError:
+        raise
+    except Exception as error:  # the user's or a library's code: anything may come, and becomes the reason
+        return state.hole(obj, f"cannot be pickled: {_one_line(error)}")
+    if isinstance(result, str):
+        module = getattr(obj, "__module__", None) or getattr(kind, "__module__", None)
+        if definitions.resolve_global(module, result) is not obj:
+            return state.hole(obj, f"cannot be pickled: it says to be {module}.{result}, which is something else")
+        return load.attribute, (module, result)
+    if not isinstance(result, tuple) or not 2 <= len(result) <= 6:
+        return state.hole(obj, "cannot be pickled: __reduce__ returns something pickle does not accept")
+    return result
+
+
+def _one_line(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # __str__ of a user's exception may raise as well
+        text = ""
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+
+
+def _capture(
+    encoder: Encoder, nodes: Sequence[tuple[str, Any]], weak_roots: frozenset[int] | None, shared: frozenset[int]
+) -> Captured:
+    problem: Exception | None = None
+    mode = "fast"
+    while True:
+        state = Pass(encoder, shared)
+        state.careful = mode in ("careful", "iterative-careful")
+        payload, headers = _payload(state, nodes)
+        pickler = _pickler(mode, state)
+        try:
+            pickler.dump(payload)
+        except RecursionError as error:
+            problem = error
+            if mode.startswith("iterative"):
+                break
+            mode = "iterative"
+            continue
+        except Exception as error:  # reductions run users' and libraries' code: anything may come
+            problem = error
+            if mode == "iterative-careful":
+                break
+            mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
+            continue
+        if mode == "fast" and _has_nan(state.writer.segments):
+            mode = "nan"
+            continue
+        return _finish(state, pickler, nodes, payload, headers, weak_roots, mode)
+    raise UnstorableError(
+        f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
+        hint="it can only come back by running its cell again",
+    ) from problem
+
+
+def _pickler(mode: str, state: Pass) -> Any:
+    if mode == "fast":
+        pickler: Any = _FastPickler(state)
+    elif mode in ("nan", "careful"):
+        pickler = _NanPickler(state)
+    else:
+        pickler = IterativePickler(state)
+    pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(state.encoder.seeds)}
+    return pickler
+
+
+def _has_nan(segments: Iterable[bytes]) -> bool:
+    return any(pattern in segment for segment in segments for pattern in NAN_PATTERNS)
+
+
+def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], dict[str, bytes]]:
+    """The list that is pickled, one element a node, and the headers of the definitions."""
+    payload: list[Any] = []
+    headers: dict[str, bytes] = {}
+    for key, obj in nodes:
+        if key.startswith("def:") and isinstance(obj, types.FunctionType):
+            for index, cell in enumerate(obj.__closure__ or ()):
+                state.cells.setdefault(id(cell), (key[4:], index))
+    for key, obj in nodes:
+        if not key.startswith("def:"):
+            payload.append(obj)
+            continue
+        identity = key[4:]
+        if isinstance(obj, types.FunctionType):
+            cells = [state.cells[id(cell)] for cell in obj.__closure__ or ()]
+            header = definitions.function_header(obj, state.namespace, cells)
+            content = definitions.function_content(obj)
+        else:
+            header = definitions.class_header(obj)
+            content = definitions.class_content(obj)
+            state.keep.append(content["attributes"])
+        state.keep += (content, header)
+        headers[identity] = _header_bytes(state, header)
+        payload.append(content)
+    return payload, headers
+
+
+def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
+    inner = Pass(state.encoder, frozenset())
+    inner.careful = True
+    pickler = _pickler("careful", inner)
+    pickler.dump(header)
+    state.references.update(inner.references)
+    return b"".join(inner.writer.segments)
+
+
+def _finish(
+    state: Pass,
+    pickler: Any,
+    nodes: Sequence[tuple[str, Any]],
+    payload: list[Any],
+    headers: dict[str, bytes],
+    weak_roots: frozenset[int] | None,
+    mode: str,
+) -> Captured:
+    captured = Captured(
+        keys=tuple(key for key, _ in nodes),
+        headers=headers,
+        segments=state.writer.segments,
+        buffers=state.buffers,
+        out_of_band=[buffer.raw() for buffer in state.out_of_band],
+        references=state.references,
+        holes=state.holes,
+        spans=state.spans,
+        mode=mode,
+    )
+    if weak_roots is not None:
+        own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
+        captured.memo = pickler.memo.copy()
+        captured.links = linking_addresses(captured.memo, own, state.nan_objects, weak_roots, state.met)
+    return captured

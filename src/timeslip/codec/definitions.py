@@ -1,0 +1,406 @@
+"""Classes and functions made in the session: who they are, what they consist of, how they are changed in place.
+
+A definition is referred to by identity (`DefinitionId`) from everything that uses it, and stored once by itself, in
+two parts. The *header* is what the object cannot be made without (code and number of cells, or metaclass, bases and
+slots); the *content* is what may change during its life (defaults, attributes, cells). A live object of the same
+identity is never replaced: its content is changed, so that instances nobody reloads still belong to the class.
+"""
+
+from __future__ import annotations
+
+import enum
+import marshal
+import sys
+import types
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from timeslip.errors import UnrestorableError
+from timeslip.ids import DefinitionId
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
+
+FUNCTION, CLASS = "function", "class"
+
+
+class Registry:
+    """Which definition id belongs to which live object. Holds only weak references.
+
+    Not thread-safe by itself: used under the session's lock.
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, weakref.ref[Any]] = {}
+        self._by_address: dict[int, tuple[weakref.ref[Any], DefinitionId]] = {}
+
+    def id_of(self, obj: Any) -> DefinitionId:
+        """The id of *obj*; a new one when it was never seen."""
+        known = self._by_address.get(id(obj))
+        if known is not None and known[0]() is obj:
+            return known[1]
+        new = DefinitionId.new()
+        self.bind(new, obj)
+        return new
+
+    def known(self, obj: Any) -> DefinitionId | None:
+        """The id of *obj* if it has one."""
+        entry = self._by_address.get(id(obj))
+        return entry[1] if entry is not None and entry[0]() is obj else None
+
+    def bind(self, identity: DefinitionId, obj: Any) -> None:
+        """Say that *obj* is the live object of *identity*."""
+        address = id(obj)
+
+        def forget(
+            reference: weakref.ref[Any],
+            by_id: dict[str, weakref.ref[Any]] = self._by_id,
+            by_address: dict[int, tuple[weakref.ref[Any], DefinitionId]] = self._by_address,
+        ) -> None:
+            if by_id.get(identity) is reference:
+                del by_id[identity]
+            entry = by_address.get(address)
+            if entry is not None and entry[0] is reference:
+                del by_address[address]
+
+        reference = weakref.ref(obj, forget)
+        self._by_id[identity] = reference
+        self._by_address[address] = (reference, identity)
+
+    def live(self, identity: str) -> Any | None:
+        """The live object of *identity*, or None."""
+        reference = self._by_id.get(identity)
+        return reference() if reference is not None else None
+
+
+def resolve_global(module_name: str | None, qualname: str) -> Any | None:
+    """What ``module.qualname`` is now, without importing anything; None when it is nothing."""
+    module = sys.modules.get(module_name or "")
+    if module is None or "<locals>" in qualname:
+        return None
+    found: Any = module
+    for part in qualname.split("."):
+        try:
+            found = getattr(found, part)
+        except Exception:  # any module may define __getattr__ that raises what it likes
+            return None
+    return found
+
+
+def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
+    """Whether a class or function was made in the session (or cannot be imported, which comes to the same)."""
+    if type(obj) is types.FunctionType:
+        if obj.__globals__ is namespace:
+            return True
+        return resolve_global(obj.__module__, obj.__qualname__) is not obj
+    if not obj.__flags__ & _HEAP_TYPE:
+        return False
+    module = sys.modules.get(obj.__module__) if isinstance(obj.__module__, str) else None
+    if module is not None and module.__dict__ is namespace:
+        return True
+    return resolve_global(obj.__module__, obj.__qualname__) is not obj
+
+
+def dump_code(code: types.CodeType) -> bytes:
+    """Code as bytes, equal for equal code.
+
+    Version 2 of marshal's format: later ones mark shared references by reference count, which changes from one call
+    to the next.
+    """
+    return marshal.dumps(code, 2)
+
+
+def load_code(tag: str, data: bytes) -> types.CodeType:
+    """Inverse of `dump_code`.
+
+    Raises:
+        UnrestorableError: written by another version of Python.
+    """
+    if tag != sys.implementation.cache_tag:
+        raise UnrestorableError(
+            f"code recorded by {tag} cannot run in {sys.implementation.cache_tag}",
+            hint="it comes back by running its cell again",
+        )
+    code = marshal.loads(data)
+    assert isinstance(code, types.CodeType)
+    return code
+
+
+# ---- functions -------------------------------------------------------------------------------------------------
+
+
+def function_header(
+    function: types.FunctionType, namespace: dict[str, Any], cells: list[tuple[str, int]]
+) -> dict[str, Any]:
+    """What a function cannot be made without; plain data but for modules and foreign globals.
+
+    Args:
+        function: the function.
+        namespace: the session's globals.
+        cells: for each closure cell, the function of the co-variable that names it and its number there, so that
+            functions that share a cell share it again.
+    """
+    scope = function.__globals__
+    where: Any = "session"
+    if scope is not namespace:
+        module = sys.modules.get(str(scope.get("__name__")))
+        where = module if module is not None and module.__dict__ is scope else scope
+    return {
+        "kind": FUNCTION,
+        "code": (str(sys.implementation.cache_tag), dump_code(function.__code__)),
+        "cells": cells,
+        "globals": where,
+        "name": function.__name__,
+    }
+
+
+def function_content(function: types.FunctionType) -> dict[str, Any]:
+    """What may change during a function's life."""
+    content = {
+        "kind": FUNCTION,
+        "name": function.__name__,
+        "qualname": function.__qualname__,
+        "module": function.__module__,
+        "doc": function.__doc__,
+        "defaults": function.__defaults__,
+        "kwdefaults": function.__kwdefaults__,
+        "annotations": function.__annotations__,
+        "dict": function.__dict__,
+        "cells": function.__closure__ or (),
+    }
+    if getattr(function, "__type_params__", ()):
+        content["type_params"] = function.__type_params__  # type: ignore[attr-defined]  # Python 3.12 on
+    return content
+
+
+def make_function(
+    header: Mapping[str, Any], namespace: dict[str, Any], cells: tuple[types.CellType, ...]
+) -> types.FunctionType:
+    """A function from its header; its content is set later."""
+    where = header["globals"]
+    scope = namespace if where == "session" else where.__dict__ if isinstance(where, types.ModuleType) else where
+    return types.FunctionType(load_code(*header["code"]), scope, header["name"], None, cells or None)
+
+
+_FUNCTION_FIELDS = {
+    "name": "__name__",
+    "qualname": "__qualname__",
+    "module": "__module__",
+    "doc": "__doc__",
+    "defaults": "__defaults__",
+    "kwdefaults": "__kwdefaults__",
+    "annotations": "__annotations__",
+    "dict": "__dict__",
+    "type_params": "__type_params__",
+}
+
+
+def function_changes(function: types.FunctionType, header: Mapping[str, Any], content: Mapping[str, Any]) -> list[Change]:
+    """The in-place changes that make *function* equal to header and content (cells excepted: see `restore`)."""
+    changes: list[Change] = []
+    tag, data = header["code"]
+    if dump_code(function.__code__) != data:
+        changes.append(Change(function, "__code__", load_code(tag, data)))
+    for key, attribute in _FUNCTION_FIELDS.items():
+        if key in content and getattr(function, attribute) is not content[key]:
+            changes.append(Change(function, attribute, content[key]))
+    return changes
+
+
+# ---- classes ---------------------------------------------------------------------------------------------------
+
+_CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__"})
+_ENUM_SKIP = frozenset(
+    {
+        "_generate_next_value_",
+        "_member_names_",
+        "_member_map_",
+        "_value2member_map_",
+        "_unhashable_values_",
+        "_unhashable_values_map_",
+        "_hashable_values_",
+        "_member_type_",
+        "_use_args_",
+        "_value_repr_",
+        "_new_member_",
+        "_flag_mask_",
+        "_all_bits_",
+        "_boundary_",
+        "_singles_mask_",
+        "_inverted_",
+        "_order_",
+        "__new__",
+        "__new_member__",
+        "__members__",
+    }
+)
+
+
+def class_header(cls: type) -> dict[str, Any]:
+    """What a class cannot be made without."""
+    header: dict[str, Any] = {
+        "kind": CLASS,
+        "metaclass": type(cls),
+        "name": cls.__name__,
+        "module": cls.__dict__.get("__module__"),
+        "qualname": cls.__qualname__,
+        "bases": cls.__bases__,
+    }
+    slots = cls.__dict__.get("__slots__")
+    if slots is not None:
+        header["slots"] = slots if isinstance(slots, str) else tuple(slots)
+    if isinstance(cls, enum.EnumMeta):
+        header["members"] = [(name, member._value_) for name, member in cls.__members__.items()]
+    return header
+
+
+def class_content(cls: type) -> dict[str, Any]:
+    """What may change during a class's life: its attributes, and what was registered with an ABC."""
+    skip = _CLASS_SKIP
+    names = set(cls.__dict__)
+    if isinstance(cls, enum.EnumMeta):
+        skip = skip | _ENUM_SKIP
+        names -= set(cls.__members__)
+    attributes = {}
+    for name in cls.__dict__:
+        if name in skip or name not in names:
+            continue
+        value = cls.__dict__[name]
+        if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+            continue  # slots: made anew with the class
+        attributes[name] = value
+    content: dict[str, Any] = {
+        "kind": CLASS,
+        "name": cls.__name__,
+        "qualname": cls.__qualname__,
+        "module": cls.__dict__.get("__module__"),
+        "bases": cls.__bases__,
+        "attributes": attributes,
+    }
+    if "_abc_impl" in cls.__dict__:
+        content["abc_registry"] = _abc_registry(cls)
+    return content
+
+
+def _abc_registry(cls: type) -> list[type]:
+    import _abc  # the C half of abc; always there on CPython
+
+    registry = _abc._get_dump(cls)[0]
+    found = [reference() for reference in registry]
+    return sorted((c for c in found if c is not None), key=lambda c: (c.__module__, c.__qualname__))
+
+
+def make_class(header: Mapping[str, Any]) -> type:
+    """A class from its header, with nothing in it yet but slots and enum members.
+
+    No code of the session runs: metaclass hooks and ``__init_subclass__`` of session classes are left out, because
+    what they did is part of the recorded state.
+    """
+    metaclass, bases = header["metaclass"], header["bases"]
+    body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
+    if "slots" in header:
+        body["__slots__"] = header["slots"]
+    if "members" in header:
+        namespace = metaclass.__prepare__(header["name"], bases)
+        for key, value in [*body.items(), *header["members"]]:
+            namespace[key] = value
+        made = metaclass(header["name"], bases, namespace)
+    else:
+        made = _bare_class(metaclass, header["name"], bases, body)
+    assert isinstance(made, type)
+    return made
+
+
+def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+    hooks = [base for base in bases if "__init_subclass__" in base.__dict__ and base.__module__ == body["__module__"]]
+    saved = [(base, base.__dict__["__init_subclass__"]) for base in hooks]
+    for base in hooks:
+        type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **options: None))
+    try:
+        maker = metaclass.__new__
+        if isinstance(maker, types.FunctionType) and maker.__module__ == body["__module__"]:
+            return type.__new__(metaclass, name, bases, body)
+        made = maker(metaclass, name, bases, body)
+        assert isinstance(made, type)
+        return made
+    finally:
+        for base, hook in saved:
+            type.__setattr__(base, "__init_subclass__", hook)
+
+
+def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
+    """The in-place changes that make *cls* equal to *content*."""
+    changes: list[Change] = []
+    target: dict[str, Any] = dict(content["attributes"])
+    if cls.__bases__ != content["bases"]:
+        changes.append(Change(cls, "__bases__", content["bases"]))
+    for key, attribute in (("name", "__name__"), ("qualname", "__qualname__"), ("module", "__module__")):
+        if getattr(cls, attribute) != content[key] and content[key] is not None:
+            changes.append(Change(cls, attribute, content[key]))
+    present = class_content(cls)["attributes"]
+    for name, value in target.items():
+        if name not in present or present[name] is not value:
+            changes.append(Change(cls, name, value))
+    for name in present:
+        if name not in target:
+            changes.append(Change(cls, name, Change.MISSING))
+    return changes
+
+
+def restore_abc(cls: type, registry: list[type]) -> None:
+    """Register again what was registered with an abstract class made in the session."""
+    register: Callable[[type], type] = cls.register  # type: ignore[attr-defined]  # only ABCs get here
+    for subclass in registry:
+        register(subclass)
+
+
+class Change:
+    """One attribute of one live definition, to be set or deleted, with its inverse."""
+
+    MISSING: Any = object()
+    __slots__ = ("_before", "attribute", "target", "value")
+
+    def __init__(self, target: Any, attribute: str, value: Any) -> None:
+        self.target = target
+        self.attribute = attribute
+        self.value = value
+        self._before: Any = Change.MISSING
+
+    def apply(self) -> None:
+        """Make the change and remember what was there."""
+        if isinstance(self.target, type):
+            self._before = self.target.__dict__.get(self.attribute, Change.MISSING)
+            if self.attribute in ("__bases__", "__name__", "__qualname__"):
+                self._before = getattr(self.target, self.attribute)
+        elif isinstance(self.target, types.CellType):
+            self._before = _cell_value(self.target)
+        else:
+            self._before = getattr(self.target, self.attribute)
+        self._set(self.value)
+
+    def invert(self) -> None:
+        """Put back what `apply` found."""
+        self._set(self._before)
+
+    def _set(self, value: Any) -> None:
+        target = self.target
+        if isinstance(target, types.CellType):
+            if value is Change.MISSING:
+                if _cell_value(target) is not Change.MISSING:
+                    del target.cell_contents
+            else:
+                target.cell_contents = value
+        elif isinstance(target, type):
+            if value is Change.MISSING:
+                type.__delattr__(target, self.attribute)
+            else:
+                type.__setattr__(target, self.attribute, value)
+        else:
+            setattr(target, self.attribute, value)
+
+
+def _cell_value(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return Change.MISSING

@@ -1,0 +1,283 @@
+"""A pickler without recursion, for graphs that are deeper than the recursion limit.
+
+It writes the ordinary pickle format (protocol 5, opcodes of the standard library's documentation in `pickletools`),
+so one unpickler reads everything; unpickling never recurses. Each composite object is a generator that yields its
+parts; a list of running generators takes the place of the call stack. About twenty times slower than the C pickler,
+so it is only used where that one gives up.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import pickle
+from collections.abc import Generator, Iterator
+from itertools import islice
+from struct import pack
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec import definitions
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+_BATCH = 1000
+Parts = Generator[Any, None, None]
+
+
+class _Memo(dict[int, tuple[int, Any]]):
+    """The memo, with the interface of the C pickler's."""
+
+
+class IterativePickler:
+    """Writes one object graph to ``state.writer``.
+
+    Attributes:
+        memo: address -> (number, object), as the C pickler's.
+    """
+
+    def __init__(self, state: Pass) -> None:
+        self.state = state
+        self.memo: Any = _Memo()
+        self._out = bytearray()
+
+    def dump(self, root: Any) -> None:
+        """Write *root*.
+
+        Raises:
+            whatever a reduction raises, unless the pass is careful.
+        """
+        self.memo = _Memo(self.memo)
+        self._out += pickle.PROTO + b"\x05"
+        running = [iter((root,))]
+        while running:
+            try:
+                part = next(running[-1])
+            except StopIteration:
+                running.pop()
+                continue
+            started = self._start(part)
+            if started is not None:
+                running.append(started)
+            if len(self._out) > 1 << 16:
+                self._flush()
+        self._out += pickle.STOP
+        self._flush()
+
+    def _flush(self) -> None:
+        self.state.writer.write(bytes(self._out))
+        self._out.clear()
+
+    def _memoize(self, obj: Any) -> None:
+        self._out += pickle.MEMOIZE
+        self.memo[id(obj)] = (len(self.memo), obj)
+
+    def _get(self, number: int) -> None:
+        self._out += pickle.BINGET + bytes((number,)) if number < 256 else pickle.LONG_BINGET + pack("<I", number)
+
+    def _start(self, obj: Any) -> Iterator[Any] | None:
+        kind = type(obj)
+        if self._atom(kind, obj):
+            return None
+        known = self.memo.get(id(obj))
+        if known is not None:
+            self._get(known[0])
+            return None
+        if kind is str or kind is bytes or kind is bytearray:
+            self._text(kind, obj)
+            return None
+        method = _CONTAINERS.get(kind)
+        if method is not None:
+            return method(self, obj)
+        return self._object(kind, obj)
+
+    def _atom(self, kind: type, obj: Any) -> bool:
+        out = self._out
+        if obj is None:
+            out += pickle.NONE
+        elif kind is bool:
+            out += pickle.NEWTRUE if obj else pickle.NEWFALSE
+        elif kind is int:
+            if -0x80000000 <= obj <= 0x7FFFFFFF:
+                out += pickle.BININT + pack("<i", obj)
+            else:
+                data = pickle.encode_long(obj)  # type: ignore[attr-defined]  # public in pickle.py, not in the stubs
+                small = len(data) < 256
+                out += pickle.LONG1 + bytes((len(data),)) if small else pickle.LONG4 + pack("<i", len(data))
+                out += data
+        elif kind is float:
+            if obj != obj:
+                self._persistent(self.state.nan(obj))
+            else:
+                out += pickle.BINFLOAT + pack(">d", obj)
+        elif kind is tuple and not obj:
+            out += pickle.EMPTY_TUPLE
+        else:
+            return False
+        return True
+
+    def _persistent(self, identity: Any) -> None:
+        if isinstance(identity, str):
+            data = identity.encode()
+            self._out += pickle.SHORT_BINUNICODE + bytes((len(data),)) + data
+        else:
+            self._out += pickle.BININT + pack("<i", identity)
+        self._out += pickle.BINPERSID
+
+    def _text(self, kind: type, obj: Any) -> None:
+        data = obj.encode("utf-8", "surrogatepass") if kind is str else bytes(obj)
+        if kind is str:
+            code = pickle.BINUNICODE8
+        elif kind is bytes:
+            code = pickle.BINBYTES8
+        else:
+            code = pickle.BYTEARRAY8
+        self._out += code + pack("<Q", len(data))
+        if len(data) > 1 << 16:
+            self._flush()
+            self.state.writer.write(data)
+        else:
+            self._out += data
+        self._memoize(obj)
+
+    # ---- containers ----
+
+    def _list(self, obj: list[Any]) -> Parts:
+        self._out += pickle.EMPTY_LIST
+        self._memoize(obj)
+        yield from self._appends(iter(obj))
+
+    def _appends(self, items: Iterator[Any]) -> Parts:
+        while batch := list(islice(items, _BATCH)):
+            self._out += pickle.MARK
+            yield from batch
+            self._out += pickle.APPENDS
+
+    def _dict(self, obj: dict[Any, Any]) -> Parts:
+        self._out += pickle.EMPTY_DICT
+        self._memoize(obj)
+        yield from self._setitems(iter(obj.items()))
+
+    def _setitems(self, items: Iterator[tuple[Any, Any]]) -> Parts:
+        while batch := list(islice(items, _BATCH)):
+            self._out += pickle.MARK
+            for key, value in batch:
+                yield key
+                yield value
+            self._out += pickle.SETITEMS
+
+    def _set(self, obj: set[Any]) -> Parts:
+        self._out += pickle.EMPTY_SET
+        self._memoize(obj)
+        items = iter(obj)
+        while batch := list(islice(items, _BATCH)):
+            self._out += pickle.MARK
+            yield from batch
+            self._out += pickle.ADDITEMS
+
+    def _frozenset(self, obj: frozenset[Any]) -> Parts:
+        self._out += pickle.MARK
+        yield from obj
+        if id(obj) in self.memo:  # an element refers back to the set
+            self._out += pickle.POP_MARK
+            self._get(self.memo[id(obj)][0])
+            return
+        self._out += pickle.FROZENSET
+        self._memoize(obj)
+
+    def _tuple(self, obj: tuple[Any, ...]) -> Parts:
+        self._out += pickle.MARK
+        yield from obj
+        if id(obj) in self.memo:  # an element refers back to the tuple
+            self._out += pickle.POP_MARK
+            self._get(self.memo[id(obj)][0])
+            return
+        self._out += pickle.TUPLE
+        self._memoize(obj)
+
+    # ---- everything else ----
+
+    def _object(self, kind: type, obj: Any) -> Parts:
+        reduced = self.state.reduce(obj)
+        if reduced is NotImplemented:
+            if isinstance(obj, pickle.PickleBuffer):
+                self.state.out_of_band.append(obj)
+                self._out += pickle.NEXT_BUFFER
+                with obj.raw() as raw:
+                    if raw.readonly:
+                        self._out += pickle.READONLY_BUFFER
+                return
+            if _is_global(kind):
+                yield from self._global(obj, obj.__qualname__)
+                return
+            special = copyreg.dispatch_table.get(kind)
+            reduced = special(obj) if special is not None else obj.__reduce_ex__(5)
+        if isinstance(reduced, str):
+            yield from self._global(obj, reduced)
+            return
+        yield from self._reduced(obj, *reduced)
+
+    def _global(self, obj: Any, qualname: str) -> Parts:
+        module = pickle.whichmodule(obj, qualname)  # type: ignore[attr-defined]  # in pickle.py, not in the stubs
+        if definitions.resolve_global(module, qualname) is not obj:
+            raise pickle.PicklingError(f"{qualname} is not found as {module}.{qualname}")
+        yield str(module)
+        yield str(qualname)
+        self._out += pickle.STACK_GLOBAL
+        self._memoize(obj)
+
+    def _reduced(
+        self,
+        obj: Any,
+        function: Any,
+        args: tuple[Any, ...],
+        state: Any = None,
+        listitems: Iterator[Any] | None = None,
+        dictitems: Iterator[tuple[Any, Any]] | None = None,
+        setter: Any = None,
+    ) -> Parts:
+        self.state.keep.append((function, args, state))  # addresses in the memo must stay taken until the end
+        name = getattr(function, "__name__", "")
+        if name == "__newobj_ex__":
+            cls, positional, named = args
+            yield cls
+            yield positional
+            yield named
+            self._out += pickle.NEWOBJ_EX
+        elif name == "__newobj__":
+            yield args[0]
+            yield args[1:]
+            self._out += pickle.NEWOBJ
+        else:
+            yield function
+            yield args
+            self._out += pickle.REDUCE
+        if id(obj) in self.memo:  # an argument refers back to the object
+            self._out += pickle.POP
+            self._get(self.memo[id(obj)][0])
+        else:
+            self._memoize(obj)
+        if listitems is not None:
+            yield from self._appends(listitems)
+        if dictitems is not None:
+            yield from self._setitems(dictitems)
+        if state is not None and setter is None:
+            yield state
+            self._out += pickle.BUILD
+        elif state is not None:
+            yield setter
+            yield obj
+            yield state
+            self._out += pickle.TUPLE2 + pickle.REDUCE + pickle.POP
+
+
+def _is_global(kind: type) -> bool:
+    return issubclass(kind, type) or kind.__name__ in ("function", "builtin_function_or_method") and kind.__module__ == "builtins"
+
+
+_CONTAINERS: dict[type, Any] = {
+    list: IterativePickler._list,
+    dict: IterativePickler._dict,
+    set: IterativePickler._set,
+    frozenset: IterativePickler._frozenset,
+    tuple: IterativePickler._tuple,
+}

@@ -1,0 +1,83 @@
+"""Names that recorded streams refer to. Part of format v1: nothing here may be renamed or removed.
+
+A stream never names these to run them as they stand here: while a stream is loaded, `restore.Loader` puts its own
+method of the same name in the place of every function below, because most of them need to know where they load into.
+Outside a load, calling one is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timeslip.errors import InternalError
+
+MODULE = __name__
+
+
+def _outside(*_: Any) -> Any:
+    raise InternalError("a recorded stream can only be read by timeslip itself")
+
+
+def definition(identity: str) -> Any:
+    """The class or function of that identity."""
+    return _outside(identity)
+
+
+def cell(owner: str | None, index: int) -> Any:
+    """The closure cell number *index* of function *owner*, or a new cell."""
+    return _outside(owner, index)
+
+
+def set_cell(target: Any, contents: tuple[Any, ...]) -> Any:
+    """State setter for cells: () is an empty cell."""
+    return _outside(target, contents)
+
+
+def hole(identity: str) -> Any:
+    """What could not be stored: the live object, while there is one."""
+    return _outside(identity)
+
+
+def resource(identity: str, make: Any, args: tuple[Any, ...]) -> Any:
+    """A live object that holds something outside, or a new one made by ``make(*args)``."""
+    return _outside(identity, make, args)
+
+
+def array(index: int, shape: tuple[int, ...], dtype: Any, order: str, writeable: bool) -> Any:
+    """A numpy array that owns buffer number *index*."""
+    return _outside(index, shape, dtype, order, writeable)
+
+
+def island(data: bytes) -> Any:
+    """What a pickle inside the pickle holds (see `reducers.pandas`)."""
+    return _outside(data)
+
+
+def buffer(index: int, kind: str) -> Any:
+    """Buffer number *index* as bytes or bytearray."""
+    return _outside(index, kind)
+
+
+def code(tag: str, data: bytes) -> Any:
+    """A code object."""
+    return _outside(tag, data)
+
+
+def module(name: str) -> Any:
+    """An imported module."""
+    return _outside(name)
+
+
+def attribute(module_name: str, qualname: str) -> Any:
+    """An object that a module holds, by name."""
+    return _outside(module_name, qualname)
+
+
+def seed(index: int) -> Any:
+    """One of the session's own objects: its namespace, its input and output history …"""
+    return _outside(index)
+
+
+def placeholder(record: str, name: str) -> Any:
+    """What stood for a lost value."""
+    return _outside(record, name)

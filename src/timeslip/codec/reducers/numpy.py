@@ -1,0 +1,172 @@
+"""numpy arrays: large ones out of band, views as views of the array that owns the memory."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec import load
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+IN_BAND = 2048
+"""Arrays up to this many bytes travel inside the stream: a buffer of their own would cost more than it saves."""
+
+
+def library() -> Any:
+    """numpy, which is loaded, or no array could be here."""
+    return sys.modules["numpy"]
+
+
+def root_of(array: Any) -> Any:
+    """The array at the end of the chain of bases."""
+    ndarray = library().ndarray
+    while isinstance(array.base, ndarray):
+        array = array.base
+    return array
+
+
+def span(array: Any) -> tuple[int, int]:
+    """First byte and end of the memory that *array* touches."""
+    start = stop = array.__array_interface__["data"][0]
+    if not array.size:
+        return int(start), int(start)
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        if stride < 0:
+            start += (length - 1) * stride
+        else:
+            stop += (length - 1) * stride
+    return int(start), int(stop + array.itemsize)
+
+
+def owned(state: Pass, array: Any) -> Any:
+    """Reduction of *array* as memory of its own, whatever it is a view of."""
+    dtype = array.dtype
+    if dtype.hasobject:
+        order = _order(array)
+        items = array.flatten(order).tolist()
+        return object_array, (array.shape, dtype, order), (items, bool(array.flags.writeable)), None, None, fill_objects
+    order = _order(array)
+    flat = array if order != "C" or array.flags.c_contiguous else library().ascontiguousarray(array)
+    if flat.nbytes <= IN_BAND or dtype.itemsize == 0:
+        return small_array, (flat.tobytes(order), array.shape, dtype, order, bool(array.flags.writeable))
+    state.buffers.append(_bytes_view(flat, order))
+    return load.array, (len(state.buffers) - 1, array.shape, dtype, order, bool(array.flags.writeable))
+
+
+def _bytes_view(flat: Any, order: str) -> memoryview:
+    line = flat.ravel("F" if order == "F" else "C")
+    return memoryview(line.view(library().uint8))
+
+
+def _order(array: Any) -> str:
+    return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+
+
+def _array(state: Pass, array: Any) -> Any:
+    root = root_of(array)
+    if root is array:
+        if array.base is None:
+            if array.nbytes:
+                state.spans.append((*span(array), True))
+            return owned(state, array)
+        return _foreign(state, array)
+    if root.dtype.hasobject != array.dtype.hasobject or not _reachable(root, array):
+        return owned(state, array)
+    start, _ = span(root) if root.size else (array.ctypes.data, 0)
+    offset = array.__array_interface__["data"][0] - start
+    return view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+
+
+def _reachable(root: Any, array: Any) -> bool:
+    """Whether *array* lies inside the memory of a contiguous *root* (as_strided may reach outside)."""
+    if not (root.flags.c_contiguous or root.flags.f_contiguous) or type(root) is not library().ndarray:
+        return False
+    if not array.size or not root.size:
+        return bool(root.size)
+    start, stop = span(root)
+    first, last = span(array)
+    return start <= first and last <= stop
+
+
+def _foreign(state: Pass, array: Any) -> Any:
+    """An array over memory that another object owns: bytes, bytearray, array.array."""
+    base = array.base
+    owner = base.obj if isinstance(base, memoryview) else base
+    array_type = sys.modules["array"].array if "array" in sys.modules else bytearray
+    if not isinstance(owner, (bytes, bytearray, array_type)) or array.dtype.hasobject:
+        if array.nbytes:
+            state.spans.append((*span(array), True))
+        return owned(state, array)
+    whole = library().frombuffer(owner, dtype="u1")
+    offset = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return over, (owner, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+
+
+def view(root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
+    """An array over the memory of *root*."""
+    was = root.flags.writeable
+    if writeable and not was:
+        root.flags.writeable = True  # a read-only owner may have views made while it was writeable
+    flat = root if root.flags.c_contiguous else root.T
+    made = library().ndarray(shape, dtype, flat, offset, strides)
+    made.flags.writeable = writeable
+    if root.flags.writeable != was:
+        root.flags.writeable = was
+    return made
+
+
+def over(owner: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
+    """An array over the memory of a bytes-like object."""
+    made = library().ndarray(shape, dtype, owner, offset, strides)
+    if made.flags.writeable and not writeable:
+        made.flags.writeable = False
+    return made
+
+
+def small_array(data: bytes, shape: Any, dtype: Any, order: str, writeable: bool) -> Any:
+    """An array that owns a copy of *data*."""
+    numpy = library()
+    made = numpy.empty(shape, dtype, order)
+    if made.nbytes:
+        made[...] = numpy.ndarray(shape, dtype, data, 0, None, order)
+    made.flags.writeable = writeable
+    return made
+
+
+def object_array(shape: Any, dtype: Any, order: str) -> Any:
+    """An empty array of Python objects; `fill_objects` fills it, so that it may contain itself."""
+    return library().empty(shape, dtype, order)
+
+
+def fill_objects(array: Any, state: tuple[list[Any], bool]) -> None:
+    """State setter for arrays of Python objects."""
+    items, writeable = state
+    line = (array if array.flags.c_contiguous else array.T).reshape(-1)
+    for index, item in enumerate(items):  # one by one: numpy would take a list of lists apart
+        line[index] = item
+    array.flags.writeable = writeable
+
+
+def _memory_map(state: Pass, array: Any) -> Any:
+    if array.base is None or getattr(array, "filename", None) is None or array.mode == "c":
+        return owned(state, array.view(library().ndarray)) if array.mode == "c" else NotImplemented
+    token = f"{array.filename}"
+    arguments = (str(array.filename), array.dtype, array.mode, array.offset, array.shape, _order(array))
+    return state.resource(array, "a memory map of the same file", token, memory_map, arguments)
+
+
+def memory_map(path: str, dtype: Any, mode: str, offset: int, shape: Any, order: str) -> Any:
+    """A memory map of *path*; the file is never created or truncated."""
+    return library().memmap(path, dtype, "r+" if mode.startswith("w") else mode, offset, shape, order)
+
+
+def find(kind: type) -> Any:
+    """The reducer for arrays, or None."""
+    numpy = library()
+    if kind is numpy.ndarray:
+        return _array
+    if kind is numpy.memmap:
+        return _memory_map
+    return None

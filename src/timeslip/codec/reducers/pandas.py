@@ -1,0 +1,118 @@
+"""pandas: blocks by content.
+
+Frames made from one another share memory under copy-on-write. That is not aliasing: a write to one is never visible in
+the other. Restored as plain shared memory it would be, so every block is stored as memory of its own. Equal memory is
+stored once all the same, because chunks are shared by content. Only where plain arrays of the session really look into
+a block (`Pass.shared`) is the block stored as part of that array.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec import load
+from timeslip.codec.reducers import numpy as arrays
+from timeslip.codec.streams import NAN_PATTERNS
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+
+def _block(state: Pass, block: Any) -> Any:
+    state.table[Detached] = _reduce_detached
+    values = block.values
+    function, (_, *rest) = block.__reduce__()
+    return function, (_detached(state, values), *rest)
+
+
+class Detached:
+    """Stands in a stream's place for an array or extension array that shares nothing; reduces to its content."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+
+def _detached(state: Pass, values: Any) -> Any:
+    numpy = arrays.library()
+    if isinstance(values, numpy.ndarray):
+        if id(arrays.root_of(values)) in state.shared:
+            return values
+        if values.dtype.hasobject:
+            return Detached(values)
+        if values.nbytes:
+            state.spans.append((*arrays.span(arrays.root_of(values)), False))
+        return Detached(values)
+    return Detached(values)
+
+
+def _reduce_detached(state: Pass, stand_in: Detached) -> Any:
+    values = stand_in.values
+    if isinstance(values, arrays.library().ndarray):
+        return arrays.owned(state, values)
+    return load.island, (_island_bytes(state, values),)
+
+
+def _island_bytes(outer: Pass, values: Any) -> bytes:
+    """A pickle inside the pickle, for what must share nothing with the rest: its objects are in no other memo."""
+    start = len(outer.buffers)
+    file = io.BytesIO()
+    _IslandPickler(outer, file).dump(values)
+    data = file.getvalue()
+    if any(pattern in data for pattern in NAN_PATTERNS):
+        del outer.buffers[start:]
+        file = io.BytesIO()
+        _NanIslandPickler(outer, file).dump(values)
+        data = file.getvalue()
+    return data
+
+
+class _IslandPickler(pickle.Pickler):
+    """Writes what an island holds; its numeric arrays become buffers of the whole stream."""
+
+    def __init__(self, outer: Pass, file: io.BytesIO) -> None:
+        super().__init__(file, 5)
+        self._outer = outer
+        self._ndarray = arrays.library().ndarray
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is self._ndarray:
+            return arrays.owned(self._outer, obj)
+        return self._outer.reduce(obj)
+
+
+class _NanIslandPickler(_IslandPickler):
+    """The same, with NaN objects by identity."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        return self._outer.nan(obj) if type(obj) is float and obj != obj else None
+
+
+def _index(state: Pass, index: Any) -> Any:
+    state.table[Detached] = _reduce_detached
+    reduced = index.__reduce__()
+    function, (cls, parts) = reduced[:2]
+    if not isinstance(parts, dict):
+        return NotImplemented
+    parts = dict(parts)
+    data = parts.get("data")
+    if data is not None and not getattr(data, "dtype", None) == object:
+        parts["data"] = Detached(data)
+    if "codes" in parts:
+        parts["codes"] = [Detached(codes) for codes in parts["codes"]]
+    return (function, (cls, parts), *reduced[2:])
+
+
+def find(kind: type) -> Any:
+    """The reducer for blocks and indexes, or None."""
+    internals = sys.modules.get("pandas._libs.internals")
+    pandas = sys.modules.get("pandas")
+    if internals is not None and issubclass(kind, internals.Block):
+        return _block
+    if pandas is not None and issubclass(kind, getattr(pandas, "Index", ())):
+        return _index
+    return None

@@ -1,0 +1,220 @@
+"""Python's own objects: definitions, methods, cells, descriptors, modules, exceptions, weak references, views."""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+import sys
+import types
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec import definitions, load
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+_STATIC_TYPES = {
+    value: f"types.{name}" for name, value in vars(types).items() if isinstance(value, type) and name.endswith("Type")
+}
+
+
+def _function(state: Pass, function: types.FunctionType) -> Any:
+    if definitions.is_definition(function, state.namespace):
+        return state.refer(function)
+    return NotImplemented
+
+
+def _class(state: Pass, cls: type) -> Any:
+    if definitions.is_definition(cls, state.namespace):
+        return state.refer(cls)
+    if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
+        return NotImplemented
+    known = _STATIC_TYPES.get(cls)
+    if known is not None:
+        module, _, name = known.partition(".")
+        return load.attribute, (module, name)
+    if cls in (type(None), type(Ellipsis), type(NotImplemented)):
+        return NotImplemented
+    return state.hole(cls, "a type that cannot be found by its name")
+
+
+def _method(state: Pass, method: types.MethodType) -> Any:
+    return types.MethodType, (method.__func__, method.__self__)
+
+
+def _code(state: Pass, code: types.CodeType) -> Any:
+    return load.code, (str(sys.implementation.cache_tag), definitions.dump_code(code))
+
+
+def _cell(state: Pass, cell: types.CellType) -> Any:
+    owner, index = state.cells.get(id(cell), (None, 0))
+    try:
+        contents: tuple[Any, ...] = (cell.cell_contents,)
+    except ValueError:
+        contents = ()
+    return load.cell, (owner, index), contents, None, None, load.set_cell
+
+
+def _module(state: Pass, module: types.ModuleType) -> Any:
+    name = module.__name__
+    if sys.modules.get(name) is module:
+        return load.module, (name,)
+    if module.__dict__ is state.namespace:
+        return load.module, ("__main__",)
+    attributes = {k: v for k, v in vars(module).items() if k not in ("__builtins__", "__loader__", "__spec__")}
+    return types.ModuleType, (name,), attributes
+
+
+def _property(state: Pass, value: property) -> Any:
+    return property, (value.fget, value.fset, value.fdel, value.__doc__)
+
+
+def _wrapper(state: Pass, value: Any) -> Any:
+    return type(value), (value.__func__,)
+
+
+def _mapping_proxy(state: Pass, proxy: types.MappingProxyType[Any, Any]) -> Any:
+    return types.MappingProxyType, (dict(proxy),)
+
+
+def _weak_reference(state: Pass, reference: weakref.ref[Any]) -> Any:
+    target = reference()
+    if target is None:
+        return dead_reference, ()
+    if reference.__callback__ is None:
+        return weakref.ref, (target,)
+    return weakref.ref, (target, reference.__callback__)
+
+
+class _Gone:
+    """Something to refer to weakly and let go."""
+
+
+def dead_reference() -> weakref.ref[Any]:
+    """A weak reference whose object is gone."""
+    return weakref.ref(_Gone())
+
+
+def _weak_mapping(state: Pass, mapping: Any) -> Any:
+    return weak_mapping, (type(mapping), list(mapping.items()))
+
+
+def _weak_set(state: Pass, values: Any) -> Any:
+    return weak_mapping, (type(values), list(values))
+
+
+def weak_mapping(kind: Any, items: list[Any]) -> Any:
+    """A weak dictionary or set with *items*; those whose objects nobody else holds vanish, as they must."""
+    return kind(items)
+
+
+
+
+def _memoryview(state: Pass, view: memoryview) -> Any:
+    if view.obj is None or view.nbytes != memoryview(view.obj).nbytes or view.ndim != 1:
+        return state.hole(view, "a memoryview of part of an object cannot be stored")
+    return cast_view, (view.obj, view.format, view.readonly)
+
+
+def cast_view(obj: Any, form: str, readonly: bool) -> memoryview:
+    """A one-dimensional memoryview of *obj*."""
+    view = memoryview(obj)
+    view = view if view.format == form else view.cast("B").cast(form)  # type: ignore[call-overload]
+    return view.toreadonly() if readonly else view
+
+
+def _lru_cache(state: Pass, function: Any) -> Any:
+    if definitions.resolve_global(function.__module__, function.__qualname__) is function:
+        return NotImplemented
+    parameters = function.cache_parameters()
+    return state.resource(
+        function,
+        "the results it has cached cannot be stored: it comes back with an empty cache",
+        "",
+        lru_cache,
+        (function.__wrapped__, parameters["maxsize"], parameters["typed"]),
+    )
+
+
+def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    """A caching function with an empty cache."""
+    return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
+
+
+def _exception(state: Pass, error: BaseException) -> Any:
+    """An exception without calling its constructor, which may want other arguments than ``args``."""
+    reduced = error.__reduce_ex__(5)
+    if type(error).__reduce__ not in (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__):
+        return NotImplemented
+    extra = reduced[2] if len(reduced) > 2 else None
+    chain = (error.__cause__, error.__context__, error.__suppress_context__)
+    return new_exception, (type(error), reduced[1]), (extra, chain), None, None, set_exception
+
+
+def new_exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """An exception of that type with those ``args``."""
+    if issubclass(kind, (OSError, ImportError, StopIteration, SystemExit, UnicodeError)):
+        return kind(*args)  # their constructors take C attributes from the arguments
+    made = kind.__new__(kind, *args)
+    made.args = args
+    return made
+
+
+def set_exception(error: BaseException, state: tuple[Any, Any]) -> None:
+    """State setter for exceptions."""
+    extra, (cause, context, suppress) = state
+    if extra:
+        error.__setstate__(extra)  # type: ignore[attr-defined]  # BaseException has it
+    error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
+
+
+def _named_singletons(kind: type) -> dict[int, str]:
+    """Instances of *kind* that its own module holds by name: sentinels and global objects."""
+    module = sys.modules.get(kind.__module__) if isinstance(kind.__module__, str) else None
+    if module is None or module.__name__ in ("__main__", "builtins"):
+        return {}
+    return {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}
+
+
+def find(kind: type) -> Any:
+    """The reducer for types that are not in the table, or None."""
+    if issubclass(kind, type):
+        return _class
+    if issubclass(kind, BaseException):
+        return _exception
+    if kind.__reduce_ex__ is not object.__reduce_ex__ or kind in copyreg.dispatch_table:
+        return None
+    named = _named_singletons(kind)
+    if not named:
+        return None
+    module = kind.__module__
+
+    def by_name(state: Pass, obj: Any) -> Any:
+        name = named.get(id(obj))
+        if name is not None and getattr(sys.modules.get(module), name, None) is obj:
+            return load.attribute, (module, name)
+        return NotImplemented
+
+    return by_name
+
+
+REDUCERS: dict[type, Any] = {
+    types.FunctionType: _function,
+    type: _class,
+    types.MethodType: _method,
+    types.CodeType: _code,
+    types.CellType: _cell,
+    types.ModuleType: _module,
+    property: _property,
+    staticmethod: _wrapper,
+    classmethod: _wrapper,
+    types.MappingProxyType: _mapping_proxy,
+    weakref.ref: _weak_reference,
+    weakref.WeakKeyDictionary: _weak_mapping,
+    weakref.WeakValueDictionary: _weak_mapping,
+    weakref.WeakSet: _weak_set,
+    memoryview: _memoryview,
+    functools._lru_cache_wrapper: _lru_cache,
+}

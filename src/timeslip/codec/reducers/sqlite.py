@@ -1,0 +1,77 @@
+"""sqlite3 connections: in-memory databases by content, files by path."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+
+def _library() -> Any:
+    return sys.modules["sqlite3"]
+
+
+def _connection(state: Pass, connection: Any) -> Any:
+    try:
+        rows = connection.execute("PRAGMA database_list").fetchall()
+    except _library().ProgrammingError as error:
+        if "closed" in str(error).lower():
+            return state.resource(connection, "a closed connection", "closed", closed, ())
+        return state.hole(connection, f"this connection cannot be read: {error}")
+    path = next((row[2] for row in rows if row[1] == "main"), "")
+    options = (connection.isolation_level, connection.row_factory, connection.text_factory)
+    token = f"{connection.total_changes},{connection.in_transaction}"
+    if path:
+        return state.resource(connection, "a new connection to the same file", token, connect, (path, *options))
+    if connection.in_transaction:
+        return state.hole(connection, "an in-memory database inside a transaction cannot be stored", token)
+    content: Any = connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
+    return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
+
+
+def _set_options(connection: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+    connection.isolation_level = isolation
+    connection.row_factory = row_factory
+    connection.text_factory = text_factory
+    return connection
+
+
+def connect(path: str, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+    """A connection to the database file at *path*, which must exist."""
+    import os
+
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"the database {path} is gone")
+    return _set_options(_library().connect(path), isolation, row_factory, text_factory)
+
+
+def in_memory(content: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+    """An in-memory database with that content (an image, or SQL text before Python 3.11)."""
+    connection = _library().connect(":memory:")
+    if isinstance(content, bytes):
+        if content:
+            connection.deserialize(content)
+    else:
+        connection.executescript(content)
+    return _set_options(connection, isolation, row_factory, text_factory)
+
+
+def closed() -> Any:
+    """A closed connection."""
+    connection = _library().connect(":memory:")
+    connection.close()
+    return connection
+
+
+def find(kind: type) -> Any:
+    """The reducer for connections and cursors, or None."""
+    library = sys.modules.get("sqlite3")
+    if library is None:
+        return None
+    if issubclass(kind, library.Connection):
+        return _connection
+    if issubclass(kind, library.Cursor):
+        return lambda state, cursor: state.hole(cursor, "a database cursor cannot be stored")
+    return None

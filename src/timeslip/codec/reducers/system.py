@@ -1,0 +1,179 @@
+"""Objects that hold something outside the namespace: files, locks, threads, sockets, generators, pools.
+
+Each has a decided answer: *rebuilt* (made again, and the live object itself is used while it lives and is in the
+recorded state) or a *hole* with the reason, which is told when the commit is made.
+"""
+
+from __future__ import annotations
+
+import _thread
+import io
+import os
+import sys
+import threading
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+
+def _lock(state: Pass, lock: Any) -> Any:
+    locked = lock.locked()
+    return state.resource(lock, "a new lock in the same position", f"{locked}", make_lock, (locked,))
+
+
+def make_lock(locked: bool) -> Any:
+    """A lock, acquired if *locked*."""
+    lock = threading.Lock()
+    if locked:
+        lock.acquire()
+    return lock
+
+
+def _rlock(state: Pass, lock: Any) -> Any:
+    owned = lock._is_owned()
+    return state.resource(lock, "a new lock in the same position", f"{owned}", make_rlock, (owned,))
+
+
+def make_rlock(owned: bool) -> Any:
+    """A re-entrant lock, owned once by this thread if *owned*."""
+    lock = threading.RLock()
+    if owned:
+        lock.acquire()
+    return lock
+
+
+def _generator(state: Pass, generator: types.GeneratorType[Any, Any, Any]) -> Any:
+    frame = generator.gi_frame
+    token = "finished" if frame is None else f"{frame.f_lasti}"
+    if frame is not None and len(frame.f_locals) <= 64:
+        token += ";" + ",".join(f"{k}={_brief(v)}" for k, v in frame.f_locals.items())
+    return state.hole(generator, "a generator's position cannot be stored", token)
+
+
+def _brief(value: Any) -> str:
+    return repr(value) if type(value) in (int, float, bool, type(None)) else str(id(value))
+
+
+def _suspended(state: Pass, value: Any) -> Any:
+    frame = getattr(value, "cr_frame", None) or getattr(value, "ag_frame", None)
+    token = "finished" if frame is None else f"{frame.f_lasti}"
+    return state.hole(value, f"a {type(value).__name__} cannot be stored", token)
+
+
+def _thread_object(state: Pass, thread: threading.Thread) -> Any:
+    return state.hole(thread, "a thread cannot be stored", f"{thread.is_alive()}")
+
+
+def _frame(state: Pass, frame: Any) -> Any:
+    return state.hole(frame, f"a {type(frame).__name__} cannot be stored")
+
+
+_STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
+
+
+def _file(state: Pass, file: Any) -> Any:
+    from timeslip.codec import load
+
+    for name in _STREAMS:
+        if getattr(sys, name, None) is file:
+            return load.attribute, ("sys", name)
+    name = getattr(file, "name", None)
+    if file.closed:
+        return state.resource(file, "a closed file", "closed", closed_file, (type(file), str(name)))
+    if not isinstance(name, (str, os.PathLike)):
+        return state.hole(file, "a file without a path cannot be opened again", "open")
+    position = _position(file)
+    arguments = (
+        os.path.abspath(os.fspath(name)),
+        getattr(file, "mode", "rb"),
+        position,
+        getattr(file, "encoding", None),
+        getattr(file, "errors", None),
+    )
+    token = f"open at {position}"
+    return state.resource(file, "a file, opened again at the same position", token, reopen, arguments)
+
+
+def _position(file: Any) -> int:
+    """Where a file stands, without flushing what the user has written; -1 when it cannot be told."""
+    try:
+        if isinstance(file, io.TextIOWrapper) and file.writable():
+            return int(file.buffer.tell())
+        return int(file.tell())
+    except (OSError, ValueError):
+        return -1
+
+
+def reopen(path: str, mode: str, position: int, encoding: str | None, errors: str | None) -> Any:
+    """The file, open again and at *position*; never truncated, never created."""
+    binary = "b" in mode
+    writing = any(letter in mode for letter in "wxa+")
+    again = ("r+" if writing else "r") + ("b" if binary else "")
+    if "a" in mode:
+        again = mode
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"{path} is gone")
+    file = open(path, again) if binary else open(path, again, encoding=encoding, errors=errors)
+    if position >= 0 and file.seekable():
+        file.seek(position)
+    return file
+
+
+def closed_file(kind: Any, name: str) -> Any:
+    """A closed file object."""
+    file = open(os.devnull) if kind is io.TextIOWrapper else open(os.devnull, "rb")
+    file.close()
+    return file
+
+
+_HOLES = {
+    ("_socket", "socket"): "an open socket cannot be stored",
+    ("socket", "socket"): "an open socket cannot be stored",
+    ("subprocess", "Popen"): "a running process cannot be stored",
+    ("concurrent.futures", "ThreadPoolExecutor"): "a pool of threads cannot be stored",
+    ("concurrent.futures", "ProcessPoolExecutor"): "a pool of processes cannot be stored",
+    ("multiprocessing.pool", "Pool"): "a pool of processes cannot be stored",
+    ("multiprocessing.pool", "ThreadPool"): "a pool of threads cannot be stored",
+    ("multiprocessing.context", "Process"): "a process cannot be stored",
+    ("multiprocessing.process", "BaseProcess"): "a process cannot be stored",
+    ("asyncio.futures", "Future"): "a future belongs to a running event loop",
+    ("asyncio.tasks", "Task"): "a task belongs to a running event loop",
+    ("_asyncio", "Future"): "a future belongs to a running event loop",
+    ("_asyncio", "Task"): "a task belongs to a running event loop",
+    ("concurrent.futures._base", "Future"): "a future belongs to a running pool",
+    ("concurrent.futures.thread", "ThreadPoolExecutor"): "a pool of threads cannot be stored",
+    ("concurrent.futures.process", "ProcessPoolExecutor"): "a pool of processes cannot be stored",
+    ("asyncio.events", "AbstractEventLoop"): "an event loop cannot be stored",
+    ("tempfile", "TemporaryDirectory"): "a temporary directory is removed with its object",
+}
+
+
+def find(kind: type) -> Any:
+    """The reducer for a subclass of something in this file, or None."""
+    if issubclass(kind, threading.Thread):
+        return _thread_object
+    if issubclass(kind, io.IOBase) and kind.__module__ in ("io", "_io", "tempfile"):
+        return _file
+    for base in kind.__mro__:
+        reason = _HOLES.get((base.__module__, base.__name__))
+        if reason is not None:
+            return lambda state, obj, reason=reason: state.hole(obj, reason)
+    return None
+
+
+REDUCERS: dict[type, Any] = {
+    _thread.LockType: _lock,
+    type(threading.RLock()): _rlock,
+    types.GeneratorType: _generator,
+    types.CoroutineType: _suspended,
+    types.AsyncGeneratorType: _suspended,
+    types.FrameType: _frame,
+    types.TracebackType: _frame,
+    io.TextIOWrapper: _file,
+    io.BufferedReader: _file,
+    io.BufferedWriter: _file,
+    io.BufferedRandom: _file,
+    io.FileIO: _file,
+}

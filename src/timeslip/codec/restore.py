@@ -1,0 +1,328 @@
+"""Bytes back to values, beside the live state: nothing live is touched before the changes it collects are applied.
+
+A `Loader` belongs to one restore. It resolves what streams refer to: definitions by identity (a live class or
+function is used as it is, and its recorded content becomes a list of in-place changes), closure cells, holes and
+resources (the live object while it is in the recorded state), buffers, and the session's own objects.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import math
+import pickle
+import sys
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from timeslip.codec import definitions, load
+from timeslip.codec.capture import Encoder, Pass
+from timeslip.codec.reducers import python, system
+from timeslip.codec.streams import SegmentReader
+from timeslip.errors import UnrestorableError
+from timeslip.ids import DefinitionId
+
+_HARMLESS = frozenset({system.make_lock, system.make_rlock, python.lru_cache, system.closed_file})
+"""Resources that may be made for a look at a value: they touch nothing outside."""
+
+ReadInto = Callable[[memoryview], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBuffer:
+    """A buffer that is still in the store.
+
+    Attributes:
+        size: bytes.
+        read_into: fills a writable memory of that size.
+    """
+
+    size: int
+    read_into: ReadInto
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A captured co-variable as it comes out of the store.
+
+    Attributes:
+        keys: node keys, in the order of the payload.
+        headers: definition id -> header stream.
+        segments: the skeleton stream.
+        buffers: owned buffers by number.
+        out_of_band: buffers for the unpickler, in stream order.
+    """
+
+    keys: tuple[str, ...]
+    headers: dict[str, bytes]
+    segments: Sequence[bytes]
+    buffers: Sequence[StoredBuffer]
+    out_of_band: Sequence[StoredBuffer]
+
+
+class HoleError(UnrestorableError):
+    """The stream has a hole, and the object that belongs there is gone or has changed."""
+
+    code = "hole"
+
+
+class Loader:
+    """Loads co-variables for one restore. Not thread-safe.
+
+    Args:
+        encoder: whose session this is: namespace, registry, resources and seeds.
+        headers: gives the header streams of the co-variable of a definition that is not live, by identity, or None.
+        isolated: make every definition anew and use no live resource, for looking at a value without touching
+            anything.
+        fresh: ids of definitions to make anew although a live object exists.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        headers: Callable[[str], dict[str, bytes] | None],
+        *,
+        isolated: bool = False,
+        fresh: frozenset[str] = frozenset(),
+    ) -> None:
+        self.encoder = encoder
+        self.namespace: dict[str, Any] = encoder.namespace
+        if isolated:
+            self.namespace = {"__name__": "__main__", "__builtins__": builtins}
+        self.isolated = isolated
+        self.changes: list[definitions.Change] = []
+        self.rebuilt: list[str] = []
+        self.made: dict[str, Any] = {}
+        self._fresh = fresh
+        self._headers = headers
+        self._header_values: dict[str, dict[str, Any]] = {}
+        self._making: set[str] = set()
+        self._cells: dict[tuple[str, int], types.CellType] = {}
+        self._live_cells: dict[int, types.CellType] = {}
+
+    # ---- whole co-variables ----
+
+    def load(self, stored: Stored) -> dict[str, Any]:
+        """The values of *stored* by node key; definitions come as the class or function object.
+
+        Raises:
+            UnrestorableError: the bytes were read, but do not give the value (the message says why).
+        """
+        unpickler = _Unpickler(self, SegmentReader([_seed_prefix(len(self.encoder.seeds)), *stored.segments]), stored)
+        try:
+            self._read_headers(stored.headers)
+            payload = unpickler.load()
+        except UnrestorableError:
+            raise
+        except Exception as error:  # unpickling runs users' and libraries' code: anything may come
+            raise UnrestorableError(
+                f"{', '.join(stored.keys)} cannot be loaded: {type(error).__name__}: {error}",
+                hint="it can come back by running its cell again",
+            ) from error
+        values: dict[str, Any] = {}
+        for key, value in zip(stored.keys, payload, strict=True):
+            values[key] = self._content(key[4:], value) if key.startswith("def:") else value
+        return values
+
+    def _read_headers(self, headers: dict[str, bytes]) -> None:
+        """Read the headers of one co-variable; cells that a live function holds are the ones to use."""
+        for identity, data in headers.items():
+            if identity in self._header_values:
+                continue
+            header = self._header_values[identity] = self._read_header(data)
+            live = self._live(identity)
+            closure = getattr(live, "__closure__", None) or ()
+            if header["kind"] == definitions.FUNCTION and len(closure) == len(header["cells"]):
+                for name, cell in zip(header["cells"], closure, strict=True):
+                    self._cells[tuple(name)] = cell
+                    self._live_cells[id(cell)] = cell
+
+    def _live(self, identity: str) -> Any | None:
+        if self.isolated or identity in self._fresh:
+            return None
+        return self.encoder.registry.live(identity)
+
+    def _read_header(self, data: bytes) -> dict[str, Any]:
+        stored = Stored((), {}, (), (), ())
+        segments = [_seed_prefix(len(self.encoder.seeds)), data]
+        header = _Unpickler(self, SegmentReader(segments), stored).load()
+        assert isinstance(header, dict)
+        return header
+
+    # ---- definitions ----
+
+    def definition(self, identity: str) -> Any:
+        """The class or function of that identity: made in this load, live, or made now from its header."""
+        if identity in self.made:
+            return self.made[identity]
+        live = self._live(identity)
+        if live is not None:
+            return live
+        if identity in self._making:
+            raise UnrestorableError(f"definition {identity} refers to itself in its own header")
+        self._making.add(identity)
+        try:
+            header = self._header_values.get(identity)
+            if header is None:
+                headers = self._headers(identity)
+                if headers is None or identity not in headers:
+                    raise UnrestorableError(f"the class or function {identity} is not part of that state")
+                self._read_headers(headers)
+                header = self._header_values[identity]
+            made = self._make(header)
+        finally:
+            self._making.discard(identity)
+        self.made[identity] = made
+        return made
+
+    def _make(self, header: dict[str, Any]) -> Any:
+        if header["kind"] == definitions.FUNCTION:
+            cells = tuple(self._cells.setdefault(tuple(name), types.CellType()) for name in header["cells"])
+            return definitions.make_function(header, self.namespace, cells)
+        return definitions.make_class(header)
+
+    def _content(self, identity: str, content: dict[str, Any]) -> Any:
+        """Give a definition its content: at once when it was made in this load, as a change when it is live."""
+        target = self.definition(identity)
+        if content["kind"] == definitions.FUNCTION:
+            changes = definitions.function_changes(target, self._header_values[identity], content)
+        else:
+            changes = definitions.class_changes(target, content)
+        if identity in self.made:
+            for change in changes:
+                change.apply()
+            if content.get("abc_registry"):
+                definitions.restore_abc(target, content["abc_registry"])
+        else:
+            self.changes += changes
+        return target
+
+    def cell(self, owner: str | None, index: int) -> types.CellType:
+        """A closure cell of a definition, or a new one."""
+        if owner is None:
+            return types.CellType()
+        self.definition(owner)
+        return self._cells.setdefault((owner, index), types.CellType())
+
+    def set_cell(self, target: types.CellType, contents: tuple[Any, ...]) -> None:
+        """Fill a cell: at once when it was made in this load, as a change when a live function holds it."""
+        change = definitions.Change(target, "cell_contents", contents[0] if contents else definitions.Change.MISSING)
+        if id(target) in self._live_cells:
+            self.changes.append(change)
+        else:
+            change.apply()
+
+    def register(self) -> None:
+        """Make the definitions of this load the live ones. Part of applying, called once."""
+        for identity, made in self.made.items():
+            self.encoder.registry.bind(DefinitionId(identity), made)
+
+    # ---- the rest of what streams refer to ----
+
+    def hole(self, identity: str) -> Any:
+        """The live object that could not be stored, if it is still in that state."""
+        found = None if self.isolated else self.encoder.resources.live(identity)
+        if found is None or not self._same_state(found[0], identity):
+            raise HoleError("it holds something that cannot be stored and is not there any more in that state")
+        return found[0]
+
+    def resource(self, identity: str, make: Any, args: tuple[Any, ...]) -> Any:
+        """The live object, if it is still in that state, or a new one."""
+        found = None if self.isolated else self.encoder.resources.live(identity)
+        if found is not None and self._same_state(found[0], identity):
+            return found[0]
+        if self.isolated and make not in _HARMLESS:
+            raise HoleError("it holds a resource that is not opened for looking at it")
+        self.rebuilt.append(identity)
+        return make(*args)
+
+    def _same_state(self, obj: Any, identity: str) -> bool:
+        """Whether *obj* reduces to the same identity now, which it does while its state token is the same."""
+        state = Pass(self.encoder, frozenset())
+        state.careful = True
+        state.reduce(obj)
+        return any(hole.identity == identity for hole in state.holes)
+
+    def array(self, stored: Stored, index: int, shape: Any, dtype: Any, order: str, writeable: bool) -> Any:
+        """A numpy array that owns its memory, read straight into it."""
+        numpy = import_module("numpy")
+        made = numpy.empty(shape, dtype, order)
+        line = (made.T if order == "F" else made).reshape(-1).view("u1")
+        stored.buffers[index].read_into(memoryview(line))
+        made.flags.writeable = writeable
+        return made
+
+    def island(self, stored: Stored, data: bytes) -> Any:
+        """What a pickle inside the pickle holds."""
+        return _Unpickler(self, io.BytesIO(data), stored).load()
+
+    def buffer(self, stored: Stored, index: int, kind: str) -> Any:
+        """A buffer as bytes or bytearray."""
+        held = bytearray(stored.buffers[index].size)
+        stored.buffers[index].read_into(memoryview(held))
+        return held if kind == "bytearray" else bytes(held)
+
+    def seed(self, index: int) -> Any:
+        """One of the session's own objects."""
+        return self.encoder.seeds[index] if not (self.isolated and index == 0) else self.namespace
+
+
+def _attribute(module_name: str, qualname: str) -> Any:
+    module: Any = sys.modules.get(module_name) or import_module(module_name)
+    for part in qualname.split("."):
+        module = getattr(module, part)
+    return module
+
+
+class _Unpickler(pickle.Unpickler):
+    """The C unpickler; the names of `timeslip.codec.load` mean methods of the loader."""
+
+    def __init__(self, loader: Loader, file: Any, stored: Stored) -> None:
+        super().__init__(file, buffers=_read_all(stored.out_of_band))
+        self._nans: dict[int, float] = {}
+        self._names: dict[str, Any] = {
+            "definition": loader.definition,
+            "cell": loader.cell,
+            "set_cell": loader.set_cell,
+            "hole": loader.hole,
+            "resource": loader.resource,
+            "array": lambda *args: loader.array(stored, *args),
+            "island": lambda data: loader.island(stored, data),
+            "buffer": lambda *args: loader.buffer(stored, *args),
+            "code": definitions.load_code,
+            "module": import_module,
+            "attribute": _attribute,
+            "seed": loader.seed,
+        }
+        for index in range(len(loader.encoder.seeds)):
+            self._names[f"seed{index}"] = loader.seed(index)
+
+    def find_class(self, module_name: str, name: str) -> Any:
+        if module_name == load.MODULE:
+            return self._names[name]
+        return super().find_class(module_name, name)
+
+    def persistent_load(self, identity: Any) -> Any:
+        if identity == "math":
+            return math.nan
+        if identity == "numpy":
+            return import_module("numpy").nan
+        return self._nans.setdefault(identity, float("nan"))
+
+
+def _read_all(buffers: Sequence[StoredBuffer]) -> Any:
+    for buffer in buffers:
+        held = bytearray(buffer.size)
+        buffer.read_into(memoryview(held))
+        yield held
+
+
+def _seed_prefix(count: int) -> bytes:
+    """Opcodes that put the seeds into the unpickler's memo, as they were in the pickler's."""
+    ops = [b"\x80\x05"]
+    for index in range(count):
+        ops.append(b"c" + load.MODULE.encode() + b"\nseed%d\n\x940" % index)
+    return b"".join(ops)
