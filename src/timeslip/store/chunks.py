@@ -1,0 +1,549 @@
+"""Chunks: immutable bytes named by their BLAKE3-256, written once, verified whenever they are read.
+
+Small chunks lie in the database, large ones in packs; both are compressed when a sample shows that it pays. A chunk
+that was put but not yet published is *pending*: its bytes may be in a pack already, yet nobody but this process can
+see it before the next transaction.
+
+A chunk that was put, or found to be there already, is *pinned* until the transaction that follows in the same thread
+has finished, so that a garbage collection in another process does not remove it in between. Pins are one shared file
+lock per process: the collector works only while it holds that lock alone. A pin that is never used expires. Should a
+chunk vanish all the same (no file locks, an expired pin), `reference` raises and the transaction is rolled back:
+nothing that points to a missing chunk is ever published.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+
+from timeslip.errors import ChunkMissingError, DamagedStoreError, StoreFullError, UnstorableError, UsageError
+from timeslip.ids import ChunkId
+from timeslip.store.database import Database, Row
+from timeslip.store.files import Files, translate
+from timeslip.store.host import FileLock, boot_id
+from timeslip.store.packs import Location, PackDirectory, PackState
+from timeslip.store.schema import INLINE, MISSING, PACKED
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+RAW, ZSTD = 0, 1
+"""Codecs of a chunk's stored bytes."""
+
+INLINE_LIMIT = 16 << 10
+"""Stored bytes below this size lie in the database, bytes."""
+
+MAX_CHUNK = 1 << 30
+"""Largest chunk of format v1, bytes."""
+
+PIN_SECONDS = 600.0
+"""A pin that no transaction of its thread has used for this long is dropped, seconds."""
+
+_SCRATCH_LIMIT = 4 << 20
+_SPILL_BYTES = 16 << 20
+_SAMPLE = 16 << 10
+_TRY_FROM = 256
+_COLUMNS = "n, size, stored, codec, place, pack, offset"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlace:
+    """Where the unchanged bytes of a chunk lie in a file, for mapping.
+
+    Attributes:
+        path: the pack file. It is only ever appended to or unlinked.
+        offset: of the first byte, a multiple of the page size of the machine that wrote it, bytes.
+        size: of the chunk, bytes.
+    """
+
+    path: Path
+    offset: int
+    size: int
+
+
+@dataclass(slots=True)
+class _Stored:
+    """A chunk as the database has it, or will have it: *data* is set for small ones only."""
+
+    size: int
+    stored: int
+    codec: int
+    place: int
+    pack: int | None = None
+    offset: int | None = None
+    data: bytes | None = field(default=None, repr=False)
+    n: int = 0
+
+    @property
+    def location(self) -> Location:
+        if self.pack is None or self.offset is None:
+            raise DamagedStoreError("a packed chunk has no place")
+        return Location(self.pack, self.offset)
+
+
+class ChunkStore:
+    """All chunks of a store. Safe from many threads and many processes.
+
+    Args:
+        database: where chunks are listed.
+        packs: where large ones lie.
+        files: asked for free space.
+        pin_file: the file of the pin lock.
+        min_free_bytes: called for the free space to leave on the disk, bytes.
+    """
+
+    def __init__(
+        self, database: Database, packs: PackDirectory, files: Files, pin_file: Path, min_free_bytes: Callable[[], int]
+    ) -> None:
+        self._db = database
+        self._packs = packs
+        self._files = files
+        self._min_free_bytes = min_free_bytes
+        self._pending: dict[bytes, _Stored] = {}
+        self._pending_inline = 0
+        self._published: dict[bytes, int] = {}
+        self._appending = 0
+        self._told: list[PackState] = []
+        self._telling: list[PackState] = []
+        self._pin_mutex = threading.Lock()
+        self._pin_file = FileLock(pin_file)
+        self._pins: dict[bytes, tuple[int, float]] = {}
+        self._threads = threading.local()
+
+    # --- putting
+
+    def put(self, data: Buffer) -> ChunkId:
+        """Store the present bytes of *data* and return their id; published by the next transaction.
+
+        Idempotent: bytes that are known already are not written again. *data* may change or be resized after the
+        call, and another thread writing to it meanwhile cannot make a chunk that does not match its id.
+
+        Raises:
+            StoreFullError: nothing was added.
+            UnstorableError: more than `MAX_CHUNK` bytes.
+        """
+        self._db.check_process()
+        stable = self._stable(data)
+        try:
+            digest = blake3(stable).digest()
+            self._pin(digest)
+            if not self._known(digest):
+                self._write(digest, stable)
+            return ChunkId(digest.hex())
+        finally:
+            if isinstance(stable, memoryview):
+                stable.release()
+
+    def _stable(self, data: Buffer) -> bytes | memoryview:
+        """*data* as bytes that nobody else can change: itself when immutable, else a copy in a reused buffer."""
+        if type(data) is bytes:
+            _check_size(len(data))
+            return data
+        with memoryview(data) as view:
+            _check_size(view.nbytes)
+            if not view.c_contiguous or view.nbytes > _SCRATCH_LIMIT or view.nbytes < 4096:
+                return view.tobytes()
+            scratch: bytearray | None = getattr(self._threads, "scratch", None)
+            if scratch is None or len(scratch) < view.nbytes:
+                scratch = self._threads.scratch = bytearray(max(view.nbytes, 1 << 20))
+            with view.cast("B") as flat:
+                copy = memoryview(scratch)[: view.nbytes]
+                copy[:] = flat
+                return copy
+
+    def _known(self, digest: bytes) -> bool:
+        with self._db.lock:
+            if digest in self._pending:
+                return True
+            row = self._db.one("SELECT place FROM chunks WHERE id = ?", (digest,))
+            return row is not None and row[0] != MISSING
+
+    def _write(self, digest: bytes, data: bytes | memoryview) -> None:
+        size = len(data)
+        codec, payload = _compress(data)
+        if len(payload) < INLINE_LIMIT:
+            entry = _Stored(size, len(payload), codec, INLINE, data=bytes(payload))
+            with self._db.lock:
+                self._pending[digest] = entry
+                self._pending_inline += len(payload)
+                if self._pending_inline > _SPILL_BYTES and not self._db.in_transaction():
+                    self._spill()
+            return
+        self.require_space(len(payload))
+        with self._db.lock:
+            self._appending += 1
+        try:
+            with memoryview(payload) as view:
+                location = self._packs.append(view, aligned=codec == RAW)
+            with self._db.lock:
+                self._pending[digest] = _Stored(size, len(payload), codec, PACKED, location.pack, location.offset)
+        finally:
+            with self._db.lock:
+                self._appending -= 1
+
+    def _spill(self) -> None:
+        """Publish pending chunks early, unreferenced, so that they do not pile up in memory."""
+        with self.publishing(), self._db.write():
+            self.publish()
+
+    def require_space(self, extra: int = 0) -> None:
+        """Raise StoreFullError when writing *extra* bytes would leave less than the floor of free disk space."""
+        try:
+            free = self._files.free_bytes(self._packs.directory.parent)
+        except OSError as error:
+            raise translate(error, "asking for free disk space") from error
+        floor = self._min_free_bytes()
+        if floor and free - extra < floor:
+            raise StoreFullError(
+                f"the disk of the store has {free // 1_000_000} MB left and the floor is {floor // 1_000_000} MB",
+                hint="free some space, run `timeslip gc`, or lower the setting `min_free_bytes`",
+            )
+
+    # --- publishing, inside a transaction of the database
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Surrounds a transaction: what it published is only forgotten here when the transaction finished.
+
+        Never under a transaction that is open already. The inner block must include the COMMIT.
+        """
+        with self._db.lock:
+            self._published = {}
+            try:
+                yield
+                self._committed()
+            finally:
+                self._published = {}
+        self._unpin_thread()
+
+    def reference(self, chunk: str) -> int:
+        """Count one more reference to *chunk* and return its number.
+
+        Raises:
+            ChunkMissingError: the chunk was never put, or a garbage collection removed it since: put it again.
+        """
+        digest = _digest(chunk)
+        n = self._publish_one(digest, 1)
+        if n is None:
+            raise ChunkMissingError(
+                f"chunk {chunk[:8]} is not in the store (not put, or removed since)", hint="put it again and retry"
+            )
+        return n
+
+    def _publish_one(self, digest: bytes, refs: int) -> int | None:
+        n = self._published.get(digest)
+        if n is None:
+            row = self._db.one("SELECT n, place FROM chunks WHERE id = ?", (digest,))
+            entry = self._pending.get(digest)
+            if row is None and entry is not None:
+                n = self._insert(digest, entry, refs)
+                self._published[digest] = n
+                return n
+            if row is None or (row[1] == MISSING and entry is None):
+                return None
+            n = int(row[0])
+            if row[1] == MISSING and entry is not None:
+                self._revive(n, entry)
+            if entry is not None:
+                self._published[digest] = n
+        if refs:
+            self._db.execute("UPDATE chunks SET refs = refs + ? WHERE n = ?", (refs, n))
+        return n
+
+    def _insert(self, digest: bytes, entry: _Stored, refs: int) -> int:
+        n = self._db.insert(
+            "INSERT INTO chunks (id, size, stored, codec, place, pack, offset, refs) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (digest, entry.size, entry.stored, entry.codec, entry.place, entry.pack, entry.offset, refs),
+        )
+        if entry.data is not None:
+            self._db.execute("INSERT OR REPLACE INTO chunk_data VALUES (?, ?)", (n, entry.data))
+        return n
+
+    def _revive(self, n: int, entry: _Stored) -> None:
+        """Give a chunk that a power cut took its bytes back: all values that need it are whole again."""
+        self._db.execute(
+            "UPDATE chunks SET size = ?, stored = ?, codec = ?, place = ?, pack = ?, offset = ? WHERE n = ?",
+            (entry.size, entry.stored, entry.codec, entry.place, entry.pack, entry.offset, n),
+        )
+        if entry.data is not None:
+            self._db.execute("INSERT OR REPLACE INTO chunk_data VALUES (?, ?)", (n, entry.data))
+
+    def publish(self) -> None:
+        """List every pending chunk, and how far the packs of this process go, in the open transaction."""
+        for digest in list(self._pending):
+            if digest not in self._published:
+                self._publish_one(digest, 0)
+        self._telling = self._packs.states()
+        for state in self._telling:
+            if state not in self._told:
+                self._db.execute(
+                    """INSERT INTO packs VALUES (?, ?, ?, 0, ?) ON CONFLICT (id) DO UPDATE SET
+                       size = max(size, excluded.size), synced = max(synced, excluded.synced), boot = excluded.boot""",
+                    (state.pack, state.size, state.synced, boot_id()),
+                )
+            row = self._db.one("SELECT sealed FROM packs WHERE id = ?", (state.pack,))
+            if row is not None and row[0]:
+                self._packs.retire(state.pack)
+
+    def has_news(self) -> bool:
+        """Whether `publish` has something to write: pending chunks, or a pack that is safer than recorded."""
+        return bool(self._pending) or self._packs.states() != self._told
+
+    def _committed(self) -> None:
+        self._told = self._telling
+        for digest in self._published:
+            entry = self._pending.pop(digest, None)
+            if entry is not None and entry.data is not None:
+                self._pending_inline -= len(entry.data)
+        if not self._appending:
+            self._packs.release_retired({e.pack for e in self._pending.values() if e.pack is not None})
+
+    # --- pins
+
+    def _pin(self, digest: bytes) -> None:
+        with self._pin_mutex:
+            if not self._pins:
+                self._pin_file.shared()
+            self._pins[digest] = (threading.get_ident(), time.monotonic())
+
+    def _unpin_thread(self) -> None:
+        with self._pin_mutex:
+            if not self._pins:
+                return
+            me, oldest = threading.get_ident(), time.monotonic() - PIN_SECONDS
+            self._pins = {d: p for d, p in self._pins.items() if p[0] != me and p[1] > oldest}
+            if not self._pins:
+                self._pin_file.release()
+
+    @contextmanager
+    def collecting(self) -> Iterator[frozenset[bytes] | None]:
+        """Hold the pin lock alone; yields the chunks pinned by this process, or None when another process has pins.
+
+        Inside a transaction only, so that two collectors, or a collector and a committer, cannot wait for each other.
+        """
+        with self._pin_mutex:
+            got = self._pin_file.try_exclusive()
+            try:
+                yield frozenset(self._pins) if got else None
+            finally:
+                if self._pins:
+                    self._pin_file.shared()
+                elif got:
+                    self._pin_file.release()
+
+    # --- reading
+
+    def get(self, chunk: str) -> bytes:
+        """The bytes of *chunk*, verified.
+
+        Raises:
+            ChunkMissingError: it is not in the store (any more).
+            DamagedStoreError: its bytes do not match its id.
+        """
+        return self._read(chunk, None)
+
+    def read_into(self, chunk: str, target: memoryview) -> None:
+        """Fill *target*, which has exactly the chunk's size, without a copy when the chunk is stored raw.
+
+        *target* holds rubbish when this raises. Errors as `get`; UsageError for a target of another size.
+        """
+        with memoryview(target) as view, view.cast("B") if view.nbytes else memoryview(b"") as flat:
+            self._read(chunk, flat)
+
+    def _read(self, chunk: str, target: memoryview | None) -> bytes:
+        digest = _digest(chunk)
+        entry = self._find(chunk)
+        for _ in range(4):
+            try:
+                return self._load(digest, entry, target)
+            except ChunkMissingError:
+                again = self._find(chunk)  # gc may have moved it to another pack since we looked
+                if (again.place, again.pack, again.offset) == (entry.place, entry.pack, entry.offset):
+                    raise
+                entry = again
+        raise ChunkMissingError(f"chunk {chunk[:8]} keeps moving", hint="try again in a moment")
+
+    def _load(self, digest: bytes, entry: _Stored, target: memoryview | None) -> bytes:
+        if target is not None and target.nbytes != entry.size:
+            raise UsageError(f"the chunk has {entry.size} bytes and the target {target.nbytes}")
+        if target is not None and entry.codec == RAW and entry.place == PACKED:
+            self._packs.read_into(entry.location, target)
+            _verify(digest, target)
+            return b""
+        data = _decompress(entry, self._payload(entry))
+        _verify(digest, data)
+        if target is not None:
+            target[:] = data
+        return data
+
+    def _payload(self, entry: _Stored) -> bytes:
+        if entry.data is not None:
+            return entry.data
+        if entry.place == PACKED:
+            buffer = bytearray(entry.stored)
+            with memoryview(buffer) as view:
+                self._packs.read_into(entry.location, view)
+            return bytes(buffer)
+        row = self._db.one("SELECT data FROM chunk_data WHERE n = ?", (entry.n,))
+        if row is None:
+            raise ChunkMissingError("the bytes of a small chunk are not in the database")
+        if not isinstance(row[0], bytes):
+            raise DamagedStoreError("a small chunk is not made of bytes")
+        return row[0]
+
+    def _find(self, chunk: str) -> _Stored:
+        digest = _digest(chunk)
+        with self._db.lock:
+            pending = self._pending.get(digest)
+            if pending is not None:
+                return pending
+            row = self._db.one(f"SELECT {_COLUMNS} FROM chunks WHERE id = ?", (digest,))
+        if row is None or row[4] == MISSING:
+            raise ChunkMissingError(
+                f"chunk {chunk[:8]} is not in the store: dropped by retention, or lost",
+                hint="the value may come back by replay",
+            )
+        return _entry(row)
+
+    def has(self, chunk: str) -> bool:
+        """Whether *chunk* can be read here (without reading it)."""
+        return self._known(_digest(chunk))
+
+    def stored_size(self, chunk: str) -> int:
+        """Bytes that *chunk* takes on disk, compression included. Raises ChunkMissingError."""
+        return self._find(chunk).stored
+
+    def place(self, chunk: str) -> ChunkPlace | None:
+        """Where to map *chunk* from; None when it is small, compressed or not yet on disk. Raises ChunkMissingError.
+
+        The file may be unlinked by gc before it is opened: ask again then.
+        """
+        entry = self._find(chunk)
+        if entry.place != PACKED or entry.codec != RAW or not self._db.local:
+            return None
+        location = entry.location
+        return ChunkPlace(self._packs.path(location.pack), location.offset, entry.size)
+
+    def stored_form(self, row: Row) -> tuple[bytes, bytes]:
+        """For maintenance: digest and stored bytes of a row ``(id, n, size, …)``, verified. Errors as `get`."""
+        digest, entry = bytes(row[0]), _entry(row[1:])
+        payload = self._payload(entry)
+        _verify(digest, _decompress(entry, payload))
+        return digest, payload
+
+    def close(self) -> None:
+        """Drop what is pending and release all pins."""
+        self._pending.clear()
+        with self._pin_mutex:
+            self._pins.clear()
+            self._pin_file.close()
+
+    def abandon(self) -> None:
+        """In a forked child: leave the parent's pins in place."""
+        self._pin_file.abandon()
+
+
+def _entry(row: Row) -> _Stored:
+    """A row of the chunk table, refused unless its numbers are possible."""
+    n, size, stored, codec, place, pack, offset = row
+    numbers = (n, size, stored, codec, place) + ((pack, offset) if place == PACKED else ())
+    if not all(type(number) is int for number in numbers):
+        raise DamagedStoreError("the list of chunks holds something that is not a number")
+    bad_size = not (0 <= size <= MAX_CHUNK and 0 <= stored <= size)
+    if (
+        bad_size
+        or codec not in (RAW, ZSTD)
+        or place not in (INLINE, PACKED, MISSING)
+        or (codec == RAW and stored != size)
+    ):
+        raise DamagedStoreError("the list of chunks holds an impossible size, codec or place")
+    return _Stored(size, stored, codec, place, pack, offset, n=n)
+
+
+def _digest(chunk: str) -> bytes:
+    try:
+        digest = bytes.fromhex(chunk)
+    except ValueError as error:
+        raise ChunkMissingError(f"'{chunk[:16]}' is not the id of a chunk") from error
+    if len(digest) != 32:
+        raise ChunkMissingError(f"'{chunk[:16]}' is not the id of a chunk")
+    return digest
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_CHUNK:
+        raise UnstorableError(
+            f"a chunk of {size} bytes is larger than the format allows", hint="cut it into smaller chunks"
+        )
+
+
+def _verify(digest: bytes, data: bytes | memoryview) -> None:
+    if blake3(data).digest() != digest:
+        raise DamagedStoreError(
+            f"the stored bytes of chunk {digest.hex()[:8]} do not match its id",
+            hint="`timeslip check` lists all damage",
+        )
+
+
+def _compress(data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
+    """The codec that pays for *data*, and the bytes to store."""
+    size = len(data)
+    if size < _TRY_FROM:
+        return RAW, data
+    compressor = _zstd().compressor(3 if size < INLINE_LIMIT * 4 else 1)
+    if size > 8 * _SAMPLE:
+        middle = size // 2
+        sample = b"".join((data[:_SAMPLE], data[middle : middle + _SAMPLE], data[-_SAMPLE:]))
+        if len(compressor.compress(sample)) > 0.8 * len(sample):
+            return RAW, data
+    payload: bytes = compressor.compress(data)
+    return (ZSTD, payload) if len(payload) < 0.9 * size else (RAW, data)
+
+
+def _decompress(entry: _Stored, payload: bytes) -> bytes:
+    if entry.codec == RAW:
+        return payload
+    return _zstd().decompress(payload, entry.size)
+
+
+class _Zstd:
+    """zstandard, imported when first needed, with one compressor for each thread and level."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._module = zstandard
+        self._threads = threading.local()
+
+    def compressor(self, level: int) -> Any:
+        made: dict[int, Any] = self._threads.__dict__.setdefault("compressors", {})
+        if level not in made:
+            made[level] = self._module.ZstdCompressor(level=level, write_content_size=True, write_checksum=False)
+        return made[level]
+
+    def decompress(self, payload: bytes, size: int) -> bytes:
+        try:
+            if self._module.frame_content_size(payload) != size:
+                raise DamagedStoreError("a compressed chunk has another size than listed")
+            data = self._module.ZstdDecompressor().decompress(payload, max_output_size=size)
+        except (self._module.ZstdError, MemoryError) as error:
+            raise DamagedStoreError(f"a compressed chunk cannot be read ({error})") from error
+        if len(data) != size:
+            raise DamagedStoreError("a compressed chunk has another size than listed")
+        return data
+
+
+_zstd_instance: list[_Zstd] = []
+
+
+def _zstd() -> _Zstd:
+    if not _zstd_instance:
+        _zstd_instance.append(_Zstd())
+    return _zstd_instance[0]

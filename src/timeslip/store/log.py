@@ -1,0 +1,198 @@
+"""Reading history: commits, the names that point at them, and the operation log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from timeslip.errors import CommitNotFoundError, DamagedStoreError
+from timeslip.ids import CommitId, OperationId, RecordId
+from timeslip.store.database import Database, Row
+from timeslip.store.records import COLUMNS, RecordTable
+from timeslip.store.rows import Head, OperationRow, Ref
+from timeslip.store.schema import KINDS
+from timeslip.store.sessions import SessionTable
+
+PREFIX_LIMIT = 1000
+"""At most so many candidates are returned for a prefix."""
+
+_RECORD = ", ".join("r." + column for column in COLUMNS.split(", "))
+
+
+class LogTable:
+    """Reads of history. Safe from many threads; each call sees one consistent state of the store."""
+
+    def __init__(self, database: Database, records: RecordTable, sessions: SessionTable) -> None:
+        self._db = database
+        self._records = records
+        self._sessions = sessions
+
+    # --- commits
+
+    def commit(self, commit: str) -> dict[str, Any]:
+        """The body of a commit. Raises CommitNotFoundError, DamagedStoreError."""
+        row = self._records.row(commit)
+        if row is None or row[2] != KINDS["commit"]:
+            raise CommitNotFoundError(
+                f"the store holds no commit {commit[:8]}", hint="`timeslip log --all` lists commits"
+            )
+        return self._body(row)
+
+    def children(self, commit: str) -> list[CommitId]:
+        """Commits whose parent is *commit*, oldest first."""
+        rows = self._db.execute(
+            """SELECT c.id FROM edges e JOIN records p ON p.n = e.parent JOIN records c ON c.n = e.child
+               WHERE p.id = ? ORDER BY c.n""",
+            (_bytes(commit),),
+        )
+        return [_commit_id(row[0]) for row in rows]
+
+    def resolve_prefix(self, session: str, prefix: str) -> list[CommitId]:
+        """Commits of *session* whose id begins with *prefix*, at most `PREFIX_LIMIT`, in order of their ids."""
+        prefix = prefix.lower()
+        if not prefix or len(prefix) > 64 or any(digit not in "0123456789abcdef" for digit in prefix):
+            return []
+        rows = self._db.execute(
+            "SELECT id FROM records WHERE id BETWEEN ? AND ? AND kind = ? AND session = ? ORDER BY id LIMIT ?",
+            (
+                bytes.fromhex(prefix.ljust(64, "0")),
+                bytes.fromhex(prefix.ljust(64, "f")),
+                KINDS["commit"],
+                self._sessions.number(session),
+                PREFIX_LIMIT,
+            ),
+        )
+        return [_commit_id(row[0]) for row in rows]
+
+    def commits(
+        self, session: str, *, limit: int | None = None, before_seq: int | None = None
+    ) -> list[tuple[CommitId, dict[str, Any]]]:
+        """Commits of *session*, newest first, with their bodies."""
+        rows = self._db.execute(
+            f"""SELECT {_RECORD} FROM commits c JOIN records r ON r.n = c.record
+                WHERE c.session = ? AND c.seq < ? ORDER BY c.seq DESC LIMIT ?""",
+            (
+                self._sessions.number(session),
+                (1 << 62) if before_seq is None else before_seq,
+                -1 if limit is None else limit,
+            ),
+        )
+        return [(_commit_id(row[1]), self._body(row)) for row in rows]
+
+    def with_execution_count(self, session: str, count: int) -> list[CommitId]:
+        """Commits of *session* made by the cell run ``In[count]``, newest first."""
+        rows = self._db.execute(
+            """SELECT r.id FROM commits c JOIN records r ON r.n = c.record
+               WHERE c.session = ? AND c.execution_count = ? ORDER BY c.seq DESC""",
+            (self._sessions.number(session), count),
+        )
+        return [_commit_id(row[0]) for row in rows]
+
+    def note(self, session: str, commit: str) -> str | None:
+        """The note set by `describe`, or None. Raises ForgottenError when its text was forgotten."""
+        rows = self._db.execute(
+            f"""SELECT {_RECORD} FROM notes o JOIN records c ON c.n = o.record JOIN records r ON r.n = o.text
+                WHERE c.id = ? AND c.session = ?""",
+            (_bytes(commit), self._sessions.number(session)),
+        )
+        if not rows:
+            return None
+        return str(self._records.open(rows[0], "text", trusted=False).get("text", ""))
+
+    # --- names
+
+    def refs(self, session: str) -> list[Ref]:
+        """Branches and tags of *session*, sorted by kind and name."""
+        rows = self._db.execute(
+            """SELECT f.kind, f.name, r.id FROM refs f JOIN records r ON r.n = f.record
+               WHERE f.session = ? ORDER BY f.kind, f.name""",
+            (self._sessions.number(session),),
+        )
+        return [Ref(str(kind), str(name), _commit_id(commit)) for kind, name, commit in rows]
+
+    def heads(self, session: str) -> list[Head]:
+        """Where each kernel of *session* is, the newest move first."""
+        rows = self._db.execute(
+            """SELECT h.kernel, r.id, h.branch, h.time, h.record FROM heads h LEFT JOIN records r ON r.n = h.record
+               WHERE h.session = ? AND h.time IS NOT NULL ORDER BY h.time DESC, h.n DESC""",
+            (self._sessions.number(session),),
+        )
+        return [_head(row) for row in rows]
+
+    def head(self, session: str, kernel: str | None = None) -> Head | None:
+        """Where *kernel* is, or the kernel that moved last; None when there is no such HEAD."""
+        return next((head for head in self.heads(session) if kernel in (None, head.kernel)), None)
+
+    def operations(self, session: str, *, kernel: str | None = None, limit: int | None = None) -> list[OperationRow]:
+        """The operation log of *session*, newest first."""
+        rows = self._db.execute(
+            """SELECT o.seq, h.kernel, o.kind, b.id, a.id, o.time, o.details
+               FROM operations o JOIN heads h ON h.n = o.head
+               LEFT JOIN records b ON b.n = o.before LEFT JOIN records a ON a.n = o.after
+               WHERE o.session = ?1 AND (?2 IS NULL OR h.kernel = ?2) ORDER BY o.seq DESC LIMIT ?3""",
+            (self._sessions.number(session), kernel, -1 if limit is None else limit),
+        )
+        return [_operation(row) for row in rows]
+
+    def _body(self, row: Row) -> dict[str, Any]:
+        return self._records.open(row, "commit", trusted=False)
+
+
+def _bytes(record: str) -> bytes:
+    try:
+        return bytes.fromhex(record)
+    except ValueError:  # not an id: no row has the empty one
+        return b""
+
+
+def _commit_id(value: object) -> CommitId:
+    if isinstance(value, bytes) and len(value) == 32:
+        return CommitId(value.hex())
+    raise DamagedStoreError("a name or a log entry points at something that is not a commit")
+
+
+def _optional(value: object) -> CommitId | None:
+    return None if value is None else _commit_id(value)
+
+
+def _head(row: Row) -> Head:
+    kernel, commit, branch, moved, record = row
+    if record is not None and commit is None:
+        raise DamagedStoreError(f"HEAD of kernel {kernel} points at a commit that is not there")
+    try:
+        return Head(str(kernel), _optional(commit), str(branch or "main"), float(moved))
+    except (TypeError, ValueError) as error:
+        raise DamagedStoreError(f"a HEAD is damaged ({error})") from error
+
+
+def _operation(row: Row) -> OperationRow:
+    seq, kernel, kind, before, after, moment, details = row
+    try:
+        return OperationRow(
+            OperationId(str(int(seq))),
+            str(kernel),
+            str(kind),
+            _optional(before),
+            _optional(after),
+            float(moment),
+            json.loads(details),
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DamagedStoreError(f"operation {seq} is damaged ({error})") from error
+
+
+def record_ids_in(body: object) -> set[RecordId]:
+    """Every text of exactly 64 lower-case hexadecimal digits in *body*: what it may refer to (see the format)."""
+    found: set[RecordId] = set()
+    stack = [body]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if len(item) == 64 and all(digit in "0123456789abcdef" for digit in item):
+                found.add(RecordId(item))
+        elif isinstance(item, dict):
+            stack.extend(item.values())
+            stack.extend(item.keys())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return found

@@ -1,0 +1,135 @@
+"""Manifests: for one commit, which value record stands for each node key.
+
+A manifest is stored as the difference from another one, its *base*, or whole, as a *snapshot*. A difference is only
+added while the chain behind it is short and light; else a snapshot is written. So the cost of a commit follows what it
+changed, and the cost of reading follows the number of names, never the length of history.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from timeslip.errors import DamagedStoreError, UsageError
+from timeslip.ids import RecordId
+
+MAX_DEPTH = 64
+"""A chain of differences never has more links than this, or than the manifest has names, up to `MAX_DEPTH_LARGE`."""
+
+MAX_DEPTH_LARGE = 512
+_CACHE = 64
+
+
+def limit_for(names: int) -> int:
+    """How many links, and how many changed names, a chain over *names* names may gather before a snapshot."""
+    return max(MAX_DEPTH, min(names, MAX_DEPTH_LARGE))
+
+
+class ManifestTable:
+    """Resolves chains of manifests, remembering the latest. Safe from many threads.
+
+    Args:
+        read: gives the body of a manifest record, checked.
+    """
+
+    def __init__(self, read: Callable[[str], dict[str, Any]]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._resolved: OrderedDict[str, tuple[dict[str, RecordId], int, int]] = OrderedDict()
+
+    def resolve(self, manifest: str) -> dict[str, RecordId]:
+        """The whole mapping of *manifest*. The caller must not change it."""
+        return self._resolve(manifest)[0]
+
+    def body_for(self, base: str | None, changes: Mapping[str, RecordId | None]) -> dict[str, Any] | None:
+        """What to store for *base* with *changes*; None when that is *base* itself, because nothing differs.
+
+        A change to None removes the key; removing a key that is not there is no difference.
+        """
+        if base is None:
+            return {
+                "base": None,
+                "depth": 0,
+                "weight": 0,
+                "changes": {k: v for k, v in changes.items() if v is not None},
+            }
+        present, depth, weight = self._resolve(base)
+        real = {key: value for key, value in changes.items() if present.get(key) != value}
+        if not real:
+            return None
+        names, limit = len(present), limit_for(len(present))
+        weight += len(real)
+        if depth + 1 <= limit and weight <= max(limit, names):
+            return {"base": base, "depth": depth + 1, "weight": weight, "changes": real}
+        return self.body_for(None, {**present, **real})
+
+    def remember(self, manifest: str, body: Mapping[str, Any]) -> None:
+        """Keep the resolved form of a manifest that was just stored, for the next difference on it."""
+        self._keep(manifest, *self._apply(self._resolve(body["base"])[0] if body["base"] else {}, body))
+
+    def _resolve(self, manifest: str) -> tuple[dict[str, RecordId], int, int]:
+        chain: list[tuple[str, dict[str, Any]]] = []
+        start: dict[str, RecordId] = {}
+        at: str | None = manifest
+        while at is not None:
+            with self._lock:
+                known = self._resolved.get(at)
+                if known is not None:
+                    self._resolved.move_to_end(at)
+            if known is not None:
+                if not chain:
+                    return known
+                start = known[0]
+                break
+            if len(chain) > MAX_DEPTH_LARGE:
+                raise DamagedStoreError(f"manifest {manifest[:8]} has an endless chain")
+            body = self._read(at)
+            chain.append((at, body))
+            at = _base(body)
+        mapping = dict(start)
+        for _, body in reversed(chain):
+            result = self._apply(mapping, body, copy=False)
+        self._keep(manifest, *result)
+        return result
+
+    def _apply(
+        self, start: dict[str, RecordId], body: Mapping[str, Any], *, copy: bool = True
+    ) -> tuple[dict[str, RecordId], int, int]:
+        mapping = dict(start) if copy else start
+        try:
+            depth, weight = int(body["depth"]), int(body["weight"])
+            for key, value in body["changes"].items():
+                if value is None:
+                    mapping.pop(key, None)
+                else:
+                    mapping[key] = value if type(value) is RecordId else RecordId(value)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DamagedStoreError(f"a manifest has a wrong form ({error})") from error
+        return mapping, depth, weight
+
+    def _keep(self, manifest: str, mapping: dict[str, RecordId], depth: int, weight: int) -> None:
+        with self._lock:
+            self._resolved[manifest] = (mapping, depth, weight)
+            while len(self._resolved) > _CACHE:
+                self._resolved.popitem(last=False)
+
+    def drop_cache(self) -> None:
+        """Forget what was resolved, as after a rollback or a collection of records."""
+        with self._lock:
+            self._resolved.clear()
+
+
+def _base(body: Mapping[str, Any]) -> str | None:
+    base = body.get("base")
+    if base is not None and not isinstance(base, str):
+        raise DamagedStoreError("a manifest has a base that is not an id")
+    return base
+
+
+def check_key(key: object) -> str:
+    """*key* if it can be a node key. Raises UsageError."""
+    if not isinstance(key, str):
+        raise UsageError(f"a node key is text, not {type(key).__name__}")
+    return key
