@@ -66,7 +66,7 @@ class Facet(Protocol):
         ...
 
     def take_problems(self) -> list[str]:
-        """Sentences about what `capture` left out since the last call; each is given once per attach."""
+        """Sentences about what `capture` left out since the last call; each is given once."""
         ...
 
 

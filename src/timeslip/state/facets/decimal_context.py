@@ -57,6 +57,8 @@ class DecimalFacet(FacetBase):
         decimal: Any = importlib.import_module("decimal")
         context = decimal.getcontext()
         document = {**_DEFAULTS, **parsed(data)}
+        if document.keys() != _DEFAULTS.keys():
+            raise FacetError("the recorded decimal context is not of a form that this release knows")
         try:
             for key in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
                 setattr(context, key, document[key])

@@ -125,11 +125,14 @@ class MatplotlibFacet(FacetBase):
         for number in numbers:
             if number in figures:
                 continue
-            figure = self.figure_source(number) if self.figure_source is not None else None
+            try:
+                figure = self.figure_source(number) if self.figure_source is not None else None
+                if figure is not None:
+                    show_figure(figure, number)
+            except Exception:  # a backend or a figure's own code: the other figures go on, this one is reported
+                figure = None
             if figure is None:
                 missing.append(number)
-            else:
-                show_figure(figure, number)
         if current in _open_figures():
             _manager().set_active(_open_figures()[current])
         return missing

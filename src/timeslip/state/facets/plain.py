@@ -1,9 +1,9 @@
 """Plain data as canonical JSON text, without running code of the values.
 
-========================  ======================================
+========================  ==========================================================================
 value (exact type)        JSON
-========================  ======================================
-None, bool, int, str      itself
+========================  ==========================================================================
+None, bool, int, str      itself; ``["u", hexadecimal of UTF-32-LE]`` for text with lone surrogates
 float                     itself; ``["f", "nan"]``, ``"inf"``, ``"-inf"``
 list, tuple               ``["l", ...]``, ``["t", ...]``
 dict                      ``["d", [key, value], ...]`` in its own order
@@ -13,10 +13,10 @@ bytes                     ``["b", hexadecimal]``
 importable class          ``["c", module, qualified name]``
 member of an enum         ``["e", module, qualified name, member]``
 bound ``str.format``      ``["fmt", text]``
-========================  ======================================
+========================  ==========================================================================
 
-Anything else, subclasses of the above included, is not plain. Text is ASCII (lone surrogates survive as escapes), keys
-of objects are sorted, no white space: equal values give equal text.
+Anything else, subclasses of the above included, is not plain. The text is ASCII
+without white space: equal values give equal text.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def kind_of(value: object) -> str:
 def _tree(value: Any, other: Other | None, depth: int, left: list[int]) -> Json:
     kind = type(value)
     if kind in _ATOMS:
-        return value
+        return value if kind is not str or value.isascii() else _text(value)
     if kind is float:
         return value if math.isfinite(value) else ["f", repr(value)]
     left[0] -= 1
@@ -127,6 +127,14 @@ def _tree(value: Any, other: Other | None, depth: int, left: list[int]) -> Json:
     if kind is re.Pattern:
         return ["re", _tree(value.pattern, other, depth - 1, left), value.flags]
     return _named(value, other)
+
+
+def _text(value: str) -> Json:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # lone surrogates: two of them would come back from JSON as one character
+        return ["u", value.encode("utf-32-le", "surrogatepass").hex()]
+    return value
 
 
 def _named(value: Any, other: Other | None) -> Json:
@@ -176,6 +184,7 @@ _DECODERS: dict[str, Callable[[list[Any]], Any]] = {
     "s": set,
     "fs": frozenset,
     "f": lambda parts: float(parts[0]),
+    "u": lambda parts: bytes.fromhex(parts[0]).decode("utf-32-le", "surrogatepass"),
     "b": lambda parts: bytes.fromhex(parts[0]),
     "re": lambda parts: re.compile(parts[0], parts[1]),
     "c": lambda parts: find_class(parts[0], parts[1], load=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
@@ -115,7 +116,8 @@ def _tell() -> None:
     for name in ("_filters_mutated", "_filters_mutated_lock_held"):
         mutated = getattr(warnings, name, None)
         if mutated is not None:
-            mutated()
+            with getattr(warnings, "_lock", nullcontext()):
+                mutated()
             return
 
 

@@ -46,12 +46,12 @@ class Watch:
         dicts = list(dicts)
         if [dict.__len__(d) for d in dicts] != self._lengths:
             return False
-        values = list(chain.from_iterable(map(dict.values, dicts)))
+        values = list(chain.from_iterable(dict.values(d) for d in dicts))
         for position in self._skipped:
             values[position] = None
         for position, kind, items in self._sequences:
-            live: Any = values[position]
-            if type(live) is not kind or len(live) != len(items) or not all(map(is_, live, items)):
+            live = values[position]
+            if not is_(type(live), kind) or len(live) != len(items) or not all(map(is_, live, items)):
                 return False
             values[position] = None
         keys = chain.from_iterable(map(dict.keys, dicts))
@@ -62,7 +62,7 @@ class Watch:
         self.forget()
         dicts = list(dicts)
         keys = list(chain.from_iterable(map(dict.keys, dicts)))
-        values = list(chain.from_iterable(map(dict.values, dicts)))
+        values = list(chain.from_iterable(dict.values(d) for d in dicts))
         for position, value in enumerate(values):
             if keys[position] in self._skip:
                 self._skipped.append(position)
