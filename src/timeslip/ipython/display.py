@@ -1,0 +1,57 @@
+"""Answers shown by IPython: neat text in a terminal; HTML with the plain text beside it in a notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import Any
+
+from timeslip.errors import TimeslipError
+from timeslip.rendering import Document, Screen, document, to_html, to_text
+from timeslip.rendering.document import clean
+
+NOTEBOOK_WIDTH = 110
+"""Columns of the plain text that a notebook keeps beside the HTML."""
+
+
+def show(shell: Any, answer: dict[str, Any], *, as_json: bool = False) -> None:
+    """Show a verb's answer as output of the running cell."""
+    if as_json:
+        shell.display_pub.publish({"text/plain": json.dumps(answer, indent=2, ensure_ascii=False)})
+    else:
+        show_document(shell, document(answer))
+
+
+def show_document(shell: Any, blocks: Document) -> None:
+    """Show blocks as output of the running cell."""
+    if is_terminal(shell):
+        shell.display_pub.publish({"text/plain": to_text(blocks, terminal_screen(sys.stdout))})
+    else:
+        screen = Screen(NOTEBOOK_WIDTH)
+        shell.display_pub.publish({"text/plain": to_text(blocks, screen), "text/html": to_html(blocks)})
+
+
+def is_terminal(shell: Any) -> bool:
+    """Whether the shell writes to a terminal (or a plain stream) instead of to a front end."""
+    return not hasattr(shell, "kernel")
+
+
+def terminal_screen(stream: Any) -> Screen:
+    """Width, colour and character set for *stream*; colour only on a terminal and without ``NO_COLOR``."""
+    try:
+        terminal = bool(stream.isatty())
+    except (AttributeError, ValueError):
+        terminal = False
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size((100, 24)).columns if terminal else 100
+    return Screen(max(40, width), colour, not encoding.startswith("utf"))
+
+
+def without_traceback(error: TimeslipError) -> TimeslipError:
+    """The same error, made to be shown by IPython as its message and hint alone."""
+    text = clean(error.render())
+    error._render_traceback_ = lambda: text.split("\n")  # type: ignore[attr-defined]
+    return error

@@ -1,0 +1,163 @@
+"""``%load_ext timeslip`` and ``%unload_ext timeslip``: everything that is hung into a shell, and taken out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from timeslip.errors import NamespaceError, TimeslipError
+from timeslip.ipython.completion import matcher
+from timeslip.ipython.configurable import configured
+from timeslip.ipython.display import without_traceback
+from timeslip.ipython.faults import Faults
+from timeslip.ipython.magics import TimeslipMagics
+from timeslip.ipython.namespace import IPythonNamespace
+from timeslip.ipython.place import place_of
+from timeslip.ipython.recorder import Recorder
+from timeslip.rendering import history
+from timeslip.rendering.document import one_line
+from timeslip.rendering.units import plural, size
+from timeslip.state.magics import is_unrecorded
+
+if TYPE_CHECKING:
+    from timeslip.session import Session
+
+_MAGICS = {"line": ("timeslip", "undo", "redo"), "cell": ("timeslip",)}
+
+
+@dataclass
+class Attachment:
+    """What has been hung into one shell."""
+
+    shell: Any
+    session: Session
+    recorder: Recorder
+    faults: Faults
+    magics: TimeslipMagics
+    matcher: Any
+    replaced: dict[str, dict[str, Any]]
+
+
+_attached: Attachment | None = None
+
+
+def attached() -> Attachment | None:
+    """The attachment of this process, or None."""
+    return _attached
+
+
+def load(shell: Any) -> None:
+    """Attach and say in one line what was found.
+
+    Raises:
+        TimeslipError: shown without a traceback; the shell is as it was.
+    """
+    try:
+        if _attached is not None and _attached.shell is shell:
+            shell.display_pub.publish({"text/plain": f"timeslip: already recording '{_attached.session.name}'"})
+            return
+        session = attach_shell(shell)
+        shell.display_pub.publish({"text/plain": found_line(session)})
+    except TimeslipError as error:
+        raise without_traceback(error) from None
+
+
+def attach_shell(
+    shell: Any, *, store: Path | str | None = None, name: str | None = None, settings: Mapping[str, Any] | None = None
+) -> Session:
+    """Begin to record *shell*; the same session when it is recorded already and nothing else is asked.
+
+    Raises:
+        UsageError: a setting that does not exist, or a value that it cannot take.
+        NamespaceError: another store or name is asked while this shell is being recorded.
+        StoreError: the store cannot be used.
+    """
+    global _attached
+    if _attached is not None:
+        if store is None and name is None and not settings:
+            return _attached.session
+        raise NamespaceError(
+            f"this kernel is already recorded as '{_attached.session.name}'",
+            hint="%unload_ext timeslip first, then attach with the other store, name or settings",
+        )
+    from timeslip.session import attach
+
+    choices = {**configured(shell), **(settings or {})}
+    chosen_store, chosen_name = choices.pop("store", None), choices.pop("name", None)
+    place = place_of(shell)
+    session = attach(
+        IPythonNamespace(shell),
+        store=store or chosen_store or None,
+        name=name or chosen_name or (None if place.notebook else place.name),
+        notebook=place.notebook,
+        kernel=place.kernel,
+        **choices,
+    )
+    _attached = _hang_in(shell, session)
+    return session
+
+
+def _hang_in(shell: Any, session: Session) -> Attachment:
+    faults = Faults(Path(session.repository.directory))
+    recorder = Recorder(shell, session, faults)
+    magics = TimeslipMagics(shell, session, recorder)
+    table = shell.magics_manager.magics
+    replaced = {
+        kind: {name: table[kind][name] for name in names if name in table[kind]} for kind, names in _MAGICS.items()
+    }
+    magics.register()
+    shell.input_transformers_cleanup.append(strip_off_line)
+    completer = matcher(session)
+    if getattr(shell, "Completer", None) is not None:
+        shell.Completer.custom_matchers.append(completer)
+    recorder.start()
+    return Attachment(shell, session, recorder, faults, magics, completer, replaced)
+
+
+def unload(shell: Any) -> None:
+    """Take everything out again and close the session; the namespace is as IPython made it."""
+    global _attached
+    attachment = _attached
+    if attachment is None or attachment.shell is not shell:
+        return
+    _attached = None
+    attachment.recorder.stop()
+    if strip_off_line in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(strip_off_line)
+    if getattr(shell, "Completer", None) is not None and attachment.matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(attachment.matcher)
+    table = shell.magics_manager.magics
+    for kind, names in _MAGICS.items():
+        for name in names:
+            table[kind].pop(name, None)
+        table[kind].update(attachment.replaced[kind])
+    with attachment.faults.guard("closing the session"):
+        attachment.session.close()
+
+
+def strip_off_line(lines: list[str]) -> list[str]:
+    """Input transformer: blanks the line ``%%timeslip off``, so that the cell runs exactly as it would without it."""
+    if not lines or "%%timeslip" not in "".join(lines[:3]) or not is_unrecorded("".join(lines)):
+        return lines
+    place = next(index for index, line in enumerate(lines) if line.strip())
+    return [*lines[:place], "\n", *lines[place + 1 :]]
+
+
+def found_line(session: Session) -> str:
+    """One line: what is being recorded, and whether an earlier state can be brought back."""
+    status = session.status()
+    where = f"timeslip: recording '{one_line(status.name)}'"
+    if status.paused:
+        return f"{where}, but paused: {one_line(status.paused)}"
+    if status.resumable is None:
+        return f"{where} (new); %undo takes a cell back, %timeslip help lists the rest"
+    last = status.last
+    what = ""
+    if last is not None:
+        count = plural(len(session.log(all=True)), "earlier commit")
+        what = (
+            f"; {count}, the last after {history.prompt({'execution_count': last.execution_count, 'kind': last.kind})}"
+        )
+    return f"{where}{what}; %timeslip resume brings that state back ({size(status.store_bytes)} stored)"

@@ -1,0 +1,90 @@
+"""What happens when something inside Timeslip fails: one line for the user, the detail in a file, never more.
+
+The user's cell, its output and its exception stay as they would have been (rule 8 of the design).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from timeslip.errors import TimeslipError
+
+LOG_BYTES = 1_000_000
+"""The log starts anew above this size, bytes."""
+
+
+class Faults:
+    """Turns faults into warnings.
+
+    Args:
+        directory: of the store; the log file lies in it. None before there is a store.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = directory
+        self._last = ""
+
+    @property
+    def log_file(self) -> Path | None:
+        """Where the details are, or None."""
+        return self.directory / "timeslip.log" if self.directory else None
+
+    @contextlib.contextmanager
+    def guard(self, what: str) -> Iterator[None]:
+        """Run a block of Timeslip's own; whatever it raises becomes one warning line that begins with *what*."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say(f"{what} was interrupted; what changed is noticed with the next step")
+        except Exception as error:  # rule 8: nothing of ours may reach the user's cell
+            self._report(what, error)
+        else:
+            self._last = ""
+
+    def _report(self, what: str, error: Exception) -> None:
+        where = self._write(what, error)
+        if isinstance(error, TimeslipError) and error.code != "internal":
+            text = f"{what} failed: {error.message}" + (f" ({error.hint})" if error.hint else "")
+        else:
+            text = f"{what} failed inside Timeslip ({_one_line(error)}); the session goes on" + (
+                f"; details in {where}" if where else ""
+            )
+        if text != self._last:
+            self._last = text
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """Write one warning line to the user's standard error."""
+        try:
+            sys.stderr.write(f"timeslip: {text}\n")
+            sys.stderr.flush()
+        except Exception:  # a closed or replaced stderr of the user's must not turn a warning into a failure
+            return
+
+    def _write(self, what: str, error: Exception) -> Path | None:
+        path = self.log_file
+        if path is None:
+            return None
+        try:
+            fresh = path.exists() and path.stat().st_size > LOG_BYTES
+            text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if fresh else os.O_APPEND)
+            with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pid {os.getpid()}: {what}\n{text}\n")
+        except Exception:  # a full disk, or an exception that cannot be written: the warning itself must still come
+            return None
+        return path
+
+
+def _one_line(error: Exception) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an exception of the user's may fail to become text
+        text = ""
+    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

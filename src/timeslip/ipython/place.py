@@ -1,0 +1,67 @@
+"""Where a shell runs: which notebook, which connection file, what to call its session."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of a shell's surroundings.
+
+    Attributes:
+        notebook: absolute path of the notebook, or None.
+        name: for a new session that has no notebook.
+        door: "kernel" or "terminal".
+        connection_file: of the kernel, or None where there is no kernel to reach.
+    """
+
+    notebook: str | None
+    name: str
+    door: str
+    connection_file: str | None
+
+    @property
+    def kernel(self) -> dict[str, Any]:
+        """What the store keeps about this process, so that the command line can reach it; JSON-ready."""
+        return {
+            "pid": os.getpid(),
+            "door": self.door,
+            "connection_file": self.connection_file,
+            "python": ".".join(map(str, sys.version_info[:3])),
+        }
+
+
+def place_of(shell: Any) -> Place:
+    """Look around: the front end's variable, then the editor's, else the time."""
+    connection_file = _connection_file(shell)
+    told = os.environ.get("JPY_SESSION_NAME", "")
+    edited = shell.user_ns.get("__vsc_ipynb_file__")
+    notebook = told if told.endswith(".ipynb") else edited if isinstance(edited, str) else None
+    if notebook:
+        name = os.path.basename(notebook)
+    else:
+        name = os.path.basename(told) or time.strftime("session-%Y%m%d-%H%M%S")
+    return Place(
+        notebook=os.path.abspath(notebook) if notebook else None,
+        name=name,
+        door="kernel" if hasattr(shell, "kernel") else "terminal",
+        connection_file=connection_file,
+    )
+
+
+def _connection_file(shell: Any) -> str | None:
+    if not hasattr(shell, "kernel"):
+        return None
+    try:
+        from ipykernel.connect import get_connection_file
+
+        return str(get_connection_file())
+    except (
+        Exception
+    ):  # an embedded kernel, or one that is not ipykernel's: it works, but cannot be reached from outside
+        return None
