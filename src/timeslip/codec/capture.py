@@ -72,11 +72,14 @@ class Captured:
         out_of_band: buffers that a library's own reduction gave to the pickler, in stream order.
         references: ids of all definitions that the streams refer to.
         holes: what could not be stored.
-        links: addresses of the objects whose identity links names; empty unless asked for.
+        links: addresses of the objects whose identity links names; empty before `find_links`.
         spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
         mode: the pass that did it.
+        roots: addresses of the arrays that own plain memory.
+        blocks: addresses of the arrays that own the memory of each copy-on-write block.
+        rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
-            different objects; to be dropped before the user's code runs again.
+            different objects; to be dropped (`release`) before the user's code runs again.
     """
 
     keys: tuple[str, ...]
@@ -89,7 +92,24 @@ class Captured:
     links: frozenset[int] = frozenset()
     spans: list[tuple[int, int, bool]] = field(default_factory=list)
     mode: str = "fast"
+    rows: list[int] = field(default_factory=list)
+    roots: set[int] = field(default_factory=set)
+    blocks: list[int] = field(default_factory=list)
     memo: Any = None
+    find: Callable[[frozenset[int]], frozenset[int]] | None = None
+
+    def find_links(self, weak_roots: frozenset[int]) -> None:
+        """Fill `links`. Only before `release`."""
+        if self.find is not None and not self.links:
+            self.links = self.find(weak_roots)
+
+    def release(self) -> None:
+        """Let go of the user's objects and of their memory."""
+        self.memo = self.find = None
+        self.buffers = []
+        self.out_of_band = []
+        self.segments = []
+        self.references = dict.fromkeys(self.references)
 
     @property
     def size(self) -> int:
@@ -158,17 +178,13 @@ class Encoder:
         self,
         nodes: Sequence[tuple[str, Any]],
         *,
-        links: bool = False,
         shared: frozenset[int] = frozenset(),
-        weak_roots: frozenset[int] = frozenset(),
     ) -> Captured:
         """Capture *nodes* (key, object) together; a definition's object is the class or function itself.
 
         Args:
             nodes: what to capture, in this order.
-            links: also collect the addresses that link names.
             shared: addresses of arrays whose memory a copy-on-write block of this co-variable really shares.
-            weak_roots: see `linking.linking_addresses`.
 
         Raises:
             UnstorableError: nothing at all could be captured (the message says why).
@@ -177,7 +193,7 @@ class Encoder:
         gc.disable()  # a pass allocates much and frees nothing: collections would only cost
         show, warnings.showwarning = warnings.showwarning, _silent  # type: ignore[assignment]  # same arguments
         try:
-            return _capture(self, nodes, weak_roots if links else None, shared)
+            return _capture(self, nodes, shared)
         finally:
             warnings.showwarning = show
             if was_enabled:
@@ -197,6 +213,7 @@ class Pass:
         self.shared = shared
         self.writer = SegmentWriter()
         self.buffers: list[Any] = []
+        self.rows: list[int] = []
         self.out_of_band: list[Any] = []
         self.references: dict[str, Any] = {}
         self.holes: list[Hole] = []
@@ -205,6 +222,8 @@ class Pass:
         self.keep: list[Any] = []
         self.nans: dict[int, int] = {}
         self.nan_objects: list[float] = []
+        self.roots: set[int] = set()
+        self.blocks: list[int] = []
         self.careful = False
         self.met: set[type] = set()
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
@@ -222,6 +241,11 @@ class Pass:
         kind = type(obj)
         self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token, fatal=False))
         return load.resource, (identity, make, args)
+
+    def note(self, obj: Any, reason: str) -> None:
+        """Say that *obj* goes into the stream as it is, but is not a value."""
+        kind = type(obj)
+        self.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", reason, ""))
 
     def refer(self, obj: Any) -> Any:
         """Reduction of a definition: its identity."""
@@ -309,9 +333,7 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
-def _capture(
-    encoder: Encoder, nodes: Sequence[tuple[str, Any]], weak_roots: frozenset[int] | None, shared: frozenset[int]
-) -> Captured:
+def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
     problem: Exception | None = None
     mode = "fast"
     while True:
@@ -336,7 +358,7 @@ def _capture(
         if mode == "fast" and _has_nan(state.writer.segments):
             mode = "nan"
             continue
-        return _finish(state, pickler, nodes, payload, headers, weak_roots, mode)
+        return _finish(state, pickler, nodes, payload, headers, mode)
     raise UnstorableError(
         f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
         hint="it can only come back by running its cell again",
@@ -400,7 +422,6 @@ def _finish(
     nodes: Sequence[tuple[str, Any]],
     payload: list[Any],
     headers: dict[str, bytes],
-    weak_roots: frozenset[int] | None,
     mode: str,
 ) -> Captured:
     captured = Captured(
@@ -412,10 +433,17 @@ def _finish(
         references=state.references,
         holes=state.holes,
         spans=state.spans,
+        rows=state.rows,
+        roots=state.roots,
+        blocks=state.blocks,
         mode=mode,
     )
-    if weak_roots is not None:
-        own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
+    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
+
+    def find(weak_roots: frozenset[int]) -> frozenset[int]:
         captured.memo = pickler.memo.copy()
-        captured.links = linking_addresses(captured.memo, own, state.nan_objects, weak_roots, state.met)
+        return linking_addresses(captured.memo, own, state.nan_objects, weak_roots, state.met)
+
+    captured.find = find
+    captured.memo = (pickler, payload, state)
     return captured

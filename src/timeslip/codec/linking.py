@@ -95,8 +95,8 @@ def is_atom(value: Any) -> bool:
 _skip_cache: dict[type, bool] = {}
 
 
-def _skips(kind: type) -> bool:
-    """Whether instances of *kind* never link."""
+def never_links(kind: type) -> bool:
+    """Whether instances of *kind* never link, unless a name is bound to them directly."""
     known = _skip_cache.get(kind)
     if known is not None:
         return known
@@ -192,7 +192,7 @@ def linking_addresses(
         if refcount(obj) <= _OWN_REFERENCES:
             temporary.append(obj)
             continue
-        if kind.__name__ == "Detached" or address in own or (_skips(kind) and address not in weak_roots):
+        if kind.__name__ == "Detached" or address in own or (never_links(kind) and address not in weak_roots):
             continue
         found[address] = obj
     obj = None

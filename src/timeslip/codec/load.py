@@ -78,6 +78,6 @@ def seed(index: int) -> Any:
     return _outside(index)
 
 
-def placeholder(record: str, name: str) -> Any:
+def placeholder(name: str, record: str, reason: str, commit: str) -> Any:
     """What stood for a lost value."""
-    return _outside(record, name)
+    return _outside(name, record, reason, commit)

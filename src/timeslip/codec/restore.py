@@ -20,6 +20,7 @@ from typing import Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.capture import Encoder, Pass
+from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import python, system
 from timeslip.codec.streams import SegmentReader
 from timeslip.errors import UnrestorableError
@@ -296,6 +297,7 @@ class _Unpickler(pickle.Unpickler):
             "module": import_module,
             "attribute": _attribute,
             "seed": loader.seed,
+            "placeholder": Placeholder,
         }
         for index in range(len(loader.encoder.seeds)):
             self._names[f"seed{index}"] = loader.seed(index)

@@ -33,10 +33,15 @@ _GLOBAL_LOADS = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBAL
 _LOCAL_LOADS = frozenset({
     "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_FAST_BORROW",
 })  # fmt: skip
-_LOCAL_STORES = frozenset({"STORE_FAST", "STORE_DEREF"})
+_CLOSURE = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "STORE_DEREF"})
+_STORES = frozenset({"STORE_NAME", "STORE_GLOBAL", "STORE_FAST", "STORE_DEREF"})
+_DELETES = frozenset({"DELETE_NAME", "DELETE_GLOBAL"})
+_IMPORTS = frozenset({"IMPORT_NAME", "IMPORT_FROM", "IMPORT_STAR", "CALL_INTRINSIC_1", "POP_TOP"})
+_INTRINSIC_IMPORT_STAR = 2
+_ATTRIBUTE_CHANGES = frozenset({"STORE_ATTR", "DELETE_ATTR"})
 _PAIRED_LOADS = frozenset({"LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW"})
+_LOADS = _GLOBAL_LOADS | _LOCAL_LOADS | _PAIRED_LOADS | {"LOAD_SUPER_ATTR"}
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
-_CALLS = frozenset({"CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX"})
 _PLAIN_CALLS = frozenset({"CALL", "CALL_FUNCTION", "CALL_METHOD"})
 _VALUE_USES = frozenset({
     "STORE_SUBSCR", "POP_TOP", "COMPARE_OP",
@@ -103,6 +108,33 @@ def _instructions(code: types.CodeType) -> Iterator[tuple[str, int]]:
             yield operation, argument
 
 
+class _Body:
+    """One code object on the way through it.
+
+    Attributes:
+        path: the dotted path being read, None between paths; `is_global` tells where it starts.
+        importing: module, whether with a from-list, and the path that the next store binds; None between imports.
+    """
+
+    __slots__ = ("closure", "constant", "constants", "fast", "importing", "is_global", "is_module", "names", "optimized", "path")
+
+    def __init__(self, code: types.CodeType, is_module: bool) -> None:
+        self.names = code.co_names
+        self.fast, self.closure = _local_names(code)
+        self.constants = code.co_consts
+        self.optimized = bool(code.co_flags & inspect.CO_OPTIMIZED)
+        self.is_module = is_module
+        self.path: list[str] | None = None
+        self.is_global = False
+        self.importing: tuple[str, bool, str] | None = None
+        self.constant: object = None
+
+    def local(self, operation: str, index: int) -> str:
+        """Name of a local or closure variable."""
+        table = self.closure if operation in _CLOSURE else self.fast
+        return table[index] if index < len(table) else "?"
+
+
 class _Scanner:
     """Collects from one code object and the code nested in it."""
 
@@ -130,91 +162,81 @@ class _Scanner:
                     self.texts.add(constant)
                 elif type(constant) is tuple:
                     self.texts.update(item for item in constant if type(item) is str)
-            self._scan_one(code, is_module)
+            self._scan_body(code, _Body(code, is_module))
 
-    def _scan_one(self, code: types.CodeType, is_module: bool) -> None:
-        names, locals_, constants = code.co_names, _local_names(code), code.co_consts
-        optimized = bool(code.co_flags & inspect.CO_OPTIMIZED)
-        path: list[str] | None = None  # the path being read; None between paths
-        is_global = False
-        importing: tuple[str, bool, str] | None = None  # module, has a from-list, what the next store is called
-        last_constant: object = None
+    def _scan_body(self, code: types.CodeType, body: _Body) -> None:
         for operation, argument in _instructions(code):
             if operation in _ATTRIBUTES:
-                name = names[argument >> _SHIFT.get(operation, 0)]
-                self.attributes.add(name)
-                if path is None:
-                    path, is_global = ["?"], False
-                path.append(name)
+                if body.path is None:
+                    body.path, body.is_global = ["?"], False
+                body.path.append(self._attribute(operation, argument, body))
                 continue
-            if path is not None:
-                follow = _follow(operation, argument, constants, optimized)
-                if operation in ("STORE_ATTR", "DELETE_ATTR"):
-                    self.attributes.add(names[argument])
-                    path.append(names[argument])
-                self._raw[(path[0], is_global, tuple(path[1:]), follow)] = None
-                path = None
-            elif operation in ("STORE_ATTR", "DELETE_ATTR"):
-                self.attributes.add(names[argument])
-            if operation in _GLOBAL_LOADS:
-                name = names[argument >> _SHIFT.get(operation, 0)]
-                if not (name == "__name__" and operation == "LOAD_NAME" and not is_module):  # every class body has it
-                    self.reads.add(name)
-                path, is_global = [name], True
-            elif operation in _LOCAL_LOADS:
-                path, is_global = [locals_[argument] if argument < len(locals_) else "?"], False
-            elif operation in _PAIRED_LOADS:
-                path, is_global = [locals_[argument & 15]], False
-                if operation != "STORE_FAST_LOAD_FAST":
-                    self._raw[(locals_[argument >> 4], False, (), "name")] = None
-            elif operation == "LOAD_SUPER_ATTR":
-                name = names[argument >> _SHIFT[operation]]
-                self.attributes.add(name)
-                path, is_global = ["?", name], False
+            if operation in _ATTRIBUTE_CHANGES:
+                name = self._attribute(operation, argument, body)
+                if body.path is not None:
+                    body.path.append(name)
+            if body.path is not None:
+                follow = _follow(operation, argument, body.constants, body.optimized)
+                self._raw[(body.path[0], body.is_global, tuple(body.path[1:]), follow)] = None
+                body.path = None
+            if operation in _LOADS:
+                self._load(operation, argument, body)
+            elif operation in _STORES:
+                self._store(operation, argument, body)
+            elif operation in _DELETES:
+                if body.is_module or operation == "DELETE_GLOBAL":
+                    self.deletes.add(body.names[argument])
             elif operation == "LOAD_CONST":
-                last_constant = constants[argument]
-            elif operation == "IMPORT_NAME":
-                module = names[argument]
-                importing = (module, last_constant is not None, module if last_constant else module.split(".")[0])
-            elif operation == "IMPORT_FROM" and importing is not None:
-                module, has_list, _ = importing
-                importing = (module, has_list, f"{module}.{names[argument]}" if has_list else module)
-            elif operation == "IMPORT_STAR" or (operation == "CALL_INTRINSIC_1" and argument == 2):
-                self._star()
-            if operation.startswith(("STORE_", "DELETE_")):
-                importing = self._store(operation, argument, names, locals_, is_module, importing)
+                body.constant = body.constants[argument]
+            elif operation in _IMPORTS:
+                self._import(operation, argument, body)
 
-    def _store(
-        self,
-        operation: str,
-        argument: int,
-        names: tuple[str, ...],
-        locals_: tuple[str, ...],
-        is_module: bool,
-        importing: tuple[str, bool, str] | None,
-    ) -> tuple[str, bool, str] | None:
-        """Note a store or deletion of a name; returns what goes on being imported."""
-        if operation in ("STORE_GLOBAL", "STORE_NAME"):
-            name = names[argument]
-            if is_module or operation == "STORE_GLOBAL":
-                self.binds.add(name)
-        elif operation in ("DELETE_GLOBAL", "DELETE_NAME"):
-            if is_module or operation == "DELETE_GLOBAL":
-                self.deletes.add(names[argument])
-            return importing
-        elif operation in _LOCAL_STORES:
-            name = locals_[argument] if argument < len(locals_) else "?"
+    def _attribute(self, operation: str, argument: int, body: _Body) -> str:
+        name = body.names[argument >> _SHIFT.get(operation, 0)]
+        self.attributes.add(name)
+        return name
+
+    def _load(self, operation: str, argument: int, body: _Body) -> None:
+        """A path begins."""
+        body.is_global = operation in _GLOBAL_LOADS
+        if body.is_global:
+            name = body.names[argument >> _SHIFT.get(operation, 0)]
+            body.path = [name]
+            if not (name == "__name__" and operation == "LOAD_NAME" and not body.is_module):  # every class body has it
+                self.reads.add(name)
+        elif operation in _PAIRED_LOADS:
+            body.path = [body.fast[argument & 15]]
+            if operation != "STORE_FAST_LOAD_FAST":
+                self._raw[(body.fast[argument >> 4], False, (), "name")] = None
+        elif operation == "LOAD_SUPER_ATTR":
+            body.path = ["?", self._attribute(operation, argument, body)]
         else:
-            return importing
-        if importing is not None:
-            self.aliases.setdefault(name, set()).add(importing[2])
-            if not importing[1]:
-                return None  # `import a.b as c` ends with its store; `from a import b, c` goes on
-        return importing
+            body.path = [body.local(operation, argument)]
 
-    def _star(self) -> None:
-        finding = Finding("dynamic", "binds names that the code does not say (import *)")
-        self.fixed.append(Use("", "", "", True, "", finding))
+    def _store(self, operation: str, argument: int, body: _Body) -> None:
+        if operation in ("STORE_GLOBAL", "STORE_NAME"):
+            name = body.names[argument]
+            if body.is_module or operation == "STORE_GLOBAL":
+                self.binds.add(name)
+        else:
+            name = body.local(operation, argument)
+        if body.importing is not None:
+            self.aliases.setdefault(name, set()).add(body.importing[2])
+            if not body.importing[1]:  # `import a.b as c` ends with its store; `from a import b, c` goes on
+                body.importing = None
+
+    def _import(self, operation: str, argument: int, body: _Body) -> None:
+        if operation == "IMPORT_NAME":
+            module, has_list = body.names[argument], body.constant is not None
+            body.importing = (module, has_list, module if has_list else module.split(".")[0])
+        elif operation == "IMPORT_FROM" and body.importing is not None:
+            module, has_list, _ = body.importing
+            body.importing = (module, has_list, f"{module}.{body.names[argument]}" if has_list else module)
+        elif operation == "IMPORT_STAR" or (operation == "CALL_INTRINSIC_1" and argument == _INTRINSIC_IMPORT_STAR):
+            finding = Finding("dynamic", "binds names that the code does not say (import *)")
+            self.fixed.append(Use("", "", "", True, "", finding))
+        elif operation == "POP_TOP":
+            body.importing = None  # the end of `from a import b, c`
 
     # -- afterwards -------------------------------------------------------------------------------------------------
 
@@ -244,27 +266,26 @@ class _Scanner:
                 yield Use("", "?" + rest, rest, False, follow)
 
 
-def _local_names(code: types.CodeType) -> tuple[str, ...]:
-    """Names by the index that loads and stores of local and closure variables use."""
+def _local_names(code: types.CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names by the index that loads and stores of local, and of closure, variables use."""
+    own = code.co_varnames
     if sys.version_info >= (3, 11):
-        own = code.co_varnames
-        return (*own, *(name for name in code.co_cellvars if name not in own), *code.co_freevars)
-    # 3.10 numbers plain locals and closure variables apart. Only names of imports matter here, and a wrong name can
-    # only add a use: the plain locals are right, closure variables stand in the second half of the index.
-    return code.co_varnames
+        every = (*own, *(name for name in code.co_cellvars if name not in own), *code.co_freevars)
+        return every, every
+    return own, (*code.co_cellvars, *code.co_freevars)  # 3.10 counts them apart
 
 
 def _follow(operation: str, argument: int, constants: tuple[object, ...], optimized: bool) -> str:
     """What comes after a path, in the words of `timeslip.state.outside.classify`."""
     if operation in _PLAIN_CALLS and argument == 0:
         return "(local)" if optimized else "()"
-    if operation in _GLOBAL_LOADS or operation in _LOCAL_LOADS or operation in _PAIRED_LOADS:
+    if operation in _LOADS:
         return "name"
     if operation == "LOAD_CONST":
         constant = constants[argument]
         if type(constant) is str:
             return f"text:{constant}" if len(constant) < 20 else "text:"
         return "none" if constant is None else ""
-    if operation == "STORE_ATTR":
+    if operation in _ATTRIBUTE_CHANGES:
         return "="
     return "." if operation in _VALUE_USES else ""

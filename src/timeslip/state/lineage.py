@@ -99,56 +99,56 @@ class _Walker:
 
     def statement(self, node: ast.stmt) -> bool:
         """Walk one statement; returns whether control can go on after it."""
-        method = getattr(self, f"_do_{type(node).__name__}", None)
+        method = getattr(self, f"_do_{type(node).__name__.lower()}", None)
         if method is not None:
             result = method(node)
             return result is not False
         self.expressions(ast.iter_child_nodes(node))
         return True
 
-    def _do_Assign(self, node: ast.Assign) -> None:
+    def _do_assign(self, node: ast.Assign) -> None:
         self.expression(node.value)
         self.expressions(node.targets)
 
-    def _do_AugAssign(self, node: ast.AugAssign) -> None:
+    def _do_augassign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
             self.load(node.target.id)
         self.expression(node.value)
         self.expression(node.target)
 
-    def _do_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def _do_annassign(self, node: ast.AnnAssign) -> None:
         self.expression(node.annotation)
         if node.value is not None:
             self.expressions([node.value, node.target])
         elif not isinstance(node.target, ast.Name):
             self.expression(node.target)
 
-    def _do_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _do_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             self.bind(alias.asname or alias.name.split(".")[0])
 
-    _do_ImportFrom = _do_Import
+    _do_importfrom = _do_import
 
-    def _do_Raise(self, node: ast.Raise) -> bool:
+    def _do_raise(self, node: ast.Raise) -> bool:
         self.expressions(ast.iter_child_nodes(node))
         return False
 
-    def _do_Continue(self, node: ast.stmt) -> bool:
+    def _do_continue(self, node: ast.stmt) -> bool:
         return False
 
-    _do_Break = _do_Continue
+    _do_break = _do_continue
 
-    def _do_Return(self, node: ast.Return) -> bool:  # only in a broken cell, or in the stand-in for %timeit
+    def _do_return(self, node: ast.Return) -> bool:  # only in a broken cell, or in the stand-in for %timeit
         self.expressions(ast.iter_child_nodes(node))
         return False
 
-    def _do_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def _do_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self.expressions(node.decorator_list)
         self.expressions(_defaults(node.args))
         self.expressions(_annotations(node))
         self._definition(node.name, free_names(node), bool(node.decorator_list))
 
-    _do_AsyncFunctionDef = _do_FunctionDef
+    _do_asyncfunctiondef = _do_functiondef
 
     def _definition(self, name: str, free: frozenset[str], at_once: bool) -> None:
         self.pending.pop(name, None)
@@ -159,7 +159,7 @@ class _Walker:
         if not at_once:
             self.pending[name] = free - {name}
 
-    def _do_ClassDef(self, node: ast.ClassDef) -> None:
+    def _do_classdef(self, node: ast.ClassDef) -> None:
         self.expressions([*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)])
         body = _Walker()
         body.bound = {"__name__", "__qualname__", "__module__"}
@@ -174,9 +174,10 @@ class _Walker:
         body.finish()
         for name in sorted(body.reads - _type_parameters(node)):
             self.load(name)
-        self._definition(node.name, frozenset(methods - _type_parameters(node)), bool(node.decorator_list or node.bases))
+        free = frozenset(methods - _type_parameters(node))
+        self._definition(node.name, free, bool(node.decorator_list or node.bases))
 
-    def _do_If(self, node: ast.If) -> bool:
+    def _do_if(self, node: ast.If) -> bool:
         self.expression(node.test)
         return self._branches([node.body, node.orelse])
 
@@ -209,7 +210,7 @@ class _Walker:
         self.block(statements)
         self.bound = before
 
-    def _do_For(self, node: ast.For | ast.AsyncFor) -> None:
+    def _do_for(self, node: ast.For | ast.AsyncFor) -> None:
         self.expression(node.iter)
         before = set(self.bound)
         self.expression(node.target)
@@ -217,14 +218,14 @@ class _Walker:
         self.bound = before
         self._maybe(node.orelse)
 
-    _do_AsyncFor = _do_For
+    _do_asyncfor = _do_for
 
-    def _do_While(self, node: ast.While) -> None:
+    def _do_while(self, node: ast.While) -> None:
         self.expression(node.test)
         self._maybe(node.body)
         self._maybe(node.orelse)
 
-    def _do_With(self, node: ast.With | ast.AsyncWith) -> bool:
+    def _do_with(self, node: ast.With | ast.AsyncWith) -> bool:
         passes = True
         for item in node.items:
             self.expression(item.context_expr)
@@ -236,9 +237,9 @@ class _Walker:
         self._maybe(node.body)
         return True
 
-    _do_AsyncWith = _do_With
+    _do_asyncwith = _do_with
 
-    def _do_Try(self, node: ast.Try) -> bool:
+    def _do_try(self, node: ast.Try) -> bool:
         before = set(self.bound)
         ends: list[set[str]] = []
         if self.block([*node.body, *node.orelse]):
@@ -257,9 +258,9 @@ class _Walker:
             self.bound |= set.intersection(*ends)
         return goes_on and bool(ends)
 
-    _do_TryStar = _do_Try
+    _do_trystar = _do_try
 
-    def _do_Match(self, node: ast.Match) -> bool:
+    def _do_match(self, node: ast.Match) -> bool:
         self.expression(node.subject)
         captured = []
         for case in node.cases:
@@ -273,17 +274,17 @@ class _Walker:
             self.bound = before
         return self._branches([*(case.body for case in node.cases), []], captured)
 
-    def _do_Global(self, node: ast.Global) -> None:
+    def _do_global(self, node: ast.Global) -> None:
         pass
 
-    def _do_TypeAlias(self, node: ast.stmt) -> None:  # Python 3.12: `type X[T] = …`, evaluated when asked for
+    def _do_typealias(self, node: ast.stmt) -> None:  # Python 3.12: `type X[T] = …`, evaluated when asked for
         parameters = _type_parameters(node)
         value: ast.expr = node.value  # type: ignore[attr-defined]
         for name in sorted(_loaded(value) - parameters):
             self.load(name)
         self.bind(node.name.id)  # type: ignore[attr-defined]
 
-    # -- expressions ------------------------------------------------------------------------------------------------
+    # -- expressions --------------------------------------------------------------------------------------------
 
     def expressions(self, nodes: Iterable[ast.AST]) -> None:
         """Walk nodes in order."""
@@ -333,7 +334,7 @@ class _Walker:
             self.load(name)
 
 
-# -- names of nested scopes ---------------------------------------------------------------------------------------------
+# -- names of nested scopes -----------------------------------------------------------------------------------------
 
 
 class _Scope(ast.NodeVisitor):
@@ -380,7 +381,8 @@ class _Scope(ast.NodeVisitor):
         self.nested |= free_names(node)
         self.own |= {inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)}
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _nested_comprehension
+    visit_ListComp = visit_SetComp = _nested_comprehension  # noqa: N815
+    visit_DictComp = visit_GeneratorExp = _nested_comprehension  # noqa: N815
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self.own.add(node.name)
@@ -484,7 +486,7 @@ def _pattern_values(pattern: ast.pattern) -> Iterator[ast.expr]:
 
 
 def _last_name(node: ast.expr) -> str:
-    """The last name of a context manager's expression: `open` for ``open(path)``, ``errstate`` for ``np.errstate()``."""
+    """The last name of a context manager's expression: ``errstate`` for ``np.errstate()``."""
     if isinstance(node, ast.Call):
         node = node.func
     if isinstance(node, ast.Attribute):

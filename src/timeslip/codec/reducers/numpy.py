@@ -52,6 +52,8 @@ def owned(state: Pass, array: Any) -> Any:
     if flat.nbytes <= IN_BAND or dtype.itemsize == 0:
         return small_array, (flat.tobytes(order), array.shape, dtype, order, bool(array.flags.writeable))
     state.buffers.append(_bytes_view(flat, order))
+    rows = array.shape[-1 if order == "F" else 0] if array.ndim > 1 else 0
+    state.rows.append(flat.nbytes // rows if rows else 0)
     return load.array, (len(state.buffers) - 1, array.shape, dtype, order, bool(array.flags.writeable))
 
 
@@ -70,6 +72,7 @@ def _array(state: Pass, array: Any) -> Any:
         if array.base is None:
             if array.nbytes:
                 state.spans.append((*span(array), True))
+                state.roots.add(id(array))
             return owned(state, array)
         return _foreign(state, array)
     if root.dtype.hasobject != array.dtype.hasobject or not _reachable(root, array):

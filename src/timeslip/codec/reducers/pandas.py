@@ -28,6 +28,16 @@ def _block(state: Pass, block: Any) -> Any:
     return function, (_detached(state, values), *rest)
 
 
+def _single_manager(state: Pass, manager: Any) -> Any:
+    # pandas' own reduction hands out the arrays without their block
+    return single_manager, (type(manager), manager.blocks[0], manager.axes[0])
+
+
+def single_manager(kind: Any, block: Any, axis: Any) -> Any:
+    """The manager of a Series."""
+    return kind(block, axis)
+
+
 class Detached:
     """Stands in a stream's place for an array or extension array that shares nothing; reduces to its content."""
 
@@ -40,12 +50,14 @@ class Detached:
 def _detached(state: Pass, values: Any) -> Any:
     numpy = arrays.library()
     if isinstance(values, numpy.ndarray):
-        if id(arrays.root_of(values)) in state.shared:
+        root = arrays.root_of(values)
+        state.blocks.append(id(root))
+        if id(root) in state.shared:
             return values
         if values.dtype.hasobject:
             return Detached(values)
         if values.nbytes:
-            state.spans.append((*arrays.span(arrays.root_of(values)), False))
+            state.spans.append((*arrays.span(root), False))
         return Detached(values)
     return Detached(values)
 
@@ -64,7 +76,7 @@ def _island_bytes(outer: Pass, values: Any) -> bytes:
     _IslandPickler(outer, file).dump(values)
     data = file.getvalue()
     if any(pattern in data for pattern in NAN_PATTERNS):
-        del outer.buffers[start:]
+        del outer.buffers[start:], outer.rows[start:]
         file = io.BytesIO()
         _NanIslandPickler(outer, file).dump(values)
         data = file.getvalue()
@@ -113,6 +125,8 @@ def find(kind: type) -> Any:
     pandas = sys.modules.get("pandas")
     if internals is not None and issubclass(kind, internals.Block):
         return _block
+    if kind.__name__ == "SingleBlockManager":
+        return _single_manager
     if pandas is not None and issubclass(kind, getattr(pandas, "Index", ())):
         return _index
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
+from timeslip.codec.placeholder import Placeholder
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -125,6 +126,12 @@ def cast_view(obj: Any, form: str, readonly: bool) -> memoryview:
     return view.toreadonly() if readonly else view
 
 
+def _placeholder(state: Pass, value: Placeholder) -> Any:
+    fields = (value.timeslip_name, value.timeslip_record, value.timeslip_reason, value.timeslip_commit)
+    state.note(value, f"a placeholder: {value.timeslip_reason}")
+    return load.placeholder, fields
+
+
 def _lru_cache(state: Pass, function: Any) -> Any:
     if definitions.resolve_global(function.__module__, function.__qualname__) is function:
         return NotImplemented
@@ -216,5 +223,6 @@ REDUCERS: dict[type, Any] = {
     weakref.WeakValueDictionary: _weak_mapping,
     weakref.WeakSet: _weak_set,
     memoryview: _memoryview,
+    Placeholder: _placeholder,
     functools._lru_cache_wrapper: _lru_cache,
 }

@@ -1,0 +1,252 @@
+"""Which names belong together, and which of them a step changed.
+
+A `Tracker` holds, for the live state, one `Covariable` for each group of node keys whose values reach a common object
+(see `codec.linking` for what counts) or memory. It keeps addresses and digests, never the objects: an address proves
+nothing by itself, so whatever an address suggests is checked by capturing the co-variable again while everything that
+is compared is alive.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from timeslip.codec.capture import Captured, Encoder, Hole
+from timeslip.codec.linking import is_atom, never_links
+from timeslip.state.fingerprint import Fingerprint
+from timeslip.state.regroup import Regrouping, overlap
+
+MANY = 50_000
+"""Co-variables with more linking objects keep their addresses as a sorted array, eight bytes each."""
+
+
+@dataclass(slots=True, eq=False)
+class Covariable:
+    """One group of node keys, as it was when it was last captured.
+
+    Attributes:
+        keys: sorted node keys.
+        fingerprint: of the capture.
+        links: addresses of its linking objects; a sorted array when there are many.
+        spans: memory ranges, as `Captured.spans`.
+        references: ids of the definitions that it refers to.
+        holes: what of it could not be stored.
+        failure: why it could not be captured at all, or None.
+        roots: addresses of the arrays that a copy-on-write block of it lies in, for the same capture again.
+        seconds: what the last capture took.
+        bytes: streams and buffers together.
+        checked: number of the last update that found it as it is.
+        chunk_of: digest of a piece -> name of the chunk that holds it, kept here for the engine.
+    """
+
+    keys: tuple[str, ...]
+    fingerprint: Fingerprint
+    links: frozenset[int] | array[int] = frozenset()
+    spans: tuple[tuple[int, int, bool], ...] = ()
+    references: frozenset[str] = frozenset()
+    holes: tuple[Hole, ...] = ()
+    failure: str | None = None
+    roots: frozenset[int] = frozenset()
+    seconds: float = 0.0
+    bytes: int = 0
+    checked: int = 0
+    chunk_of: dict[bytes, str] = field(default_factory=dict)
+
+    def shares(self, addresses: Iterable[int]) -> bool:
+        """Whether one of *addresses* is among the links."""
+        links = self.links
+        if isinstance(links, frozenset):
+            return not links.isdisjoint(addresses)
+        for address in addresses:
+            at = bisect_left(links, address)
+            if at < len(links) and links[at] == address:
+                return True
+        return False
+
+
+@dataclass(slots=True)
+class Changed:
+    """A co-variable that is new or different, with the bytes to store."""
+
+    covariable: Covariable
+    captured: Captured | None
+
+
+@dataclass(slots=True)
+class Update:
+    """What one check found.
+
+    Attributes:
+        changed: new or different co-variables; their captures are valid until `release`.
+        gone: node keys that no co-variable has any more.
+        names: names whose own value differs (regrouping alone does not count).
+        checked: how many co-variables were captured.
+        replaced: the co-variables whose place the changed ones took.
+    """
+
+    changed: list[Changed] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    checked: int = 0
+    replaced: set[Covariable] = field(default_factory=set)
+
+    def release(self) -> None:
+        """Let go of the user's objects."""
+        for change in self.changed:
+            if change.captured is not None:
+                change.captured.release()
+
+
+class Tracker:
+    """The live co-variables of one session. Used under the session's lock.
+
+    Args:
+        encoder: of the session.
+        chunk_bytes: largest piece of a buffer, bytes.
+    """
+
+    def __init__(self, encoder: Encoder, chunk_bytes: int) -> None:
+        self.encoder = encoder
+        self.chunk_bytes = chunk_bytes
+        self.groups: dict[str, Covariable] = {}
+        self.node_digests: dict[str, bytes] = {}
+        self._addresses: dict[str, int] = {}
+        self._atoms: dict[str, Any] = {}
+        self._weak: dict[str, int] = {}
+        self._owners: dict[int, Covariable] = {}
+        self._large: set[Covariable] = set()
+        self._spanned: set[Covariable] = set()
+        self.count = 0
+
+    # ---- what may have changed ----
+
+    def rebound(self, snapshot: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+        """Names bound to another object than at the last update (new ones too), and names that are gone.
+
+        One pass over the names at C speed when nothing was bound.
+        """
+        now = dict(zip(snapshot, map(id, snapshot.values()), strict=True))
+        before = self._addresses
+        if now == before:
+            return set(), set()
+        bound = {key for key, _ in now.items() - before.items()}
+        return bound, before.keys() - now.keys()
+
+    def covariables(self) -> set[Covariable]:
+        """All live co-variables."""
+        return set(self.groups.values())
+
+    def definitions_of(self, keys: Iterable[str]) -> set[str]:
+        """Node keys of all definitions that *keys* refer to, directly or through other definitions."""
+        found: set[str] = set()
+        work = [key for key in keys if key in self.groups]
+        seen: set[str] = set()
+        while work:
+            key = work.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            group = self.groups.get(key)
+            if group is None:
+                continue
+            for identity in group.references:
+                node = f"def:{identity}"
+                if node not in found:
+                    found.add(node)
+                    work.append(node)
+            work += group.keys
+        return found
+
+    def is_atom_name(self, key: str) -> bool:
+        """Whether the name is bound to a value without identity; such a value cannot change by itself."""
+        return key in self._atoms
+
+    # ---- the update ----
+
+    def update(self, snapshot: Mapping[str, Any], check: set[Covariable]) -> Update:
+        """Bring the groups up to date with *snapshot*.
+
+        Args:
+            snapshot: node key -> object for every name; definitions are found from there.
+            check: live co-variables to capture again. All others are taken to be as they were.
+        """
+        self.count += 1
+        bound, lost = self.rebound(snapshot)
+        result = Regrouping(self, snapshot, self.weak_roots(snapshot, bound)).run(bound, lost, check)
+        self._note_bindings(snapshot, bound, lost)
+        return result
+
+    def _note_bindings(self, snapshot: Mapping[str, Any], bound: set[str], lost: set[str]) -> None:
+        for key in bound:
+            self._note_binding(key, snapshot[key])
+        for key in lost:
+            self._addresses.pop(key, None)
+            self._atoms.pop(key, None)
+            self._weak.pop(key, None)
+
+    def _note_binding(self, key: str, value: Any) -> None:
+        self._addresses[key] = id(value)
+        if is_atom(value):
+            self._atoms[key] = value  # kept: an atom has no finalizer, and the address stays its own
+        else:
+            self._atoms.pop(key, None)
+        if never_links(type(value)):
+            self._weak[key] = id(value)
+        else:
+            self._weak.pop(key, None)
+
+    def weak_roots(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> frozenset[int]:
+        """Addresses of immutable helpers that names are bound to directly."""
+        found = {address for key, address in self._weak.items() if key in snapshot}
+        found.update(id(snapshot[key]) for key in bound if never_links(type(snapshot[key])))
+        return frozenset(found)
+
+    def forget(self, group: Covariable) -> None:
+        """Take *group* out as if its names had never been seen: the next update captures them."""
+        self.remove(group)
+        for key in group.keys:
+            self._addresses.pop(key, None)
+            self._atoms.pop(key, None)
+            self.node_digests.pop(key, None)
+
+    def remove(self, group: Covariable) -> None:
+        """Forget *group*."""
+        for key in group.keys:
+            if self.groups.get(key) is group:
+                del self.groups[key]
+        if isinstance(group.links, frozenset):
+            for address in group.links:
+                if self._owners.get(address) is group:
+                    del self._owners[address]
+        self._large.discard(group)
+        self._spanned.discard(group)
+
+    def add(self, group: Covariable) -> None:
+        """Take *group* in; its keys must be free."""
+        for key in group.keys:
+            self.groups[key] = group
+        if isinstance(group.links, frozenset):
+            self._owners.update(dict.fromkeys(group.links, group))
+        else:
+            self._large.add(group)
+        if group.spans:
+            self._spanned.add(group)
+
+    def suspects(self, captured: Captured) -> set[Covariable]:
+        """Groups that may share an object or memory with *captured*, going by recorded addresses."""
+        owners = self._owners
+        found = {owners[address] for address in captured.links if address in owners}
+        found.update(group for group in self._large if group.shares(captured.links))
+        for group in self._spanned if captured.spans else ():
+            if overlap(captured.spans, group.spans):
+                found.add(group)
+        return found
+
+    # ---- after a restore ----
+
+    def bind_restored(self, snapshot: Mapping[str, Any]) -> None:
+        """Take note of the present bindings without looking at values; the groups must be right already."""
+        self._note_bindings(snapshot, *self.rebound(snapshot))

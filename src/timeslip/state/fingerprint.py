@@ -1,0 +1,65 @@
+"""Digests by which a change is noticed.
+
+The written rule. A co-variable's fingerprint is XXH3-128 over, in this order: its node keys (UTF-8, each followed by
+a zero byte), the headers of its definitions (in key order), its stream, and the digest of every buffer; each part is
+preceded by its length as eight bytes, little-endian. A buffer's digest is XXH3-128 over the digests of its pieces
+(`codec.chunking`). Streams name what cannot be stored by an id that changes with its state (`codec.capture.Resources`).
+
+Equal fingerprints mean "unchanged": a stream holds every value, type, order and alias that pickle can see. Different
+ones may be equal states (a cache filled, a text interned): a fingerprint may wrongly say "changed", never wrongly
+"unchanged". Fingerprints stay in memory and are never compared between processes; what is stored is named by BLAKE3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import xxhash
+
+from timeslip.codec.capture import Captured
+from timeslip.codec.chunking import buffer_pieces
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What one capture looked like.
+
+    Attributes:
+        digest: of the whole, 16 bytes.
+        pieces: for each owned buffer, then each out-of-band one: the digests of its pieces, 16 bytes each.
+    """
+
+    digest: bytes
+    pieces: tuple[tuple[bytes, ...], ...] = ()
+
+
+def fingerprint(captured: Captured, limit: int = CHUNK_BYTES) -> Fingerprint:
+    """The fingerprint of *captured*; reads every byte of it once.
+
+    Args:
+        captured: before its `release`.
+        limit: largest piece of a buffer, bytes.
+    """
+    whole = xxhash.xxh3_128()
+
+    def part(data: bytes) -> None:
+        whole.update(len(data).to_bytes(8, "little"))
+        whole.update(data)
+
+    part(b"".join(key.encode() + b"\0" for key in captured.keys))
+    for identity in sorted(captured.headers):
+        part(captured.headers[identity])
+    whole.update(sum(map(len, captured.segments)).to_bytes(8, "little"))
+    for segment in captured.segments:
+        whole.update(segment)
+    pieces: list[tuple[bytes, ...]] = []
+    rows = [*captured.rows, *[0] * len(captured.out_of_band)]
+    for buffer, row in zip([*captured.buffers, *captured.out_of_band], rows, strict=True):
+        digests = tuple(
+            xxhash.xxh3_128_digest(piece) for piece in buffer_pieces(memoryview(buffer).cast("B"), row, limit)
+        )
+        pieces.append(digests)
+        part(b"".join(digests))
+    return Fingerprint(whole.digest(), tuple(pieces))

@@ -1,0 +1,61 @@
+"""The names of a session: where they live, and how a restored set of them is put in place in one update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Namespace(Protocol):
+    """What the engine needs of a namespace. Node keys are variable names, and ``Out[n]``, ``_``, ``__``, ``___``.
+
+    Attributes:
+        globals: the dict that user code runs in and that its functions have as ``__globals__``. Never replaced.
+        seeds: further objects of the session that values may refer to but that are not state (history lists, shell).
+    """
+
+    globals: dict[str, Any]
+    seeds: Sequence[Any]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Every state name with its present object; a new dict, without walking into any value."""
+
+    def apply(self, update: Mapping[str, Any], delete: Iterable[str]) -> None:
+        """Bind and unbind names, in one go. The caller has kept what it needs to go back."""
+
+    def transform(self, code: str) -> str:
+        """Cell text as plain Python (magics turned into calls)."""
+
+    def execute(self, code: str) -> None:
+        """Run plain Python from `transform` in `globals`, nothing displayed; raises what the code raises."""
+
+
+HIDDEN = frozenset({"__builtins__", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__annotations__"})
+
+
+class PlainNamespace:
+    """A namespace that is just a dict. Module-level dunder names are not state."""
+
+    def __init__(self, globals: dict[str, Any], hidden: Iterable[str] = ()) -> None:
+        self.globals = globals
+        self.seeds: Sequence[Any] = ()
+        self._hidden = HIDDEN | frozenset(hidden)
+
+    def snapshot(self) -> dict[str, Any]:
+        """See `Namespace.snapshot`. Names that are not text (possible through ``globals()``) are left alone."""
+        hidden = self._hidden
+        return {name: value for name, value in self.globals.copy().items() if name not in hidden and type(name) is str}
+
+    def apply(self, update: Mapping[str, Any], delete: Iterable[str]) -> None:
+        """See `Namespace.apply`."""
+        for name in delete:
+            self.globals.pop(name, None)
+        self.globals.update(update)
+
+    def transform(self, code: str) -> str:
+        """See `Namespace.transform`: there are no magics here."""
+        return code
+
+    def execute(self, code: str) -> None:
+        """See `Namespace.execute`."""
+        exec(compile(code, "<replayed cell>", "exec"), self.globals)

@@ -1,0 +1,281 @@
+"""One update of the tracker: capture what may have changed, follow links and definitions, form the groups anew."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec.capture import Captured
+from timeslip.codec.linking import is_atom
+from timeslip.errors import UnstorableError
+from timeslip.state.fingerprint import Fingerprint, fingerprint
+
+if TYPE_CHECKING:
+    from timeslip.state.covariables import Covariable, Tracker, Update
+
+
+@dataclass(slots=True)
+class _Shot:
+    """One capture with what was learnt from it; `captured` is None when it failed."""
+
+    captured: Captured | None
+    fingerprint: Fingerprint
+    seconds: float
+    failure: str | None = None
+
+
+class Regrouping:
+    """The work of one `Tracker.update`. While it lives, everything it captured stays alive, so that no address can
+    belong to two objects.
+
+    Args:
+        tracker: whose groups are brought up to date.
+        snapshot: node key -> object of every name.
+        weak: see `linking.linking_addresses`.
+    """
+
+    def __init__(self, tracker: Tracker, snapshot: Mapping[str, Any], weak: frozenset[int]) -> None:
+        self.tracker = tracker
+        self.snapshot = snapshot
+        self.weak = weak
+        self.nodes: dict[str, _Shot] = {}
+        self.definitions: dict[str, Any] = {}
+        self.broken: set[Covariable] = set()
+        self.checked = 0
+
+    def run(self, bound: set[str], lost: set[str], check: set[Covariable]) -> Update:
+        """Do it all.
+
+        Args:
+            bound: names bound to another object than before.
+            lost: names that are gone.
+            check: groups to capture again.
+        """
+        for key in bound | lost:
+            group = self.tracker.groups.get(key)
+            if group is not None:
+                self.broken.add(group)
+        for group in check - self.broken:
+            self._check(group)
+        for key in (*(key for group in list(self.broken) for key in group.keys), *sorted(bound)):
+            if key not in lost:
+                self._take(key)
+        self._settle()
+        return self._regroup(bound)
+
+    # ---- captures ----
+
+    def _object(self, key: str) -> Any:
+        if not key.startswith("def:"):
+            return self.snapshot[key]
+        known = self.definitions.get(key)
+        return known if known is not None else self.tracker.encoder.registry.live(key[4:])
+
+    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset()) -> _Shot:
+        began = time.perf_counter()
+        nodes = [(key, self._object(key)) for key in keys]
+        try:
+            captured = self._captured(nodes, shared)
+        except UnstorableError as error:
+            never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
+            return _Shot(None, never_equal, time.perf_counter() - began, error.message)
+        print_ = fingerprint(captured, self.tracker.chunk_bytes)
+        return _Shot(captured, print_, time.perf_counter() - began)
+
+    def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
+        key, obj = nodes[0]
+        if len(nodes) == 1 and type(obj) in _PLAIN and is_atom(obj):
+            return Captured((key,), segments=[pickle.dumps(obj, 5)])
+        encoder = self.tracker.encoder
+        captured = encoder.capture(nodes, shared=shared)
+        inner = _attached([captured]) if captured.blocks and not shared else shared
+        if inner != shared:  # plain arrays and frames over the same memory inside one value
+            captured = encoder.capture(nodes, shared=inner)
+        return captured
+
+    def _check(self, group: Covariable) -> None:
+        """Capture *group* as it stands; it is broken when it differs."""
+        if any(key.startswith("def:") and self._object(key) is None for key in group.keys):
+            self.broken.add(group)
+            return
+        if len(group.keys) == 1 and self.tracker.is_atom_name(group.keys[0]):
+            group.checked = self.tracker.count
+            return
+        shot = self._capture(group.keys, group.roots if len(group.keys) > 1 else frozenset())
+        self.checked += 1
+        group.seconds = shot.seconds
+        if shot.fingerprint.digest == group.fingerprint.digest:
+            group.checked = self.tracker.count
+            return
+        self.broken.add(group)
+        if len(group.keys) == 1:
+            self._keep(group.keys[0], shot)
+
+    def _take(self, key: str) -> None:
+        """Capture one node, once."""
+        if key not in self.nodes and (not key.startswith("def:") or self._object(key) is not None):
+            self.checked += 1
+            self._keep(key, self._capture((key,)))
+
+    def _keep(self, key: str, shot: _Shot) -> None:
+        self.nodes[key] = shot
+        if shot.captured is not None:
+            shot.captured.find_links(self.weak)
+
+    def _settle(self) -> None:
+        """Capture what the captured nodes refer to or may share something with, until nothing new appears."""
+        done: set[str] = set()
+        while fresh := [key for key in self.nodes if key not in done]:
+            for key in fresh:
+                done.add(key)
+                captured = self.nodes[key].captured
+                if captured is None:
+                    continue
+                for identity, obj in captured.references.items():
+                    node = f"def:{identity}"
+                    if node not in self.tracker.groups:
+                        self.definitions.setdefault(node, obj)
+                        self._take(node)
+                for group in self.tracker.suspects(captured) - self.broken:
+                    self.broken.add(group)
+                    for other in group.keys:
+                        if other in self.snapshot or other.startswith("def:"):
+                            self._take(other)
+
+    # ---- groups ----
+
+    def _regroup(self, bound: set[str]) -> Update:
+        from timeslip.state.covariables import Update
+
+        result = Update(checked=self.checked)
+        tracker = self.tracker
+        before = {key for group in self.broken for key in group.keys}
+        made = [self._group(keys, result) for keys in self._components()]
+        result.replaced = self.broken - set(made)
+        for group in result.replaced:
+            tracker.remove(group)
+        for group in made:
+            if group not in self.broken:
+                tracker.add(group)
+        self._name_changes(result)
+        result.names |= bound & {key for change in result.changed for key in change.covariable.keys}
+        result.gone |= {key for key in before if key not in tracker.groups}
+        result.gone |= self._drop_unused(result)
+        for key in result.gone:
+            tracker.node_digests.pop(key, None)
+        return result
+
+    def _name_changes(self, result: Update) -> None:
+        digests = self.tracker.node_digests
+        for key, shot in self.nodes.items():
+            if digests.get(key) != shot.fingerprint.digest:
+                digests[key] = shot.fingerprint.digest
+                result.names.add(key)
+
+    def _components(self) -> list[tuple[str, ...]]:
+        """The captured nodes, put together by what they share."""
+        parent = {key: key for key in self.nodes}
+
+        def top(key: str) -> str:
+            while parent[key] != key:
+                parent[key] = parent[parent[key]]
+                key = parent[key]
+            return key
+
+        owner: dict[int, str] = {}
+        spanned: list[tuple[str, list[tuple[int, int, bool]]]] = []
+        for key, shot in self.nodes.items():
+            if shot.captured is None:
+                continue
+            for address in shot.captured.links:
+                other = owner.setdefault(address, key)
+                if other is not key:
+                    parent[top(key)] = top(other)
+            spans = shot.captured.spans
+            if spans:
+                for other, other_spans in spanned:
+                    if overlap(spans, other_spans):
+                        parent[top(key)] = top(other)
+                spanned.append((key, spans))
+        groups: dict[str, list[str]] = {}
+        for key in self.nodes:
+            groups.setdefault(top(key), []).append(key)
+        return [tuple(sorted(keys)) for keys in groups.values()]
+
+    def _group(self, keys: tuple[str, ...], result: Update) -> Covariable:
+        """The co-variable of *keys*: the one there is when nothing differs, else a new one, noted in *result*."""
+        from timeslip.state.covariables import Changed
+
+        shot = self.nodes[keys[0]]
+        attached: frozenset[int] = frozenset()
+        if len(keys) > 1:
+            found = [shot.captured for key in keys if (shot := self.nodes[key]).captured is not None]
+            attached = _attached(found)
+            shot = self._capture(keys, attached)
+            if shot.captured is not None:
+                shot.captured.find_links(self.weak)
+        present = self.tracker.groups.get(keys[0])
+        if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
+            present.checked = self.tracker.count
+            return present
+        group = self._covariable(keys, shot, attached)
+        result.changed.append(Changed(group, shot.captured))
+        return group
+
+    def _covariable(self, keys: tuple[str, ...], shot: _Shot, attached: frozenset[int]) -> Covariable:
+        from timeslip.state.covariables import MANY, Covariable
+
+        captured = shot.captured
+        group = Covariable(keys, shot.fingerprint, failure=shot.failure, seconds=shot.seconds)
+        group.checked = self.tracker.count
+        if captured is not None:
+            links = captured.links
+            group.links = array("Q", sorted(links)) if len(links) > MANY else links
+            group.spans = tuple(captured.spans)
+            group.roots = attached
+            group.references = frozenset(captured.references)
+            group.holes = tuple(captured.holes)
+            group.bytes = captured.size
+        return group
+
+    def _drop_unused(self, result: Update) -> set[str]:
+        """Take out definitions that no name refers to any more."""
+        tracker = self.tracker
+        dropped: set[str] = set()
+        before = {identity for group in self.broken for identity in group.references}
+        if not before and not any(key.startswith("def:") for key in self.nodes):
+            return dropped
+        used = tracker.definitions_of(self.snapshot)
+        for group in {group for key, group in tracker.groups.items() if key.startswith("def:") and key not in used}:
+            if all(key.startswith("def:") and key not in used for key in group.keys):
+                tracker.remove(group)
+                dropped.update(group.keys)
+                result.changed = [change for change in result.changed if change.covariable is not group]
+        return dropped
+
+
+_PLAIN = frozenset({int, float, bool, type(None), str, bytes})
+
+
+def _attached(captures: list[Captured]) -> frozenset[int]:
+    """Owners of plain memory that exactly one copy-on-write block lies in.
+
+    Such a block is written in place, so plain views see the writes. Where several blocks share the memory, the library
+    copies before it writes, and a plain view sees nothing: all are stored apart.
+    """
+    roots = {root for captured in captures for root in captured.roots}
+    blocks = [block for captured in captures for block in captured.blocks]
+    return frozenset(root for root in roots if blocks.count(root) == 1)
+
+
+def overlap(first: Iterable[tuple[int, int, bool]], second: Iterable[tuple[int, int, bool]]) -> bool:
+    """Whether plain memory of one lies in memory of the other. Copy-on-write memory on both sides does not count."""
+    return any(
+        a_start < b_stop and b_start < a_stop and (a_plain or b_plain)
+        for a_start, a_stop, a_plain in first
+        for b_start, b_stop, b_plain in second
+    )
