@@ -44,6 +44,7 @@ class EnvironFacet(FacetBase):
         self._map = MapDifference({})
         self._lists: dict[str, ListDifference] = {}
         self._removed_elsewhere: set[str] = set()
+        self._looked_at: dict[str, str] = {}
         self._raw: dict[Any, Any] | None = None
         self._data = EMPTY
 
@@ -123,6 +124,8 @@ class EnvironFacet(FacetBase):
 
     def _is_ours(self, name: str, value: str) -> bool:
         """Whether the variable may be recorded and restored."""
+        if self._looked_at.get(name) == value:  # the answer for all variables takes half a millisecond
+            return name not in self._secret
         if name in self._secret or _FOREIGN.match(name):
             return False
         if name_looks_secret(name) or value_looks_secret(value):
@@ -130,6 +133,7 @@ class EnvironFacet(FacetBase):
             self._map.baseline.pop(name, None)
             self._map.adopted.discard(name)
             return False
+        self._looked_at[name] = value
         return True
 
 
