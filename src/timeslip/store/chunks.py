@@ -177,13 +177,19 @@ class ChunkStore:
                     self._spill()
             return
         self.require_space(len(payload))
-        with self._db.lock:
-            self._appending += 1
-        try:
+        with self.appending():
             with memoryview(payload) as view:
                 location = self._packs.append(view, aligned=codec == RAW)
             with self._db.lock:
                 self._pending[digest] = _Stored(size, len(payload), codec, PACKED, location.pack, location.offset)
+
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """While inside, no pack of this process is let go: something was appended that nothing points to yet."""
+        with self._db.lock:
+            self._appending += 1
+        try:
+            yield
         finally:
             with self._db.lock:
                 self._appending -= 1
@@ -303,7 +309,8 @@ class ChunkStore:
             if entry is not None and entry.data is not None:
                 self._pending_inline -= len(entry.data)
         if not self._appending:
-            self._packs.release_retired({e.pack for e in self._pending.values() if e.pack is not None})
+            needed = {entry.pack for entry in self._pending.values()}
+            self._packs.release_retired({s.pack for s in self._told if s.synced >= s.size and s.pack not in needed})
 
     # --- pins
 
@@ -323,13 +330,15 @@ class ChunkStore:
                 self._pin_file.release()
 
     @contextmanager
-    def collecting(self) -> Iterator[frozenset[bytes] | None]:
+    def collecting(self, *, alone: bool) -> Iterator[frozenset[bytes] | None]:
         """Hold the pin lock alone; yields the chunks pinned by this process, or None when another process has pins.
 
-        Inside a transaction only, so that two collectors, or a collector and a committer, cannot wait for each other.
+        Entered after the database's write lock was taken, so that two processes never wait for each other, and left
+        after COMMIT, so that nobody relies on a chunk whose removal is about to be seen. *alone* is the answer where
+        there are no file locks: whether no other process uses the store.
         """
         with self._pin_mutex:
-            got = self._pin_file.try_exclusive()
+            got = self._pin_file.try_exclusive() or (alone and not self._pin_file.supported)
             try:
                 yield frozenset(self._pins) if got else None
             finally:

@@ -198,6 +198,11 @@ class Database:
         """The write-ahead log, which exists only between the first write and the last close."""
         return self.path.with_name(self.path.name + "-wal")
 
+    def log_is_empty(self) -> bool:
+        """Whether nothing is left in the log, as after a checkpoint that emptied it."""
+        log = self.log_path()
+        return not log.exists() or log.stat().st_size == 0
+
     def integrity_problems(self) -> list[str]:
         """What SQLite itself finds wrong with the file; empty when it is sound."""
         rows = self.execute("PRAGMA integrity_check(20)")

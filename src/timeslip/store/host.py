@@ -6,6 +6,7 @@ examined is alive, a boot that cannot be named is a new boot, a lock that cannot
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import socket
@@ -24,6 +25,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """Types in ``/proc/mounts`` on which shared memory or POSIX locks cannot be relied on."""
 
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EINTR)
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.ntfs-3g", "fuse.ext4"})
 
 
@@ -128,11 +130,11 @@ class FileLock:
     Where the platform has no ``flock``, `supported` is False and every request fails.
     """
 
-    supported = sys.platform != "win32"
-
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
+        self.supported = sys.platform != "win32"
+        """False once the platform or the file system has refused locks altogether."""
 
     def shared(self) -> bool:
         """Wait for a shared lock. False where locks are not supported."""
@@ -166,19 +168,23 @@ class FileLock:
         flags = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
         try:
             fcntl.flock(self._fd, flags)
-        except OSError:  # held by another, or a file system without flock: either way it was not had
+        except OSError as error:  # held by another, or a file system without flock: either way it was not had
+            self.supported = error.errno in _HELD
             return False
         return True
 
 
-def try_lock_descriptor(fd: int) -> bool:
-    """Lock the open file *fd* exclusively without waiting; it is freed when the descriptor is closed."""
+def try_lock_descriptor(fd: int) -> bool | None:
+    """Lock the open file *fd* exclusively without waiting; it is freed when the descriptor is closed.
+
+    False: somebody else holds it. None: there are no locks here.
+    """
     if sys.platform == "win32":
-        return False
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by another, or not supported by the file system
-        return False
+    except OSError as error:  # held by another, or not supported by the file system
+        return False if error.errno in _HELD else None
     return True
 
 

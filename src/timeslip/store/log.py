@@ -79,6 +79,15 @@ class LogTable:
         )
         return [(_commit_id(row[1]), self._body(row)) for row in rows]
 
+    def newest_ids(self, session: str, limit: int) -> list[CommitId]:
+        """Ids of the newest commits of *session*, without reading their bodies."""
+        rows = self._db.execute(
+            """SELECT r.id FROM commits c JOIN records r ON r.n = c.record
+               WHERE c.session = ? ORDER BY c.seq DESC LIMIT ?""",
+            (self._sessions.number(session), limit),
+        )
+        return [_commit_id(row[0]) for row in rows]
+
     def with_execution_count(self, session: str, count: int) -> list[CommitId]:
         """Commits of *session* made by the cell run ``In[count]``, newest first."""
         rows = self._db.execute(

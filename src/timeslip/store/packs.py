@@ -153,10 +153,10 @@ class PackDirectory:
                 self._retired.append(self._writer)
                 self._writer = None
 
-    def release_retired(self, needed: set[int]) -> None:
-        """Close retired packs that are synced and not in *needed*, so that gc may work on them."""
+    def release_retired(self, finished: set[int]) -> None:
+        """Close those retired packs that are in *finished*: synced, recorded so, with nothing left to publish."""
         with self._lock:
-            for writer in [w for w in self._retired if w.pack not in needed and w.synced >= w.end]:
+            for writer in [w for w in self._retired if w.pack in finished]:
                 self._retired.remove(writer)
                 os.close(writer.fd)
 
@@ -196,7 +196,7 @@ class PackDirectory:
             except OSError:  # gone, or not ours to write: try the next
                 continue
             end = os.fstat(fd).st_size
-            if end + size <= PACK_LIMIT and try_lock_descriptor(fd) and self._is_current(fd, pack):
+            if end + size <= PACK_LIMIT and try_lock_descriptor(fd) is True and self._is_current(fd, pack):
                 self._dirty_directory = True  # whoever made it may have died before syncing its name
                 return _Writer(pack, fd, end, 0)
             os.close(fd)
@@ -205,25 +205,28 @@ class PackDirectory:
     def _is_current(self, fd: int, pack: int) -> bool:
         """Whether the open file is still the one under its name (gc may have removed it before we had the lock)."""
         try:
-            return os.path.samestat(os.fstat(fd), os.stat(self.path(pack))) and _header_ok(
-                os.pread(fd, _HEADER.size + 4, 0), self._store_id, pack
-            )
+            same = os.path.samestat(os.fstat(fd), os.stat(self.path(pack)))
+            return same and _header_ok(os.pread(fd, _HEADER.size + 4, 0), self._store_id, pack)
         except OSError:  # removed
             return False
 
     def _create(self) -> _Writer:
         self.directory.mkdir(mode=0o700, exist_ok=True)
-        pack = secrets.randbits(63)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        fd = os.open(self.path(pack), flags, 0o600)
-        try:
-            try_lock_descriptor(fd)
-            self._files.write(fd, memoryview(_header(self._store_id, pack)), 0)
-        except BaseException:  # also an injected death: the descriptor must not leak into the test
-            os.close(fd)
-            raise
-        self._dirty_directory = True
-        return _Writer(pack, fd, HEADER_BYTES, 0)
+        while True:
+            pack = secrets.randbits(63)
+            fd = os.open(self.path(pack), flags, 0o600)
+            try:
+                locked = try_lock_descriptor(fd)
+                self._files.write(fd, memoryview(_header(self._store_id, pack)), 0)
+                usable = locked is None or (locked and self._is_current(fd, pack))
+            except BaseException:  # also an injected death: the descriptor must not leak into the test
+                os.close(fd)
+                raise
+            if usable:
+                self._dirty_directory = True
+                return _Writer(pack, fd, HEADER_BYTES, 0)
+            os.close(fd)  # a collector saw the file before it was locked, and took it for a stray one
 
     # --- reading
 
@@ -275,8 +278,11 @@ class PackDirectory:
     # --- removing
 
     @contextmanager
-    def exclusive(self, pack: int) -> Iterator[bool]:
-        """Hold *pack* against every writer; yields False when some process (or this one) is writing it."""
+    def exclusive(self, pack: int, *, alone: bool) -> Iterator[bool]:
+        """Hold *pack* against every writer; yields False when some process (or this one) is writing it.
+
+        *alone* is the answer where there are no file locks: whether no other process uses the store.
+        """
         try:
             fd = os.open(self.path(pack), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         except FileNotFoundError:
@@ -286,7 +292,8 @@ class PackDirectory:
             yield False
             return
         try:
-            yield pack not in self.written() and try_lock_descriptor(fd)
+            locked = try_lock_descriptor(fd)
+            yield pack not in self.written() and (alone if locked is None else locked)
         finally:
             os.close(fd)
 

@@ -1,0 +1,297 @@
+"""Looking at a store without changing it: what is damaged, and what takes the space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from timeslip.errors import ForgottenError, StoreError, UntrustedStoreError
+from timeslip.model import UsageRow
+from timeslip.store.log import record_ids_in
+from timeslip.store.records import COLUMNS, unpack_numbers
+from timeslip.store.schema import KINDS, LIVE, MISSING
+
+if TYPE_CHECKING:
+    from timeslip.store.database import Row
+    from timeslip.store.repository import Repository
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and how many there are (0 when unknown)."""
+
+_KIND_NAMES = {number: name for name, number in KINDS.items()}
+_ROW_BYTES = 120
+"""What a record takes beside its body: id, index entry, MAC and numbers, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that `check` found.
+
+    Attributes:
+        subject: "database", "pack", "chunk", "record", "name" or "count".
+        id: of the subject, or empty.
+        text: what is wrong, one sentence.
+        where: who is touched, as "session: name at commit", at most a few.
+    """
+
+    subject: str
+    id: str
+    text: str
+    where: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `check` looked at and found.
+
+    Attributes:
+        problems: everything that is not as it should be; empty for a sound store.
+        records: records read and verified.
+        chunks: chunks read and verified.
+        bytes: stored bytes read, bytes.
+        untrusted: records signed by a key that is not trusted (no problem in itself; see `trust`).
+        forgotten: records removed by `forget` or dropped by retention (no problem).
+    """
+
+    problems: tuple[Problem, ...]
+    records: int = 0
+    chunks: int = 0
+    bytes: int = 0
+    untrusted: int = 0
+    forgotten: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+class Checker:
+    """One run of `check`: reads everything, changes nothing."""
+
+    def __init__(self, repository: Repository, progress: Progress | None) -> None:
+        self._repo = repository
+        self._db = repository._database
+        self._progress = progress or (lambda what, done, total: None)
+        self._problems: list[Problem] = []
+        self._counts = {"records": 0, "chunks": 0, "bytes": 0, "untrusted": 0, "forgotten": 0}
+
+    def run(self) -> CheckReport:
+        """Check the database, the packs, every chunk, every record and every name."""
+        for text in self._db.integrity_problems():
+            self._problems.append(Problem("database", "", text))
+        for row in self._db.execute("SELECT id FROM packs"):
+            wrong = self._repo._packs.check_header(int(row[0]))
+            if wrong:
+                self._problems.append(Problem("pack", f"{int(row[0]):016x}", wrong))
+        broken = self._check_chunks()
+        needs = self._check_records()
+        self._check_counts(needs)
+        self._check_names()
+        self._blame(broken, needs)
+        return CheckReport(tuple(self._problems), **self._counts)
+
+    def _check_chunks(self) -> dict[int, Problem]:
+        """Verify every chunk in the order of the disk; returns what is wrong, by chunk number."""
+        broken: dict[int, Problem] = {}
+        numbers = [row[0] for row in self._db.execute("SELECT n FROM chunks ORDER BY pack, offset, n")]
+        for done, n in enumerate(numbers):
+            if not done % 64:
+                self._progress("chunks", done, len(numbers))
+            row = self._db.one("SELECT id, n, size, stored, codec, place, pack, offset FROM chunks WHERE n = ?", (n,))
+            if row is None:  # collected meanwhile by another process
+                continue
+            name = row[0].hex() if isinstance(row[0], bytes) else "?"
+            try:
+                if row[5] == MISSING:
+                    broken[n] = Problem("chunk", name, "lost when the machine stopped")
+                    continue
+                _, payload = self._repo._chunks.stored_form(row)
+            except StoreError as error:
+                broken[n] = Problem("chunk", name, error.message)
+                continue
+            self._counts["chunks"] += 1
+            self._counts["bytes"] += len(payload)
+        return broken
+
+    def _check_records(self) -> dict[int, list[int]]:
+        """Verify every record; returns the chunk lists of values, by record number."""
+        needs: dict[int, list[int]] = {}
+        for done, row in enumerate(self._record_rows()):
+            if not done % 1000:
+                self._progress("records", done, 0)
+            kind = _KIND_NAMES.get(row[2], "?")
+            name = row[1].hex() if isinstance(row[1], bytes) else "?"
+            try:
+                needs[row[0]] = unpack_numbers(row[10])
+                body = self._open(row, kind)
+                self._counts["records"] += 1
+                self._check_references(kind, name, body)
+            except ForgottenError:
+                self._counts["forgotten"] += 1
+            except StoreError as error:
+                self._problems.append(Problem("record", name, error.message))
+        return needs
+
+    def _record_rows(self) -> Iterator[Row]:
+        last = 0
+        while True:
+            rows = self._db.execute(f"SELECT {COLUMNS} FROM records WHERE n > ? ORDER BY n LIMIT 1000", (last,))
+            yield from rows
+            if not rows:
+                return
+            last = int(rows[-1][0])
+
+    def _open(self, row: Row, kind: str) -> dict[str, object]:
+        try:
+            return self._repo._records.open(row, kind, trusted=True)
+        except UntrustedStoreError:
+            self._counts["untrusted"] += 1
+            return self._repo._records.open(row, kind, trusted=False)
+
+    def _check_references(self, kind: str, name: str, body: dict[str, object]) -> None:
+        if kind == "manifest":
+            changes = body.get("changes")
+            needed = [value for value in changes.values() if value] if isinstance(changes, dict) else []
+            needed += [body["base"]] if body.get("base") else []
+        elif kind == "commit":
+            needed = [body["manifest"]] if body.get("manifest") else []
+        else:
+            return
+        for other in needed:
+            if self._repo._records.row(str(other)) is None:
+                self._problems.append(
+                    Problem("record", name, f"this {kind} needs record {str(other)[:8]}, which is gone")
+                )
+
+    def _check_counts(self, needs: dict[int, list[int]]) -> None:
+        counted: dict[int, int] = {}
+        for numbers in needs.values():
+            for n in numbers:
+                counted[n] = counted.get(n, 0) + 1
+        listed = {int(n): int(refs) for n, refs in self._db.execute("SELECT n, refs FROM chunks")}
+        for n, count in counted.items():
+            if n not in listed:
+                self._problems.append(Problem("count", str(n), "a value needs a chunk that is not listed"))
+            elif listed[n] < count and not self._changed_meanwhile(needs):
+                self._problems.append(
+                    Problem("count", str(n), f"a chunk is needed {count} times and counted {listed[n]} times")
+                )
+
+    def _changed_meanwhile(self, needs: dict[int, list[int]]) -> bool:
+        """Whether another process has added or removed records since they were read."""
+        row = self._db.one("SELECT count(*) FROM records")
+        return row is None or int(row[0]) != len(needs)
+
+    def _check_names(self) -> None:
+        for session in self._repo.sessions():
+            try:
+                self._repo.heads(session.id)
+                self._repo.operations(session.id)
+                found = len(self._repo.commits(session.id))
+                refs = self._repo.refs(session.id)
+                row = self._db.one(
+                    "SELECT count(*) FROM refs WHERE session = ?", (self._repo._sessions.number(session.id),)
+                )
+                if row is not None and int(row[0]) > len(refs):
+                    self._problems.append(Problem("name", session.name, "a branch or tag points at no commit"))
+                if found < session.commits:
+                    self._problems.append(
+                        Problem("name", session.name, f"{session.commits - found} commits of this session are gone")
+                    )
+            except StoreError as error:
+                self._problems.append(Problem("name", session.name, error.message))
+
+    def _blame(self, broken: dict[int, Problem], needs: dict[int, list[int]]) -> None:
+        """Say for every broken chunk whose value it was part of."""
+        if not broken:
+            return
+        owners: dict[int, list[str]] = {}
+        places = value_places(self._repo)
+        for record, numbers in needs.items():
+            for n in broken.keys() & set(numbers):
+                owners.setdefault(n, []).extend(places.get(record, ()))
+        for n, problem in broken.items():
+            where = tuple(dict.fromkeys(owners.get(n, ())))[:8]
+            self._problems.append(Problem(problem.subject, problem.id, problem.text, where))
+
+
+def value_places(repository: Repository) -> dict[int, list[str]]:
+    """For every value record: "session: name at commit" for each commit that introduced it."""
+    numbers = {
+        row[0].hex(): row[1]
+        for row in repository._database.execute("SELECT id, n FROM records WHERE kind = ?", (KINDS["value"],))
+    }
+    found: dict[int, list[str]] = {}
+    for session in repository.sessions():
+        for commit, body in repository.commits(session.id):
+            for key, value in _changes(repository, body.get("manifest")):
+                if value in numbers:
+                    found.setdefault(numbers[value], []).append(f"{session.name}: {key} at {commit.short}")
+    return found
+
+
+def _changes(repository: Repository, manifest: object) -> list[tuple[str, str]]:
+    """What one manifest says beyond its base; nothing for one that cannot be read."""
+    if not isinstance(manifest, str):
+        return []
+    try:
+        changes = repository.record("manifest", manifest).get("changes")
+    except (StoreError, LookupError):  # it is reported as a damaged record elsewhere
+        return []
+    items = changes.items() if isinstance(changes, dict) else ()
+    return [(str(key), value) for key, value in items if isinstance(value, str)]
+
+
+# --- usage
+
+
+class Usages:
+    """Who uses which stored bytes. Reads records and lists of chunks, never the chunks."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repo = repository
+        db = repository._database
+        self._stored = {int(n): int(size) for n, size in db.execute("SELECT n, stored FROM chunks")}
+        rows = db.execute("SELECT id, n, length(body), chunks, state FROM records")
+        self._records = {row[0].hex(): (int(row[1]), int(row[2] or 0) + _ROW_BYTES) for row in rows}
+        self._chunks = {int(row[1]): unpack_numbers(row[3]) for row in rows if row[4] == LIVE and row[3]}
+
+    def by_session(self) -> list[UsageRow]:
+        """One row for each session, largest first."""
+        items, versions = {}, {}
+        for session in self._repo.sessions():
+            commits = self._repo.commits(session.id)
+            records = {self._records[commit] for commit, _ in commits if commit in self._records}
+            for _, body in commits:
+                records |= self._known(record_ids_in(body))
+                records |= self._known({value for _, value in _changes(self._repo, body.get("manifest"))})
+            items[session.name] = records
+            versions[session.name] = len(commits)
+        return self._rows(items, versions)
+
+    def by_name(self, session: str) -> list[UsageRow]:
+        """One row for each node key of *session*, largest first."""
+        items: dict[str, set[tuple[int, int]]] = {}
+        for _, body in self._repo.commits(session):
+            for key, value in _changes(self._repo, body.get("manifest")):
+                items.setdefault(key, set()).update(self._known({value}))
+        return self._rows(items, {key: len(records) for key, records in items.items()})
+
+    def _known(self, names: Iterable[str]) -> set[tuple[int, int]]:
+        return {self._records[name] for name in names if name in self._records}
+
+    def _rows(self, items: dict[str, set[tuple[int, int]]], versions: dict[str, int]) -> list[UsageRow]:
+        needs = {name: {c for n, _ in records for c in self._chunks.get(n, ())} for name, records in items.items()}
+        users: dict[tuple[str, int], int] = {}
+        for name, records in items.items():
+            for thing in [("record", n) for n, _ in records] + [("chunk", n) for n in needs[name]]:
+                users[thing] = users.get(thing, 0) + 1
+        rows = []
+        for name, records in items.items():
+            sizes = [(("record", n), size) for n, size in records]
+            sizes += [(("chunk", n), self._stored.get(n, 0)) for n in needs[name]]
+            own = sum(size for thing, size in sizes if users[thing] == 1)
+            rows.append(UsageRow(name, sum(size for _, size in sizes), own, versions[name]))
+        return sorted(rows, key=lambda row: (-row.bytes, row.name))

@@ -1,0 +1,188 @@
+"""The keeper of a store: `check`, `gc`, `usage` and `forget`.
+
+All functions take an open `Repository` and may run beside live kernels. `check` and `usage` change nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from timeslip.errors import NotFoundError, StoreBusyError, StoreReadOnlyError, UsageError
+from timeslip.model import Collected, Usage
+from timeslip.store import collect
+from timeslip.store.collect import Progress, Work
+from timeslip.store.inspection import Checker, CheckReport, Usages
+from timeslip.store.repository import Repository
+from timeslip.store.retention import DropPlan, RetentionPolicy, plan_drops, protected_commits, values_of
+from timeslip.store.schema import FORGOTTEN, KINDS
+
+__all__ = ["CheckReport", "Collected", "Forgotten", "RetentionPolicy", "Usage", "check", "forget", "gc", "usage"]
+
+_SHARE, _SHARE_WHEN_FULL = 0.5, 0.1
+"""A pack is rewritten when more than this part of it is dead; the second when the store is over its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `forget` removed.
+
+    Attributes:
+        records: records that are tombstones now.
+        chunks: chunks that nothing else needed, and whose bytes are gone.
+        shared: chunks that stay because other values hold the same bytes.
+        waiting: packs that a live kernel still writes; their bytes go with its next commit and the gc after it.
+    """
+
+    records: int
+    chunks: int
+    shared: int = 0
+    waiting: int = 0
+
+
+def check(repository: Repository, *, progress: Progress | None = None) -> CheckReport:
+    """Read everything in the store and verify it. Time follows the size of the store. Changes nothing."""
+    return Checker(repository, progress).run()
+
+
+def usage(repository: Repository, session: str | None = None, *, limit_bytes: int = 0) -> Usage:
+    """What takes the space: by session, and by node key of *session* when one is given.
+
+    Bytes are counted on disk, after deduplication and compression. *limit_bytes* is only passed through.
+    """
+    usages = Usages(repository)
+    return Usage(
+        str(repository.directory),
+        repository.size_bytes(),
+        shutil.disk_usage(repository.directory).free,
+        limit_bytes,
+        tuple(usages.by_session()),
+        tuple(usages.by_name(session)) if session is not None else (),
+    )
+
+
+def gc(
+    repository: Repository,
+    *,
+    keep: RetentionPolicy | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Collected:
+    """Give back what nothing needs; and, when the store is above its limit, drop values that *keep* lets go.
+
+    Safe beside kernels that commit. Whatever is interrupted can be run again.
+
+    Raises:
+        StoreReadOnlyError, StoreFullError, StoreBusyError: what was done so far stays done and nothing is damaged.
+    """
+    policy = keep or RetentionPolicy()
+    if dry_run:
+        return _estimate(repository, policy)
+    if repository.read_only:
+        raise StoreReadOnlyError("the store was opened for reading only")
+    before, work = repository.size_bytes(), Work()
+    if repository._database.one("SELECT 1 FROM meta WHERE key = 'orphans'"):
+        collect.sweep_records(repository, work, progress)
+    _, dead = collect.dead_chunk_bytes(repository)
+    plan = plan_drops(repository, policy, dead)
+    dropped = _drop(repository, policy, plan)
+    collect.sweep_chunks(repository, work, progress)
+    share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
+    held = collect.reclaim_packs(repository, work, share=share, progress=progress)
+    repository._database.shrink()
+    freed = max(0, before - repository.size_bytes())
+    messages = (*work.problems, *_messages(plan, len(held)))
+    return Collected(freed, dropped, plan.commits, work.chunks, False, messages)
+
+
+def _estimate(repository: Repository, policy: RetentionPolicy) -> Collected:
+    count, dead = collect.dead_chunk_bytes(repository)
+    plan = plan_drops(repository, policy, dead)
+    share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
+    freed = max(dead, collect.dead_pack_bytes(repository, share)) + plan.frees
+    return Collected(freed, len(plan.values), plan.commits, count, True, tuple(_messages(plan, 0)))
+
+
+def _messages(plan: DropPlan, held: int) -> list[str]:
+    messages = []
+    if plan.over:
+        messages.append(
+            f"the store stays {plan.over / 1e6:.1f} MB above its limit: everything left is protected "
+            "(HEADs, branches, tags, the last undo steps and the newest commits)"
+        )
+    if plan.unreadable:
+        messages.append(f"{plan.unreadable} commits could not be read; `timeslip check` says why")
+    if held:
+        messages.append(f"{held} packs are being written by a live kernel: their dead bytes go with a later gc")
+    return messages
+
+
+def _drop(repository: Repository, policy: RetentionPolicy, plan: DropPlan) -> int:
+    """Drop the planned values, except those that something protects by now. Returns how many."""
+    if not plan.values:
+        return 0
+    with repository._database.write():
+        kept = values_of(repository, protected_commits(repository, policy))
+        rows = repository._database.execute("SELECT id, n FROM records WHERE kind = ?", (KINDS["value"],))
+        protected = {int(n) for name, n in rows if name.hex() in kept}
+        return collect.drop_values(repository, [n for n, _ in plan.values if n not in protected])
+
+
+def forget(
+    repository: Repository, session: str, records: Iterable[str], *, progress: Progress | None = None
+) -> Forgotten:
+    """Remove the bytes of values and texts for good. Their ids stay, as tombstones; no commit changes its id.
+
+    When this returns, the bodies and the chunks that only they needed are overwritten in the database, gone from its
+    log, and their packs rewritten, except where `Forgotten.waiting` says that a live kernel still writes to a pack.
+    What the file system or a backup keeps is beyond us.
+
+    Raises:
+        NotFoundError: no such record in the store; nothing was done.
+        UsageError: a commit or a manifest cannot be forgotten; nothing was done.
+        StoreBusyError: another process was reading or saving all the time; call again to finish.
+    """
+    repository._sessions.number(session)
+    ids = list(dict.fromkeys(records))
+    with repository._database.write():
+        packed = [_tombstone(repository, record) for record in ids]
+        touched = collect.release(repository, packed)
+        packs = {
+            int(row[0])
+            for n in touched
+            for row in repository._database.execute(
+                "SELECT pack FROM chunks WHERE n = ? AND refs = 0 AND pack IS NOT NULL", (n,)
+            )
+        }
+    work = Work()
+    collect.sweep_chunks(repository, work, progress)
+    held = collect.reclaim_packs(repository, work, only=packs, progress=progress) if packs else set()
+    repository._database.shrink()
+    if work.problems or not repository._database.log_is_empty():
+        raise StoreBusyError(
+            "the records are forgotten, but another process keeps their bytes from being erased",
+            hint="run the same command again in a moment",
+        )
+    shared = sum(
+        1
+        for n in touched
+        if repository._database.one("SELECT 1 FROM chunks WHERE n = ? AND refs > 0", (n,)) is not None
+    )
+    return Forgotten(len(ids), len(touched) - shared, shared, len(held))
+
+
+def _tombstone(repository: Repository, record: str) -> bytes | None:
+    """Overwrite one record; returns its chunk list. Inside an open transaction."""
+    row = repository._records.row(record)
+    if row is None:
+        raise NotFoundError(f"the store holds no record {record[:8]}")
+    if row[2] not in (KINDS["value"], KINDS["text"]):
+        raise UsageError("only values and texts can be forgotten; commits hold no text of yours")
+    packed: bytes | None = row[10]
+    repository._database.execute(
+        """UPDATE records SET state = ?, mac = x'', salt = NULL, codec = 0, size = 0, body = NULL, chunks = NULL
+           WHERE n = ?""",
+        (FORGOTTEN, row[0]),
+    )
+    return packed

@@ -1,0 +1,157 @@
+"""Which values may go when the store is too large (design rule 9).
+
+Only *values* are ever dropped, never code or log; and never the values of HEADs, branches, tags, the commits around the
+last undo steps, or the newest commits of a session. Among the rest, those go first whose last commit is oldest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from timeslip.config import Settings
+from timeslip.errors import StoreError
+from timeslip.ids import CommitId
+from timeslip.store.records import unpack_numbers
+from timeslip.store.schema import KINDS, LIVE
+
+if TYPE_CHECKING:
+    from timeslip.store.repository import Repository
+
+_ROOM = 0.9
+"""A collection that is over the limit goes down to this part of it, so that the next commit does not need another."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """What is kept.
+
+    Attributes:
+        max_store_bytes: values are dropped above this size of the store, bytes; 0 means never.
+        keep_commits: that many newest commits of each session keep their values.
+        undo_steps: that many last operations of each session keep the values on both sides.
+    """
+
+    max_store_bytes: int = 0
+    keep_commits: int = 50
+    undo_steps: int = 20
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> RetentionPolicy:
+        """The policy that the user's settings ask for."""
+        return cls(settings.max_store_bytes, settings.keep_commits, settings.undo_steps)
+
+
+@dataclass(frozen=True, slots=True)
+class DropPlan:
+    """Values to drop, in this order.
+
+    Attributes:
+        values: row numbers of value records with the numbers of their chunks.
+        frees: estimate of the chunk bytes that become free, bytes.
+        commits: how many commits lose a value.
+        over: bytes by which the store stays above the limit although nothing more may be dropped; 0 when it does not.
+        unreadable: commits whose manifest could not be read; their values are left alone.
+    """
+
+    values: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    frees: int = 0
+    commits: int = 0
+    over: int = 0
+    unreadable: int = 0
+
+
+def protected_commits(repository: Repository, policy: RetentionPolicy) -> set[CommitId]:
+    """The commits whose values automatic retention never touches."""
+    keep: set[CommitId] = set()
+    for session in repository.sessions():
+        keep.update(head.commit for head in repository.heads(session.id) if head.commit is not None)
+        keep.update(ref.commit for ref in repository.refs(session.id))
+        keep.update(repository._log.newest_ids(session.id, policy.keep_commits))
+        for operation in repository.operations(session.id, limit=policy.undo_steps):
+            keep.update(commit for commit in (operation.before, operation.after) if commit is not None)
+    return keep
+
+
+def values_of(repository: Repository, commits: Iterable[str]) -> set[str]:
+    """Ids of all value records in the manifests of *commits*. Raises DamagedStoreError."""
+    values: set[str] = set()
+    for manifest in {body["manifest"] for body in map(repository.commit, commits) if body.get("manifest")}:
+        values.update(repository._manifests.resolve(manifest).values())
+    return values
+
+
+def plan_drops(repository: Repository, policy: RetentionPolicy, dead_bytes: int) -> DropPlan:
+    """What to drop so that the store fits *policy*, given that *dead_bytes* can be given back without dropping."""
+    size = repository.size_bytes() - dead_bytes
+    if not policy.max_store_bytes or size <= policy.max_store_bytes:
+        return DropPlan()
+    wanted = size - int(policy.max_store_bytes * _ROOM)
+    last_use, unreadable = _last_uses(repository)
+    kept = values_of(repository, protected_commits(repository, policy))
+    rows = repository._database.execute(
+        "SELECT id, n, chunks FROM records WHERE kind = ? AND state = ? AND chunks IS NOT NULL", (KINDS["value"], LIVE)
+    )
+    candidates = [
+        (last_use[name], n, unpack_numbers(packed))
+        for name, n, packed in ((row[0].hex(), row[1], row[2]) for row in rows)
+        if name in last_use and name not in kept
+    ]
+    candidates.sort()
+    names = {int(row[1]): row[0].hex() for row in rows}
+    chunks = {int(n): [int(refs), int(stored)] for n, refs, stored in _chunk_sizes(repository)}
+    chosen: list[tuple[int, tuple[int, ...]]] = []
+    freed = 0
+    for _, n, needs in candidates:
+        if freed >= wanted:
+            break
+        freed += _release(chunks, needs)
+        chosen.append((n, tuple(needs)))
+    over = max(0, size - freed - policy.max_store_bytes)
+    touched = _count_users(repository, {names[n] for n, _ in chosen}) if chosen else 0
+    return DropPlan(tuple(chosen), freed, touched, over, unreadable)
+
+
+def _release(chunks: dict[int, list[int]], needs: Iterable[int]) -> int:
+    freed = 0
+    for chunk in needs:
+        entry = chunks.get(chunk)
+        if entry is not None:
+            entry[0] -= 1
+            freed += entry[1] if entry[0] == 0 else 0
+    return freed
+
+
+def _chunk_sizes(repository: Repository) -> list[tuple[int, int, int]]:
+    return [(row[0], row[1], row[2]) for row in repository._database.execute("SELECT n, refs, stored FROM chunks")]
+
+
+def _last_uses(repository: Repository) -> tuple[dict[str, float], int]:
+    """For every value, when the last commit that holds it was made; and how many commits could not be read."""
+    last: dict[str, float] = {}
+    unreadable = 0
+    for created, values in _states(repository):
+        if values is None:
+            unreadable += 1
+            continue
+        for value in values:
+            last[value] = max(created, last.get(value, created))
+    return last, unreadable
+
+
+def _count_users(repository: Repository, chosen: set[str]) -> int:
+    return sum(1 for _, values in _states(repository) if values is not None and not chosen.isdisjoint(values))
+
+
+def _states(repository: Repository) -> Iterator[tuple[float, Collection[str] | None]]:
+    """Time and values of every commit, oldest first in each session, so that each manifest follows its base."""
+    for session in repository.sessions():
+        for _, body in reversed(repository.commits(session.id)):
+            try:
+                manifest = body.get("manifest")
+                values = repository._manifests.resolve(manifest).values() if manifest else ()
+            except (StoreError, LookupError):  # counted by the caller; a value that is not seen is not dropped either
+                yield 0.0, None
+                continue
+            yield float(body.get("created", 0.0)), values
