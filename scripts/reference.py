@@ -106,9 +106,9 @@ def settings_page() -> str:
 
 def verb_table() -> dict[str, Any] | None:
     """Name -> `timeslip.verbs.spec.Verb`, or None as long as there is no table of verbs."""
-    if importlib.util.find_spec("timeslip.verbs.table") is None:
+    if importlib.util.find_spec("timeslip.verbs") is None:
         return None
-    return dict(importlib.import_module("timeslip.verbs.table").VERBS)
+    return dict(importlib.import_module("timeslip.verbs").VERBS)
 
 
 def verb_section(verb: Any) -> list[str]:

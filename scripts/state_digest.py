@@ -353,6 +353,13 @@ def _artist(walk: Walk, value: Any) -> None:
             walk.token(name, type(error).__name__)
 
 
+def _bunch(walk: Walk, value: Any) -> None:
+    """A dict whose own ``__setstate__`` drops its attributes: the items are all that its class calls its value."""
+    if not walk.seen(value):
+        walk.token("bunch")
+        walk.push(dict(value))
+
+
 # ---- everything else -----------------------------------------------------------------------------------------------
 
 
@@ -398,6 +405,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("pandas", "Series"), _series),
     (_is("pandas", "Index"), _index),
     (_is("pandas.api.extensions", "ExtensionArray"), _column),
+    (_is("sklearn.utils", "Bunch"), _bunch),
     (_is("numpy", "ndarray"), _array),
     (_is("numpy", "generic"), _scalar),
     (_is("matplotlib.figure", "FigureBase"), _figure),
