@@ -54,8 +54,6 @@ VALUE_TYPES: frozenset[type] = frozenset(
         pathlib.PosixPath,
         pathlib.PureWindowsPath,
         re.Pattern,
-        types.GenericAlias,
-        types.UnionType,
     }
 )
 """Immutable values without parts: equality is all that can be said about them."""
@@ -73,6 +71,8 @@ _NO_IDENTITY: frozenset[type] = frozenset(
         types.MappingProxyType,
         types.CodeType,
         types.ModuleType,
+        types.GenericAlias,
+        types.UnionType,
     }
 )
 """Immutable views of something else, made anew whenever they are asked for."""

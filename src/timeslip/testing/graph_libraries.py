@@ -201,7 +201,8 @@ def _index(c: Comparison, path: Path, left: Any, right: Any) -> None:
         c.pair(path.then(".names"), tuple(left.names), tuple(right.names))
         if getattr(left, "freq", None) != getattr(right, "freq", None):
             c.report(path, f"freq {left.freq} != {right.freq}")
-        _extension_array(c, path, left.array, right.array)
+        for level in range(left.nlevels):
+            _extension_array(c, path, left.get_level_values(level).array, right.get_level_values(level).array)
 
 
 def _extension_array(c: Comparison, path: Path, left: Any, right: Any) -> None:

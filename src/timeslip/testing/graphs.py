@@ -491,6 +491,7 @@ _HANDLERS: dict[type, Callable[[Comparison, Path, Any, Any], None]] = _table(
         ((types.MappingProxyType,), _proxy),
         ((property,), _attributes("fget", "fset", "fdel", "__doc__")),
         ((staticmethod, classmethod), _attributes("__func__")),
+        ((types.GenericAlias, types.UnionType), _attributes("__origin__", "__args__")),
         ((types.CodeType,), lambda c, p, x, y: kinds.compare_code(lambda text: c.report(p, text), x, y)),
         ((kinds.Reduced,), _reduced),
         (tuple(kinds.opaque_types()), _by_type),
