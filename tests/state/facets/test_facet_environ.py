@@ -126,8 +126,10 @@ class TestCredentials:
         os.environ["TS_B"] = "postgres://me:pw@host/db"
         os.environ["MANPATH"] = "https://me:pw@host"
         assert facet.capture() == b"{}"
-        facet.restore(b"{}")
+        assert len(facet.take_problems()) == 1
+        facet.restore(b'{"folders":{"MANPATH":{"added":[[0,"/x"]]}}}')
         assert os.environ["TS_A"] == _token("verysecret")
+        assert os.environ["MANPATH"] == "https://me:pw@host"
 
     def test_a_plain_variable_that_becomes_one_is_let_go(self) -> None:
         os.environ["TS_A"] = "plain"

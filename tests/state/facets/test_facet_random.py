@@ -50,4 +50,4 @@ def test_another_form_is_refused_and_changes_nothing() -> None:
 def test_description() -> None:
     facet = REGISTRY["random"]()
     assert facet.describe(b"a", b"b") == "random generator moved"
-    assert facet.describe(None, b"b") == "random generator moved"
+    assert facet.describe(None, b"b") == "random generator first recorded"

@@ -119,6 +119,13 @@ def change(subject: str, before: object | None, after: object | None) -> str:
     return f"{subject} {before} -> {after}" if before != after else f"{subject} {after}"
 
 
+def moved(subject: str, before: bytes | None, after: bytes | None) -> str:
+    """The usual line of a facet whose state means nothing to a reader."""
+    if before is None and after is not None:
+        return f"{subject} first recorded"
+    return f"{subject} unchanged" if before == after else f"{subject} moved"
+
+
 def shortened(parts: list[str], limit: int = 6) -> str:
     """*parts* joined by commas, with "and n more" after the first *limit*."""
     if len(parts) > limit:

@@ -76,7 +76,8 @@ class EnvironFacet(FacetBase):
         folders = document.get("folders", {})
         self._removed_elsewhere = {name for name in folders if folders[name] is None and name not in self._start}
         for name in {*folders, *now.get("folders", ())} & set(_FOLDERS):
-            target[name] = self._folders_value(name, folders)
+            if not value_has_known_form(live.get(name, "")):
+                target[name] = self._folders_value(name, folders)
         failed = [name for name, value in sorted(target.items()) if not _set(name, value)]
         if failed:
             raise FacetError(f"the environment variable {failed[0]} could not be put back")
@@ -98,13 +99,19 @@ class EnvironFacet(FacetBase):
             if value is None:
                 if name in self._start or name in self._removed_elsewhere:
                     folders[name] = None
-            elif not value_has_known_form(value) and (parts := self._lists[name].document(_entries(value))):
+            elif value_has_known_form(value):
+                self._report_secret()
+            elif parts := self._lists[name].document(_entries(value)):
                 folders[name] = parts
         if folders:
             document["folders"] = folders
         if any(self._start.get(name) != live.get(name) for name in self._secret):
-            self.report("secret", "environment variables that look like credentials changed; they are never recorded")
+            self._report_secret()
         return document
+
+    def _report_secret(self) -> None:
+        """Without names: the sentence may be kept."""
+        self.report("secret", "environment variables that look like credentials changed; they are never recorded")
 
     def _folders_value(self, name: str, folders: Mapping[str, Any]) -> str | None:
         if name not in folders:

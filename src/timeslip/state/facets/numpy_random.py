@@ -7,7 +7,7 @@ import sys
 from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
-from timeslip.state.facets.base import FacetBase, register
+from timeslip.state.facets.base import FacetBase, moved, register
 from timeslip.state.facets.differences import canonical, parsed
 
 
@@ -57,7 +57,7 @@ class NumpyRandomFacet(FacetBase):
 
     def describe(self, before: bytes | None, after: bytes | None) -> str:
         """Only whether it moved."""
-        return "numpy's global generator unchanged" if before == after else "numpy's global generator moved"
+        return moved("numpy's global generator", before, after)
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import sys
 from typing import ClassVar
 
 from timeslip.errors import FacetError
-from timeslip.state.facets.base import FacetBase, register
+from timeslip.state.facets.base import FacetBase, moved, register
 from timeslip.state.facets.differences import canonical, parsed
 
 
@@ -48,4 +48,4 @@ class RandomFacet(FacetBase):
 
     def describe(self, before: bytes | None, after: bytes | None) -> str:
         """Only whether it moved: the state means nothing to a reader."""
-        return "random generator unchanged" if before == after else "random generator moved"
+        return moved("random generator", before, after)

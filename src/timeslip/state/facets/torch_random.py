@@ -8,7 +8,7 @@ import sys
 from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
-from timeslip.state.facets.base import FacetBase, register
+from timeslip.state.facets.base import FacetBase, moved, register
 from timeslip.state.facets.differences import canonical, parsed
 
 
@@ -60,7 +60,7 @@ class TorchRandomFacet(FacetBase):
 
     def describe(self, before: bytes | None, after: bytes | None) -> str:
         """Only whether they moved."""
-        return "torch's generators unchanged" if before == after else "torch's generators moved"
+        return moved("torch's generators", before, after)
 
 
 def _bytes_of(state: Any) -> bytes:
