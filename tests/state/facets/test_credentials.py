@@ -81,7 +81,7 @@ def _synthetic(*parts: str) -> str:
         "Bearer abcdefgh",
         "AccountName=a;AccountKey=b",
         "--api-key=x",
-        "-----BEGIN RSA PRIVATE KEY-----",
+        _synthetic("-----", "BEGIN RSA PRIVATE KEY", "-----"),
         "0123456789abcdef0123456789abcdef",
         "123e4567-e89b-12d3-a456-426614174000",
     ],
@@ -107,7 +107,7 @@ def test_random_strings_are_secret() -> None:
     [
         "",
         "1",
-        "/home/someone/projects/2024-01-15_experiment_v2/data.csv",
+        "/srv/projects/2024-01-15_experiment_v2/data.csv",
         "expandable_segments:True,max_split_size_mb:128",
         "2024-01-01T00:00:00+00:00",
         "en_US.UTF-8",
@@ -118,7 +118,7 @@ def test_random_strings_are_secret() -> None:
         "/usr/local/cuda-12.4/lib64:/usr/lib/x86_64-linux-gnu",
         "experiment_2024_run_17_final_version",
         "1.2.3.dev20240101+local",
-        "C:\\Users\\someone\\AppData\\Local\\Programs\\Python311",
+        "C:\\Users\\anyone\\AppData\\Local\\Programs\\Python311",
     ],
 )
 def test_plain_values(value: str) -> None:
