@@ -116,7 +116,9 @@ class _Body:
         importing: module, whether with a from-list, and the path that the next store binds; None between imports.
     """
 
-    __slots__ = ("closure", "constant", "constants", "fast", "importing", "is_global", "is_module", "names", "optimized", "path")
+    __slots__ = (
+        "closure", "constant", "constants", "fast", "importing", "is_global", "is_module", "names", "optimized", "path",
+    )  # fmt: skip
 
     def __init__(self, code: types.CodeType, is_module: bool) -> None:
         self.names = code.co_names

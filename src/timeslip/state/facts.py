@@ -99,7 +99,12 @@ class Reasons:
 
 
 def make_facts(
-    *, reads: Iterable[str], binds: Iterable[str], deletes: Iterable[str], attributes: Iterable[str], uses: Iterable[Use]
+    *,
+    reads: Iterable[str],
+    binds: Iterable[str],
+    deletes: Iterable[str],
+    attributes: Iterable[str],
+    uses: Iterable[Use],
 ) -> CodeFacts:
     """Build facts, deriving the reasons from *uses*."""
     uses = tuple(dict.fromkeys(uses))

@@ -4,8 +4,8 @@ A walk over the syntax tree in the order of execution that knows which names are
 name is read: replay then restores one value too many, never one too few.
 
 * A branch, a loop body, a handler, a `with` body that may swallow an exception: what only they bind is not certain.
-* The body of a function reads when the function's name is first used after the `def`, or at the end of the cell (a later
-  cell may call it); with decorators, and for lambdas and generator expressions, at once.
+* The body of a function reads when the function's name is first used after the `def`, or at the end of the cell (a
+  later cell may call it); with decorators, and for lambdas and generator expressions, at once.
 * `del x` needs no old value, and none can be seen after it: it counts as bound.
 """
 
@@ -23,8 +23,10 @@ _Functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _Comprehensions = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _NEVER_SWALLOW = frozenset({
     "open", "catch_warnings", "errstate", "no_grad", "inference_mode", "option_context", "rc_context", "style", "plt",
-    "localcontext", "printoptions", "TemporaryDirectory", "NamedTemporaryFile", "nullcontext", "closing", "redirect_stdout",
-    "redirect_stderr", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "Lock", "RLock", "memoryview", "StringIO", "BytesIO",
+    "localcontext", "printoptions", "TemporaryDirectory", "NamedTemporaryFile", "nullcontext", "closing",
+    "redirect_stdout",
+    "redirect_stderr", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "Lock", "RLock", "memoryview", "StringIO",
+    "BytesIO",
     "ZipFile", "ExcelWriter", "config_context", "parallel_backend", "set_grad_enabled", "urlopen", "scandir",
 })  # fmt: skip
 """Last names of context managers that are known to let exceptions pass."""

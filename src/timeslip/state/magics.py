@@ -11,8 +11,9 @@ Nothing here imports IPython. Pure functions, safe in any thread.
 from __future__ import annotations
 
 import ast
+import itertools
+import keyword
 import re
-import shlex
 import sys
 from collections.abc import Iterable
 
@@ -32,26 +33,38 @@ _RUNS_CODE = {  # magic -> its options that take a value (getopt style)
     "timeit": "nrt",
 }
 _HARMLESS = frozenset({
-    "matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "who", "who_ls", "whos", "precision", "pinfo", "pinfo2",
-    "pdoc", "pdef", "psource", "pfile", "lsmagic", "magic", "colors", "xmode", "pprint", "automagic", "autoindent", "quickref",
+    "matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "who", "who_ls", "whos", "precision", "pinfo",
+    "pinfo2",
+    "pdoc", "pdef", "psource", "pfile", "lsmagic", "magic", "colors", "xmode", "pprint", "automagic",
+    "autoindent", "quickref",
     "history", "hist", "doctest_mode", "page", "tb", "autocall", "alias_magic", "aimport", "autoreload", "html", "HTML",
-    "markdown", "latex", "svg", "SVG", "javascript", "js", "rehashx", "subplots", "connect_info", "qtconsole", "gui", "pdb",
-    "logstate", "psearch", "autosave", "clear", "cls", "guiref", "colors", "notebook_info", "pycat", "prun_off",
+    "markdown", "latex", "svg", "SVG", "javascript", "js", "rehashx", "subplots", "connect_info", "qtconsole",
+    "gui", "pdb",
+    "logstate", "psearch", "autosave", "clear", "cls", "guiref", "notebook_info", "pycat", "prun_off",
 })  # fmt: skip
 _OUTSIDE = {
-    "bash": "runs a shell command", "sh": "runs a shell command", "script": "runs a shell command", "cmd": "runs a shell command",
-    "sx": "runs a shell command", "system": "runs a shell command", "!": "runs a shell command", "!!": "runs a shell command",
+    "bash": "runs a shell command", "sh": "runs a shell command", "script": "runs a shell command",
+    "cmd": "runs a shell command",
+    "sx": "runs a shell command", "system": "runs a shell command", "!": "runs a shell command",
+    "!!": "runs a shell command",
     "perl": "runs another program", "ruby": "runs another program", "node": "runs another program",
-    "python2": "runs another program", "pypy": "runs another program", "python3": "runs another program", "python": "runs another program",
+    "python2": "runs another program", "pypy": "runs another program", "python3": "runs another program",
+    "python": "runs another program",
     "writefile": "writes a file", "file": "writes a file", "save": "writes a file", "logstart": "writes a file",
     "notebook": "writes a file", "pip": "installs packages", "conda": "installs packages", "mamba": "installs packages",
-    "micromamba": "installs packages", "uv": "installs packages", "cd": "changes the environment", "pushd": "changes the environment",
+    "micromamba": "installs packages", "uv": "installs packages", "cd": "changes the environment",
+    "pushd": "changes the environment",
     "popd": "changes the environment", "env": "changes the environment", "set_env": "changes the environment",
-    "pwd": "looks at the file system", "ls": "looks at the file system", "ll": "looks at the file system", "dirs": "looks at the file system",
-    "cat": "reads a file", "head": "reads a file", "less": "reads a file", "more": "reads a file", "man": "reads a file",
-    "mkdir": "changes files", "rmdir": "changes files", "rm": "changes files", "cp": "changes files", "mv": "changes files",
-    "dhist": "looks at the file system", "pastebin": "uses the network", "sql": "talks to a database", "killbgscripts": "runs or ends a process",
-    "tensorboard": "runs or ends a process", "bookmark": "changes the environment", "logoff": "writes a file", "logon": "writes a file",
+    "pwd": "looks at the file system", "ls": "looks at the file system", "ll": "looks at the file system",
+    "dirs": "looks at the file system",
+    "cat": "reads a file", "head": "reads a file", "less": "reads a file", "more": "reads a file",
+    "man": "reads a file",
+    "mkdir": "changes files", "rmdir": "changes files", "rm": "changes files", "cp": "changes files",
+    "mv": "changes files",
+    "dhist": "looks at the file system", "pastebin": "uses the network", "sql": "talks to a database",
+    "killbgscripts": "runs or ends a process",
+    "tensorboard": "runs or ends a process", "bookmark": "changes the environment", "logoff": "writes a file",
+    "logon": "writes a file",
     "logstop": "writes a file", "javascript": "runs code in the browser", "js": "runs code in the browser",
 }  # fmt: skip
 _SHELL_CALLS = {"system": "!", "getoutput": "!", "getoutput_split": "!", "system_raw": "!"}
@@ -59,12 +72,14 @@ _ASSIGNING_OPTIONS = ("--out", "--err", "--proc")
 _NAME = re.compile(r"[^\W\d]\w*")
 _DOLLAR = re.compile(r"\$([^\W\d]\w*)")
 
-_COMMAND_LINE = re.compile(r"%\s*(?:(?:undo|redo|timeslip)(?:\s.*)?|(?:load_ext|unload_ext|reload_ext)\s+timeslip(?:\.\w+)*\s*(?:#.*)?)\Z")
+_COMMAND_LINE = re.compile(
+    r"%\s*(?:(?:undo|redo|timeslip)(?:\s.*)?|(?:load_ext|unload_ext|reload_ext)\s+timeslip(?:\.\w+)*\s*(?:#.*)?)\Z"
+)
 _OFF_LINE = re.compile(r"%%timeslip\s+off\s*(?:#.*)?\Z")
 
 
 def is_timeslip_only(source: str) -> bool:
-    """Whether the raw text of a cell holds only Timeslip's own commands, comments and blank lines, and at least one command."""
+    """Whether the raw text of a cell holds Timeslip's own commands (at least one), comments and blank lines only."""
     lines = [line.strip() for line in source.splitlines()]
     code = [line for line in lines if line and not line.startswith("#")]
     return bool(code) and all(_COMMAND_LINE.match(line) for line in code)
@@ -123,21 +138,16 @@ class _Expander(ast.NodeTransformer):
         self.uses: list[Use] = []
         self._before: list[ast.stmt] = []
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        return node
-
-    def visit(self, node: ast.AST) -> ast.AST | list[ast.stmt]:  # type: ignore[override]
+    def visit(self, node: ast.AST) -> ast.AST | list[ast.stmt]:
         """Visit *node*; a statement may become several."""
         if not isinstance(node, ast.stmt):
-            visited = super().visit(node)
-            assert isinstance(visited, ast.AST)
+            visited: ast.AST = super().visit(node)
             return visited
         outer, self._before = self._before, []
-        new = super().visit(node)
+        new: ast.stmt = super().visit(node)
         before, self._before = self._before, outer
         if not before:
-                return new
+            return new
         return [*before, new]
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -189,8 +199,6 @@ class _Expander(ast.NodeTransformer):
             if options is None:
                 self._say("dynamic", f"runs a magic in a way that is not known (%{name})")
                 return
-            for target in options:
-                self._bind(target) if name == "prun" and target.isidentifier() else None
             if any(option in line.split() for option in ("-D", "-T")) and name == "prun":
                 self._say("outside", "writes a file (%prun -D)")
             code = [statement, body or ""]
@@ -219,24 +227,20 @@ class _Expander(ast.NodeTransformer):
     def _bind_options(self, line: str) -> None:
         """``%%bash --out name`` binds a name."""
         words = line.replace("=", " ").split()
-        for option, name in zip(words, words[1:], strict=False):
+        for option, name in itertools.pairwise(words):
             if option in _ASSIGNING_OPTIONS:
                 self._bind(name)
 
     def _read(self, names: Iterable[str]) -> None:
-        self._before += [ast.Expr(ast.Name(name, ast.Load())) for name in names if name.isidentifier() and not _is_keyword(name)]
+        self._before += [ast.Expr(ast.Name(name, ast.Load())) for name in names if not keyword.iskeyword(name)]
 
     def _bind(self, name: str) -> None:
-        if name.isidentifier() and not _is_keyword(name):
+        if name.isidentifier() and not keyword.iskeyword(name):
             self._before.append(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(None), lineno=1))
 
     def _say(self, kind: str, reason: str) -> None:
         finding = Finding("dynamic" if kind == "dynamic" else "outside", reason)
         self.uses.append(Use("", "", "", True, "", finding))
-
-
-def _is_keyword(name: str) -> bool:
-    return name in ("None", "True", "False") or __import__("keyword").iskeyword(name)
 
 
 def _listed(node: ast.AST | list[ast.stmt]) -> list[ast.stmt]:
@@ -278,11 +282,3 @@ def _split_options(line: str, with_value: str) -> tuple[list[str] | None, str]:
             values.append(value)
             rest = rest.lstrip()
     return values, rest
-
-
-def split_words(line: str) -> list[str]:
-    """Words of a command line, quotes respected where they are balanced."""
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return line.split()

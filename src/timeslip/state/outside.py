@@ -1,5 +1,6 @@
-"""What is known about names of the standard library and of common libraries: which of them can reach any name of the
-session, which touch the world outside it, which start threads, which keep code to run it later.
+"""What names of the standard library and of common libraries mean for a session.
+
+Which of them can reach any name of it, which touch the world outside, which start threads, which keep code to run later.
 
 The tables are judgement, not proof. They lean one way: a doubtful entry is listed. What that costs is a name looked at
 in vain, or a cell that is not re-run unasked; what a missing entry would cost is a lost update or a file written twice.
@@ -29,8 +30,10 @@ class Finding(NamedTuple):
 
 
 CONVENTIONAL = {
-    "np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "sns": "seaborn", "tf": "tensorflow", "sm": "statsmodels.api",
-    "ne": "numexpr", "nx": "networkx", "widgets": "ipywidgets", "pkl": "pickle", "mp": "multiprocessing", "dt": "datetime",
+    "np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "sns": "seaborn", "tf": "tensorflow",
+    "sm": "statsmodels.api",
+    "ne": "numexpr", "nx": "networkx", "widgets": "ipywidgets", "pkl": "pickle", "mp": "multiprocessing",
+    "dt": "datetime",
     "wx": "wx", "sp": "scipy", "ip": "IPython.shell", "sqlite": "sqlite3",
 }  # fmt: skip
 """Names that nearly everybody gives these modules; used only when neither the code nor the live value says more."""
@@ -59,10 +62,12 @@ _DYNAMIC_PATHS = _words({
         inspect.getgeneratorlocals inspect.getcoroutinelocals""",
     "imports by a computed name": "__import__ builtins.__import__",
     "opens a debugger": "breakpoint builtins.breakpoint",
-    "reaches the shell of the session": "get_ipython IPython.get_ipython IPython.embed IPython.start_ipython IPython.start_kernel",
+    "reaches the shell of the session": """get_ipython IPython.get_ipython IPython.embed IPython.start_ipython
+        IPython.start_kernel""",
     "sets attributes on an unknown object": "setattr delattr builtins.setattr builtins.delattr",
     "runs code while unpickling": """pickle.load pickle.loads pickle.Unpickler dill.load dill.loads dill.load_session
-        dill.load_module dill.Unpickler cloudpickle.load cloudpickle.loads joblib.load joblib.numpy_pickle.load torch.load
+        dill.load_module dill.Unpickler cloudpickle.load cloudpickle.loads joblib.load joblib.numpy_pickle.load
+        torch.load
         torch.serialization.load pandas.read_pickle shelve.open marshal.loads marshal.load""",
 })  # fmt: skip
 _DYNAMIC_MODULES = _words({
@@ -76,7 +81,8 @@ _DYNAMIC_ATTRIBUTES = _words({
     "reaches every name of the session": """__globals__ __builtins__ f_globals f_locals f_builtins f_back gi_frame
         cr_frame ag_frame tb_frame __subclasses__ user_ns user_global_ns user_module get_referrers get_referents
         get_objects _getframe _current_frames currentframe push""",
-    "runs code made at run time": """run_cell run_cell_async run_line_magic run_cell_magic run_code run_ast_nodes ex ev exec
+    "runs code made at run time": """run_cell run_cell_async run_line_magic run_cell_magic run_code run_ast_nodes ex
+        ev exec
         execfile safe_execfile exec_module load_module import_module runctx magic""",
     "runs code while unpickling": "read_pickle find_class",
 })  # fmt: skip
@@ -95,13 +101,17 @@ _OUTSIDE_PATHS = _words({
     "changes files": """os.remove os.unlink os.rmdir os.removedirs os.mkdir os.makedirs os.rename os.renames os.replace
         os.link os.symlink os.chmod os.chown os.truncate os.utime os.mkfifo os.write os.ftruncate os.sendfile
         os.copy_file_range""",
-    "changes the environment": "os.environ os.environb os.putenv os.unsetenv os.getenv os.chdir os.fchdir os.umask locale.setlocale",
-    "runs or ends a process": """os.system os.popen os.fork os.forkpty os.kill os.killpg os._exit os.abort os.wait os.waitpid
+    "changes the environment": """os.environ os.environb os.putenv os.unsetenv os.getenv os.chdir os.fchdir os.umask
+        locale.setlocale""",
+    "runs or ends a process": """os.system os.popen os.fork os.forkpty os.kill os.killpg os._exit os.abort os.wait
+        os.waitpid
         os.startfile sys.exit exit quit builtins.exit builtins.quit site.Quitter concurrent.futures.ProcessPoolExecutor
         concurrent.futures.process.ProcessPoolExecutor signal.signal signal.alarm signal.setitimer signal.raise_signal
-        signal.pause os.nice resource.setrlimit SystemExit KeyboardInterrupt os.posix_spawn asyncio.create_subprocess_exec
+        signal.pause os.nice resource.setrlimit SystemExit KeyboardInterrupt os.posix_spawn
+        asyncio.create_subprocess_exec
         asyncio.create_subprocess_shell""",
-    "looks at processes": "os.getpid os.getppid os.getlogin os.getuid os.times os.getloadavg resource.getrusage getpass.getuser os.uname",
+    "looks at processes": """os.getpid os.getppid os.getlogin os.getuid os.times os.getloadavg resource.getrusage
+        getpass.getuser os.uname""",
     "asks for input": "input builtins.input sys.stdin getpass.getpass",
     "reads a clock": """time.time time.time_ns time.perf_counter time.perf_counter_ns time.monotonic time.monotonic_ns
         time.process_time time.process_time_ns time.thread_time time.clock_gettime time.localtime time.gmtime time.ctime
@@ -110,19 +120,23 @@ _OUTSIDE_PATHS = _words({
         pandas.Timestamp.today pandas.Timestamp.utcnow""",
     "waits": "time.sleep asyncio.sleep",
     "takes fresh randomness": """os.urandom os.getrandom uuid.uuid1 uuid.uuid4 random.SystemRandom secrets.token_bytes
-        secrets.token_hex secrets.token_urlsafe secrets.choice secrets.randbelow secrets.randbits secrets.SystemRandom""",
-    "uses the network": """urllib.request.urlopen urllib.request.urlretrieve urllib.request.build_opener urllib.request.Request
+        secrets.token_hex secrets.token_urlsafe secrets.choice secrets.randbelow secrets.randbits
+        secrets.SystemRandom""",
+    "uses the network": """urllib.request.urlopen urllib.request.urlretrieve urllib.request.build_opener
+        urllib.request.Request
         urllib.request.install_opener seaborn.load_dataset requests.get requests.post socket.socket
         asyncio.open_connection asyncio.start_server""",
     "shows media from a file or the network": """IPython.display.Image IPython.display.Audio IPython.display.Video
         IPython.display.FileLink IPython.display.FileLinks IPython.display.IFrame IPython.display.Javascript
         IPython.display.YouTubeVideo IPython.core.display.Image""",
-    "changes the interpreter": """sys.setrecursionlimit sys.settrace sys.setprofile sys.setswitchinterval sys.addaudithook
+    "changes the interpreter": """sys.setrecursionlimit sys.settrace sys.setprofile sys.setswitchinterval
+        sys.addaudithook
         threading.settrace threading.setprofile atexit.register atexit.unregister""",
 })  # fmt: skip
 _OUTSIDE_MODULES = _words({
     "runs or ends a process": "subprocess pty pexpect sh multiprocessing psutil billiard",
-    "uses the network": """requests httpx aiohttp urllib3 socket ssl ftplib smtplib imaplib poplib telnetlib socketserver
+    "uses the network": """requests httpx aiohttp urllib3 socket ssl ftplib smtplib imaplib poplib telnetlib
+        socketserver
         http.client http.server xmlrpc webbrowser boto3 botocore paramiko fsspec s3fs gcsfs websocket websockets
         kaggle gdown wget yfinance openai anthropic selenium pika zmq grpc tweepy praw bs4.urlopen wikipedia
         huggingface_hub pandas_datareader ray dask.distributed distributed mlflow wandb""",
@@ -134,10 +148,13 @@ _OUTSIDE_MODULES = _words({
     "records or uses hardware": "serial pyaudio sounddevice pyvisa RPi",
 })  # fmt: skip
 _OUTSIDE_ATTRIBUTES = _words({
-    "opens a file": "open open_file open_dataset open_mfdataset open_zarr open_memmap memmap ExcelWriter ExcelFile HDFStore ZipFile",
+    "opens a file": """open open_file open_dataset open_mfdataset open_zarr open_memmap memmap ExcelWriter ExcelFile
+        HDFStore ZipFile""",
     "writes a file": """savefig savetxt savez savez_compressed save save_model save_weights save_pretrained save_state
-        save_as imsave imwrite imread_collection tofile dump dump_svmlight_file to_csv to_excel to_parquet to_feather to_hdf
-        to_pickle to_stata to_orc to_file to_netcdf to_zarr to_gbq savemat sink_parquet sink_csv exportText write writelines
+        save_as imsave imwrite imread_collection tofile dump dump_svmlight_file to_csv to_excel to_parquet
+        to_feather to_hdf
+        to_pickle to_stata to_orc to_file to_netcdf to_zarr to_gbq savemat sink_parquet sink_csv exportText write
+        writelines
         writestr writerow writerows writeheader extractall export_graphviz""",
     "reads a file": """load loadtxt loadmat load_model load_weights load_workbook load_npz load_svmlight_file load_file
         load_from_disk load_from_checkpoint from_file from_csv scan_csv scan_parquet genfromtxt fromfile imread readline
@@ -146,14 +163,17 @@ _OUTSIDE_ATTRIBUTES = _words({
     "changes files": """unlink mkdir makedirs rmdir touch rmtree copyfile copytree chmod symlink_to hardlink_to link_to
         truncate copy2""",
     "changes the environment": "chdir environ putenv unsetenv getenv setlocale",
-    "runs or ends a process": """system popen Popen check_output check_call fork terminate communicate send_signal getoutput
+    "runs or ends a process": """system popen Popen check_output check_call fork terminate communicate send_signal
+        getoutput
         getstatusoutput ProcessPoolExecutor spawn set_start_method""",
     "reads a clock": "now utcnow today perf_counter monotonic process_time utctimetuple",
     "waits": "sleep",
     "takes fresh randomness": "uuid1 uuid4 urandom token_hex token_bytes token_urlsafe SystemRandom",
-    "uses the network": """urlopen urlretrieve load_dataset get_rdataset get_data_yahoo hub_load from_pretrained sendall recv
+    "uses the network": """urlopen urlretrieve load_dataset get_rdataset get_data_yahoo hub_load from_pretrained
+        sendall recv
         recvfrom sendto sendmail create_connection push_to_hub list_datasets""",
-    "talks to a database": """to_sql execute executemany executescript fetchone fetchall fetchmany cursor commit rollback
+    "talks to a database": """to_sql execute executemany executescript fetchone fetchall fetchmany cursor commit
+        rollback
         create_engine""",
     "uses the clipboard": "to_clipboard",
     "uses widgets": "interact interactive interact_manual interactive_output",
@@ -171,7 +191,9 @@ _NOT_OUTSIDE = frozenset({
 _IN_MEMORY = ("io.StringIO.", "io.BytesIO.")
 _RENDERERS = frozenset({"to_html", "to_latex", "to_markdown", "to_string", "to_xml", "to_json", "to_image", "to_yaml"})
 """Methods that return text without an argument and may write a file with one."""
-_FRESH_WITHOUT_SEED = frozenset({"default_rng", "RandomState", "Random", "SeedSequence", "PCG64", "MT19937", "Philox", "SFC64", "seed"})
+_FRESH_WITHOUT_SEED = frozenset(
+    {"default_rng", "RandomState", "Random", "SeedSequence", "PCG64", "MT19937", "Philox", "SFC64", "seed"}
+)
 _STRING_EXPRESSIONS = frozenset({"query", "eval"})
 """Methods whose text argument may name variables of the caller (pandas)."""
 _ONLY_CALLABLE = frozenset({"now", "today", "load", "save", "read", "write", "exists", "open", "commit", "touch"})
@@ -180,23 +202,30 @@ _ONLY_CALLABLE = frozenset({"now", "today", "load", "save", "read", "write", "ex
 _THREAD_PATHS = frozenset({
     "threading.Thread", "threading.Timer", "_thread.start_new_thread", "concurrent.futures.ThreadPoolExecutor",
     "concurrent.futures.thread.ThreadPoolExecutor", "multiprocessing.dummy", "multiprocessing.pool.ThreadPool",
-    "asyncio.create_task", "asyncio.ensure_future", "asyncio.TaskGroup", "asyncio.to_thread", "asyncio.run_coroutine_threadsafe",
+    "asyncio.create_task", "asyncio.ensure_future", "asyncio.TaskGroup", "asyncio.to_thread",
+    "asyncio.run_coroutine_threadsafe",
     "asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop", "asyncio.Task", "Thread", "Timer",
     "ThreadPoolExecutor", "sched.scheduler", "trio", "anyio", "gevent", "queue.listener",
 })  # fmt: skip
 _THREAD_ATTRIBUTES = frozenset({
-    "create_task", "ensure_future", "run_in_executor", "call_later", "call_soon", "call_at", "call_soon_threadsafe", "submit",
-    "apply_async", "map_async", "start_new_thread", "ThreadPoolExecutor", "to_thread", "start_soon", "run_coroutine_threadsafe",
+    "create_task", "ensure_future", "run_in_executor", "call_later", "call_soon", "call_at",
+    "call_soon_threadsafe", "submit",
+    "apply_async", "map_async", "start_new_thread", "ThreadPoolExecutor", "to_thread", "start_soon",
+    "run_coroutine_threadsafe",
     "ThreadPool", "start_thread",
 })  # fmt: skip
 _HOOK_PATHS = frozenset({
-    "atexit.register", "sys.settrace", "sys.setprofile", "sys.displayhook", "sys.excepthook", "sys.addaudithook", "signal.signal",
-    "weakref.finalize", "weakref.ref", "weakref.proxy", "numpy.seterrcall", "threading.settrace", "threading.setprofile",
-    "sys.monitoring", "sys.meta_path", "sys.path_hooks", "sys.unraisablehook", "codecs.register", "gc.callbacks", "copyreg.pickle",
+    "atexit.register", "sys.settrace", "sys.setprofile", "sys.displayhook", "sys.excepthook", "sys.addaudithook",
+    "signal.signal",
+    "weakref.finalize", "weakref.ref", "weakref.proxy", "numpy.seterrcall", "threading.settrace",
+    "threading.setprofile",
+    "sys.monitoring", "sys.meta_path", "sys.path_hooks", "sys.unraisablehook", "codecs.register", "gc.callbacks",
+    "copyreg.pickle",
 })  # fmt: skip
 _HOOK_ATTRIBUTES = frozenset({
     "connect", "mpl_connect", "observe", "subscribe", "add_callback", "add_done_callback", "add_listener", "call_later",
-    "call_soon", "call_at", "add_signal_handler", "seterrcall", "finalize", "register", "on", "bind", "addHandler", "addFilter",
+    "call_soon", "call_at", "add_signal_handler", "seterrcall", "finalize", "register", "on", "bind",
+    "addHandler", "addFilter",
     "showwarning", "excepthook", "displayhook", "set_custom_exc", "add_observer", "addEventListener", "interact",
     "add_timer", "FuncAnimation", "settrace", "setprofile",
 })  # fmt: skip
@@ -284,7 +313,7 @@ def _attribute_findings(parts: list[str], follow: str) -> list[Finding]:
         next_is = follow if last else ""
         if name in _DYNAMIC_ATTRIBUTES:
             found.append(Finding("dynamic", f"{_DYNAMIC_ATTRIBUTES[name]} (.{name})"))
-        if name in _STRING_EXPRESSIONS and last and next_is not in ("()", "(local)", ".") and not next_is.startswith("text:"):
+        if name in _STRING_EXPRESSIONS and last and not next_is.startswith(("()", "(local)", ".", "text:", "=")):
             found.append(Finding("dynamic", f"evaluates text that is not a constant (.{name})"))
         phrase = _outside_attribute(name, next_is, last)
         if phrase is not None:

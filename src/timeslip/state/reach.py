@@ -7,8 +7,8 @@ never too narrow, as long as the engine keeps its side:
 * `codes_of` yields the code of everything of the session that a name's value reaches (methods of the classes of
   instances, closures, defaults, wrapped functions and partials included), for the value before the run *and* after it;
 * `target_of` tells what well-known thing a name stands for, so that ``import pickle as p`` of an earlier cell counts;
-* code kept by a library (`Reached.hooks`), threads and tasks still alive, and finalizers of collected garbage run without
-  being named: the engine widens for them on its own evidence.
+* code kept by a library (`Reached.hooks`), threads and tasks still alive, and finalizers of collected garbage run
+  without being named: the engine widens for them on its own evidence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import functools
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facts import CodeFacts, Reasons, Use, combine
@@ -139,10 +139,11 @@ def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str
     kind: type = type(value)
     if namespace is not None and value is namespace:
         return "builtins.globals"
-    if isinstance(value, types.MethodType) and kind is types.MethodType:
-        return path_of_value(value.__func__, namespace)
-    if isinstance(value, functools.partial) and kind is functools.partial:
-        return path_of_value(value.func, namespace)
+    # `isinstance` would ask a value for its `__class__`, which may be the user's code: exact types only.
+    if kind is types.MethodType:
+        return path_of_value(cast(types.MethodType, value).__func__, namespace)
+    if kind is functools.partial:
+        return path_of_value(cast("functools.partial[Any]", value).func, namespace)
     if issubclass(kind, types.ModuleType):
         name = object.__getattribute__(value, "__dict__").get("__name__")
         return canonical(name) if type(name) is str else None
