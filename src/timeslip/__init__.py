@@ -13,6 +13,7 @@ Importing this package imports nothing else: the engine, the store and IPython's
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -49,9 +50,8 @@ def attach(
     if namespace is None:
         shell = _running_shell()
         if shell is not None:
-            from timeslip.ipython.extension import attach_shell
-
-            return attach_shell(shell, store=store, name=name, settings=settings)
+            attached: Session = _ipython_door().attach_shell(shell, store=store, name=name, settings=settings)
+            return attached
     from timeslip.session import attach as attach_namespace
 
     return attach_namespace(namespace, store=store, name=name, **settings)
@@ -65,16 +65,17 @@ def session() -> Session | None:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext timeslip``: begin to record this session, or pick it up again."""
-    from timeslip.ipython.extension import load
-
-    load(shell)
+    _ipython_door().load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """``%unload_ext timeslip``: stop recording; the namespace is as IPython made it."""
-    from timeslip.ipython.extension import unload
+    _ipython_door().unload(shell)
 
-    unload(shell)
+
+def _ipython_door() -> Any:
+    """IPython's door, looked up by name: it stands above this module, which only tells IPython where it is."""
+    return importlib.import_module("timeslip.ipython.extension")
 
 
 def _running_shell() -> Any:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from typing import Any
 
 from timeslip.errors import TimeslipError
-from timeslip.rendering import Document, Screen, document, to_html, to_text
+from timeslip.rendering import Document, Screen, document, terminal_screen, to_html, to_text
 from timeslip.rendering.document import clean
 
 NOTEBOOK_WIDTH = 110
@@ -36,18 +34,6 @@ def show_document(shell: Any, blocks: Document) -> None:
 def is_terminal(shell: Any) -> bool:
     """Whether the shell writes to a terminal (or a plain stream) instead of to a front end."""
     return not hasattr(shell, "kernel")
-
-
-def terminal_screen(stream: Any) -> Screen:
-    """Width, colour and character set for *stream*; colour only on a terminal and without ``NO_COLOR``."""
-    try:
-        terminal = bool(stream.isatty())
-    except (AttributeError, ValueError):
-        terminal = False
-    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
-    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size((100, 24)).columns if terminal else 100
-    return Screen(max(40, width), colour, not encoding.startswith("utf"))
 
 
 def without_traceback(error: TimeslipError) -> TimeslipError:

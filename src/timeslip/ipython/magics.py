@@ -1,4 +1,4 @@
-"""``%timeslip``, ``%undo`` and ``%redo``: from a line of words to a verb and its answer; failures without a traceback."""
+"""``%timeslip``, ``%undo`` and ``%redo``: from a line of words to a verb and its answer; failures have no traceback."""
 
 from __future__ import annotations
 

@@ -63,5 +63,5 @@ def _connection_file(shell: Any) -> str | None:
         return str(get_connection_file())
     except (
         Exception
-    ):  # an embedded kernel, or one that is not ipykernel's: it works, but cannot be reached from outside
+    ):  # an embedded kernel, or one that is not ipykernel's: recorded, but out of the command line's reach
         return None

@@ -2,8 +2,8 @@
 
 Only the outermost run counts (a magic that runs a cell of its own is part of the cell that holds it). A request that
 the front end keeps out of the history (silent, or ``store_history=False``), a cell that begins with ``%%timeslip off``
-and a cell of nothing but Timeslip's commands are not steps. In a mixed cell, what ran before a verb that acts is a step,
-and what follows is the next one.
+and a cell of nothing but Timeslip's commands are not steps. In a mixed cell, what ran before a verb that acts is a
+step, and what follows is the next one.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 from timeslip.rendering import history, results, states
 from timeslip.rendering.document import Document
 from timeslip.rendering.html import to_html
-from timeslip.rendering.text import PLAIN, Screen, to_text
+from timeslip.rendering.text import PLAIN, Screen, terminal_screen, to_text
 from timeslip.rendering.units import Clock
 
 _DOCUMENTS: dict[str, Callable[[dict[str, Any], Clock], Document]] = {
@@ -50,4 +50,4 @@ def document(answer: dict[str, Any], clock: Clock | None = None) -> Document:
     return _DOCUMENTS[answer["verb"]](answer, clock or Clock.local())
 
 
-__all__ = ["PLAIN", "Clock", "Document", "Screen", "document", "to_html", "to_text"]
+__all__ = ["PLAIN", "Clock", "Document", "Screen", "document", "terminal_screen", "to_html", "to_text"]

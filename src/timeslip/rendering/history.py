@@ -11,6 +11,9 @@ from timeslip.rendering.units import Clock, duration, plural, size
 
 Json = dict[str, Any]
 
+UNDERS = ("_", "__", "___")
+"""Names that IPython's display hook keeps."""
+
 _KINDS = {
     "attach": "state found when recording began",
     "commit": "recorded by hand",
@@ -52,7 +55,12 @@ def labels(commit: Json) -> list[Span]:
 
 
 def changes(names: Json) -> list[Span]:
-    """``+created ~changed -deleted ?found late``, each with a space before it; empty when nothing changed."""
+    """``+created ~changed -deleted ?found late``, each with a space before it; empty when nothing changed.
+
+    The display hook's ``_``, ``__`` and ``___`` follow from the output that is new, so they are then left out.
+    """
+    if any(name.startswith("Out[") for name in names["created"]):
+        names = {key: [name for name in listed if name not in UNDERS] for key, listed in names.items()}
     spans = [span(f" +{name}", "created") for name in names["created"]]
     spans += [span(f" ~{name}", "changed") for name in names["changed"] if name not in names["late"]]
     spans += [span(f" -{name}", "deleted") for name in names["deleted"]]

@@ -202,4 +202,9 @@ def check(answer: Json, clock: Clock) -> Document:
         head = line(span("the store is intact", "created"), f": {looked}")
     else:
         head = line(span(f"{plural(len(answer['problems']), 'problem')} found", "error"))
-    return [head, *(line(span("damaged: ", "error"), one_line(problem)) for problem in answer["problems"])]
+    blocks: Document = [head]
+    for problem in answer["problems"]:
+        what = f"{problem['subject']} {problem['id'][:16]}".rstrip()
+        blocks.append(line(span(what + ": ", "error"), one_line(problem["text"]), hang=4))
+        blocks += [line("    ", span(one_line(where), "dim"), hang=6) for where in problem["where"]]
+    return blocks

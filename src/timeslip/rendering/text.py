@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from timeslip.rendering.document import Block, Code, Document, Line, Span, Style, Table, clean
 
@@ -58,6 +61,18 @@ class Screen:
 
 
 PLAIN = Screen()
+
+
+def terminal_screen(stream: Any) -> Screen:
+    """Width, colour and character set for *stream*; colour only on a terminal and without ``NO_COLOR``."""
+    try:
+        terminal = bool(stream.isatty())
+    except (AttributeError, ValueError):
+        terminal = False
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size((100, 24)).columns if terminal else 100
+    return Screen(max(40, width), colour, not encoding.startswith("utf"))
 
 
 def to_text(document: Document, screen: Screen = PLAIN) -> str:

@@ -37,35 +37,3 @@ def overview(verbs: Mapping[str, Verb], prefix: str) -> Document:
         line(""),
         line(more, hang=0),
     ]
-
-
-_REFERENCE_HEAD = """\
-Generated from `timeslip.verbs` by `scripts/make_reference.py`; do not edit by hand.
-
-In a notebook or IPython: `%timeslip VERB …` (`%undo` and `%redo` for short). In a shell: `timeslip VERB [SESSION] …`.
-A REF is a commit id or unique prefix, a branch, a tag, `HEAD`, `HEAD~3`, `In[12]`, or `.` for the live state where that
-makes sense."""
-
-
-def reference(verbs: Mapping[str, Verb]) -> str:
-    """Markdown of the whole verb table, for docs/reference/verbs.md."""
-    parts = ["# Verbs", "", _REFERENCE_HEAD]
-    for verb in verbs.values():
-        parts += [
-            "",
-            f"## {verb.name}",
-            "",
-            f"`{verb.usage}`",
-            "",
-            verb.summary[0].upper() + verb.summary[1:] + ".",
-            "",
-        ]
-        parts.append(verb.details)
-        if verb.arguments:
-            parts += ["", "| argument | meaning |", "|---|---|"]
-            parts += [f"| `{_escaped(_written(verb, i))}` | {_escaped(a.help)} |" for i, a in enumerate(verb.arguments)]
-    return "\n".join(parts) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -7,7 +7,7 @@ from typing import Any
 
 from timeslip import answers
 from timeslip.errors import UsageError
-from timeslip.verbs.spec import RESTORE_OPTIONS, Answer, Argument, Verb, ref
+from timeslip.verbs.spec import JSON, RESTORE_OPTIONS, Answer, Argument, Verb, ref
 
 
 def _branch(session: Any, options: Namespace) -> Answer:
@@ -69,7 +69,7 @@ BRANCH = Verb(
         ref(nargs="?", text="where it begins (default HEAD)"),
         Argument(("--delete",), "delete this branch; its commits stay", metavar="NAME", completes="branch"),
         Argument(("--rename",), "rename a branch", metavar="OLD NEW", nargs=2, completes="branch"),
-        Argument(("--json",), "answer in the documented JSON form", kind="switch"),
+        JSON,
     ),
     run=_branch,
     effect="names",
@@ -95,7 +95,7 @@ TAG = Verb(
         Argument(("name",), "the new tag", metavar="NAME", nargs="?"),
         ref(nargs="?", text="what it names (default HEAD)"),
         Argument(("--delete",), "delete this tag", metavar="NAME", completes="tag"),
-        Argument(("--json",), "answer in the documented JSON form", kind="switch"),
+        JSON,
     ),
     run=_tag,
     effect="names",
@@ -106,7 +106,7 @@ DESCRIBE = Verb(
     name="describe",
     summary="set the message of a commit",
     details="Replaces the message of REF; an empty text removes it. The commit's id stays.",
-    arguments=(ref(), Argument(("-m", "--message"), "the message", metavar="TEXT")),
+    arguments=(ref(), Argument(("-m", "--message"), "the message", metavar="TEXT"), JSON),
     run=_describe,
     effect="names",
 )

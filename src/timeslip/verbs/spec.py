@@ -131,4 +131,5 @@ RESTORE_OPTIONS = (
     ),
     Argument(("--verify",), "check every stored byte before anything is changed", kind="switch"),
     Argument(("--allow-lost",), "go on although a promised value cannot be brought back", kind="switch"),
+    JSON,
 )

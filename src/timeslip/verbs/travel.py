@@ -7,7 +7,7 @@ from typing import Any
 
 from timeslip import answers
 from timeslip.errors import NameNotFoundError, UsageError
-from timeslip.verbs.spec import DRY_RUN, RESTORE_OPTIONS, Answer, Argument, Verb, names, ref
+from timeslip.verbs.spec import DRY_RUN, JSON, RESTORE_OPTIONS, Answer, Argument, Verb, names, ref
 
 
 def _restore(options: Namespace) -> dict[str, Any]:
@@ -113,7 +113,7 @@ REPLAY = Verb(
     summary="rebuild placeholders by running their recorded cells again",
     details="Lists the cells, how long they took and what they seem to touch outside the session, then runs them in a "
     "scratch namespace fed with the states they read. With --dry-run it only lists.",
-    arguments=(names(nargs="+", text="names that are placeholders"), DRY_RUN),
+    arguments=(names(nargs="+", text="names that are placeholders"), DRY_RUN, JSON),
     run=_replay,
     effect="travels",
     free_word=True,
@@ -127,6 +127,7 @@ GET = Verb(
         ref(),
         names(nargs=None, dest="name", text="a variable or an output"),
         Argument(("--as",), "bind it to this name", metavar="NEW", dest="new"),
+        JSON,
     ),
     run=_get,
     effect="travels",
@@ -136,7 +137,7 @@ COMMIT = Verb(
     name="commit",
     summary="record now, with a message",
     details="Records the live state as a commit of its own, changed or not.",
-    arguments=(Argument(("-m", "--message"), "what to remember about this state", metavar="TEXT"),),
+    arguments=(Argument(("-m", "--message"), "what to remember about this state", metavar="TEXT"), JSON),
     run=_commit,
     effect="names",
 )

@@ -90,7 +90,7 @@ TRUST = Verb(
     summary="accept a store that another key signed",
     details="Values of such a store are refused until then, because loading them runs code chosen by whoever wrote "
     "them. Do it only for a store that you, or somebody you trust, wrote.",
-    arguments=(),
+    arguments=(JSON,),
     run=_trust,
 )
 
@@ -99,7 +99,7 @@ FORGET = Verb(
     summary="remove a value, code or message for good",
     details="With a NAME: every stored version of it. With a REF: that commit's code, message and values. A tombstone "
     "stays in their place; the ids of later commits do not change.",
-    arguments=(Argument(("target",), "a name or a REF", metavar="NAME|REF", completes="name"),),
+    arguments=(Argument(("target",), "a name or a REF", metavar="NAME|REF", completes="name"), JSON),
     run=_forget,
     effect="names",
     free_word=True,

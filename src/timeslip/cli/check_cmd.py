@@ -1,0 +1,40 @@
+"""``timeslip check``: read and verify everything in the store."""
+
+from __future__ import annotations
+
+from timeslip import answers
+from timeslip.cli.command import Command, Invocation, only_here
+from timeslip.store.maintenance import check
+from timeslip.verbs.spec import JSON, Answer, Verb
+
+VERB = Verb(
+    name="check",
+    summary="read and verify everything in the store; change nothing",
+    details="Reads every record and every stored byte and compares them with their ids and signatures. Exit status 1 "
+    "when anything is not as it should be. The time follows the size of the store.",
+    arguments=(JSON,),
+    run=only_here,
+    stored=True,
+)
+
+
+def _run(invocation: Invocation) -> Answer:
+    invocation.options(VERB)
+    with invocation.open_store(read_only=True) as repository:
+        report = check(repository)
+        return answers.answer(
+            "check",
+            store=str(repository.directory),
+            intact=report.sound,
+            records=report.records,
+            chunks=report.chunks,
+            bytes=report.bytes,
+            untrusted=report.untrusted,
+            forgotten=report.forgotten,
+            problems=[
+                {"subject": p.subject, "id": p.id, "text": p.text, "where": list(p.where)} for p in report.problems
+            ],
+        )
+
+
+COMMAND = Command(VERB, _run, takes_session=False)

@@ -1,0 +1,29 @@
+"""Where the command line prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from timeslip.errors import TimeslipError
+from timeslip.rendering import Document, document, terminal_screen, to_text
+from timeslip.rendering.document import clean
+
+
+def write_answer(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print an answer, as text that fits the terminal or in its JSON form."""
+    if as_json:
+        print(json.dumps(answer, indent=2))
+    else:
+        write_document(document(answer))
+
+
+def write_document(blocks: Document) -> None:
+    """Print blocks, and make sure that they have left: a reader that has gone must be noticed here."""
+    print(to_text(blocks, terminal_screen(sys.stdout)), flush=True)
+
+
+def write_error(error: TimeslipError) -> None:
+    """Print the message and the hint on standard error."""
+    print(clean(error.render()), file=sys.stderr)

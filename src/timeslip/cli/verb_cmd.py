@@ -1,0 +1,36 @@
+"""The verbs of a session at the command line: on the store where that is enough, else in the live kernel."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+
+from timeslip.cli import kernel
+from timeslip.cli.command import Command, Invocation
+from timeslip.cli.stored import StoredSession
+from timeslip.cli.target import choose_session
+from timeslip.verbs.parsing import parse
+from timeslip.verbs.spec import Answer, Verb
+
+
+def command(verb: Verb) -> Command:
+    """The command for *verb*."""
+    return Command(verb, functools.partial(_run, verb))
+
+
+def _run(verb: Verb, invocation: Invocation) -> Answer:
+    with invocation.open_store(read_only=True) as repository:
+        session, words = choose_session(repository, invocation, verb)
+        options = parse(verb, words)
+        if _on_store(verb, options):
+            return verb.run(StoredSession(repository, session), options)
+    return kernel.perform(session, [verb.name, *words])
+
+
+def _on_store(verb: Verb, options: argparse.Namespace) -> bool:
+    """Whether the store alone can answer: reading verbs, unless they ask for the live state; and lists of names."""
+    if verb.stored:
+        return "." not in (getattr(options, "a", None), getattr(options, "b", None), getattr(options, "ref", None))
+    if verb.name in ("branch", "tag"):
+        return not (options.name or options.delete or getattr(options, "rename", None))
+    return False

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.doors.fakes import FakeSession
+from tests.doors.schema import validate
+
+from timeslip.errors import CommitNotFoundError, UsageError
+from timeslip.rendering import Clock, document, to_html, to_text
+from timeslip.verbs import VERBS
+from timeslip.verbs.help import overview, verb_help
+from timeslip.verbs.parsing import find_verb, parse, split_line
+
+EXAMPLES = [
+    "status", "log", "log HEAD --all -n 3 --names a,b --grep text", "show HEAD", "show HEAD df", "diff", "diff HEAD",
+    "diff HEAD .", "diff HEAD . x y", "diff x", "blame df", "ops", "ops -n 5", "undo", "undo 2", "redo", "checkout HEAD",
+    "checkout HEAD --dry-run -- x y", "resume", "resume HEAD --no-replay", "switch main", "replay g", "replay g --dry-run",
+    "get HEAD df --as old", "get HEAD df", "commit", "commit -m text", "branch", "branch new", "branch new HEAD",
+    "branch --delete old", "branch --rename a b", "tag", "tag v2 HEAD", "tag --delete v1", "describe HEAD -m text",
+    "verify", "verify HEAD", "du", "gc", "gc --dry-run", "config", "config replay", "config replay ask", "trust",
+    "forget df",
+]  # fmt: skip
+
+
+def run(line: str, session: FakeSession | None = None) -> dict[str, Any]:
+    name, *words = split_line(line)
+    verb = find_verb(VERBS, name)
+    return verb.run(session or FakeSession(), parse(verb, words))
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_answer_fits_its_schema_and_can_be_drawn(line: str) -> None:
+    answer = run(line)
+    validate(answer)
+    blocks = document(answer, Clock(1010.0, utc=True))
+    assert to_text(blocks).strip()
+    assert to_html(blocks).startswith('<div class="timeslip">')
+
+
+def test_the_examples_use_every_verb() -> None:
+    assert {line.split()[0] for line in EXAMPLES} == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("undo 0", "argument N: '0' is not a whole number from 1 up"),
+        ("undo x", "argument N: 'x' is not a whole number from 1 up"),
+        ("undo -1", "argument N: '-1' is not a whole number from 1 up"),
+        ("undo 1 2", "unknown or too many arguments: 2"),
+        ("checkout", "missing: REF"),
+        ("checkout HEAD df", "unknown or too many arguments: df"),
+        ("checkout HEAD --", "no name after '--'"),
+        ("checkout HEAD --replay --no-replay", "argument --no-replay: not allowed with argument --replay"),
+        ("log --al", "unknown or too many arguments: --al"),
+        ("log -n", "argument -n/--limit: expected one argument"),
+        ("get HEAD", "missing: NAME"),
+        ("get HEAD df --as 1x", "'1x' cannot be the name of a variable"),
+        ("replay", "missing: NAME"),
+        ("describe HEAD", "missing: -m TEXT"),
+        ("branch new --delete old", "a branch is created, deleted or renamed, one at a time"),
+        ("branch --rename a", "argument --rename: expected 2 arguments"),
+        ("tag new --delete old", "a tag is created or deleted, one at a time"),
+        ("tge x", "there is no verb 'tge'"),
+    ],
+)
+def test_wrong_use_is_one_message_and_a_hint(line: str, said: str) -> None:
+    session = FakeSession()
+    with pytest.raises(UsageError) as caught:
+        run(line, session)
+    assert caught.value.message == said
+    assert caught.value.hint
+    assert caught.value.exit_status == 2
+    assert session.calls == []
+
+
+def test_an_unknown_verb_names_the_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        find_verb(VERBS, "chekout")
+    assert caught.value.hint == "did you mean 'checkout'?"
+
+
+def test_messages_with_quotes() -> None:
+    assert split_line('commit -m "it\'s done"') == ["commit", "-m", "it's done"]
+    assert split_line("commit -m it's done") == ["commit", "-m", "it's done"]
+    with pytest.raises(UsageError, match="quote"):
+        split_line("log --grep it's")
+
+
+def test_diff_tells_references_from_names() -> None:
+    session = FakeSession()
+    run("diff HEAD x", session)
+    assert session.calls[-1] == ("diff", "HEAD", None, ("x",))
+    with pytest.raises(CommitNotFoundError):
+        session.diff = lambda a=None, b=None, *n: (_ for _ in ()).throw(CommitNotFoundError(str(a or n)))  # type: ignore[method-assign]
+        run("diff nowhere", session)
+
+
+def test_options_reach_the_session() -> None:
+    session = FakeSession()
+    run("checkout HEAD~3 --replay --verify --allow-lost -- a b", session)
+    options = {"dry_run": False, "replay": "auto", "verify": True, "allow_lost": True}
+    assert session.calls == [("checkout", "HEAD~3", ("a", "b"), options)]
+
+
+def test_get_without_another_name_never_overwrites() -> None:
+    session = FakeSession()
+    session.namespace.globals["df"] = 1
+    with pytest.raises(LookupError, match="exists"):
+        run("get HEAD df", session)
+    assert session.calls == []
+
+
+def test_help_of_every_verb() -> None:
+    for verb in VERBS.values():
+        assert parse(verb, ["--help"]).help
+        text = to_text(verb_help(verb, "%timeslip"))
+        assert text.startswith(f"usage: %timeslip {verb.name}")
+        assert verb.summary in " ".join(text.split())
+    assert all(name in to_text(overview(VERBS, "%timeslip")) for name in VERBS)
+
+
+def test_json_is_an_option_of_every_verb() -> None:
+    assert all(any("--json" in a.flags for a in verb.arguments) for verb in VERBS.values())
