@@ -40,11 +40,15 @@ def codes(namespace: dict[str, Any], name: str) -> Iterator[types.CodeType]:
 def run(source: str, cell: str) -> Any:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(source, namespace)
-    return reached(
+    result = reached(
         facts_of_source(cell),
         lambda name: codes(namespace, name),
         lambda name: path_of_value(namespace[name], namespace) if name in namespace else None,
     )
+    for value in namespace.values():
+        if isinstance(value, (sqlite3.Connection, sqlite3.Cursor)):
+            getattr(value, "connection", value).close()
+    return result
 
 
 def test_calls_are_followed_and_cycles_end() -> None:

@@ -1,6 +1,7 @@
 """What names of the standard library and of common libraries mean for a session.
 
-Which of them can reach any name of it, which touch the world outside, which start threads, which keep code to run later.
+Which of them can reach any name of it, which touch the world outside, which start threads, which keep code to run
+later.
 
 The tables are judgement, not proof. They lean one way: a doubtful entry is listed. What that costs is a name looked at
 in vain, or a cell that is not re-run unasked; what a missing entry would cost is a lost update or a file written twice.
