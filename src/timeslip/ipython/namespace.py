@@ -105,13 +105,18 @@ class IPythonNamespace:
         return state
 
     def _add_outputs(self, state: dict[str, Any]) -> None:
-        for number, value in self._outputs().items():
+        outputs, names = self._outputs(), self.globals
+        for number, value in outputs.items():
             keys = self._keys.get(number)
             if keys is None:
                 keys = self._keys[number] = (f"Out[{number!r}]", f"_{number}")
             state[keys[0]] = value
             if state.get(keys[1], _MISSING) is value:
                 del state[keys[1]]
+        for number, (_, name) in self._keys.items():
+            # The user deleted Out[3] and not _3: that name stands for itself now.
+            if number not in outputs and name in names:
+                state[name] = names[name]
 
     def _outputs(self) -> dict[Any, Any]:
         outputs = self._shell.user_ns.get("_oh")

@@ -212,9 +212,19 @@ class Recorder:
 def _kind(info: Any, raw: str) -> Kind:
     if is_timeslip_only(raw):
         return "own"
-    if info.silent or not info.store_history or is_unrecorded(raw):
+    if info.silent or not info.store_history or _is_off(raw):
         return "unrecorded"
     return "step"
+
+
+def _is_off(raw: str) -> bool:
+    """Whether the cell is marked ``%%timeslip off``, in its first line or under other cell magics."""
+    lines = raw.lstrip().split("\n")
+    while lines and lines[0].startswith("%%"):
+        if is_unrecorded(lines[0]):
+            return True
+        del lines[0]
+    return False
 
 
 def _part(run: _Run, stop: int) -> tuple[str, str]:
