@@ -13,6 +13,7 @@ nothing that points to a missing chunk is ever published.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -116,6 +117,8 @@ class ChunkStore:
         self._pin_file = FileLock(pin_file)
         self._pins: dict[bytes, tuple[int, float]] = {}
         self._threads = threading.local()
+        self.written = 0
+        """Bytes that new chunks took since this store was opened, after compression."""
 
     # --- putting
 
@@ -162,12 +165,23 @@ class ChunkStore:
         with self._db.lock:
             if digest in self._pending:
                 return True
-            row = self._db.one("SELECT place FROM chunks WHERE id = ?", (digest,))
-            return row is not None and row[0] != MISSING
+            row = self._db.one(f"SELECT {_COLUMNS} FROM chunks WHERE id = ?", (digest,))
+            return row is not None and self._is_there(row)
+
+    def _is_there(self, row: Row) -> bool:
+        """Whether the bytes of a listed chunk can be expected to be there: a pack may have been lost or removed."""
+        _, _, stored, _, place, pack, offset = row
+        if place != PACKED:
+            return bool(place == INLINE)
+        try:
+            return bool(os.stat(self._packs.path(pack)).st_size >= offset + stored)
+        except (OSError, TypeError):  # no such file, or a damaged row: it is written again
+            return False
 
     def _write(self, digest: bytes, data: bytes | memoryview) -> None:
         size = len(data)
         codec, payload = _compress(data)
+        self.written += len(payload)
         if len(payload) < INLINE_LIMIT:
             entry = _Stored(size, len(payload), codec, INLINE, data=bytes(payload))
             with self._db.lock:
@@ -246,18 +260,18 @@ class ChunkStore:
     def _publish_one(self, digest: bytes, refs: int) -> int | None:
         n = self._published.get(digest)
         if n is None:
-            row = self._db.one("SELECT n, place FROM chunks WHERE id = ?", (digest,))
+            row = self._db.one(f"SELECT {_COLUMNS} FROM chunks WHERE id = ?", (digest,))
             entry = self._pending.get(digest)
             if row is None and entry is not None:
                 n = self._insert(digest, entry, refs)
                 self._published[digest] = n
                 return n
-            if row is None or (row[1] == MISSING and entry is None):
+            if row is None or (row[4] == MISSING and entry is None):
                 return None
             n = int(row[0])
-            if row[1] == MISSING and entry is not None:
-                self._revive(n, entry)
             if entry is not None:
+                if not self._is_there(row):
+                    self._revive(n, entry)
                 self._published[digest] = n
         if refs:
             self._db.execute("UPDATE chunks SET refs = refs + ? WHERE n = ?", (refs, n))
@@ -273,7 +287,7 @@ class ChunkStore:
         return n
 
     def _revive(self, n: int, entry: _Stored) -> None:
-        """Give a chunk that a power cut took its bytes back: all values that need it are whole again."""
+        """Give a chunk whose bytes were lost its bytes back: all values that need it are whole again."""
         self._db.execute(
             "UPDATE chunks SET size = ?, stored = ?, codec = ?, place = ?, pack = ?, offset = ? WHERE n = ?",
             (entry.size, entry.stored, entry.codec, entry.place, entry.pack, entry.offset, n),
@@ -388,7 +402,7 @@ class ChunkStore:
             return b""
         data = _decompress(entry, self._payload(entry))
         _verify(digest, data)
-        if target is not None:
+        if target:  # an empty one is read-only
             target[:] = data
         return data
 

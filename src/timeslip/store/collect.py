@@ -157,7 +157,8 @@ def reclaim_packs(
     Returns the packs that should have been worked on but are held by another live process; they are sealed, so that
     their writer lets go of them with its next commit.
     """
-    live, sizes = live_bytes(repository), repository._packs.sizes()
+    listed = {int(row[0]): 0 for row in repository._database.execute("SELECT id FROM packs")}
+    live, sizes = live_bytes(repository), {**listed, **repository._packs.sizes()}
     todo = [
         pack
         for pack, size in sizes.items()

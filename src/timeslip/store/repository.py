@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from timeslip.config import Settings
-from timeslip.errors import DamagedStoreError, ForgottenError, NotFoundError, StoreReadOnlyError
+from timeslip.errors import (
+    DamagedStoreError,
+    ForgottenError,
+    NotFoundError,
+    StoreBusyError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
 from timeslip.ids import ChunkId, CommitId, RecordId, SessionId
 from timeslip.store import durability as durable
 from timeslip.store.chunks import ChunkPlace, ChunkStore
@@ -97,7 +104,7 @@ class Repository:
             key_file: the user's signing key; default see `keys.default_key_file`.
             durability: see the module `durability`.
             create: make a store when there is none.
-            read_only: write nothing, not even locks; works in a folder that cannot be written.
+            read_only: change nothing that is recorded, not even locks; works in a folder that cannot be written.
             min_free_bytes: floor of free disk space, bytes; default that of `Settings`.
             files: for fault injection.
 
@@ -132,7 +139,7 @@ class Repository:
     def close(self) -> None:
         """Make everything safe, release all locks and close. Harmless a second time, and in a forked child.
 
-        Chunks that no transaction has published are gone. Raises StoreError when the disk refuses; it is closed then.
+        Raises StoreError when the disk refuses to sync; the repository is closed all the same.
         """
         if self._closed or os.getpid() != self._database._pid:
             return
@@ -141,13 +148,23 @@ class Repository:
         try:
             if not self._database.read_only:
                 self._packs.sync()
-                if self._chunks.has_news():
-                    with self._chunks.publishing(), self._database.write():
-                        self._chunks.publish()
+                self._record_what_is_safe()
         finally:
             self._chunks.close()
             self._packs.close()
             self._database.close()
+
+    def _record_what_is_safe(self) -> None:
+        if not self._chunks.has_news():
+            return
+        try:
+            with self._chunks.publishing(), self._database.write():
+                self._chunks.publish()
+        except (
+            StoreFullError,
+            StoreBusyError,
+        ):  # nothing is lost: the next opening may have to verify more, that is all
+            return
 
     def __enter__(self) -> Repository:
         return self
@@ -179,13 +196,11 @@ class Repository:
         return self._database.local
 
     def size_bytes(self) -> int:
-        """What the store takes on disk: database, log and packs, bytes. Cheap."""
-        log = self._database.log_path()
-        try:
-            logged = log.stat().st_size
-        except OSError:  # there is no log now
-            logged = 0
-        return self._database.size_bytes() + logged + sum(self._packs.sizes().values())
+        """What the store takes on disk: database and packs, bytes. Cheap.
+
+        The database's log, which comes and goes (up to some 30 MB), is not counted.
+        """
+        return self._database.size_bytes() + sum(self._packs.sizes().values())
 
     def sync(self) -> None:
         """Return when every finished transaction would survive a power cut. Raises StoreError."""
