@@ -55,6 +55,7 @@ class Stored:
         segments: the skeleton stream.
         buffers: owned buffers by number.
         out_of_band: buffers for the unpickler, in stream order.
+        seeds: how many of the session's own objects the streams were written with.
     """
 
     keys: tuple[str, ...]
@@ -62,6 +63,7 @@ class Stored:
     segments: Sequence[bytes]
     buffers: Sequence[StoredBuffer]
     out_of_band: Sequence[StoredBuffer]
+    seeds: int
 
 
 class HoleError(UnrestorableError):
@@ -75,7 +77,8 @@ class Loader:
 
     Args:
         encoder: whose session this is: namespace, registry, resources and seeds.
-        headers: gives the header streams of the co-variable of a definition that is not live, by identity, or None.
+        headers: gives the header streams of the co-variable of a definition that is not live, by identity, and how
+            many seeds they were written with; or None.
         isolated: make every definition anew and use no live resource, for looking at a value without touching
             anything.
         fresh: ids of definitions to make anew although a live object exists.
@@ -84,7 +87,7 @@ class Loader:
     def __init__(
         self,
         encoder: Encoder,
-        headers: Callable[[str], dict[str, bytes] | None],
+        headers: Callable[[str], tuple[dict[str, bytes], int] | None],
         *,
         isolated: bool = False,
         fresh: frozenset[str] = frozenset(),
@@ -112,9 +115,9 @@ class Loader:
         Raises:
             UnrestorableError: the bytes were read, but do not give the value (the message says why).
         """
-        unpickler = _Unpickler(self, SegmentReader([_seed_prefix(len(self.encoder.seeds)), *stored.segments]), stored)
+        unpickler = _Unpickler(self, SegmentReader([_seed_prefix(stored.seeds), *stored.segments]), stored)
         try:
-            self._read_headers(stored.headers)
+            self._read_headers(stored.headers, stored.seeds)
             payload = unpickler.load()
         except UnrestorableError:
             raise
@@ -128,12 +131,12 @@ class Loader:
             values[key] = self._content(key[4:], value) if key.startswith("def:") else value
         return values
 
-    def _read_headers(self, headers: dict[str, bytes]) -> None:
+    def _read_headers(self, headers: dict[str, bytes], seeds: int) -> None:
         """Read the headers of one co-variable; cells that a live function holds are the ones to use."""
         for identity, data in headers.items():
             if identity in self._header_values:
                 continue
-            header = self._header_values[identity] = self._read_header(data)
+            header = self._header_values[identity] = self._read_header(data, seeds)
             live = self._live(identity)
             closure = getattr(live, "__closure__", None) or ()
             if header["kind"] == definitions.FUNCTION and len(closure) == len(header["cells"]):
@@ -146,9 +149,9 @@ class Loader:
             return None
         return self.encoder.registry.live(identity)
 
-    def _read_header(self, data: bytes) -> dict[str, Any]:
-        stored = Stored((), {}, (), (), ())
-        segments = [_seed_prefix(len(self.encoder.seeds)), data]
+    def _read_header(self, data: bytes, seeds: int) -> dict[str, Any]:
+        stored = Stored((), {}, (), (), (), seeds)
+        segments = [_seed_prefix(seeds), data]
         header = _Unpickler(self, SegmentReader(segments), stored).load()
         assert isinstance(header, dict)
         return header
@@ -169,9 +172,9 @@ class Loader:
             header = self._header_values.get(identity)
             if header is None:
                 headers = self._headers(identity)
-                if headers is None or identity not in headers:
+                if headers is None or identity not in headers[0]:
                     raise UnrestorableError(f"the class or function {identity} is not part of that state")
-                self._read_headers(headers)
+                self._read_headers(*headers)
                 header = self._header_values[identity]
             made = self._make(header)
         finally:
@@ -219,6 +222,8 @@ class Loader:
     def register(self) -> None:
         """Make the definitions of this load the live ones. Part of applying, called once."""
         for identity, made in self.made.items():
+            if identity in self._fresh:
+                continue  # a copy beside the live object, which keeps the identity
             self.encoder.registry.bind(DefinitionId(identity), made)
 
     # ---- the rest of what streams refer to ----
@@ -268,7 +273,10 @@ class Loader:
 
     def seed(self, index: int) -> Any:
         """One of the session's own objects."""
-        return self.encoder.seeds[index] if not (self.isolated and index == 0) else self.namespace
+        if index == 0:
+            return self.namespace
+        seeds = self.encoder.seeds
+        return seeds[index] if index < len(seeds) else None  # an object of another front end: nothing to refer to
 
 
 def _attribute(module_name: str, qualname: str) -> Any:
@@ -299,7 +307,7 @@ class _Unpickler(pickle.Unpickler):
             "seed": loader.seed,
             "placeholder": Placeholder,
         }
-        for index in range(len(loader.encoder.seeds)):
+        for index in range(stored.seeds):
             self._names[f"seed{index}"] = loader.seed(index)
 
     def find_class(self, module_name: str, name: str) -> Any:

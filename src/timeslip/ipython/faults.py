@@ -43,11 +43,12 @@ class Faults:
         except KeyboardInterrupt:
             self.say(f"{what} was interrupted; what changed is noticed with the next step")
         except Exception as error:  # rule 8: nothing of ours may reach the user's cell
-            self._report(what, error)
+            self.report(what, error)
         else:
             self._last = ""
 
-    def _report(self, what: str, error: Exception) -> None:
+    def report(self, what: str, error: Exception) -> None:
+        """Write one warning line about *error*, unless it was the last one, and its detail to the log file."""
         where = self._write(what, error)
         if isinstance(error, TimeslipError) and error.code != "internal":
             text = f"{what} failed: {error.message}" + (f" ({error.hint})" if error.hint else "")

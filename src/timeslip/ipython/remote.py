@@ -40,8 +40,7 @@ def call(words: Sequence[str], deadline: float) -> Reply:
     except TimeslipError as error:
         return Reply(_error(error.code, error.message, error.hint, error.exit_status))
     except Exception as error:  # the command line must get an answer, and the kernel must not show a traceback
-        with attachment.faults.guard(f"timeslip {words[0]}"):
-            raise
+        attachment.faults.report(f"timeslip {words[0]}", error)
         return Reply(_error("internal", f"{type(error).__name__} inside Timeslip", _log_hint(attachment), 1))
     return Reply({"answer": answer})
 

@@ -39,6 +39,7 @@ class Covariable:
         seconds: what the last capture took.
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
+        seen: number of the update before the one that replaced it.
         chunk_of: digest of a piece -> name of the chunk that holds it, kept here for the engine.
     """
 
@@ -53,7 +54,13 @@ class Covariable:
     seconds: float = 0.0
     bytes: int = 0
     checked: int = 0
+    seen: int = 0
     chunk_of: dict[bytes, str] = field(default_factory=dict)
+
+    @property
+    def mutable(self) -> bool:
+        """Whether it can change without a name being bound, as far as is known."""
+        return bool(self.links) or any(key.startswith("def:") for key in self.keys)
 
     def shares(self, addresses: Iterable[int]) -> bool:
         """Whether one of *addresses* is among the links."""
@@ -106,6 +113,11 @@ class Tracker:
     Args:
         encoder: of the session.
         chunk_bytes: largest piece of a buffer, bytes.
+
+    Attributes:
+        groups: node key -> its co-variable.
+        queue: the co-variables that can change by themselves, the longest unchecked first.
+        count: number of the present update.
     """
 
     def __init__(self, encoder: Encoder, chunk_bytes: int) -> None:
@@ -119,6 +131,7 @@ class Tracker:
         self._owners: dict[int, Covariable] = {}
         self._large: set[Covariable] = set()
         self._spanned: set[Covariable] = set()
+        self.queue: dict[Covariable, None] = {}
         self.count = 0
 
     # ---- what may have changed ----
@@ -223,6 +236,7 @@ class Tracker:
                     del self._owners[address]
         self._large.discard(group)
         self._spanned.discard(group)
+        self.queue.pop(group, None)
 
     def add(self, group: Covariable) -> None:
         """Take *group* in; its keys must be free."""
@@ -234,6 +248,8 @@ class Tracker:
             self._large.add(group)
         if group.spans:
             self._spanned.add(group)
+        if group.mutable:
+            self.queue[group] = None
 
     def suspects(self, captured: Captured) -> set[Covariable]:
         """Groups that may share an object or memory with *captured*, going by recorded addresses."""

@@ -110,6 +110,8 @@ class Regrouping:
         group.seconds = shot.seconds
         if shot.fingerprint.digest == group.fingerprint.digest:
             group.checked = self.tracker.count
+            if self.tracker.queue.pop(group, group) is None:
+                self.tracker.queue[group] = None  # to the end
             return
         self.broken.add(group)
         if len(group.keys) == 1:
@@ -157,6 +159,7 @@ class Regrouping:
         made = [self._group(keys, result) for keys in self._components()]
         result.replaced = self.broken - set(made)
         for group in result.replaced:
+            group.seen = tracker.count - 1
             tracker.remove(group)
         for group in made:
             if group not in self.broken:

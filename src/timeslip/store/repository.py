@@ -202,6 +202,11 @@ class Repository:
         """
         return self._database.size_bytes() + sum(self._packs.sizes().values())
 
+    @property
+    def chunk_bytes_written(self) -> int:
+        """Bytes that new chunks took since the store was opened here, after compression; never less than before."""
+        return self._chunks.written
+
     def sync(self) -> None:
         """Return when every finished transaction would survive a power cut. Raises StoreError."""
         self._database.check_process()

@@ -51,7 +51,7 @@ def _get(session: Any, options: Namespace) -> Answer:
     new = options.new or options.name
     if not new.isidentifier():
         raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose one with --as NEW")
-    if options.new is None and options.name in session.namespace.globals:
+    if options.new is None and options.name in session.namespace:
         raise NameNotFoundError(
             f"'{options.name}' exists beside it; get needs another name for the past value",
             hint=f"get {options.ref} {options.name} --as {options.name}_before",

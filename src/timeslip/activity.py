@@ -1,0 +1,46 @@
+"""Code of the session that may run without being named by a cell: threads and tasks that are still alive."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+_LIBRARY_THREADS = ("TMonitor", "HistorySavingThread", "Heartbeat", "IOPubThread", "ControlThread", "ParentPollerUnix")
+"""Classes of threads that front ends and libraries run for themselves."""
+
+
+def user_threads(known: set[int | None]) -> list[str]:
+    """Names of threads that were started since *known* was taken and may run code of the session.
+
+    Args:
+        known: identifiers of the threads of the kernel itself.
+    """
+    found = []
+    for thread in threading.enumerate():
+        if thread.ident in known or thread is threading.main_thread() or type(thread).__name__ in _LIBRARY_THREADS:
+            continue
+        if thread.name.startswith("timeslip"):
+            continue
+        module = getattr(getattr(thread, "_target", None), "__module__", None) or type(thread).__module__
+        if isinstance(module, str) and module.partition(".")[0] in ("ipykernel", "zmq", "tornado", "timeslip", "IPython"):
+            continue
+        found.append(thread.name)
+    return found
+
+
+def user_tasks(namespace: dict[str, Any]) -> bool:
+    """Whether a task of the running event loop belongs to a coroutine that was made in the session."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        tasks = asyncio.all_tasks(asyncio.get_running_loop())
+    except RuntimeError:  # no loop runs in this thread
+        return False
+    for task in tasks:
+        coroutine = task.get_coro()
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is not None and frame.f_globals is namespace and frame.f_code.co_name != "<module>":
+            return True
+    return False

@@ -1,0 +1,306 @@
+"""Making the live state equal to a recorded one: prepare beside it, then one swap, or nothing at all.
+
+Preparation loads what differs into new objects and touches nothing live. Application is in two parts: changes in place
+(content of live classes and functions, facets), each with its inverse, then the names in one update. Any failure runs
+the inverses in reverse order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from timeslip.codec.placeholder import Placeholder
+from timeslip.codec.restore import Loader
+from timeslip.errors import ReplayError, StoreError, UnrestorableError
+from timeslip.history import History
+from timeslip.ids import CommitId, RecordId
+from timeslip.live import Live
+from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
+from timeslip.past import headers_of, load_definitions
+from timeslip.planner import Plan
+from timeslip.replay import Replayer
+from timeslip.values import chunk_names, lost_reason, pieces_of, read_stream, read_value
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to restore.
+
+    Attributes:
+        dry_run: only say what would be done.
+        replay: "auto", "ask" or "never"; "always" for ``--replay``.
+        verify: check all stored bytes before anything is loaded.
+        allow_lost: a promised value that cannot be brought back becomes a placeholder.
+    """
+
+    dry_run: bool = False
+    replay: str = "auto"
+    verify: bool = False
+    allow_lost: bool = False
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Everything that a swap needs, made beside the live state.
+
+    Attributes:
+        loader: with the in-place changes that it collected.
+        values: name -> object to bind.
+        drop: names to unbind.
+        facets: facet name -> bytes to restore.
+        records: what is live after the swap, for what was loaded: record -> body.
+        fidelity: name -> what it is.
+        notes: name -> reason.
+        replayed: names.
+        messages: for the user.
+    """
+
+    loader: Loader
+    values: dict[str, Any] = field(default_factory=dict)
+    drop: list[str] = field(default_factory=list)
+    facets: dict[str, bytes] = field(default_factory=dict)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fidelity: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    replayed: set[str] = field(default_factory=set)
+    messages: list[str] = field(default_factory=list)
+
+
+class Checkout:
+    """One restore of (part of) a commit's state.
+
+    Args:
+        live: the session; its live state is committed.
+        history: of the session.
+        commit: where the values come from; None for the empty state.
+        target: node key -> record of that commit.
+        options: how.
+        fresh: definitions to make as copies beside the live ones.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        history: History,
+        commit: CommitId | None,
+        target: Mapping[str, RecordId],
+        options: Options,
+        fresh: frozenset[str] = frozenset(),
+    ) -> None:
+        self.live = live
+        self.history = history
+        self.commit = commit
+        self.target = target
+        self.options = options
+        loader = Loader(live.encoder, lambda i: headers_of(live.repository, target, i), fresh=fresh)
+        self.prepared = Prepared(loader)
+
+    # ---- prepare
+
+    def prepare(self, plan: Plan) -> Prepared:
+        """Load and rebuild what *plan* asks for, beside the live state.
+
+        Raises:
+            UnrestorableError: a promised value cannot be brought back; nothing was touched.
+            StoreError: the store cannot be read; nothing was touched.
+        """
+        prepared = self.prepared
+        for name in plan.keep:
+            prepared.fidelity[name] = EXACT
+        failed: dict[str, str] = {}
+        for record in (*plan.load, *plan.replay):
+            reason = self._load(record)
+            if reason is not None:
+                failed[record] = reason
+        failed_definitions = load_definitions(
+            prepared.loader, self.live.repository, self.target, (*plan.keep, *plan.load, *plan.replay)
+        )
+        for identity, reason in failed_definitions.items():
+            failed.setdefault(self.target[f"def:{identity}"], reason)
+        if failed:
+            self._rebuild(failed)
+        for key in plan.facets:
+            body = self.live.body(self.target[key])
+            prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
+        prepared.drop = list(plan.drop)
+        return prepared
+
+    def _load(self, record: str) -> str | None:
+        """Load one co-variable; the reason when it cannot be."""
+        prepared, loader = self.prepared, self.prepared.loader
+        changes, rebuilt = len(loader.changes), len(loader.rebuilt)
+        try:
+            body = self.live.body(record)
+            if "stream" not in body:
+                return str(lost_reason(body))
+            values = loader.load(read_value(self.live.repository, body))
+        except (UnrestorableError, StoreError) as error:
+            del loader.changes[changes:], loader.rebuilt[rebuilt:]
+            return error.message
+        prepared.records[record] = body
+        for key, value in values.items():
+            if is_definition(key) or key not in self.target:
+                continue
+            prepared.values[key] = value
+            if len(loader.rebuilt) > rebuilt:
+                prepared.fidelity[key] = REBUILT
+                prepared.notes[key] = "; ".join(f"{name}: {why}" for name, why, fatal in body["holes"] if not fatal)
+            else:
+                prepared.fidelity[key] = EXACT
+        return None
+
+    def _rebuild(self, failed: Mapping[str, str]) -> None:
+        """Replay what could not be loaded, or put placeholders; abort for what was promised."""
+        replayer = Replayer(self.live, self.history, self.options.replay, self.prepared.loader)
+        for record, reason in failed.items():
+            keys = sorted(key for key, value in self.target.items() if value == record)
+            try:
+                assert self.commit is not None
+                values = replayer.rebuild(self.commit, keys, reason)
+            except ReplayError as error:
+                self._lose(record, keys, reason, error)
+                continue
+            self.prepared.messages += replayer.take_messages()
+            for key, value in values.items():
+                self.prepared.values[key] = value
+                self.prepared.fidelity[key] = REPLAYED
+                self.prepared.notes[key] = f"rebuilt by running its cells again, because {reason}"
+                self.prepared.replayed.add(key)
+
+    def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
+        promised = self.live.info(record).lost is None
+        names = [key for key in keys if is_name(key)]
+        if promised and not self.options.allow_lost:
+            raise UnrestorableError(
+                f"{', '.join(names or keys)} cannot be brought back: {reason}; and not by replay: {error.message}. "
+                "Nothing was changed",
+                hint=error.hint or "with --allow-lost the rest is brought back, and a placeholder says what is missing",
+            ) from error
+        assert self.commit is not None
+        for name in names:
+            self.prepared.values[name] = Placeholder(name, record, reason, self.commit)
+            self.prepared.fidelity[name] = LOST
+            self.prepared.notes[name] = f"{reason}; not replayed: {error.message}"
+        self.prepared.records.pop(record, None)
+
+    # ---- apply
+
+    def apply(self, finish: Callable[[], None]) -> None:
+        """Swap, then call *finish* (which writes HEAD); any failure of either undoes the swap.
+
+        Raises:
+            whatever failed, after everything is as it was.
+        """
+        live, prepared = self.live, self.prepared
+        snapshot = live.namespace.snapshot()
+        before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
+        added = [key for key in prepared.values if key not in snapshot]
+        facets = live.facets.capture() if prepared.facets else {}
+        applied: list[Any] = []
+        swapped = False
+        try:
+            for change in prepared.loader.changes:
+                change.apply()
+                applied.append(change)
+            if prepared.facets:
+                prepared.messages += live.facets.restore(prepared.facets)
+            swapped = True
+            live.namespace.apply(prepared.values, prepared.drop)
+            prepared.loader.register()
+            finish()
+        except BaseException:  # an interrupt too: nothing may stay half done
+            if swapped:
+                live.namespace.apply(before, added)
+            for change in reversed(applied):
+                change.invert()
+            if facets:
+                live.facets.restore({name: data for name, data in facets.items() if name in prepared.facets})
+            raise
+
+    def settle(self, plan: Plan) -> None:
+        """After a whole restore: the target is the recorded live state now.
+
+        What was loaded is captured once, so that the next comparison is with the object as it is and not with the bytes
+        it came from (a third of all faithful objects give other bytes when they are written again).
+        """
+        live, tracker = self.live, self.live.tracker
+        stale = {tracker.groups[key] for key in self._touched(plan) if key in tracker.groups}
+        update = tracker.update(live.namespace.snapshot(), stale)
+        live.records = dict(self.target)
+        for change in update.changed:
+            group = change.covariable
+            records = {live.records.get(key) for key in group.keys}
+            body = self.prepared.records.get(str(next(iter(records)))) if len(records) == 1 else None
+            if body is not None and tuple(body["keys"]) == group.keys and change.captured is not None:
+                group.chunk_of = pieces_of(group, body)
+        update.release()
+        unknown = {group for key, group in tracker.groups.items() if key not in live.records}
+        for group in unknown:
+            owners = [other for other in tracker.covariables() if other.references & {k[4:] for k in group.keys}]
+            for stale_group in (group, *owners):
+                tracker.forget(stale_group)
+        live.facet_bytes = {**live.facet_bytes, **live.facets.capture()}
+
+    def _touched(self, plan: Plan) -> Iterable[str]:
+        for record in (*plan.load, *plan.replay):
+            yield from self.live.info(record).keys
+        for identity in self.prepared.loader.made:
+            yield f"def:{identity}"
+
+    def result(self, plan: Plan, commit: CommitId | None, began: float) -> CheckoutResult:
+        """What to tell the user."""
+        prepared = self.prepared
+        fidelity = {name: value for name, value in sorted(prepared.fidelity.items()) if is_name(name)}
+        lost = tuple(name for name, value in fidelity.items() if value == LOST)
+        return CheckoutResult(
+            commit=commit,
+            kept=tuple(sorted(filter(is_name, plan.keep))),
+            loaded=tuple(sorted(set(prepared.values) - prepared.replayed - set(lost))),
+            replayed=tuple(sorted(prepared.replayed)),
+            dropped=plan.drop,
+            placeholders=lost,
+            fidelity=fidelity,
+            notes=dict(sorted(prepared.notes.items())),
+            messages=tuple(prepared.messages),
+            duration=time.perf_counter() - began,
+            dry_run=False,
+        )
+
+
+def foresee(live: Live, plan: Plan, target: Mapping[str, str], commit: CommitId | None, began: float) -> CheckoutResult:
+    """What a restore by *plan* would do, for a dry run: nothing is loaded."""
+    names: dict[str, list[str]] = {}
+    for key, record in target.items():
+        if is_name(key):
+            names.setdefault(record, []).append(key)
+    loaded = [name for record in plan.load for name in names.get(record, ())]
+    replayed = [name for record in plan.replay for name in names.get(record, ())]
+    notes = {name: str(live.info(target[name]).lost) for name in replayed}
+    fidelity = {name: EXACT for name in (*filter(is_name, plan.keep), *loaded)} | dict.fromkeys(replayed, LOST)
+    return CheckoutResult(
+        commit=commit,
+        kept=tuple(sorted(filter(is_name, plan.keep))),
+        loaded=tuple(sorted(loaded)),
+        replayed=tuple(sorted(replayed)),
+        dropped=plan.drop,
+        fidelity=dict(sorted(fidelity.items())),
+        notes=notes,
+        duration=time.perf_counter() - began,
+        dry_run=True,
+    )
+
+
+def check_bytes(live: Live, plan: Plan) -> None:
+    """Read every chunk that *plan* needs, before anything is loaded.
+
+    Raises:
+        DamagedStoreError: one is missing or wrong.
+    """
+    for record in plan.load:
+        for chunk in chunk_names(live.body(record)):
+            live.repository.get_chunk(chunk)
+
+

@@ -1,0 +1,444 @@
+"""One cell run becomes one commit: what may have changed, capture, regroup, one transaction.
+
+Nothing here raises into the user's cell but the errors of `timeslip.errors`; the doors turn those into one warning.
+"""
+
+from __future__ import annotations
+
+
+import time
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from timeslip.activity import user_tasks, user_threads
+from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
+from timeslip.ids import RecordId
+from timeslip.live import Live
+from timeslip.model import Commit, CommitStats, Names, is_name
+from timeslip.preview import summarize
+from timeslip.state.covariables import Covariable, Update
+from timeslip.state.reach import Reached, facts_of_source, path_of_value, reached
+from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason
+
+if TYPE_CHECKING:
+    from timeslip.store.transaction import Transaction
+
+COMMIT_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is known of the step that a commit records.
+
+    Attributes:
+        kind: as `model.Commit.kind`.
+        operation: kind of the entry in the operation log; None for none.
+        code: as typed, or None.
+        source: the same as plain Python, or None: then *code* is taken.
+        execution_count: or None.
+        outcome: "ok", "error" or "interrupted".
+        error: one line, or None.
+        started: Unix time, seconds.
+        duration: of the user's code, seconds.
+        message: the user's own text, or None.
+        details: of the operation.
+        everything: check every co-variable, reached or not.
+        restored: node keys -> record, for co-variables that were just loaded from it.
+    """
+
+    kind: str = "run"
+    operation: str | None = "run"
+    code: str | None = None
+    source: str | None = None
+    execution_count: int | None = None
+    outcome: str = "ok"
+    error: str | None = None
+    started: float = 0.0
+    duration: float = 0.0
+    message: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    everything: bool = False
+    restored: Mapping[tuple[str, ...], RecordId] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Look:
+    """What looking at the live state found, before anything is written.
+
+    Attributes:
+        update: of the tracker.
+        facets: facet name -> bytes, for those that differ from the recorded ones.
+        late: names found changed although the step did not reach them, and that had been skipped before.
+        assumed: names skipped now.
+    """
+
+    update: Update
+    facets: dict[str, bytes]
+    late: set[str]
+    assumed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.update.changed or self.update.gone or self.facets)
+
+
+# ---- what may have changed ----------------------------------------------------------------------------------------
+
+
+def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any]) -> Reached | None:
+    """What a run of *source* may have reached, going by the state before it; None when there is no source."""
+    if source is None:
+        return None
+    bound, _ = live.tracker.rebound(snapshot)
+
+    def codes_of(name: str) -> Iterable[types.CodeType | str]:
+        for node in live.tracker.definitions_of((name,)):
+            code = getattr(live.registry.live(node[4:]), "__code__", None)
+            if isinstance(code, types.CodeType):
+                yield code
+
+    def target_of(name: str) -> str | None:
+        if name in bound or name not in snapshot:
+            return None
+        return path_of_value(snapshot[name], live.namespace.globals)
+
+    return reached(facts_of_source(source), codes_of, target_of)
+
+
+def look(live: Live, source: str | None, *, everything: bool) -> Look:
+    """Compare the live state with what is recorded.
+
+    Args:
+        live: the session.
+        source: plain Python that has run since the last look; None when that is not known.
+        everything: check all co-variables.
+    """
+    tracker = live.tracker
+    snapshot = live.namespace.snapshot()
+    reach = reach_of(live, source, snapshot)
+    if reach is not None and reach.hooks:
+        live.hooked = reach.hooks[0]
+    everything = everything or reach is None or reach.everything or reach.starts_threads or live.hooked is not None
+    if not everything:
+        everything = bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
+    groups = _reached_groups(live, reach)
+    check = set(tracker.queue) | {g for g in groups} if everything else groups | _within_budget(live, groups)
+    update = tracker.update(snapshot, {group for group in check if group.mutable or group.failure is not None})
+    late = _late_names(update, groups)
+    now = live.facets.capture()
+    facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
+    assumed = sorted(
+        key for group in tracker.queue if group.checked < tracker.count for key in group.keys if is_name(key)
+    )
+    return Look(update, facets, late, tuple(assumed))
+
+
+def _reached_groups(live: Live, reach: Reached | None) -> set[Covariable]:
+    tracker = live.tracker
+    names = reach.names if reach is not None else frozenset()
+    keys = {name for name in names if name in tracker.groups}
+    keys |= tracker.definitions_of(keys)
+    return {tracker.groups[key] for key in keys if key in tracker.groups}
+
+
+def _within_budget(live: Live, reached_groups: set[Covariable]) -> set[Covariable]:
+    """Co-variables that are not known to be reached but cheap enough to be looked at, the longest unchecked first."""
+    left = live.settings.check_budget
+    chosen: set[Covariable] = set()
+    for group in live.tracker.queue:
+        if group in reached_groups:
+            continue
+        left -= group.seconds
+        if left < 0:
+            if group.seconds > live.settings.check_budget:
+                left += group.seconds  # too expensive by itself: the next ones may fit
+                continue
+            break
+        chosen.add(group)
+    return chosen
+
+
+def _late_names(update: Update, reached_groups: set[Covariable]) -> set[str]:
+    """Changed names that had been skipped since before the last step: when they changed is not known."""
+    skipped = {
+        key
+        for group in update.replaced
+        if group not in reached_groups and group.checked < group.seen
+        for key in group.keys
+    }
+    return skipped & update.names
+
+
+# ---- the commit ----------------------------------------------------------------------------------------------------
+
+
+def record(live: Live, step: Step) -> Commit:
+    """Look at the live state and commit it.
+
+    All or nothing: when writing fails, HEAD and history stay as they are, and what changed belongs to the next commit.
+
+    Raises:
+        StoreError: recording is paused; the session goes on.
+    """
+    began = time.perf_counter()
+    source = step.source if step.source is not None else step.code
+    found = look(live, source, everything=step.everything)
+    try:
+        return write(live, step, found, began)
+    finally:
+        found.update.release()
+
+
+def write(live: Live, step: Step, found: Look, began: float) -> Commit:
+    """Write one commit for what `look` found.
+
+    Raises:
+        StoreError: nothing was written; recording is paused, and what was found is found again next time.
+    """
+    try:
+        try:
+            commit = _write(live, step, found, began, reuse=True)
+        except (ChunkMissingError, ForgottenError, NotFoundError):
+            # gc dropped what an earlier version could have shared: put everything again
+            commit = _write(live, step, found, began, reuse=False)
+    except StoreError as error:
+        _postpone(live, found)
+        live.paused = error.message
+        live.unfinished += 1
+        raise
+    live.paused, live.unfinished = None, 0
+    return commit
+
+
+def _postpone(live: Live, found: Look) -> None:
+    """After a failed commit: its changes are found again by the next one."""
+    live.pending_names |= found.update.names | found.update.gone
+    for change in found.update.changed:
+        live.tracker.forget(change.covariable)
+
+
+def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) -> Commit:
+    repository = live.repository
+    written = repository.chunk_bytes_written
+    encoded = _encode(live, found, reuse)
+    values = dict(_facet_values(live, found))
+    names = _names(live, found)
+    names = replace(names, inexact=_inexact(live, [body.body for body in encoded.values()], found))
+    with repository.transaction() as transaction:
+        branch = _branch(live)
+        changes: dict[str, RecordId | None] = {}
+        made: dict[Covariable, RecordId] = {}
+        for group, value in encoded.items():
+            restored = step.restored.get(group.keys)
+            if restored is not None:
+                made[group] = restored
+                changes.update(dict.fromkeys(group.keys, restored))
+                continue
+            made[group] = transaction.put_record("value", value.body, chunks=value.chunks)
+            changes.update(dict.fromkeys(group.keys, made[group]))
+        for key, value in values.items():
+            changes[key] = transaction.put_record("value", value.body, chunks=value.chunks)
+        present = changes.keys() | live.tracker.groups.keys()
+        gone = {key for key in live.records if not key.startswith("facet:") and key not in present}
+        changes.update(dict.fromkeys(gone))
+        manifest = transaction.put_manifest(live.manifest, changes) if changes or live.manifest is None else live.manifest
+        stats = CommitStats(
+            covariables_checked=found.update.checked,
+            covariables_written=len(encoded),
+            bytes_serialized=sum(value.bytes for value in encoded.values()),
+            bytes_stored=repository.chunk_bytes_written - written,
+            seconds=time.perf_counter() - began,
+        )
+        commit = _put_commit(live, transaction, step, manifest, names, stats, branch)
+    _finish(live, commit, changes, encoded, made, found)
+    return commit
+
+
+def _encode(live: Live, found: Look, reuse: bool) -> dict[Covariable, Encoded]:
+    known: dict[bytes, str] = {}
+    for group in found.update.replaced if reuse else ():
+        known.update(group.chunk_of)
+    snapshot = live.namespace.snapshot()
+    encoded: dict[Covariable, Encoded] = {}
+    for change in found.update.changed:
+        group = change.covariable
+        encoded[group] = live.writer.encode(group, change.captured, known, _about(live, group, snapshot))
+    return encoded
+
+
+def _about(live: Live, group: Covariable, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """What a value record says besides its bytes."""
+    names = [key for key in group.keys if key in snapshot]
+    about: dict[str, Any] = {"seeds": len(live.encoder.seeds)}
+    if names:
+        about["summary"] = {key: summarize(snapshot[key]) for key in names}
+    definitions = {key: live.registry.known(snapshot[key]) for key in names}
+    if any(definitions.values()):
+        about["definitions"] = {key: identity for key, identity in definitions.items() if identity is not None}
+    return about
+
+
+def _facet_values(live: Live, found: Look) -> Iterable[tuple[str, Encoded]]:
+    for name, data in found.facets.items():
+        key = f"facet:{name}"
+        yield key, live.writer.facet(key, data)
+
+
+def _names(live: Live, found: Look) -> Names:
+    update = found.update
+    before = {key for key in live.records if is_name(key)}
+    now = {key for key in live.tracker.groups if is_name(key)}
+    touched = {key for key in update.names | live.pending_names if is_name(key)}
+    return Names(
+        created=tuple(sorted(now - before)),
+        changed=tuple(sorted((touched & before & now) | _redefined(live, update) & before & now)),
+        deleted=tuple(sorted(before - now)),
+        late=tuple(sorted(found.late & before & now)),
+        assumed=found.assumed,
+    )
+
+
+def _redefined(live: Live, update: Update) -> set[str]:
+    """Names bound to a class or function whose content changed."""
+    changed = {key for key in update.names if key.startswith("def:")}
+    if not changed:
+        return set()
+    tracker = live.tracker
+    return {
+        key
+        for key, group in tracker.groups.items()
+        if is_name(key) and group.references and not group.links and tracker.definitions_of((key,)) & changed
+    }
+
+
+def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for body in bodies:
+        lost, rebuilt = lost_reason(body), rebuilt_reason(body)
+        for key in body["keys"]:
+            if is_name(key) and (lost or rebuilt):
+                reasons[key] = lost if lost is not None else f"comes back rebuilt: {rebuilt}"
+    return dict(sorted(reasons.items()))
+
+
+def _branch(live: Live) -> str:
+    """The branch of the next commit: the current one when HEAD is its tip, else a new one named after it."""
+    tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
+    if tips.get(live.branch) == live.head:
+        return live.branch
+    if not tips and live.head is None:
+        return live.branch
+    return free_branch(live.branch, tips)
+
+
+def free_branch(name: str, taken: Iterable[str]) -> str:
+    """*name*, or the first of ``name-2``, ``name-3`` … that is free."""
+    taken = set(taken)
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"
+
+
+def _put_commit(
+    live: Live,
+    transaction: Transaction,
+    step: Step,
+    manifest: RecordId,
+    names: Names,
+    stats: CommitStats,
+    branch: str,
+) -> Commit:
+    code = transaction.put_record("text", {"text": step.code}) if step.code is not None else None
+    about = {
+        "names": {key: value for key, value in asdict(names).items() if value},
+        "stats": asdict(stats),
+        "branch": branch,
+        "error": step.error,
+    }
+    body = {
+        "format": COMMIT_FORMAT,
+        "kind": step.kind,
+        "manifest": manifest,
+        "code": code,
+        "about": transaction.put_record("text", about),
+        "execution_count": step.execution_count,
+        "outcome": step.outcome,
+        "started": step.started or time.time(),
+        "duration": step.duration,
+        "python": python_tag(),
+    }
+    parents = [live.head] if live.head is not None else []
+    identity = transaction.put_commit(live.session, body, parents)
+    transaction.set_ref(live.session, "branch", branch, identity)
+    transaction.set_head(live.session, live.kernel, identity, branch)
+    if step.message is not None:
+        transaction.describe(live.session, identity, step.message)
+    if step.operation is not None:
+        transaction.append_operation(
+            live.session, live.kernel, step.operation, live.head, identity, {"branch": branch, **step.details}
+        )
+    return Commit(
+        id=identity,
+        parents=tuple(parents),
+        kind=step.kind,
+        execution_count=step.execution_count,
+        code=step.code,
+        outcome=step.outcome,
+        error=step.error,
+        started=body["started"],
+        duration=step.duration,
+        message=step.message,
+        names=names,
+        stats=stats,
+        branch=branch,
+        manifest=manifest,
+        python=body["python"],
+    )
+
+
+def _finish(
+    live: Live,
+    commit: Commit,
+    changes: Mapping[str, RecordId | None],
+    encoded: Mapping[Covariable, Encoded],
+    made: Mapping[Covariable, RecordId],
+    found: Look,
+) -> None:
+    """The transaction is through: what was written is the recorded live state now."""
+    for key, record in changes.items():
+        if record is None:
+            live.records.pop(key, None)
+        else:
+            live.records[key] = record
+    for group, value in encoded.items():
+        group.chunk_of = value.pieces
+        live.remember(made[group], value.body)
+    live.facet_bytes.update(found.facets)
+    live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
+    live.last_names = commit.names
+    live.pending_names = set()
+
+
+def commit_if_changed(live: Live) -> Commit | None:
+    """Commit the live state before travelling, if it differs from HEAD's. Checks everything that was assumed.
+
+    Raises:
+        StoreError: it could not be written.
+    """
+    began = time.perf_counter()
+    tracker = live.tracker
+    snapshot = live.namespace.snapshot()
+    bound, lost = tracker.rebound(snapshot)
+    found = look(live, "" if not (bound or lost) else None, everything=True)
+    try:
+        if not found:
+            return None
+        return write(live, Step(kind="live", operation="run", started=time.time()), found, began)
+    finally:
+        found.update.release()
+
+

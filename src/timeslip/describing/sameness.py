@@ -1,0 +1,305 @@
+"""Whether two values are the same, part by part, without recursion and within bounds.
+
+The rule: equal types (a class that was loaded again counts as the one of the same name), equal parts, NaN equal to NaN,
+sets and dicts in any order. Instances are compared by what they hold, not by their own ``__eq__``, which may lie, raise
+or return an array; only what holds nothing that Python can see is asked for its ``__eq__``.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from timeslip.describing.brief import FAILURES, Patience, brief, own_repr
+from timeslip.describing.kinds import attributes, bases, is_pure, kind_of, library, maker_of, type_name
+
+SCALARS = frozenset({int, float, complex, str, bytes, bool, type(None)})
+_UNBOUND: dict[str, Any] = {"int": int, "float": float, "complex": complex, "str": str, "bool": int}
+_SCALAR_IDS = frozenset(id(cls) for cls in SCALARS)
+_PLAIN_IDS = frozenset(id(cls) for cls in (list, tuple, dict, *SCALARS))
+"""By address, because hashing a class can run its metaclass."""
+_STEPS = 3_000_000
+_PAIRING = 30
+
+
+class Work:
+    """What one comparison may cost, and what was left out.
+
+    Args:
+        patience: time for methods of users' objects.
+        steps: parts that may be looked at.
+    """
+
+    def __init__(self, patience: Patience | None = None, steps: int = _STEPS) -> None:
+        self.patience = patience or Patience(5.0)
+        self._steps = steps
+        self.cut = False
+
+    def spend(self, steps: int = 1) -> bool:
+        """Whether *steps* more parts may be looked at."""
+        self._steps -= steps
+        if self._steps < 0 or (self._steps % 1024 < steps and not self.patience.left()):
+            self.cut = True
+        return not self.cut
+
+
+def same_scalar(a: Any, b: Any) -> bool:
+    """Two exact scalars of one type, NaN being equal to NaN (in parts of a complex number, too)."""
+    if a == b:
+        return True
+    if type(a) is complex:
+        return same_scalar(a.real, b.real) and same_scalar(a.imag, b.imag)
+    return a != a and b != b
+
+
+def same_class(a: type, b: type) -> bool:
+    """Whether two classes are one, or one that was loaded again."""
+    return a is b or (type_name(a) == type_name(b) and type_name(a) != "?" and is_pure(a) and is_pure(b))
+
+
+def same(a: object, b: object, work: Work) -> bool:
+    """Whether *a* and *b* have the same value. True also where *work* is used up: it is then marked as cut."""
+    stack: list[tuple[object, object]] = []
+    if not _collect([(a, b)], stack, work):
+        return False
+    seen: set[tuple[int, int]] = set()
+    keep: list[object] = []  # parts made on the way stay alive, so that an address in `seen` means one object
+    while stack:
+        x, y = stack.pop()
+        pair = (id(x), id(y))
+        if pair in seen:
+            continue
+        seen.add(pair)
+        keep.append((x, y))
+        parts = _parts(x, y, work)
+        if parts is None or not _collect(parts, stack, work):
+            return False
+    return True
+
+
+def _collect(pairs: Iterable[tuple[Any, Any]], stack: list[tuple[object, object]], work: Work) -> bool:
+    """Push the pairs that need a closer look; False at the first that differs for sure."""
+    for x, y in pairs:
+        if x is y:
+            continue
+        if not work.spend():
+            return True
+        if id(type(x)) in _SCALAR_IDS and type(y) is type(x):
+            if not same_scalar(x, y):
+                return False
+        else:
+            stack.append((x, y))
+    return True
+
+
+def _parts(x: Any, y: Any, work: Work) -> Iterable[tuple[Any, Any]] | None:
+    """Pairs of parts that decide whether *x* and *y* are the same; None when they differ already."""
+    if not same_class(type(x), type(y)):
+        return None
+    kind, _ = kind_of(type(x))
+    if kind in ("list", "tuple", "deque"):
+        return _sequence(x, y)
+    if kind == "dict":
+        pairs, removed, added = match_keys(x, y, work)
+        held = _held(x, y)
+        return None if removed or added or held is None else [*pairs, *held]
+    if kind == "set":
+        return None if any(match_elements(x, y, work)) else []
+    if kind in _UNBOUND:
+        return _held(x, y) if _UNBOUND[kind].__eq__(x, y) or (kind == "float" and x != x and y != y) else None
+    if kind in ("array", "frame", "series", "index", "tensor"):
+        return [] if _same_library(x, y, kind, work) else None
+    if kind == "function":
+        return function_parts(x, y)
+    if kind == "class":
+        return class_parts(x, y)
+    if kind in ("object", "estimator") and is_pure(type(x)):
+        held = _held(x, y)
+        return held if held is not None and (attributes(x) or not _has_eq(x)) else _leaf(x, y, work)
+    return _leaf(x, y, work)
+
+
+def _sequence(x: Any, y: Any) -> list[tuple[Any, Any]] | None:
+    base: Any = next(base for base in bases(type(x)) if kind_of(base)[1])
+    if base.__len__(x) != base.__len__(y):
+        return None
+    held = _held(x, y)
+    return None if held is None else [*zip(base.__iter__(x), base.__iter__(y), strict=True), *held]
+
+
+def _held(x: object, y: object) -> list[tuple[Any, Any]] | None:
+    """Pairs of attributes of two instances; None when they do not hold the same names."""
+    if id(type(x)) in _PLAIN_IDS:
+        return []
+    before, after = attributes(x), attributes(y)
+    if before.keys() != after.keys():
+        return None
+    return [(item, after[name]) for name, item in before.items()]
+
+
+def _has_eq(x: object) -> bool:
+    return maker_of(type(x), "__eq__") is not object
+
+
+def _leaf(x: object, y: object, work: Work) -> list[tuple[Any, Any]] | None:
+    """Ask the object itself; where it says nothing or fails, what it shows of itself decides."""
+    if _has_eq(x) and work.patience.left():
+        try:
+            return [] if bool(x == y) else None
+        except FAILURES as error:  # the user's own __eq__ (or the truth of its answer): its repr has to do
+            work.patience.failed(x, "__eq__", error)
+    if maker_of(type(x), "__repr__") is object:
+        return _held(x, y)
+    return [] if own_repr(x, 10_000, work.patience) == own_repr(y, 10_000, work.patience) else None
+
+
+def match_keys(x: Any, y: Any, work: Work) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
+    """Pairs of values under equal keys, keys only in *x*, keys only in *y*.
+
+    Keys that compare by identity are paired by what they hold, when they are few.
+    """
+    pairs, removed, added = matched_keys(x, y, work)
+    return [(a, b) for _key, a, b in pairs], removed, added
+
+
+def matched_keys(x: Any, y: Any, work: Work) -> tuple[list[tuple[Any, Any, Any]], list[Any], list[Any]]:
+    """Like `match_keys`, with the key before each pair."""
+    pairs, removed = [], []
+    own = {id(key): key for key in dict.keys(y)}
+    for key, item in dict.items(x):
+        if not work.spend():
+            break
+        try:
+            there = dict.__contains__(y, key)
+            other = dict.__getitem__(y, key) if there else None
+        except FAILURES as error:  # the user's own __hash__ or __eq__ of a key
+            work.patience.failed(key, "__eq__ or __hash__", error)
+            there, other = False, None
+        if there:
+            pairs.append((key, item, other))
+        else:
+            removed.append(key)
+    if work.cut:
+        return pairs, [], []
+    if len(pairs) == len(own) and not removed:
+        return pairs, [], []
+    found = {id(key) for key in own.values() if _is_in(x, key, work)}
+    added = [key for key in own.values() if id(key) not in found]
+    again, removed, added = _pair_up(removed, added, work)
+    pairs += [(a, dict.get(x, a), dict.get(y, b)) for a, b in again]
+    return pairs, removed, added
+
+
+def _is_in(container: Any, item: object, work: Work) -> bool:
+    base: Any = next(base for base in bases(type(container)) if kind_of(base)[1])
+    try:
+        return bool(base.__contains__(container, item))
+    except FAILURES as error:  # the user's own __hash__ or __eq__ of an element
+        work.patience.failed(item, "__eq__ or __hash__", error)
+        return False
+
+
+def match_elements(x: Any, y: Any, work: Work) -> tuple[list[Any], list[Any]]:
+    """Elements only in *x* and only in *y*, for two sets."""
+    base: Any = set if issubclass(type(x), set) else frozenset
+    if not work.spend(base.__len__(x) + base.__len__(y)):
+        return [], []
+    removed = [item for item in base.__iter__(x) if not _is_in(y, item, work)]
+    added = [item for item in (set if issubclass(type(y), set) else frozenset).__iter__(y) if not _is_in(x, item, work)]
+    _, removed, added = _pair_up(removed, added, work)
+    return removed, added
+
+
+def _pair_up(removed: list[Any], added: list[Any], work: Work) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
+    """Pair elements that hold the same although they do not compare equal (NaN, instances loaded again)."""
+    if not removed or not added or len(removed) > _PAIRING or len(added) > _PAIRING:
+        return [], removed, added
+    pairs, left, rest = [], [], list(added)
+    for item in removed:
+        at = next((at for at, other in enumerate(rest) if same(item, other, work)), None)
+        if at is None:
+            left.append(item)
+        else:
+            pairs.append((item, rest.pop(at)))
+    return pairs, left, rest
+
+
+def function_parts(x: types.FunctionType, y: types.FunctionType) -> list[tuple[Any, Any]] | None:
+    """What decides whether two functions do the same: code without line numbers, defaults, what they close over."""
+    if not same_code(x.__code__, y.__code__):
+        return None
+    cells = (
+        [(_cell(a), _cell(b)) for a, b in zip(x.__closure__, y.__closure__, strict=True)]
+        if x.__closure__ and y.__closure__
+        else []
+    )
+    return [(x.__defaults__, y.__defaults__), (x.__kwdefaults__, y.__kwdefaults__), (x.__dict__, y.__dict__), *cells]
+
+
+def _cell(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None  # not filled yet
+
+
+def same_code(x: types.CodeType, y: types.CodeType) -> bool:
+    """Whether two code objects do the same, wherever in a file they stand."""
+    stack = [(x, y)]
+    while stack:
+        a, b = stack.pop()
+        if a.co_code != b.co_code or a.co_names != b.co_names or a.co_varnames != b.co_varnames:
+            return False
+        if (a.co_flags, a.co_argcount, a.co_kwonlyargcount) != (b.co_flags, b.co_argcount, b.co_kwonlyargcount):
+            return False
+        if len(a.co_consts) != len(b.co_consts) or a.co_freevars != b.co_freevars:
+            return False
+        for one, two in zip(a.co_consts, b.co_consts, strict=True):
+            if type(one) is not type(two):
+                return False
+            if type(one) is types.CodeType:
+                stack.append((one, two))
+            elif repr(one) != repr(two):  # tells 0.0 from -0.0 and takes NaN for NaN; constants are builtins
+                return False
+    return True
+
+
+def class_parts(x: type, y: type) -> list[tuple[Any, Any]] | None:
+    """What decides whether two classes are the same: their bases and what their bodies define."""
+    from timeslip.describing.looks import class_attributes
+
+    if type_name(x) != type_name(y) or not is_pure(x) or not is_pure(y):
+        return None
+    if [type_name(base) for base in bases(x)] != [type_name(base) for base in bases(y)]:
+        return None
+    before, after = class_attributes(x), class_attributes(y)
+    if before.keys() != after.keys():
+        return None
+    return [(unwrapped(item), unwrapped(after[name])) for name, item in before.items()]
+
+
+def unwrapped(item: Any) -> object:
+    """The functions behind a property, class method or static method."""
+    if type(item) in (staticmethod, classmethod):
+        return (type(item).__name__, item.__func__)
+    if type(item) is property:
+        return ("property", item.fget, item.fset, item.fdel)
+    if type(item) in (types.MemberDescriptorType, types.GetSetDescriptorType):
+        return "slot"
+    return item
+
+
+def _same_library(x: Any, y: Any, kind: str, work: Work) -> bool:
+    """Arrays and frames by their own comparison; where that fails, by what they show of themselves."""
+    try:
+        if kind in ("array", "tensor"):
+            from timeslip.describing.arrays import same_arrays
+
+            return same_arrays(x, y, work)
+        from timeslip.describing.frames import same_frames
+
+        return same_frames(x, y, work)
+    except FAILURES as error:  # elements with an __eq__ of the user's, or a library of an unknown version
+        work.patience.failed(x, "comparison", error)
+        return brief(x, 2000) == brief(y, 2000)

@@ -1,0 +1,260 @@
+"""Reading history: references, commits, the log, who made what. Needs a store and a session, no live kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from timeslip.errors import (
+    AmbiguousReferenceError,
+    CommitNotFoundError,
+    ForgottenError,
+    NameNotFoundError,
+    UsageError,
+)
+from timeslip.ids import CommitId, OperationId, RecordId, SessionId
+from timeslip.model import Commit, CommitStats, Names, Operation, Ref, is_name
+from timeslip.store.repository import Repository
+
+_EXECUTION = re.compile(r"In\[(\d+)\]\Z")
+_BACK = re.compile(r"(.+?)~(\d*)\Z")
+_HEX = re.compile(r"[0-9a-f]{2,64}\Z")
+
+
+class History:
+    """The history of one session.
+
+    Args:
+        repository: the store.
+        session: whose history.
+        kernel: the kernel whose HEAD is meant; None for the one that moved last.
+    """
+
+    def __init__(self, repository: Repository, session: SessionId, kernel: str | None = None) -> None:
+        self.repository = repository
+        self.session = session
+        self.kernel = kernel
+
+    # ---- where
+
+    @property
+    def head(self) -> CommitId | None:
+        """Where the kernel is; None before the first commit."""
+        head = self.repository.head(self.session, self.kernel)
+        return head.commit if head is not None else None
+
+    @property
+    def branch_name(self) -> str:
+        """The branch the kernel is on."""
+        head = self.repository.head(self.session, self.kernel)
+        return head.branch if head is not None else "main"
+
+    def refs(self, kind: str | None = None) -> list[Ref]:
+        """Branches and tags, or those of one kind."""
+        current = self.branch_name
+        return [
+            Ref(ref.kind, ref.name, ref.commit, current=ref.kind == "branch" and ref.name == current)
+            for ref in self.repository.refs(self.session)
+            if kind is None or ref.kind == kind
+        ]
+
+    def resolve(self, reference: str) -> CommitId:
+        """The commit that a REF of the interface means.
+
+        Raises:
+            CommitNotFoundError: none does.
+            AmbiguousReferenceError: a prefix of several.
+        """
+        reference = reference.strip()
+        back = _BACK.match(reference)
+        if back:
+            return self._ancestor(self.resolve(back[1]), int(back[2] or 1), reference)
+        if reference == "HEAD":
+            head = self.head
+            if head is None:
+                raise CommitNotFoundError("nothing is recorded in this session yet", hint="run a cell first")
+            return head
+        execution = _EXECUTION.match(reference)
+        if execution:
+            found = self.repository.commits_with_execution_count(self.session, int(execution[1]))
+            if not found:
+                raise CommitNotFoundError(f"{reference} was not recorded in this session", hint="see `timeslip log`")
+            return found[0]
+        for ref in self.repository.refs(self.session):
+            if ref.name == reference:
+                return ref.commit
+        return self._by_prefix(reference)
+
+    def _ancestor(self, commit: CommitId, steps: int, reference: str) -> CommitId:
+        for _ in range(steps):
+            parents = self.repository.commit(commit)["parents"]
+            if not parents:
+                raise CommitNotFoundError(f"'{reference}' goes back beyond the first commit", hint="see `timeslip log`")
+            commit = CommitId(parents[0])
+        return commit
+
+    def _by_prefix(self, reference: str) -> CommitId:
+        found = self.repository.resolve_prefix(self.session, reference) if _HEX.match(reference) else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise AmbiguousReferenceError(
+                f"'{reference}' begins {len(found)} commits",
+                hint="give more characters: " + ", ".join(commit[:12] for commit in found[:5]),
+            )
+        names = [ref.name for ref in self.repository.refs(self.session)]
+        close = get_close_matches(reference, [*names, "HEAD"], 1)
+        hint = f"did you mean '{close[0]}'?" if close else "see `timeslip log --all` for commits, `timeslip branch`"
+        raise CommitNotFoundError(f"no commit, branch or tag is called '{reference}' in this session", hint=hint)
+
+    # ---- commits
+
+    def commit(self, commit: str, body: dict[str, Any] | None = None) -> Commit:
+        """A commit as the doors see it.
+
+        Raises:
+            CommitNotFoundError, DamagedStoreError.
+        """
+        body = self.repository.commit(commit) if body is None else body
+        about = self._text(body["about"]) or {}
+        code = self._text(body["code"]) if body["code"] else None
+        names = {k: tuple(v) if isinstance(v, list) else v for k, v in about.get("names", {}).items()}
+        return Commit(
+            id=CommitId(commit),
+            parents=tuple(CommitId(parent) for parent in body["parents"]),
+            kind=body["kind"],
+            execution_count=body["execution_count"],
+            code=code["text"] if code else None,
+            outcome=body["outcome"],
+            error=about.get("error"),
+            started=body["started"],
+            duration=body["duration"],
+            message=self.repository.note(self.session, commit),
+            names=Names(**names),
+            stats=CommitStats(**about.get("stats", {})),
+            branch=about.get("branch", ""),
+            manifest=RecordId(body["manifest"]),
+            python=body["python"],
+        )
+
+    def _text(self, record: str) -> dict[str, Any] | None:
+        try:
+            return self.repository.record("text", record)
+        except ForgottenError:
+            return None  # the user wanted it gone: the commit is shown without
+
+    def log(
+        self,
+        reference: str | None = None,
+        *,
+        all: bool = False,
+        limit: int | None = None,
+        names: Iterable[str] = (),
+        grep: str | None = None,
+    ) -> list[Commit]:
+        """Commits, newest first.
+
+        Args:
+            reference: where to start going back; default HEAD.
+            all: every commit of the session, whatever leads to it.
+            limit: at most so many.
+            names: only commits that created, changed or deleted one of these names.
+            grep: only commits whose code or message contains this text (any case).
+        """
+        wanted, text = set(names), grep.lower() if grep else None
+        found: list[Commit] = []
+        for identity, body in self._walk(reference, all):
+            if limit is not None and len(found) >= limit:
+                break
+            commit = self.commit(identity, body)
+            touched = {*commit.names.created, *commit.names.changed, *commit.names.deleted}
+            if wanted and not wanted & touched:
+                continue
+            if text is not None and text not in f"{commit.code or ''}\n{commit.message or ''}".lower():
+                continue
+            found.append(commit)
+        return found
+
+    def _walk(self, reference: str | None, all: bool) -> Iterator[tuple[CommitId, dict[str, Any]]]:
+        if all and reference is None:
+            yield from self.repository.commits(self.session)
+            return
+        commit = self.resolve(reference) if reference else self.head
+        while commit is not None:
+            body = self.repository.commit(commit)
+            yield commit, body
+            commit = CommitId(body["parents"][0]) if body["parents"] else None
+
+    def blame(self, name: str) -> list[Commit]:
+        """The runs on the way to HEAD that made or changed *name*, newest first.
+
+        Raises:
+            NameNotFoundError: it is nowhere on that way.
+        """
+        found = [
+            commit
+            for commit in (self.commit(identity, body) for identity, body in self._walk(None, False))
+            if name in commit.names.created or name in commit.names.changed or name in commit.names.deleted
+        ]
+        if not found:
+            known = sorted({key for key in self.state(self.head) if is_name(key)}) if self.head else []
+            raise name_not_found(name, known)
+        return found
+
+    def operations(self, limit: int | None = None) -> list[Operation]:
+        """The operation log, newest first."""
+        return [
+            Operation(OperationId(str(row.seq)), row.kind, row.before, row.after, row.time, row.details or {})
+            for row in self.repository.operations(self.session, limit=limit)
+        ]
+
+    # ---- states
+
+    def state(self, commit: CommitId | None) -> dict[str, RecordId]:
+        """Node key -> value record at *commit*; empty for None."""
+        if commit is None:
+            return {}
+        return self.repository.manifest(self.repository.commit(commit)["manifest"])
+
+    def maker(self, commit: CommitId, key: str) -> CommitId | None:
+        """The commit that first had the version of *key* that *commit* has, or None when it is not known any more.
+
+        Looked for among the ancestors first; a version that came in by a checkout is looked for everywhere.
+        """
+        record = self.state(commit).get(key)
+        at: CommitId | None = commit
+        while at is not None:
+            body = self.repository.commit(at)
+            parent = CommitId(body["parents"][0]) if body["parents"] else None
+            if self.state(parent).get(key) != record:
+                if body["kind"] in ("run", "attach", "commit", "live"):
+                    return at
+                break
+            at = parent
+        for identity, body in self.repository.commits(self.session):
+            if body["kind"] != "run" or self.state(identity).get(key) != record:
+                continue
+            if not body["parents"] or self.state(CommitId(body["parents"][0])).get(key) != record:
+                return identity
+        return None
+
+
+def name_not_found(name: str, known: Iterable[str]) -> NameNotFoundError:
+    """The error for a name that is not there, with the nearest one."""
+    known = list(known)
+    close = get_close_matches(name, known, 1)
+    hint = f"did you mean '{close[0]}'?" if close else "names: " + (", ".join(known[:12]) or "none")
+    return NameNotFoundError(f"there is no '{name}' in that state", hint=hint)
+
+
+def check_count(n: object) -> int:
+    """*n* as a number of steps.
+
+    Raises:
+        UsageError: it is not a positive whole number.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise UsageError(f"'{n}' is not a number of steps", hint="give a whole number from 1 on")
+    return n

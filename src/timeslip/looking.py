@@ -1,0 +1,185 @@
+"""The verbs that only look: show, diff, verify. Values of the past are read beside the session, which is not touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from timeslip.diffing import diff_values
+from timeslip.errors import TimeslipError
+from timeslip.history import History, name_not_found
+from timeslip.ids import CommitId
+from timeslip.model import (
+    Commit,
+    Preview,
+    Shown,
+    StateDiff,
+    ValueDiff,
+    Verification,
+    is_facet,
+    is_name,
+)
+from timeslip.past import PastState
+from timeslip.preview import preview
+from timeslip.state.facets import FacetSet
+from timeslip.values import chunk_names, lost_reason, rebuilt_reason
+
+
+def show(history: History, commit: CommitId) -> Shown:
+    """One commit with a line for every name; no value is loaded.
+
+    Raises:
+        CommitNotFoundError, DamagedStoreError.
+    """
+    state = history.state(commit)
+    refs = tuple(ref for ref in history.refs() if ref.commit == commit)
+    values = tuple(_line(history, key, state[key]) for key in sorted(filter(is_name, state)))
+    return Shown(history.commit(commit), refs, values)
+
+
+def _line(history: History, key: str, record: str) -> Preview:
+    try:
+        body = history.repository.record("value", record, trusted=False, dropped=True)
+    except TimeslipError as error:
+        return Preview(key, "", note=error.message)
+    kind, summary = body.get("summary", {}).get(key, ("", ""))
+    lost, rebuilt = lost_reason(body), rebuilt_reason(body)
+    note = f"not stored: {lost}" if lost else f"comes back rebuilt: {rebuilt}" if rebuilt else ""
+    return Preview(key, kind, summary, note=note)
+
+
+def show_value(history: History, commit: CommitId, name: str) -> Preview:
+    """One value as it was.
+
+    Raises:
+        NameNotFoundError: no such name there.
+    """
+    state = history.state(commit)
+    if name not in state or not is_name(name):
+        raise name_not_found(name, sorted(filter(is_name, state)))
+    maker = history.maker(commit, name)
+    line = _line(history, name, state[name])
+    try:
+        shown = preview(name, PastState(history.repository, state).value(name))
+    except TimeslipError as error:
+        return Preview(name, line.type, line.summary, commit=maker, note=error.message)
+    return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)
+
+
+class Side:
+    """One side of a diff: a recorded state, or the live one."""
+
+    def __init__(self, history: History, state: Mapping[str, str], live: Mapping[str, Any] | None = None) -> None:
+        self.records = state
+        self._past = PastState(history.repository, state)
+        self._live = live
+
+    def value(self, key: str) -> Any:
+        """The value of a name. Raises TimeslipError when it cannot be loaded."""
+        return self._live[key] if self._live is not None else self._past.value(key)
+
+    def facet(self, key: str) -> bytes | None:
+        """The bytes of a facet, or None when it was not recorded."""
+        return self._past.facet(key) if key in self.records else None
+
+
+def diff(
+    history: History,
+    a: CommitId | None,
+    b: CommitId | None,
+    names: Iterable[str] = (),
+    *,
+    live: Mapping[str, Any] | None = None,
+    live_records: Mapping[str, str] | None = None,
+) -> StateDiff:
+    """What differs between two states; values that have the same record are not loaded.
+
+    Args:
+        history: of the session.
+        a: the first state; None for the empty one.
+        b: the second.
+        names: only these names (facets are left out then).
+        live: node key -> object of the live state, which is then the second side in the place of *b*.
+        live_records: of the live state, up to date.
+
+    Raises:
+        NameNotFoundError: a name that neither side has.
+    """
+    first = Side(history, history.state(a))
+    second = Side(history, live_records if live_records is not None else history.state(b), live)
+    asked = list(names)
+    present = {key for key in (*first.records, *second.records) if is_name(key)}
+    for name in asked:
+        if name not in present:
+            raise name_not_found(name, sorted(present))
+    keys = asked or sorted(present)
+    values = [_differs(first, second, key) for key in keys if first.records.get(key) != second.records.get(key)]
+    found = [value for value in values if value is not None]
+    if not asked:
+        found += _facets(first, second)
+    runs = _between(history, a, b) if live is None else ()
+    return StateDiff(a, None if live is not None else b, live is not None, tuple(runs), tuple(found))
+
+
+def _differs(first: Side, second: Side, key: str) -> ValueDiff | None:
+    there = (key in first.records, key in second.records)
+    change = "changed" if all(there) else "created" if there[1] else "deleted"
+    try:
+        before = first.value(key) if there[0] else None
+        after = second.value(key) if there[1] else None
+    except TimeslipError as error:
+        return ValueDiff(key, change, f"cannot be compared: {error.message}")
+    return diff_values(key, before, after, present=there)
+
+
+def _facets(first: Side, second: Side) -> list[ValueDiff]:
+    describe = FacetSet(()).describe
+    keys = {key for key in (*first.records, *second.records) if is_facet(key)}
+    found = []
+    for key in sorted(keys):
+        if first.records.get(key) == second.records.get(key):
+            continue
+        before, after = first.facet(key), second.facet(key)
+        change = "changed" if before is not None and after is not None else "created" if after else "deleted"
+        found.append(ValueDiff(key, change, describe(key[6:], before, after)))
+    return found
+
+
+def _between(history: History, a: CommitId | None, b: CommitId | None) -> list[Commit]:
+    """The commits from *a* (left out) to *b*, oldest first; none when *b* does not descend from *a*."""
+    found: list[Commit] = []
+    at = b
+    while at is not None and at != a:
+        commit = history.commit(at)
+        found.append(commit)
+        at = commit.parents[0] if commit.parents else None
+    return found[::-1] if at == a else []
+
+
+def verify_restorable(history: History, commit: CommitId) -> Verification:
+    """Whether *commit* could be restored: every value is read, checked and loaded beside the session.
+
+    Raises:
+        CommitNotFoundError, DamagedStoreError.
+    """
+    began = time.perf_counter()
+    state = history.state(commit)
+    past = PastState(history.repository, state)
+    intact: list[str] = []
+    bad: dict[str, str] = {}
+    for key in sorted(filter(is_name, state)):
+        try:
+            body = past.body(key)
+            for chunk in chunk_names(body):
+                history.repository.get_chunk(chunk)
+            lost = lost_reason(body)
+            if lost is not None:
+                bad[key] = lost
+                continue
+            if rebuilt_reason(body) is None:  # a look would have to open what it holds
+                past.value(key)
+            intact.append(key)
+        except TimeslipError as error:
+            bad[key] = error.message
+    return Verification(commit, tuple(intact), {}, bad, (), time.perf_counter() - began)

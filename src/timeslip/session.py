@@ -1,0 +1,818 @@
+"""The recording session: every verb of the interface as a method.
+
+A session belongs to one namespace of one process. Its methods may be called from any thread, one at a time; a second
+caller waits a moment and then gets SessionBusyError. In a forked child every method raises SessionBusyError.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from timeslip import commit as recording
+from timeslip import looking
+from timeslip.checkout import Options
+from timeslip.commit import Step
+from timeslip.config import Settings
+from timeslip.errors import (
+    CommitNotFoundError,
+    NameTakenError,
+    NamespaceError,
+    NoSessionError,
+    StoreError,
+    UsageError,
+)
+from timeslip.history import History
+from timeslip.ids import CommitId, RecordId, SessionId
+from timeslip.live import Live
+from timeslip.model import (
+    CheckoutResult,
+    Collected,
+    Commit,
+    CommitStats,
+    Operation,
+    Preview,
+    Ref,
+    ReplayStep,
+    Shown,
+    StateDiff,
+    Status,
+    Usage,
+    Verification,
+    is_name,
+)
+from timeslip.state.namespace import Namespace, PlainNamespace
+from timeslip.store.maintenance import RetentionPolicy, forget, gc, usage
+from timeslip.store.preferences import load_preferences, save_preference
+from timeslip.store.repository import Repository, default_store_directory
+from timeslip.travel import Traveller
+from timeslip.values import lost_reason, rebuilt_reason
+
+_open: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What `Session.run` did.
+
+    Attributes:
+        commit: what was recorded; None when recording is paused.
+        error: what the code raised, or None.
+        stats: what the commit cost.
+    """
+
+    commit: Commit | None
+    error: BaseException | None
+    stats: CommitStats
+
+
+class Session:
+    """One namespace under recording. Made by `attach`; ended by `close`."""
+
+    def __init__(self, live: Live, name: str, notebook: str | None, resumable: CommitId | None) -> None:
+        self._live = live
+        self._history = History(live.repository, live.session, live.kernel)
+        self._traveller = Traveller(live, self._history)
+        self._resumable = resumable
+        self.name = name
+        self.notebook = notebook
+        self.closed = False
+        _open.add(self)
+
+    # ---- where
+
+    @property
+    def id(self) -> SessionId:
+        """Random id of the session in its store."""
+        return self._live.session
+
+    @property
+    def repository(self) -> Repository:
+        """The open store."""
+        return self._live.repository
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The dict that user code runs in; always the same object."""
+        return self._live.namespace.globals
+
+    @property
+    def head(self) -> CommitId | None:
+        """The commit that the session is at; None before the first."""
+        return self._live.head
+
+    @property
+    def branch_name(self) -> str:
+        """The branch that the session is on."""
+        return self._live.branch
+
+    @property
+    def settings(self) -> Settings:
+        """The present settings."""
+        return self._live.settings
+
+    def names(self) -> list[str]:
+        """The present state names, sorted."""
+        return sorted(self._live.namespace.snapshot())
+
+    # ---- recording
+
+    def before_run(self, code: str) -> None:
+        """A cell is about to run. Nothing has to be done before it: what it reaches is told afterwards."""
+
+    def note_unrecorded(self, code: str | None) -> None:
+        """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""
+        self._unseen = True
+
+    _unseen = False
+
+    def record(
+        self,
+        code: str | None = None,
+        *,
+        execution_count: int | None = None,
+        outcome: str = "ok",
+        error: str | None = None,
+        started: float | None = None,
+        duration: float = 0.0,
+        source: str | None = None,
+    ) -> Commit:
+        """Record what the caller has just run.
+
+        Args:
+            code: as typed; None when it is not known, then every name is looked at.
+            execution_count: of the cell.
+            outcome: "ok", "error" or "interrupted".
+            error: one line about the exception.
+            started: Unix time, seconds.
+            duration: of the run, seconds.
+            source: the code as plain Python, where magics were turned into calls.
+
+        Raises:
+            StoreError: recording is paused; what changed belongs to the next commit that succeeds.
+        """
+        step = Step(
+            code=code,
+            source=source,
+            execution_count=execution_count,
+            outcome=outcome,
+            error=error,
+            started=time.time() - duration if started is None else started,
+            duration=duration,
+            everything=self._unseen or code is None,
+        )
+        with self._live.turn():
+            self._require_open()
+            before = self._live.head
+            commit = recording.record(self._live, step)
+            self._traveller.steps.add(before, commit.id)
+            self._unseen = False
+            self._resumable = None
+            self._retain()
+            return commit
+
+    def run(self, code: str, *, silent: bool = False) -> RunResult:
+        """Run *code* in the namespace and record it.
+
+        Never raises what the code raises: that is in the result. KeyboardInterrupt is recorded as "interrupted".
+
+        Args:
+            code: plain Python.
+            silent: do not record it as a step of its own.
+
+        Raises:
+            StoreError: the code ran, but recording is paused.
+        """
+        started, clock = time.time(), time.perf_counter()
+        error: BaseException | None = None
+        try:
+            exec(compile(code, f"<run {len(code)}>", "exec", dont_inherit=True), self.namespace)
+        except (Exception, KeyboardInterrupt, SystemExit) as caught:
+            # the user's own code: whatever it raises is a result; the traceback would keep its frames alive
+            error = caught.with_traceback(None)
+        duration = time.perf_counter() - clock
+        if silent:
+            self.note_unrecorded(code)
+            return RunResult(None, error, CommitStats())
+        outcome = "ok" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
+        line = None if error is None else f"{type(error).__name__}: {error}"[:500]
+        commit = self.record(code, outcome=outcome, error=line, started=started, duration=duration)
+        return RunResult(commit, error, commit.stats)
+
+    def commit(self, message: str | None = None) -> Commit:
+        """Record the live state now, changed or not. Raises StoreError."""
+        with self._live.turn():
+            self._require_open()
+            before = self._live.head
+            step = Step("commit", "run", message=message, started=time.time(), everything=True)
+            commit = recording.record(self._live, step)
+            self._traveller.steps.add(before, commit.id)
+            return commit
+
+    def _retain(self) -> None:
+        """Automatic retention: when the store is above its limit, let old values go, and say so the first time."""
+        limit = self.settings.max_store_bytes
+        if not limit or self.repository.size_bytes() <= limit:
+            return
+        if self.repository.size_bytes() < self._retained_at * 1.05:
+            return  # tried lately, and nothing more could go
+        collected = gc(self.repository, keep=RetentionPolicy.from_settings(self.settings))
+        self._live.forget_bodies()
+        self._retained_at = self.repository.size_bytes()
+        if collected.values:
+            self._live.notices.append(
+                f"the store is above its limit of {limit / 1e9:.1f} GB: {collected.values} old values were dropped, "
+                "code and log stay (`%timeslip config max_store_bytes` changes the limit)"
+            )
+        elif self._retained_at > limit:
+            self._live.paused = f"the store is above its limit of {limit / 1e9:.1f} GB and nothing more may be dropped"
+
+    _retained_at = 0
+
+    # ---- travelling
+
+    def _options(self, dry_run: bool, replay: str | None, verify: bool, allow_lost: bool) -> Options:
+        mode = replay or self.settings.replay
+        if mode not in ("auto", "ask", "never"):
+            raise UsageError(f"'{mode}' is not a way to replay", hint="one of: auto, ask, never")
+        return Options(dry_run, mode, verify, allow_lost)
+
+    def undo(
+        self,
+        n: int = 1,
+        *,
+        dry_run: bool = False,
+        replay: str | None = None,
+        verify: bool = False,
+        allow_lost: bool = False,
+    ) -> CheckoutResult:
+        """Step back by *n* runs, checkouts, gets or resumes.
+
+        Raises:
+            NothingToUndoError, UnrestorableError, StoreError: nothing was changed.
+        """
+        options = self._options(dry_run, replay, verify, allow_lost)
+        with self._live.turn():
+            self._require_open()
+            return self._traveller.undo(n, options)
+
+    def redo(
+        self,
+        n: int = 1,
+        *,
+        dry_run: bool = False,
+        replay: str | None = None,
+        verify: bool = False,
+        allow_lost: bool = False,
+    ) -> CheckoutResult:
+        """Step forward by *n* again. Raises as `undo`."""
+        options = self._options(dry_run, replay, verify, allow_lost)
+        with self._live.turn():
+            self._require_open()
+            return self._traveller.redo(n, options)
+
+    def checkout(
+        self,
+        ref: str,
+        *names: str,
+        dry_run: bool = False,
+        replay: str | None = None,
+        verify: bool = False,
+        allow_lost: bool = False,
+    ) -> CheckoutResult:
+        """Make the live state equal to *ref*'s; with *names*, bring back only these.
+
+        Raises:
+            CommitNotFoundError, NameNotFoundError, UnrestorableError, StoreError: nothing was changed.
+        """
+        options = self._options(dry_run, replay, verify, allow_lost)
+        with self._live.turn():
+            self._require_open()
+            target = self._history.resolve(ref)
+            if names:
+                return self._traveller.checkout_names(target, names, options)
+            return self._traveller.checkout(target, "checkout", options)
+
+    def resume(
+        self,
+        ref: str | None = None,
+        *,
+        dry_run: bool = False,
+        replay: str | None = None,
+        verify: bool = False,
+        allow_lost: bool = False,
+    ) -> CheckoutResult:
+        """After a restart or crash: bring the last state of the session, or *ref*, into this kernel. Raises as
+        `checkout`."""
+        options = self._options(dry_run, replay, verify, allow_lost)
+        with self._live.turn():
+            self._require_open()
+            target = self._resolve_earlier(ref) if ref is not None else self._resumable
+            if target is None:
+                raise CommitNotFoundError(
+                    "there is no earlier state to bring back" if self.head is None else "this kernel is up to date",
+                    hint="`resume` is for a new kernel; `checkout REF` goes to any recorded state",
+                )
+            return self._traveller.resume(target, options)
+
+    def _resolve_earlier(self, ref: str) -> CommitId:
+        if self.head is None and ref.startswith("HEAD"):
+            return History(self.repository, self.id).resolve(ref)
+        return self._history.resolve(ref)
+
+    def get(self, ref: str, name: str, as_: str | None = None) -> Any:
+        """The value that *name* had at *ref*; with *as_* it is bound to that name, recorded as a step.
+
+        Raises:
+            CommitNotFoundError, NameNotFoundError, ReplayError, UnrestorableError: nothing was changed.
+        """
+        with self._live.turn():
+            self._require_open()
+            target = self._history.resolve(ref)
+            if as_ is None:
+                return self._traveller.value(target, name)
+            return self._traveller.get(target, name, as_, self._options(False, None, False, False))
+
+    def replay_plan(self, *names: str) -> list[ReplayStep]:
+        """The recorded runs that rebuilding the placeholders *names* takes, first to last. Raises ReplayError."""
+        with self._live.turn():
+            return self._traveller.replay_plan(names)
+
+    def replay(self, *names: str, dry_run: bool = False) -> CheckoutResult:
+        """Rebuild placeholders by running their recorded cells again. Raises ReplayError: nothing was changed."""
+        with self._live.turn():
+            self._require_open()
+            return self._traveller.replay(names, dry_run)
+
+    # ---- looking
+
+    def log(
+        self,
+        ref: str | None = None,
+        *,
+        all: bool = False,
+        limit: int | None = None,
+        names: tuple[str, ...] | list[str] = (),
+        grep: str | None = None,
+    ) -> list[Commit]:
+        """Commits, newest first; in a new kernel those of the session so far. See `History.log`."""
+        if self.head is None and ref is None:
+            return self._history.log(all=True, limit=limit, names=names, grep=grep)
+        return self._history.log(ref, all=all, limit=limit, names=names, grep=grep)
+
+    def show(self, ref: str, name: str | None = None) -> Any:
+        """One commit (`Shown`), or with *name* one of its values (`Preview`), without touching the session."""
+        commit = self._history.resolve(ref)
+        if name is not None:
+            shown: Preview | Shown = looking.show_value(self._history, commit, name)
+            return shown
+        return looking.show(self._history, commit)
+
+    def diff(self, a: str | None = None, b: str | None = None, *names: str) -> StateDiff:
+        """What differs between two states. Default: before and after the last run; "." is the live state.
+
+        Raises:
+            CommitNotFoundError, NameNotFoundError.
+        """
+        if a is None and b is None:
+            head = self._require_head()
+            parents = self._history.commit(head).parents
+            return looking.diff(self._history, parents[0] if parents else None, head, names)
+        if a == ".":
+            if b is None or b == ".":
+                raise UsageError("the live state cannot be compared with itself", hint="diff REF .")
+            return self.diff(b, ".", *names)
+        first = self._history.resolve(a) if a is not None else None
+        if b is None or b == ".":
+            with self._live.turn():
+                self._require_open()
+                self._traveller.commit_live()
+                return looking.diff(
+                    self._history,
+                    first,
+                    self.head,
+                    names,
+                    live=self._live.namespace.snapshot(),
+                    live_records=self._live.records,
+                )
+        return looking.diff(self._history, first, self._history.resolve(b), names)
+
+    def blame(self, name: str) -> list[Commit]:
+        """The runs that made or changed *name*, newest first. Raises NameNotFoundError."""
+        return self._history.blame(name)
+
+    def ops(self, limit: int | None = None) -> list[Operation]:
+        """The operation log, newest first."""
+        return self._history.operations(limit)
+
+    def status(self) -> Status:
+        """Where the session is, and what a user should know about it."""
+        live = self._live
+        last = self._history.log(all=True, limit=1)
+        tips = {ref.name: ref.commit for ref in self.repository.refs(self.id) if ref.kind == "branch"}
+        inexact, placeholders = self._inexact()
+        resumable = self._resumable if live.head is None else None
+        return Status(
+            session=self.id,
+            name=self.name,
+            notebook=self.notebook,
+            store=str(self.repository.directory),
+            branch=live.branch,
+            head=self._history.commit(live.head) if live.head is not None else None,
+            at_tip=live.head is None or tips.get(live.branch) == live.head,
+            last=last[0] if last else None,
+            inexact=inexact,
+            placeholders=placeholders,
+            assumed=live.last_names.assumed,
+            unfinished=live.unfinished,
+            paused=live.paused,
+            store_bytes=self.repository.size_bytes(),
+            resumable=resumable,
+            kernel="none" if self.closed else "this",
+        )
+
+    def _inexact(self) -> tuple[dict[str, str], dict[str, str]]:
+        from timeslip.codec.placeholder import Placeholder
+
+        inexact: dict[str, str] = {}
+        placeholders: dict[str, str] = {}
+        for name, value in self._live.namespace.snapshot().items():
+            if type(value) is Placeholder:
+                placeholders[name] = value.timeslip_reason
+                continue
+            record = self._live.records.get(name)
+            if record is None:
+                continue
+            try:
+                body = self._live.body(record)
+            except StoreError as error:
+                inexact[name] = error.message
+                continue
+            lost, rebuilt = lost_reason(body), rebuilt_reason(body)
+            if lost or rebuilt:
+                inexact[name] = lost or f"comes back rebuilt: {rebuilt}"
+        return inexact, placeholders
+
+    def verify(self, ref: str | None = None) -> Verification:
+        """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
+        if ref is not None and ref != ".":
+            return looking.verify_restorable(self._history, self._history.resolve(ref))
+        began = time.perf_counter()
+        with self._live.turn():
+            self._require_open()
+            live = self._live
+            found = recording.look(live, None, everything=True)
+            try:
+                changed = {key for key in found.update.names | found.update.gone if is_name(key)}
+                when = f"changed since {live.head[:8]}" if live.head else "not recorded yet"
+                if found:
+                    step = Step("live", "run", started=time.time())
+                    before = live.head
+                    commit = recording.write(live, step, found, began)
+                    self._traveller.steps.add(before, commit.id)
+            finally:
+                found.update.release()
+        intact = tuple(name for name in self.names() if name not in changed)
+        return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, (), time.perf_counter() - began)
+
+    # ---- names of commits
+
+    def branch(
+        self,
+        name: str | None = None,
+        ref: str | None = None,
+        *,
+        delete: str | None = None,
+        rename: tuple[str, str] | None = None,
+    ) -> list[Ref]:
+        """List, create, delete or rename branches. Returns all of them.
+
+        Raises:
+            NameTakenError, CommitNotFoundError, UsageError: nothing was changed.
+        """
+        with self._live.turn():
+            if delete is not None:
+                self._delete_branch(delete)
+            elif rename is not None:
+                self._rename_branch(*rename)
+            elif name is not None:
+                self._new_ref("branch", name, ref)
+        return self._history.refs("branch")
+
+    def tag(self, name: str | None = None, ref: str | None = None, *, delete: str | None = None) -> list[Ref]:
+        """List, create or delete tags. Returns all of them. Raises as `branch`."""
+        with self._live.turn():
+            if delete is not None:
+                self._ref("tag", delete)
+                self._move_refs("tag", {delete: None})
+            elif name is not None:
+                self._new_ref("tag", name, ref)
+        return self._history.refs("tag")
+
+    def _new_ref(self, kind: str, name: str, ref: str | None) -> None:
+        check_ref_name(name)
+        if any(known.name == name for known in self._history.refs()):
+            raise NameTakenError(f"there is a branch or tag '{name}' already", hint="choose another name")
+        target = self._history.resolve(ref) if ref is not None else self._require_head()
+        self._move_refs(kind, {name: target})
+
+    def _ref(self, kind: str, name: str) -> Ref:
+        for ref in self._history.refs(kind):
+            if ref.name == name:
+                return ref
+        known = ", ".join(ref.name for ref in self._history.refs(kind)) or "none"
+        raise CommitNotFoundError(f"there is no {kind} '{name}'", hint=f"{kind}s: {known}")
+
+    def _delete_branch(self, name: str) -> None:
+        self._ref("branch", name)
+        if name == self._live.branch:
+            raise UsageError(f"'{name}' is the branch the session is on", hint="switch to another one first")
+        self._move_refs("branch", {name: None})
+
+    def _rename_branch(self, old: str, new: str) -> None:
+        check_ref_name(new)
+        ref = self._ref("branch", old)
+        if any(known.name == new for known in self._history.refs()):
+            raise NameTakenError(f"there is a branch or tag '{new}' already", hint="choose another name")
+        self._move_refs("branch", {old: None, new: ref.commit})
+        if self._live.branch == old:
+            with self.repository.transaction() as transaction:
+                transaction.set_head(self.id, self._live.kernel, self._live.head, new)
+            self._live.branch = new
+
+    def _move_refs(self, kind: str, moves: Mapping[str, CommitId | None]) -> None:
+        head = self._live.head
+        with self.repository.transaction() as transaction:
+            for name, commit in moves.items():
+                transaction.set_ref(self.id, kind, name, commit)
+            transaction.append_operation(self.id, self._live.kernel, kind, head, head, {"names": sorted(moves)})
+
+    def switch(
+        self,
+        name: str,
+        *,
+        dry_run: bool = False,
+        replay: str | None = None,
+        verify: bool = False,
+        allow_lost: bool = False,
+    ) -> CheckoutResult:
+        """Go to the tip of branch *name* and continue it. Raises as `checkout`."""
+        options = self._options(dry_run, replay, verify, allow_lost)
+        with self._live.turn():
+            self._require_open()
+            ref = self._ref("branch", name)
+            if not dry_run:
+                self._traveller.commit_live()
+            ref = self._ref("branch", name)  # the commit of the live state may have moved it
+            return self._traveller.checkout(ref.commit, "checkout", options, branch=name)
+
+    def describe(self, ref: str, message: str) -> None:
+        """Give a commit a message. Raises CommitNotFoundError."""
+        commit = self._history.resolve(ref)
+        with self._live.turn(), self.repository.transaction() as transaction:
+            transaction.describe(self.id, commit, message)
+            head = self._live.head
+            transaction.append_operation(self.id, self._live.kernel, "describe", head, head, {"commit": commit})
+
+    # ---- upkeep
+
+    def du(self) -> Usage:
+        """What the store holds, by session and by name of this session."""
+        return usage(self.repository, self.id, limit_bytes=self.settings.max_store_bytes)
+
+    def gc(self, dry_run: bool = False) -> Collected:
+        """Drop what retention no longer keeps. Raises StoreError."""
+        with self._live.turn():
+            collected = gc(self.repository, keep=RetentionPolicy.from_settings(self.settings), dry_run=dry_run)
+            self._live.forget_bodies()
+            if not dry_run:
+                head = self._live.head
+                with self.repository.transaction() as transaction:
+                    transaction.append_operation(
+                        self.id, self._live.kernel, "gc", head, head, {"freed_bytes": collected.freed_bytes}
+                    )
+            return collected
+
+    def config(self, key: str | None = None, value: Any = None) -> Any:
+        """All settings; with *key* one of them; with *value* it is changed, for every session of the store.
+
+        Raises:
+            UsageError: no such setting, or a value that it cannot take.
+        """
+        if key is None:
+            return self.settings.as_dict()
+        if key not in self.settings.as_dict():
+            raise UsageError(f"there is no setting '{key}'", hint="settings: " + ", ".join(self.settings.as_dict()))
+        if value is not None:
+            changed = self.settings.changed(**{key: value})
+            save_preference(self.repository.directory, key, changed.as_dict()[key])
+            with self._live.turn():
+                self._live.change_settings(changed)
+        return self.settings.as_dict()[key]
+
+    def trust(self) -> None:
+        """Accept what another key signed. Raises StoreError."""
+        with self._live.turn():
+            self.repository.trust()
+            self._live.forget_bodies()
+
+    def forget(self, target: str) -> None:
+        """Remove values, code or messages for good: all versions of a name, or what a commit alone says.
+
+        Raises:
+            CommitNotFoundError: *target* is neither a name that was ever recorded nor a REF.
+            StoreError: not everything could be removed; call again.
+        """
+        with self._live.turn():
+            records = self._versions_of(target)
+            if not records:
+                records = self._texts_of(self._history.resolve(target))
+            forget(self.repository, self.id, records)
+            self._live.forget_bodies()
+            gone = {key for key, record in self._live.records.items() if record in records}
+            self._live.dirty(gone)
+
+    def _versions_of(self, name: str) -> set[RecordId]:
+        found: set[RecordId] = set()
+        if not is_name(name):
+            return found
+        for identity, _ in self.repository.commits(self.id):
+            record = self._history.state(identity).get(name)
+            if record is not None:
+                found.add(record)
+        return found
+
+    def _texts_of(self, commit: CommitId) -> set[RecordId]:
+        body = self.repository.commit(commit)
+        parent = CommitId(body["parents"][0]) if body["parents"] else None
+        before = set(self._history.state(parent).values())
+        values = {record for record in self._history.state(commit).values() if record not in before}
+        return {RecordId(text) for text in (body["code"], body["about"]) if text} | values
+
+    # ---- ends
+
+    def notices(self) -> list[str]:
+        """Sentences for the user that were not told yet; empties the list."""
+        told, self._live.notices = self._live.notices, []
+        problems, self._live.facets.problems = self._live.facets.problems, []
+        return told + problems
+
+    def close(self) -> None:
+        """Stop recording. The namespace stays as it is. Harmless when done already, and in a forked child."""
+        if self.closed or os.getpid() != self._live.pid:
+            return
+        self.closed = True
+        _open.discard(self)
+        with self._live.turn():
+            self.repository.release_lease(self.id, self._live.kernel)
+            self.repository.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise NoSessionError("this session was closed", hint="attach again: timeslip.attach()")
+
+    def _require_head(self) -> CommitId:
+        head = self._live.head
+        if head is None:
+            raise CommitNotFoundError("nothing is recorded in this session yet", hint="run a cell first")
+        return head
+
+
+def check_ref_name(name: str) -> None:
+    """Whether *name* can be a branch or tag.
+
+    Raises:
+        UsageError: it could be taken for another kind of reference.
+    """
+    if not name or name != name.strip() or name.startswith(("-", "In[", "HEAD")) or any(c in name for c in "~ \t\n."):
+        raise UsageError(
+            f"'{name}' cannot be the name of a branch or tag",
+            hint="no spaces, dots or '~', and not HEAD or In[…]",
+        )
+
+
+def current() -> Session | None:
+    """The session of this process that was attached last and is open, or None."""
+    alive = [session for session in _open if not session.closed and session._live.pid == os.getpid()]
+    return max(alive, key=lambda session: session._live.born) if alive else None
+
+
+def attach(
+    namespace: dict[str, Any] | Namespace | None = None,
+    *,
+    store: Path | str | None = None,
+    name: str | None = None,
+    notebook: str | None = None,
+    kernel: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Session:
+    """Begin to record a namespace, or pick its session up again. See `timeslip.attach`.
+
+    Args:
+        namespace: a dict, or an adapter; None for ``__main__``'s.
+        store: directory; None for the default.
+        name: of the session; None to go by *notebook*, or else by the time.
+        notebook: path of the notebook, if there is one.
+        kernel: what others need to reach this process (connection file …).
+        settings: as `config.Settings`.
+
+    Raises:
+        UsageError, NamespaceError, StoreError.
+    """
+    place = _namespace(namespace)
+    for other in list(_open):
+        if other.namespace is place.globals and not other.closed and other._live.pid == os.getpid():
+            raise NamespaceError(
+                f"this namespace is already recorded as '{other.name}'", hint="close that session first"
+            )
+    directory = Path(store) if store is not None else default_store_directory()
+    chosen = _settings(directory, settings)
+    repository = Repository.open(
+        directory,
+        durability="full" if chosen.durability == "full" else "normal",
+        min_free_bytes=chosen.min_free_bytes,
+    )
+    try:
+        return _attach(repository, place, chosen, name, notebook, dict(kernel or {}))
+    except BaseException:  # whatever went wrong: the store must not stay open
+        repository.close()
+        raise
+
+
+def _settings(directory: Path, given: Mapping[str, Any]) -> Settings:
+    known = load_preferences(directory) if directory.is_dir() else {}
+    return Settings().changed(**known).changed(**given)
+
+
+def _namespace(given: dict[str, Any] | Namespace | None) -> Namespace:
+    if given is None:
+        return PlainNamespace(sys.modules["__main__"].__dict__)
+    if type(given) is dict:
+        return PlainNamespace(given)
+    if not hasattr(given, "snapshot") or not hasattr(given, "apply"):
+        raise NamespaceError(
+            f"a {type(given).__name__} cannot be recorded as a namespace", hint="give the dict that the code runs in"
+        )
+    return given  # type: ignore[return-value]  # an adapter
+
+
+def _attach(
+    repository: Repository,
+    namespace: Namespace,
+    settings: Settings,
+    name: str | None,
+    notebook: str | None,
+    info: dict[str, Any],
+) -> Session:
+    identity = _find_or_create(repository, name, notebook)
+    live = Live(repository, identity, namespace, settings, "main")
+    holds = repository.acquire_lease(identity, live.kernel, {"python": sys.version.split()[0], **info})
+    row = next(row for row in repository.sessions() if row.id == identity)
+    head = repository.head(identity)
+    resumable = head.commit if head is not None else None
+    tips = [ref.name for ref in repository.refs(identity) if ref.kind == "branch"]
+    if head is not None and head.branch:
+        live.branch = head.branch
+    if not holds:
+        live.branch = recording.free_branch(live.branch, {*tips, live.branch})
+        live.notices.append(
+            f"another kernel is recording '{row.name}' at the same time: this one goes on its own branch "
+            f"'{live.branch}', and neither touches the other"
+        )
+    live.notices += repository.notices
+    live.facets.attach()
+    session = Session(live, row.name, row.notebook, resumable)
+    if namespace.snapshot():
+        with live.turn():
+            step = Step("attach", "run", started=time.time(), everything=True)
+            commit = recording.record(live, step)
+            session._traveller.steps.add(None, commit.id)
+    return session
+
+
+def _find_or_create(repository: Repository, name: str | None, notebook: str | None) -> SessionId:
+    if name is not None:
+        for row in repository.sessions():
+            if row.name == name:
+                if notebook is not None and row.notebook is None:
+                    repository.move_session(row.id, notebook)
+                return row.id
+        return repository.create_session(name, notebook)
+    if notebook is not None:
+        for row in repository.sessions():
+            if row.notebook == notebook:
+                return row.id
+        return repository.create_session(Path(notebook).stem, notebook)
+    return repository.create_session(time.strftime("session-%Y%m%d-%H%M%S"), None)

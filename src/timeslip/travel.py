@@ -1,0 +1,346 @@
+"""The verbs that travel: undo, redo, checkout, partial checkout, get, resume, replay. Each commits the live state first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from timeslip import commit as recording
+from timeslip.checkout import Checkout, Options, check_bytes, foresee
+from timeslip.codec.placeholder import Placeholder
+from timeslip.commit import Step
+from timeslip.errors import ConflictError, NothingToUndoError, ReplayError, UsageError
+from timeslip.history import History, check_count, name_not_found
+from timeslip.ids import CommitId, RecordId
+from timeslip.live import Live
+from timeslip.model import CheckoutResult, ReplayStep, is_definition, is_name
+from timeslip.planner import Plan, closure, make_plan
+from timeslip.replay import Replayer
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """One step that undo and redo walk over: HEAD before it and after it."""
+
+    before: CommitId | None
+    after: CommitId | None
+
+
+@dataclass(slots=True)
+class Steps:
+    """The steps of this kernel, and how many of them are done.
+
+    Attributes:
+        done: oldest first.
+        undone: that can be redone, the next one last.
+    """
+
+    done: list[Walked] = field(default_factory=list)
+    undone: list[Walked] = field(default_factory=list)
+
+    def add(self, before: CommitId | None, after: CommitId | None) -> None:
+        """A step was done; what could be redone is gone."""
+        self.done.append(Walked(before, after))
+        self.undone.clear()
+
+
+class Traveller:
+    """Moves one live session through its history. All calls are under the session's turn."""
+
+    def __init__(self, live: Live, history: History) -> None:
+        self.live = live
+        self.history = history
+        self.steps = Steps()
+
+    # ---- whole states
+
+    def undo(self, n: int, options: Options) -> CheckoutResult:
+        """Go back by *n* steps.
+
+        Raises:
+            NothingToUndoError: there are not so many; nothing was changed.
+            TimeslipError: as `checkout`.
+        """
+        check_count(n)
+        if not options.dry_run:
+            self.commit_live()
+        available = len(self.steps.done)
+        if n > available:
+            raise NothingToUndoError(
+                f"{available} step{'s' if available != 1 else ''} can be undone in this kernel, not {n}",
+                hint="`checkout REF` goes to any recorded state; `log --all` lists them",
+            )
+        target = self.steps.done[-n].before
+        result = self._go(target, "undo", options, {"steps": n})
+        if not options.dry_run:
+            for _ in range(n):
+                self.steps.undone.append(self.steps.done.pop())
+        return result
+
+    def redo(self, n: int, options: Options) -> CheckoutResult:
+        """Go forward again by *n* steps. Raises as `undo`."""
+        check_count(n)
+        if not options.dry_run:
+            self.commit_live()
+        available = len(self.steps.undone)
+        if n > available:
+            raise NothingToUndoError(
+                f"{available} step{'s' if available != 1 else ''} can be redone, not {n}",
+                hint="a run after an undo clears what could be redone; `log --all` still lists those states",
+            )
+        target = self.steps.undone[-n].after
+        result = self._go(target, "redo", options, {"steps": n})
+        if not options.dry_run:
+            for _ in range(n):
+                self.steps.done.append(self.steps.undone.pop())
+        return result
+
+    def checkout(self, target: CommitId, kind: str, options: Options, branch: str | None = None) -> CheckoutResult:
+        """Make the live state equal to *target*'s.
+
+        Raises:
+            UnrestorableError, StoreError: nothing was changed.
+        """
+        if not options.dry_run:
+            self.commit_live()
+        before = self.live.head
+        result = self._go(target, kind, options, {}, branch)
+        if not options.dry_run:
+            self.steps.add(before, target)
+        return result
+
+    def commit_live(self) -> None:
+        """Commit what changed since the last commit, so that nothing is lost by travelling."""
+        if self.live.head is None and not self.live.namespace.snapshot():
+            return
+        before = self.live.head
+        made = recording.commit_if_changed(self.live)
+        if made is not None:
+            self.steps.add(before, made.id)
+
+    def _go(
+        self,
+        target: CommitId | None,
+        kind: str,
+        options: Options,
+        details: dict[str, Any],
+        branch: str | None = None,
+    ) -> CheckoutResult:
+        began = time.perf_counter()
+        live = self.live
+        state = self.history.state(target)
+        plan = make_plan(live.records, state, live.info)
+        if options.dry_run:
+            return foresee(live, plan, state, target, began)
+        if options.verify or live.settings.verify == "eager":
+            check_bytes(live, plan)
+        work = Checkout(live, self.history, target, state, options)
+        work.prepare(plan)
+        on = branch or live.branch
+
+        def finish() -> None:
+            with live.repository.transaction() as transaction:
+                transaction.set_head(live.session, live.kernel, target, on)
+                transaction.append_operation(
+                    live.session, live.kernel, kind, live.head, target, {"branch": on, **details}
+                )
+
+        work.apply(finish)
+        live.head, live.branch = target, on
+        live.manifest = self._manifest(target)
+        work.settle(plan)
+        return work.result(plan, target, began)
+
+    def _manifest(self, commit: CommitId | None) -> RecordId | None:
+        return None if commit is None else RecordId(self.live.repository.commit(commit)["manifest"])
+
+    # ---- some names
+
+    def checkout_names(self, source: CommitId, names: Iterable[str], options: Options) -> CheckoutResult:
+        """Bring back only *names*, with everything that shares objects with them.
+
+        Raises:
+            NameNotFoundError: one is not in that state; nothing was changed.
+        """
+        began = time.perf_counter()
+        state = self.history.state(source)
+        wanted = self._wanted(state, list(names))
+        if not options.dry_run:
+            self.commit_live()
+        target = {key: state[key] for key in wanted}
+        plan = make_plan({key: r for key, r in self.live.records.items() if key in target}, target, self.live.info)
+        if options.dry_run:
+            return foresee(self.live, plan, target, source, began)
+        work = Checkout(self.live, self.history, source, state, options)
+        work.prepare(plan)
+        self._bind(work, plan, Step("checkout", "partial-checkout", details={"from": source, "names": sorted(target)}))
+        result = work.result(plan, self.live.head, began)
+        extra = sorted(set(filter(is_name, target)) - set(names))
+        if extra:
+            work.prepared.messages.append(f"{', '.join(extra)} came along: they share objects with what was asked for")
+            result = work.result(plan, self.live.head, began)
+        return result
+
+    def _wanted(self, state: Mapping[str, RecordId], names: list[str]) -> set[str]:
+        for name in names:
+            if name not in state or not is_name(name):
+                raise name_not_found(name, sorted(filter(is_name, state)))
+        live = self.live
+        wanted = closure(state, set(names), live.info)
+        for name in list(wanted):
+            if is_name(name):
+                identity = live.body(state[name]).get("definitions", {}).get(name)
+                if identity is not None and f"def:{identity}" in state:
+                    wanted |= closure(state, {f"def:{identity}"}, live.info)
+        return wanted
+
+    def get(self, source: CommitId, name: str, new: str, options: Options) -> Any:
+        """Bind *new* to the value that *name* had at *source*; nothing else changes. Returns the value.
+
+        Raises:
+            NameNotFoundError: no such name there.
+            UnrestorableError: it cannot be loaded; nothing was changed.
+        """
+        if not new.isidentifier():
+            raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose another one")
+        state = self.history.state(source)
+        keys = self._wanted(state, [name])
+        self.commit_live()
+        fresh = frozenset(
+            key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key]
+        )
+        target = {key: state[key] for key in keys}
+        work = Checkout(self.live, self.history, source, {**state, **target}, options, fresh)
+        plan = make_plan({}, {key: record for key, record in target.items() if not is_definition(key)}, self.live.info)
+        work.prepare(plan)
+        value = work.prepared.values[name]
+        if isinstance(value, Placeholder):
+            raise name_lost(value)
+        work.prepared.values = {new: value}
+        self._bind(work, Plan((), (), (), (), ()), Step("get", "get", details={"from": source, "name": name}))
+        return value
+
+    def value(self, source: CommitId, name: str) -> Any:
+        """The value of *name* at *source*, for the caller alone: nothing is bound and nothing recorded.
+
+        Its classes and functions are the live ones where they exist in the same version, else copies.
+
+        Raises:
+            NameNotFoundError, UnrestorableError.
+        """
+        state = self.history.state(source)
+        keys = self._wanted(state, [name])
+        fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])
+        work = Checkout(self.live, self.history, source, state, Options(replay="auto"), fresh)
+        target = {key: state[key] for key in keys if not is_definition(key)}
+        work.prepare(make_plan({}, target, self.live.info))
+        work.prepared.loader.register()
+        value = work.prepared.values[name]
+        if isinstance(value, Placeholder):
+            raise name_lost(value)
+        return value
+
+    def _bind(self, work: Checkout, plan: Plan, step: Step) -> None:
+        """Apply, and commit what came of it as a step of its own."""
+        before = self.live.head
+        restored = {tuple(body["keys"]): RecordId(record) for record, body in work.prepared.records.items()}
+        step = Step(
+            step.kind,
+            step.operation,
+            details=step.details,
+            started=time.time(),
+            everything=True,
+            restored=restored if plan.load else {},
+        )
+        work.apply(lambda: None)
+        commit = recording.record(self.live, step)
+        self.steps.add(before, commit.id)
+
+    # ---- after a restart
+
+    def resume(self, target: CommitId, options: Options) -> CheckoutResult:
+        """Bring *target* into this kernel, which has not recorded anything or is at another state.
+
+        Raises:
+            as `checkout`.
+        """
+        if not options.dry_run:
+            self.commit_live()
+        before = self.live.head
+        result = self._go(target, "resume", options, {}, self._branch_of(target))
+        if not options.dry_run:
+            self.steps.add(before, target)
+        return result
+
+    def _branch_of(self, commit: CommitId) -> str:
+        tips = [ref.name for ref in self.live.repository.refs(self.live.session) if ref.kind == "branch"]
+        head = next((h for h in self.live.repository.heads(self.live.session) if h.commit == commit), None)
+        named = [
+            ref.name
+            for ref in self.live.repository.refs(self.live.session)
+            if ref.kind == "branch" and ref.commit == commit
+        ]
+        if head is not None and head.branch in tips:
+            return head.branch
+        return named[0] if named else self.live.branch
+
+    # ---- replay
+
+    def _placeholders(self, names: Iterable[str]) -> dict[str, Placeholder]:
+        snapshot = self.live.namespace.snapshot()
+        found: dict[str, Placeholder] = {}
+        for name in names:
+            if name not in snapshot:
+                raise name_not_found(name, sorted(snapshot))
+            value = snapshot[name]
+            if not isinstance(value, Placeholder):
+                raise ConflictError(f"'{name}' is not a placeholder", hint="only placeholders are replayed")
+            found[name] = value
+        return found
+
+    def replay_plan(self, names: Iterable[str]) -> list[ReplayStep]:
+        """The runs that replaying *names* takes.
+
+        Raises:
+            NameNotFoundError, ConflictError: not a placeholder. ReplayError: it is not known how.
+        """
+        replayer = Replayer(self.live, self.history, "always")
+        steps: list[ReplayStep] = []
+        for name, value in self._placeholders(names).items():
+            steps += replayer.plan(CommitId(value.timeslip_commit), value.timeslip_name)
+            del name
+        return steps
+
+    def replay(self, names: Iterable[str], dry_run: bool) -> CheckoutResult:
+        """Rebuild placeholders by running their cells again.
+
+        Raises:
+            ReplayError: one cannot be rebuilt; nothing was changed.
+        """
+        began = time.perf_counter()
+        placeholders = self._placeholders(names)
+        if dry_run:
+            self.replay_plan(names)
+            return CheckoutResult(self.live.head, replayed=tuple(sorted(placeholders)), dry_run=True)
+        self.commit_live()
+        replayer = Replayer(self.live, self.history, "always")
+        work = Checkout(self.live, self.history, self.live.head, self.live.records, Options())
+        for name, value in placeholders.items():
+            commit = CommitId(value.timeslip_commit)
+            made = replayer.rebuild(commit, [value.timeslip_name], value.timeslip_reason)
+            work.prepared.values[name] = made[value.timeslip_name]
+            work.prepared.replayed.add(name)
+            work.prepared.fidelity[name] = "replayed"
+        work.prepared.messages += replayer.take_messages()
+        self._bind(work, Plan((), (), (), (), ()), Step("checkout", "replay", details={"names": sorted(placeholders)}))
+        return work.result(Plan((), (), (), (), ()), self.live.head, began)
+
+
+def name_lost(value: Placeholder) -> ReplayError:
+    """The error for a value that `get` cannot bring in."""
+    return ReplayError(
+        f"'{value.timeslip_name}' of commit {value.timeslip_commit[:8]} cannot be brought in: {value.timeslip_reason}",
+        hint="nothing was changed",
+    )

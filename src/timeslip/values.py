@@ -1,0 +1,206 @@
+"""Value records: one version of one co-variable in the store (layout: docs/format/v1.md, *Value records*).
+
+Below the engine the codec knows bytes and the store knows chunks; here they meet.
+"""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from timeslip.codec.capture import Captured
+from timeslip.codec.chunking import buffer_pieces, stream_pieces
+from timeslip.codec.restore import Stored, StoredBuffer
+from timeslip.config import Settings
+from timeslip.errors import DamagedStoreError
+from timeslip.state.covariables import Covariable
+from timeslip.store.repository import Repository
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value record that is ready for a transaction.
+
+    Attributes:
+        body: of the record, JSON-ready.
+        chunks: that it needs.
+        pieces: digest of a piece -> chunk, for the next version.
+        bytes: streams and buffers before chunking and compression.
+    """
+
+    body: dict[str, Any]
+    chunks: tuple[str, ...]
+    pieces: dict[bytes, str]
+    bytes: int
+
+
+def python_tag() -> str:
+    """Which bytecode this process runs, such as "cpython-311"."""
+    return str(sys.implementation.cache_tag)
+
+
+class ValueWriter:
+    """Puts captures into the store as chunks and describes them. Used under the session's lock."""
+
+    def __init__(self, repository: Repository, settings: Settings) -> None:
+        self._repository = repository
+        self._settings = settings
+
+    def encode(
+        self,
+        group: Covariable,
+        captured: Captured | None,
+        known: Mapping[bytes, str],
+        about: Mapping[str, Any],
+    ) -> Encoded:
+        """Put the chunks of one co-variable.
+
+        Args:
+            group: the co-variable.
+            captured: its bytes, before their release; None when it could not be captured.
+            known: chunks of earlier versions by digest of the piece: these are not hashed for their name again.
+            about: further fields of the record: "summary", "seeds", "definitions".
+
+        Raises:
+            StoreFullError, StoreReadOnlyError: nothing is published.
+        """
+        body: dict[str, Any] = {"format": FORMAT, "keys": list(group.keys), "python": python_tag(), **about}
+        if group.failure is not None or captured is None:
+            body["failure"] = group.failure or "it could not be captured"
+            return Encoded(body, (), {}, 0)
+        chunks: list[str] = []
+        pieces: dict[bytes, str] = {}
+        if captured.headers:
+            body["headers"] = {key: b64encode(data).decode() for key, data in captured.headers.items()}
+        if captured.references:
+            body["references"] = sorted(captured.references)
+        if captured.holes:
+            body["holes"] = [[hole.type_name, hole.reason, hole.fatal] for hole in captured.holes]
+        body["stream"] = self._stream(captured.segments, chunks)
+        split = len(captured.buffers)
+        digests = group.fingerprint.pieces
+        buffers = self._buffers(captured.buffers, captured.rows, digests[:split], known, pieces)
+        if buffers:
+            body["buffers"] = buffers
+        extra = captured.out_of_band
+        others = self._buffers(extra, [0] * len(extra), digests[split:], known, pieces)
+        if others:
+            body["out_of_band"] = others
+        chunks += [chunk for entry in (*buffers, *others) for chunk in entry["chunks"]]
+        return Encoded(body, tuple(chunks), pieces, captured.size)
+
+    def _stream(self, segments: Sequence[bytes], chunks: list[str]) -> dict[str, Any]:
+        if sum(map(len, segments)) <= self._settings.inline_bytes:
+            return {"inline": b64encode(b"".join(segments)).decode()}
+        names = [self._repository.put_chunk(piece) for piece in stream_pieces(segments, self._settings.chunk_bytes)]
+        chunks += names
+        return {"chunks": [str(name) for name in names]}
+
+    def _buffers(
+        self,
+        buffers: Sequence[Any],
+        rows: Sequence[int],
+        digests: Sequence[tuple[bytes, ...]],
+        known: Mapping[bytes, str],
+        pieces: dict[bytes, str],
+    ) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = []
+        limit = self._settings.chunk_bytes
+        for buffer, row, marks in zip(buffers, rows, digests, strict=True):
+            data = memoryview(buffer).cast("B")
+            names: list[str] = []
+            for piece, mark in zip(buffer_pieces(data, row, limit), marks, strict=True):
+                name = known.get(mark) or pieces.get(mark) or str(self._repository.put_chunk(piece))
+                pieces[mark] = name
+                names.append(name)
+            entries.append({"size": len(data), "row": row, "cut": limit, "chunks": names})
+        return entries
+
+    def facet(self, key: str, data: bytes) -> Encoded:
+        """A facet's bytes as a value record."""
+        body: dict[str, Any] = {"format": FORMAT, "keys": [key]}
+        chunks: list[str] = []
+        body["facet"] = self._stream([data], chunks)
+        return Encoded(body, tuple(chunks), {}, len(data))
+
+
+def read_stream(repository: Repository, stream: Mapping[str, Any]) -> list[bytes]:
+    """The segments of a stored stream.
+
+    Raises:
+        DamagedStoreError: its chunks are not there or not what they should be.
+    """
+    if "inline" in stream:
+        return [b64decode(stream["inline"])]
+    return [repository.get_chunk(chunk) for chunk in stream["chunks"]]
+
+
+def read_value(repository: Repository, body: Mapping[str, Any]) -> Stored:
+    """A value record's content; buffers are read when they are asked for.
+
+    Raises:
+        DamagedStoreError: as `read_stream`.
+    """
+    return Stored(
+        keys=tuple(body["keys"]),
+        headers=read_headers(body),
+        segments=read_stream(repository, body["stream"]),
+        buffers=[_buffer(repository, entry) for entry in body.get("buffers", ())],
+        out_of_band=[_buffer(repository, entry) for entry in body.get("out_of_band", ())],
+        seeds=body["seeds"],
+    )
+
+
+def read_headers(body: Mapping[str, Any]) -> dict[str, bytes]:
+    """The header streams of the definitions in a value record."""
+    return {key: b64decode(data) for key, data in body.get("headers", {}).items()}
+
+
+def _buffer(repository: Repository, entry: Mapping[str, Any]) -> StoredBuffer:
+    def read_into(target: memoryview) -> None:
+        target = target.cast("B") if target.format != "B" or target.ndim != 1 else target
+        parts = list(buffer_pieces(target, entry["row"], entry["cut"]))
+        if len(parts) != len(entry["chunks"]):
+            raise DamagedStoreError("a stored buffer has the wrong number of chunks", hint="run `timeslip check`")
+        for part, chunk in zip(parts, entry["chunks"], strict=True):
+            repository.read_chunk_into(chunk, part)
+
+    return StoredBuffer(entry["size"], read_into)
+
+
+def pieces_of(group: Covariable, body: Mapping[str, Any]) -> dict[bytes, str]:
+    """Digest of a piece -> chunk, for a live co-variable that equals a stored one."""
+    entries = [*body.get("buffers", ()), *body.get("out_of_band", ())]
+    found: dict[bytes, str] = {}
+    for marks, entry in zip(group.fingerprint.pieces, entries, strict=False):
+        if len(marks) == len(entry["chunks"]):
+            found.update(zip(marks, entry["chunks"], strict=True))
+    return found
+
+
+def lost_reason(body: Mapping[str, Any]) -> str | None:
+    """Why a recorded value cannot be loaded as it was, or None: known since the commit was made."""
+    if "failure" in body:
+        return str(body["failure"])
+    reasons = [f"{type_name}: {reason}" for type_name, reason, fatal in body.get("holes", ()) if fatal]
+    return reasons[0] if reasons else None
+
+
+def rebuilt_reason(body: Mapping[str, Any]) -> str | None:
+    """What of a recorded value comes back rebuilt instead of exact, or None."""
+    reasons = [f"{type_name}: {reason}" for type_name, reason, fatal in body.get("holes", ()) if not fatal]
+    return "; ".join(dict.fromkeys(reasons)) if reasons else None
+
+
+def chunk_names(body: Mapping[str, Any]) -> Iterable[str]:
+    """Every chunk that a value record needs."""
+    for stream in (body.get("stream"), body.get("facet")):
+        if stream is not None:
+            yield from stream.get("chunks", ())
+    for entry in (*body.get("buffers", ()), *body.get("out_of_band", ())):
+        yield from entry["chunks"]
