@@ -11,8 +11,6 @@ ARGS ?=
 BIN := $(VENV)/bin
 # The stamp's name holds a digest of pyproject.toml: a change of the dependencies installs again, nothing else does.
 STAMP := $(VENV)/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
-# A relative path: the compat environment holds libraries whose own notebooks are run, apart from ours.
-COMPAT_VENV ?= .cache/compat-venv
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -47,7 +45,7 @@ format: $(STAMP)  ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 compat: $(STAMP)  ## run other projects' notebooks under Timeslip and compare with a bare kernel
-	$(BIN)/python scripts/real_notebooks.py --venv $(COMPAT_VENV) $(ARGS)
+	$(BIN)/python scripts/real_notebooks.py $(ARGS)
 
 bench: $(STAMP)  ## benchmarks against a bare kernel, pairs in one run
 	$(BIN)/python -m benchmarks $(ARGS)
