@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from timeslip.config import Settings
 from timeslip.errors import CommitNotFoundError
 from timeslip.ids import CommitId, OperationId, RecordId
 from timeslip.model import (
@@ -87,7 +88,9 @@ class FakeSession:
         self.head = an_id(6)
         self.branch_name = "main"
         self.name = "titanic.ipynb"
-        self.namespace: Any = SimpleNamespace(globals={}, snapshot=dict)
+        self.namespace: dict[str, Any] = {}
+        self.settings = Settings()
+        self.told: list[str] = []
         self.repository: Any = SimpleNamespace(directory=directory)
         self.fails: BaseException | None = None
 
@@ -105,6 +108,13 @@ class FakeSession:
 
     def note_unrecorded(self, code: str | None) -> None:
         self._called("note_unrecorded", code)
+
+    def notices(self) -> list[str]:
+        told, self.told = self.told, []
+        return told
+
+    def names(self) -> list[str]:
+        return sorted(self.namespace)
 
     def status(self) -> Status:
         return Status("ab" * 16, self.name, None, "/store", "main", HISTORY[0], last=HISTORY[1], store_bytes=10**7)

@@ -17,7 +17,7 @@ from timeslip.verbs import VERBS
 class Session(FakeSession):
     def __init__(self, directory: Path | None = None) -> None:
         super().__init__(directory)
-        self.namespace.snapshot = lambda: {"df": 1, "data": 2, "_hidden": 3, "Out[3]": 4}
+        self.namespace = {"df": 1, "data": 2, "_hidden": 3, "Out[3]": 4}
 
 
 def offered(text: str) -> list[str]:

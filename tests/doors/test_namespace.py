@@ -22,7 +22,7 @@ def names(shell: Any) -> set[str]:
 
 
 def test_a_fresh_shell_has_no_state(shell: Any) -> None:
-    assert IPythonNamespace(shell).snapshot() == {"_": "", "__": "", "___": ""}
+    assert IPythonNamespace(shell).snapshot() == {}
 
 
 def test_what_is_state(shell: Any) -> None:
@@ -85,6 +85,16 @@ def test_the_display_hook_goes_on_from_what_was_restored(shell: Any) -> None:
     IPythonNamespace(shell).apply({"_": "a", "__": "", "Out[1]": "a"}, ["Out[2]"])
     run(shell, "'c'")
     assert (shell.user_ns["_"], shell.user_ns["__"], shell.user_ns["___"]) == ("c", "a", "")
+
+
+def test_no_output_yet_is_no_state(shell: Any) -> None:
+    namespace = IPythonNamespace(shell)
+    run(shell, "'a'")
+    assert set(namespace.snapshot()) == {"_", "Out[1]"}
+    namespace.apply({}, ["_", "Out[1]"])
+    assert namespace.snapshot() == {}
+    run(shell, "'b'", "'c'")
+    assert (shell.user_ns["_"], shell.user_ns["__"], shell.user_ns["___"]) == ("c", "b", "")
 
 
 def test_apply_and_snapshot_are_inverse(shell: Any) -> None:

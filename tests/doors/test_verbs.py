@@ -106,7 +106,7 @@ def test_options_reach_the_session() -> None:
 
 def test_get_without_another_name_never_overwrites() -> None:
     session = FakeSession()
-    session.namespace.globals["df"] = 1
+    session.namespace["df"] = 1
     with pytest.raises(LookupError, match="exists"):
         run("get HEAD df", session)
     assert session.calls == []

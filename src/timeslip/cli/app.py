@@ -108,7 +108,7 @@ def _overview() -> Document:
             for name, command in COMMANDS.items()
             if command.verb.stored is stored
         )
-        blocks += [line(""), line(span(title, "strong")), Table(rows)]
+        blocks += [line(""), line(span(title, "strong")), Table(rows, wrap=True)]
     more = (
         "SESSION is a notebook's path, a session's name, or a unique part of either; with one session it may be left "
         "out. --session SESSION says it without doubt, --store DIR reads another store than your own."

@@ -14,6 +14,7 @@ from queue import Empty
 from typing import Any
 
 from timeslip import errors
+from timeslip.cli.output import write_notice
 from timeslip.errors import NoKernelError, SessionBusyError, TimeslipError
 from timeslip.store.rows import SessionRow
 
@@ -44,6 +45,8 @@ def perform(session: SessionRow, words: Sequence[str]) -> dict[str, Any]:
         raise _busy(session)
     if "error" in reply:
         raise _rebuilt(reply["error"])
+    for notice in reply.get("notices", ()):
+        write_notice(notice)
     answer: dict[str, Any] = reply["answer"]
     return answer
 

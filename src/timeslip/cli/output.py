@@ -8,7 +8,7 @@ from typing import Any
 
 from timeslip.errors import TimeslipError
 from timeslip.rendering import Document, document, terminal_screen, to_text
-from timeslip.rendering.document import clean
+from timeslip.rendering.document import clean, one_line
 
 
 def write_answer(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -27,3 +27,8 @@ def write_document(blocks: Document) -> None:
 def write_error(error: TimeslipError) -> None:
     """Print the message and the hint on standard error."""
     print(clean(error.render()), file=sys.stderr)
+
+
+def write_notice(text: str) -> None:
+    """Print a sentence that is no part of the answer on standard error."""
+    print(f"note: {one_line(text)}", file=sys.stderr)

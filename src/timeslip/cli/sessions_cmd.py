@@ -6,8 +6,9 @@ from typing import Any
 
 from timeslip import answers
 from timeslip.cli.command import Command, Invocation, only_here
+from timeslip.errors import StoreNotFoundError
 from timeslip.store.maintenance import usage
-from timeslip.store.repository import Repository
+from timeslip.store.repository import Repository, default_store_directory
 from timeslip.verbs.spec import JSON, Answer, Verb
 
 VERB = Verb(
@@ -23,7 +24,11 @@ VERB = Verb(
 
 def _run(invocation: Invocation) -> Answer:
     invocation.options(VERB)
-    with invocation.open_store(read_only=True) as repository:
+    try:
+        store = invocation.open_store(read_only=True)
+    except StoreNotFoundError:  # nothing was recorded yet: that is an answer, not a problem
+        return answers.answer("sessions", store=str(invocation.store or default_store_directory()), sessions=[])
+    with store as repository:
         sizes = {row.name: row.bytes for row in usage(repository).sessions}
         rows = [_row(repository, row, sizes.get(row.name, 0)) for row in repository.sessions()]
         return answers.answer("sessions", store=str(repository.directory), sessions=rows)

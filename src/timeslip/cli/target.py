@@ -45,6 +45,18 @@ def choose_session(repository: Repository, invocation: Invocation, verb: Verb) -
     return _row(known, repository.find_session(word)), rest
 
 
+def check_words(verb: Verb, words: Sequence[str]) -> None:
+    """Whether *words*, with or without a SESSION before them, can be meant at all; asked before a store is opened.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    place = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    if place is not None and _parses(verb, [*words[:place], *words[place + 1 :]]):
+        return
+    parse(verb, words)
+
+
 def _is_value_of_option(words: Sequence[str], place: int, verb: Verb) -> bool:
     flags = {flag for a in verb.arguments if not a.positional and a.kind != "switch" for flag in a.flags}
     return place > 0 and words[place - 1] in flags

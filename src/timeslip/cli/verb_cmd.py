@@ -8,7 +8,7 @@ import functools
 from timeslip.cli import kernel
 from timeslip.cli.command import Command, Invocation
 from timeslip.cli.stored import StoredSession
-from timeslip.cli.target import choose_session
+from timeslip.cli.target import check_words, choose_session
 from timeslip.verbs.parsing import parse
 from timeslip.verbs.spec import Answer, Verb
 
@@ -19,6 +19,7 @@ def command(verb: Verb) -> Command:
 
 
 def _run(verb: Verb, invocation: Invocation) -> Answer:
+    check_words(verb, invocation.words)
     with invocation.open_store(read_only=True) as repository:
         session, words = choose_session(repository, invocation, verb)
         options = parse(verb, words)

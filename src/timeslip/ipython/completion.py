@@ -82,8 +82,7 @@ def _refs(session: Any) -> Iterable[str]:
 
 def _names(session: Any) -> Iterable[str]:
     """Names that are there now, and those that recent runs have deleted."""
-    state = session.namespace.snapshot()
-    yield from sorted(name for name in state if not name.startswith("_"))
+    yield from (name for name in session.names() if not name.startswith("_"))
     for commit in session.log(limit=_NUMBERED):
         yield from commit.names.deleted
 

@@ -60,6 +60,8 @@ def load(shell: Any) -> None:
             return
         session = attach_shell(shell)
         shell.display_pub.publish({"text/plain": found_line(session)})
+        if _attached is not None:
+            _attached.recorder.tell()
     except TimeslipError as error:
         raise without_traceback(error) from None
 

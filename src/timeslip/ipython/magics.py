@@ -84,6 +84,7 @@ class TimeslipMagics:
                 self._help(words[:1])
                 return
             show(self.shell, answer, as_json="--json" in words)
+            self._recorder.tell()
         except TimeslipError as error:
             raise without_traceback(error) from None
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from timeslip.errors import NamespaceError
@@ -34,6 +34,10 @@ class IPythonNamespace:
     threads at once: the engine calls it between runs, on the thread that runs cells. Holds no reference to a user's
     object.
 
+    Attributes:
+        globals: the dict that user code runs in.
+        seeds: objects of IPython's that values may refer to but that are not state.
+
     Raises:
         NamespaceError: the shell runs code in two different dicts (an embedded shell), which cannot be recorded.
     """
@@ -47,19 +51,9 @@ class IPythonNamespace:
         self._shell = shell
         self._module_names = {name: shell.user_ns[name] for name in _MODULE_NAMES if name in shell.user_ns}
         self._keys: dict[Any, tuple[str, str]] = {}
-
-    @property
-    def globals(self) -> dict[str, Any]:
-        """The dict that user code runs in."""
-        namespace: dict[str, Any] = self._shell.user_ns
-        return namespace
-
-    @property
-    def seeds(self) -> list[Any]:
-        """Objects of IPython's that values may refer to but that are not state."""
-        shell = self._shell
+        self.globals: dict[str, Any] = shell.user_ns
         history = [shell.user_ns_hidden.get(name) for name in ("In", "Out", "_dh")]
-        return [shell, *(value for value in history if value is not None)]
+        self.seeds: Sequence[Any] = (shell, *(value for value in history if value is not None))
 
     def transform(self, code: str) -> str:
         """Cell text as plain Python, magics turned into calls."""
@@ -94,8 +88,12 @@ class IPythonNamespace:
         for name in _FOREIGN:
             state.pop(name, None)
         for name in UNDERS:
-            if name in names:
-                state[name] = names[name]
+            # IPython begins with empty texts there: no output yet is no state.
+            value = names.get(name, "")
+            if type(value) is not str or value:
+                state[name] = value
+            else:
+                state.pop(name, None)
         self._add_outputs(state)
         try:
             "".join(state)
@@ -175,6 +173,7 @@ class IPythonNamespace:
                 hidden[name] = names[name]
                 setattr(hook, name, names[name])
             elif name in gone:
+                self.globals[name] = hidden[name] = ""
                 setattr(hook, name, "")
 
 

@@ -17,6 +17,9 @@ from types import FrameType
 from typing import Any, Literal
 
 from timeslip.ipython.faults import Faults
+from timeslip.model import Commit
+from timeslip.rendering.document import one_line
+from timeslip.rendering.units import duration, size
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
 
 Kind = Literal["step", "unrecorded", "own"]
@@ -142,16 +145,28 @@ class Recorder:
             rest = "\n".join(run.raw[run.done :])
             if not _has_code(rest) or (error is not None and error is run.failure):
                 return
-        code, source = _part(run, len(run.raw))
-        self._session.record(
+        self._record(run, len(run.raw), ended, _outcome(result, error), _describe(error))
+
+    def _record(self, run: _Run, stop: int, ended: float, outcome: str, error: str | None) -> None:
+        code, source = _part(run, stop)
+        commit = self._session.record(
             code,
             execution_count=run.count,
-            outcome=_outcome(result, error),
-            error=_describe(error),
+            outcome=outcome,
+            error=error,
             started=run.started,
             duration=max(0.0, ended - run.clock),
             source=source,
         )
+        self.tell(commit)
+
+    def tell(self, commit: Commit | None = None) -> None:
+        """Say what the user should know now, while it can still be acted on: a line each."""
+        if commit is not None:
+            for line in warnings_of(commit, self._session.settings.warn_seconds):
+                self._faults.say(line)
+        for notice in self._session.notices():
+            self._faults.say(one_line(notice))
 
     def before_verb(self) -> None:
         """A verb that acts is about to run: what ran before it in this cell becomes a step of its own."""
@@ -160,17 +175,8 @@ class Recorder:
             return
         stop = max(self._line_of_call(run) - 1, run.done)
         with self._faults.guard("recording what ran before the command"):
-            code, source = _part(run, stop)
-            if _has_code(code):
-                self._session.record(
-                    code,
-                    execution_count=run.count,
-                    outcome="ok",
-                    error=None,
-                    started=run.started,
-                    duration=max(0.0, time.perf_counter() - run.clock),
-                    source=source,
-                )
+            if _has_code(_part(run, stop)[0]):
+                self._record(run, stop, time.perf_counter(), "ok", None)
 
     def after_verb(self, failure: BaseException | None) -> None:
         """The verb has ended; what follows in this cell is the next step."""
@@ -207,6 +213,22 @@ class Recorder:
         if info is None:
             return bool(run.nested)
         return bool(info.raw_cell != run.info.raw_cell)
+
+
+def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:
+    """What a commit has to say at once: names that cannot come back exactly, changes found late, a high price."""
+    lines = []
+    if commit.names.inexact:
+        told = "; ".join(f"{name} ({one_line(reason)})" for name, reason in sorted(commit.names.inexact.items()))
+        lines.append(f"cannot be stored exactly: {told}")
+    if commit.names.late:
+        lines.append(f"changed some time before this run, and noticed only now: {', '.join(commit.names.late)}")
+    if commit.stats.seconds > warn_seconds:
+        lines.append(
+            f"recording took {duration(commit.stats.seconds)} ({size(commit.stats.bytes_serialized)} looked at, "
+            f"{size(commit.stats.bytes_stored)} added); `%timeslip du` shows what is large"
+        )
+    return lines
 
 
 def _kind(info: Any, raw: str) -> Kind:

@@ -18,7 +18,8 @@ class Reply:
     """What IPython sends back: JSON for the command line.
 
     Args:
-        body: ``{"answer": …}``, ``{"error": {code, message, hint, exit_status}}`` or ``{"late": true}``.
+        body: ``{"answer": …, "notices": […]}``, ``{"error": {code, message, hint, exit_status}}`` or
+            ``{"late": true}``.
     """
 
     def __init__(self, body: dict[str, Any]) -> None:
@@ -42,7 +43,7 @@ def call(words: Sequence[str], deadline: float) -> Reply:
     except Exception as error:  # the command line must get an answer, and the kernel must not show a traceback
         attachment.faults.report(f"timeslip {words[0]}", error)
         return Reply(_error("internal", f"{type(error).__name__} inside Timeslip", _log_hint(attachment), 1))
-    return Reply({"answer": answer})
+    return Reply({"answer": answer, "notices": attachment.session.notices()})
 
 
 def _log_hint(attachment: Any) -> str:

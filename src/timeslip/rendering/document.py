@@ -65,11 +65,12 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells; columns in *right* are set flush right. The last column takes what width is left."""
+    """Rows of cells; columns in *right* are set flush right. What does not fit is cut (or wrapped, if last)."""
 
     rows: tuple[tuple[Span, ...], ...]
     header: tuple[str, ...] = ()
     right: frozenset[int] = field(default_factory=frozenset)
+    wrap: bool = False
 
 
 Block: TypeAlias = "Line | Code | Table"

@@ -174,10 +174,21 @@ def _table(block: Table, screen: Screen) -> list[str]:
     count = max(len(row) for row in rows)
     widths = [max((columns(row[i].text) for row in rows if i < len(row)), default=0) for i in range(count)]
     over = sum(widths) + 2 * count - screen.width
+    if block.wrap and over > 0:
+        return _wrapped_rows(rows, widths, screen)
     if over > 0:
         widest = max(range(count), key=lambda i: widths[i])
         widths[widest] = max(8, widths[widest] - over)
     return [_row(row, widths, block.right, screen) for row in rows]
+
+
+def _wrapped_rows(rows: Sequence[Sequence[Span]], widths: Sequence[int], screen: Screen) -> list[str]:
+    margin = 2 + sum(widths[:-1]) + 2 * (len(widths) - 1)
+    lines: list[str] = []
+    for row in rows:
+        cells = [Span("  "), *(Span(s.text.ljust(widths[i]) + "  ", s.style) for i, s in enumerate(row[:-1])), row[-1]]
+        lines.extend(_line(Line(tuple(cells), hang=min(margin, screen.width // 2)), screen))
+    return lines
 
 
 def _row(row: Sequence[Span], widths: Sequence[int], right: frozenset[int], screen: Screen) -> str:

@@ -16,7 +16,7 @@ def verb_help(verb: Verb, prefix: str) -> Document:
         blocks += [line(""), line(paragraph, hang=0)]
     rows = tuple((span(_written(verb, index), "code"), span(a.help)) for index, a in enumerate(verb.arguments))
     if rows:
-        blocks += [line(""), Table(rows)]
+        blocks += [line(""), Table(rows, wrap=True)]
     return blocks
 
 
@@ -33,7 +33,7 @@ def overview(verbs: Mapping[str, Verb], prefix: str) -> Document:
     return [
         line(span("usage: ", "dim"), f"{prefix} VERB [options]"),
         line(""),
-        Table(rows),
+        Table(rows, wrap=True),
         line(""),
         line(more, hang=0),
     ]
