@@ -66,12 +66,13 @@ def changed_cells(x: Any, y: Any, work: Work, *, examples: int = _EXAMPLES) -> t
     Looks at blocks of 4 million cells, so that little more memory is needed than the arrays themselves have.
     """
     numpy = library("numpy")
-    count, first = 0, []
+    count = 0
+    first: list[tuple[int, ...]] = []
     for start, a, b in _blocks(x, y):
         where = numpy.flatnonzero(changed_mask(a, b, work))
         count += len(where)
-        for at in where[: examples - len(first)].tolist():
-            first.append(tuple(int(place) for place in numpy.unravel_index(start + at, x.shape)))
+        few = where[: examples - len(first)].tolist()
+        first += [tuple(int(place) for place in numpy.unravel_index(start + at, x.shape)) for at in few]
         if work.cut:
             break
     return count, first
@@ -115,8 +116,14 @@ def diff_arrays(before: Any, after: Any, path: str, report: Report, level: int) 
 def _comparable(x: Any, y: Any) -> bool:
     if x.dtype == y.dtype:
         return True
-    return x.dtype.fields is None and y.dtype.fields is None and (
-        (x.dtype.kind in "biufc" and y.dtype.kind in "biufc") or x.dtype.kind == y.dtype.kind or "O" in x.dtype.char + y.dtype.char
+    return (
+        x.dtype.fields is None
+        and y.dtype.fields is None
+        and (
+            (x.dtype.kind in "biufc" and y.dtype.kind in "biufc")
+            or x.dtype.kind == y.dtype.kind
+            or "O" in x.dtype.char + y.dtype.char
+        )
     )
 
 

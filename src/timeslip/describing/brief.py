@@ -162,7 +162,7 @@ def _join(parts: Iterable[str], room: int) -> str:
 
 
 def _container(value: Any, kind: str, room: int, depth: int, patience: Patience) -> str:
-    opening, closing = _BRACKETS[kind]
+    opening, closing = _BRACKETS[kind][0], _BRACKETS[kind][1]
     cls = type(value)
     base = next(base for base in bases(cls) if kind_of(base) == (kind, True))
     plain = kind_of(cls)[1] and cls in (list, tuple, dict, set)

@@ -111,12 +111,12 @@ class Rows:
         if len(self.before) > 1 and bool((numpy.diff(self.before) < 0).any()):
             self.said.append("rows reordered")
 
-    def tell(self, path: str, report: Report) -> None:
+    def tell(self, path: str, report: Report, word: str = "row") -> None:
         """Write which labels came and went."""
         for sign, labels, count in self.lines:
             names = ", ".join(report.text(label, 30) for label in labels)
             more = f", … ({count:,} in all)" if count > len(labels) else ""
-            report.line(f"{sign} {path + ': ' if path else ''}row{'' if count == 1 else 's'} {names}{more}")
+            report.line(f"{sign} {path + ': ' if path else ''}{word}{'' if count == 1 else 's'} {names}{more}")
 
 
 def diff_frames(before: Any, after: Any, path: str, report: Report, level: int) -> str:
@@ -270,9 +270,12 @@ def diff_indexes(before: Any, after: Any, path: str, report: Report, level: int)
     if list(before.names) != list(after.names):
         said.append(f"name {report.text(list(before.names))} -> {report.text(list(after.names))}")
     rows = Rows(before, after, report.work)
-    rows.tell(path, report)
+    rows.tell(path, report, "label")
     return "; ".join([*said, *_labels(rows.said)])
 
 
 def _labels(said: Iterable[str]) -> list[str]:
-    return [text.replace("rows", "labels").replace("row", "label").replace("index replaced", "all labels replaced") for text in said]
+    return [
+        text.replace("rows", "labels").replace("row", "label").replace("index replaced", "all labels replaced")
+        for text in said
+    ]

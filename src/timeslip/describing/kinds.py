@@ -1,7 +1,7 @@
 """What an object is, found out without running any of its own code.
 
-`isinstance`, `len`, `getattr` and even `hash(type(x))` can run code of the user (``__class__``, metaclasses). Everything
-here reads the type through the descriptors of `type` itself.
+`isinstance`, `len`, `getattr` and even `hash(type(x))` can run code of the user (``__class__``, metaclasses).
+Everything here reads the type through the descriptors of `type` itself.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def library(module: str) -> Any:
 
 
 def kind_of(cls: type) -> tuple[str, bool]:
-    """The word for what *cls* is ("list", "frame", "object" …), and whether it is that very class, not a child of it."""
+    """The word for what *cls* is ("list", "frame", "object" …), and whether it is that very class and no child of it."""
     for base in _MRO.__get__(cls):
         found = _BUILTIN.get(id(base))
         if found is not None:
@@ -150,7 +150,7 @@ def attributes(value: object) -> dict[str, object]:
 
 def _instance_dict(value: object) -> dict[str, object]:
     for base in bases(type(value)):
-        descriptor = namespace(base).get("__dict__")
+        descriptor: Any = namespace(base).get("__dict__")
         if type(descriptor) in (types.GetSetDescriptorType, types.MemberDescriptorType):
             held = descriptor.__get__(value)
             # Copied in one step: another thread may be adding attributes.

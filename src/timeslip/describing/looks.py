@@ -112,7 +112,11 @@ def _text(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
     size = str.__len__(value)
     start = str.__getitem__(value, slice(0, width * lines * 2))
     if "\n" not in start:
-        return [brief(start, width * max(1, lines - 1), patience=patience)] if size <= width else _folded(start, size, width, lines)
+        return (
+            [brief(start, width * max(1, lines - 1), patience=patience)]
+            if size <= width
+            else _folded(start, size, width, lines)
+        )
     said = start.split("\n")
     return said if len(start) == size else [*said[: lines - 1], f"… {size:,} characters in all"]
 
@@ -162,7 +166,11 @@ def _module(value: Any, width: int, lines: int, patience: Patience) -> list[str]
 
 
 def _frame(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
-    return frame_table(value, width, lines, patience) if value.shape[1] else index_lines(value.index, width, lines, patience)
+    return (
+        frame_table(value, width, lines, patience)
+        if value.shape[1]
+        else index_lines(value.index, width, lines, patience)
+    )
 
 
 def _array(value: Any, width: int, lines: int, patience: Patience) -> list[str]:

@@ -54,11 +54,16 @@ class Report:
         """So many more like the ones before, not shown."""
         self.line(f"  … {count:,} more {word}{'' if count == 1 else 's'}")
 
-    def finished(self) -> tuple[str, ...]:
-        """All lines, with a note about what is missing."""
+    def parts(self) -> list[str]:
+        """The lines so far, and how many were left out, without the notes that concern the whole comparison."""
         lines = list(self._lines)
         if self._left_out:
             lines.append(f"  … {self._left_out:,} more line{'' if self._left_out == 1 else 's'}")
+        return lines
+
+    def finished(self) -> tuple[str, ...]:
+        """All lines, with a note about what is missing."""
+        lines = self.parts()
         lines += [f"  note: {failure}" for failure in self.patience.failures]
         if self.work.cut:
             lines.append("  note: too large to be compared in full; what is said holds for the part that was")

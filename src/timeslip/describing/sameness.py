@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from timeslip.describing.brief import FAILURES, Patience, brief, own_repr
-from timeslip.describing.kinds import attributes, bases, is_pure, kind_of, library, maker_of, type_name
+from timeslip.describing.kinds import attributes, bases, is_pure, kind_of, maker_of, type_name
 
 SCALARS = frozenset({int, float, complex, str, bytes, bool, type(None)})
 _UNBOUND: dict[str, Any] = {"int": int, "float": float, "complex": complex, "str": str, "bool": int}
@@ -50,7 +50,7 @@ def same_scalar(a: Any, b: Any) -> bool:
         return True
     if type(a) is complex:
         return same_scalar(a.real, b.real) and same_scalar(a.imag, b.imag)
-    return a != a and b != b
+    return bool(a != a and b != b)
 
 
 def same_class(a: type, b: type) -> bool:

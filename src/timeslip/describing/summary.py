@@ -206,8 +206,8 @@ def _numpy_scalar(value: Any, exact: bool) -> str:
 _LINES: dict[str, Callable[[Any, bool], str]] = {
     "none": _plain, "plain": _plain, "bool": _number, "int": _number, "float": _number, "complex": _number,
     "str": _text, "bytes": _bytes, "list": _sequence, "tuple": _sequence, "deque": _sequence, "dict": _dict,
-    "set": _set, "function": _function, "class": _class, "module": _module, "enum": _enum, "libscalar": _plain, "object": _object,
-    "array": _array, "npscalar": _numpy_scalar, "frame": _frame, "series": _series, "index": _index,
+    "set": _set, "function": _function, "class": _class, "module": _module, "enum": _enum, "libscalar": _plain,
+    "object": _object, "array": _array, "npscalar": _numpy_scalar, "frame": _frame, "series": _series, "index": _index,
     "polars": _shaped, "arrow": _shaped, "tensor": _shaped, "estimator": _estimator, "figure": _figure,
     "placeholder": _placeholder,
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Small tables of text for frames, series, indexes and arrays: head, labels and types, cut to a screen.
 
-Cells are written by `brief`, not by the library: its own formatting runs ``str`` of the user's objects without bound, and
-follows display options that are no part of the value.
+Cells are written by `brief`, not by the library: its own formatting runs ``str`` of the user's objects without bound,
+and follows display options that are no part of the value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CELL = 20
 def cell(value: object, patience: Patience, room: int = _CELL) -> str:
     """One cell: numbers as they are, text without quotes."""
     if type(value) is str:
-        return cut(value[:room + 1].replace("\n", "\\n"), room)
+        return cut(value[: room + 1].replace("\n", "\\n"), room)
     if type(value) is float:
         text = repr(value)
         return text if len(text) <= 9 else f"{value:.6g}"
@@ -53,7 +53,11 @@ def frame_table(frame: Any, width: int, lines: int, patience: Patience) -> list[
     wide = min(max(1, width // 3), frame.shape[1])
     head = frame.iloc[:shown, :wide]
     columns = [
-        [cell(label, patience), str(head.dtypes.iloc[at]), *(cell(item, patience) for item in head.iloc[:, at].tolist())]
+        [
+            cell(label, patience),
+            str(head.dtypes.iloc[at]),
+            *(cell(item, patience) for item in head.iloc[:, at].tolist()),
+        ]
         for at, label in enumerate(head.columns)
     ]
     names = ["", "", *(cell(label, patience) for label in head.index.tolist())]

@@ -72,7 +72,9 @@ def diff_texts(before: str, after: str, path: str, report: Report, level: int) -
 
 
 def _inline(before: str, after: str) -> str:
-    at = next((at for at, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), min(len(before), len(after)))
+    at = next(
+        (at for at, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), min(len(before), len(after))
+    )
     start = max(0, at - _AROUND)
     dots = "…" if start else ""
     old, new = (dots + cut(text[start : at + 2 * _AROUND], 2 * _AROUND + 10) for text in (before, after))

@@ -1,0 +1,126 @@
+"""Which comparison fits a pair of values, and how deep to go into their parts."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from timeslip.describing.arrays import diff_arrays
+from timeslip.describing.brief import FAILURES, describe_error, is_written_from_parts
+from timeslip.describing.containers import diff_dicts, diff_sequences, diff_sets
+from timeslip.describing.frames import diff_frames, diff_indexes, diff_series
+from timeslip.describing.kinds import attribute, attributes, is_pure, kind_of, type_name
+from timeslip.describing.looks import look
+from timeslip.describing.objects import diff_classes, diff_estimators, diff_functions, diff_instances
+from timeslip.describing.report import Report, arrow
+from timeslip.describing.sameness import same, same_class
+from timeslip.describing.texts import diff_texts
+
+_LEVELS = 4
+_SCALARS = frozenset({"none", "bool", "int", "float", "complex", "bytes", "plain", "npscalar", "libscalar", "enum"})
+_Plain = Callable[[Any, Any, str, Report, int], str]
+
+_LEAVES: dict[str, _Plain] = {
+    "array": diff_arrays,
+    "tensor": diff_arrays,
+    "frame": diff_frames,
+    "series": diff_series,
+    "index": diff_indexes,
+    "str": diff_texts,
+}
+_BRANCHES: dict[str, Callable[..., str]] = {
+    "list": diff_sequences,
+    "tuple": diff_sequences,
+    "deque": diff_sequences,
+    "dict": diff_dicts,
+    "set": diff_sets,
+    "function": diff_functions,
+    "class": diff_classes,
+    "estimator": diff_estimators,
+}
+
+
+def difference(before: Any, after: Any, path: str, report: Report, level: int) -> str:
+    """One line about how *after* differs from *before*; "" when no difference is seen. Details go to *report*.
+
+    Works through nested values a few levels deep; below that they are written as a whole.
+    """
+    try:
+        return _difference(before, after, path, report, level)
+    except FAILURES as error:  # an unknown version of a library, or elements that fail: the other names still matter
+        report.line(f"  note: {path or 'the values'} could not be compared part by part ({describe_error(error)})")
+        report.replaced(path, before, after)
+        return "changed"
+
+
+def _difference(before: Any, after: Any, path: str, report: Report, level: int) -> str:
+    (kind, _), (other, _) = kind_of(type(before)), kind_of(type(after))
+    alike = same_class(type(before), type(after))
+    if kind == other and kind in _SCALARS:
+        return "" if alike and same(before, after, report.work) else _number(before, after, alike, report)
+    if not alike and (kind != other or kind in ("object", "estimator") or "placeholder" in (kind, other)):
+        return _retyped(before, after, path, report)
+    prefix = "" if alike else f"{type_name(type(before))} -> {type_name(type(after))}; "
+    if kind in _LEAVES:
+        return (prefix + _LEAVES[kind](before, after, path, report, level)).removesuffix("; ")
+    if level >= _LEVELS:
+        return "" if same(before, after, report.work) else arrow(before, after, report.patience)
+    if kind in _BRANCHES:
+        said = _BRANCHES[kind](before, after, path, report, level, tell)
+        if kind in ("list", "tuple", "dict", "deque", "set") and not said and type(before).__dictoffset__:
+            said = diff_instances(before, after, path, report, level, tell)
+        return (prefix + said).removesuffix("; ")
+    if kind == "object" and (attributes(before) or attributes(after)):
+        said = diff_instances(before, after, path, report, level, tell)
+        if said or is_pure(type(before)):
+            return said
+    return _whole(before, after, path, kind, report)
+
+
+def tell(before: object, after: object, path: str, report: Report, level: int) -> None:
+    """Write how one part differs: on one line, or as a line and the lines of its own parts."""
+    inner = Report(report.work)
+    said = difference(before, after, path, inner, level)
+    kind = kind_of(type(after))[0]
+    nested = kind in _BRANCHES or kind == "object"
+    lines = inner.parts()
+    if not (nested and lines and all(path in line for line in lines)):
+        report.line(f"  {path}: {said or 'changed'}")
+    for line in lines:
+        report.line(line)
+
+
+def _number(before: object, after: object, alike: bool, report: Report) -> str:
+    types_said = "" if alike else f" ({type_name(type(before))} -> {type_name(type(after))})"
+    return arrow(before, after, report.patience) + types_said
+
+
+def _retyped(before: Any, after: Any, path: str, report: Report) -> str:
+    kinds = [kind_of(type(value))[0] for value in (before, after)]
+    if "placeholder" in kinds:
+        held = before if kinds[0] == "placeholder" else after
+        return f"cannot be compared: one side is a placeholder ({attribute(held, 'timeslip_reason')})"
+    if all(kind in _SCALARS or kind == "str" for kind in kinds):
+        return _number(before, after, False, report)
+    report.replaced(path, before, after)
+    return f"{type_name(type(before))} -> {type_name(type(after))}"
+
+
+def _whole(before: object, after: object, path: str, kind: str, report: Report) -> str:
+    """Values without parts that we know: modules, figures, handles, C objects."""
+    if kind == "module":
+        names = [object.__getattribute__(value, "__dict__").get("__name__") for value in (before, after)]
+        return "" if names[0] == names[1] else f"module {names[0]} -> {names[1]}"
+    if kind == "figure":
+        old, new = (look(value, 100, 1, report.patience)[0] for value in (before, after))
+        return f"{old} -> {new}" if old != new else "figure changed; how cannot be told from here"
+    if type(before) in (types.MethodType, types.BuiltinFunctionType) or kind in ("polars", "arrow"):
+        return "" if same(before, after, report.work) else arrow(before, after, report.patience)
+    if same(before, after, report.work):
+        return ""
+    texts = [report.text(value, 200) for value in (before, after)]
+    if texts[0] == texts[1] or is_written_from_parts(type(before)):
+        return f"another {type_name(type(after))}; how it differs cannot be seen"
+    report.replaced(path, before, after)
+    return f"{type_name(type(after))} changed"
