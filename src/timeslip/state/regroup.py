@@ -89,7 +89,7 @@ class Regrouping:
     def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
         key, obj = nodes[0]
         if len(nodes) == 1 and type(obj) in _PLAIN and is_atom(obj):
-            return Captured((key,), segments=[pickle.dumps(obj, 5)])
+            return Captured((key,), segments=[pickle.dumps([obj], 5)])
         encoder = self.tracker.encoder
         captured = encoder.capture(nodes, shared=shared)
         inner = _attached([captured]) if captured.blocks and not shared else shared
