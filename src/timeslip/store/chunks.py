@@ -28,6 +28,7 @@ from timeslip.errors import ChunkMissingError, DamagedStoreError, StoreFullError
 from timeslip.ids import ChunkId
 from timeslip.store.database import Database, Row
 from timeslip.store.files import Files, translate
+from timeslip.store.guard import Reading
 from timeslip.store.host import FileLock, boot_id
 from timeslip.store.packs import Location, PackDirectory, PackState
 from timeslip.store.schema import INLINE, MISSING, PACKED
@@ -168,6 +169,7 @@ class ChunkStore:
             row = self._db.one(f"SELECT {_COLUMNS} FROM chunks WHERE id = ?", (digest,))
             return row is not None and self._is_there(row)
 
+    @Reading("the list of chunks")
     def _is_there(self, row: Row) -> bool:
         """Whether the bytes of a listed chunk can be expected to be there: a pack may have been lost or removed."""
         _, _, stored, _, place, pack, offset = row
@@ -257,6 +259,7 @@ class ChunkStore:
             )
         return n
 
+    @Reading("the list of chunks")
     def _publish_one(self, digest: bytes, refs: int) -> int | None:
         n = self._published.get(digest)
         if n is None:
@@ -421,6 +424,7 @@ class ChunkStore:
             raise DamagedStoreError("a small chunk is not made of bytes")
         return row[0]
 
+    @Reading("the list of chunks")
     def _find(self, chunk: str) -> _Stored:
         digest = _digest(chunk)
         with self._db.lock:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from timeslip.errors import DamagedStoreError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import CommitId
 from timeslip.store.files import translate
+from timeslip.store.guard import Reading
 from timeslip.store.host import boot_id
 from timeslip.store.records import unpack_numbers
 from timeslip.store.schema import KINDS, MISSING, PACKED
@@ -99,6 +100,7 @@ class Syncer:
         self._timer = None
 
 
+@Reading("the list of packs")
 def recover(repository: Repository) -> list[str]:
     """After a restart of the machine: verify what may not have reached the disk, and go back where it did not.
 

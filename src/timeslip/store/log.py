@@ -8,6 +8,7 @@ from typing import Any
 from timeslip.errors import CommitNotFoundError, DamagedStoreError
 from timeslip.ids import CommitId, OperationId, RecordId
 from timeslip.store.database import Database, Row
+from timeslip.store.guard import Reading
 from timeslip.store.records import COLUMNS, RecordTable
 from timeslip.store.rows import Head, OperationRow, Ref
 from timeslip.store.schema import KINDS
@@ -29,6 +30,7 @@ class LogTable:
 
     # --- commits
 
+    @Reading("the history")
     def commit(self, commit: str) -> dict[str, Any]:
         """The body of a commit. Raises CommitNotFoundError, DamagedStoreError."""
         row = self._records.row(commit)
@@ -38,6 +40,7 @@ class LogTable:
             )
         return self._body(row)
 
+    @Reading("the history")
     def children(self, commit: str) -> list[CommitId]:
         """Commits whose parent is *commit*, oldest first."""
         rows = self._db.execute(
@@ -47,6 +50,7 @@ class LogTable:
         )
         return [_commit_id(row[0]) for row in rows]
 
+    @Reading("the history")
     def resolve_prefix(self, session: str, prefix: str) -> list[CommitId]:
         """Commits of *session* whose id begins with *prefix*, at most `PREFIX_LIMIT`, in order of their ids."""
         prefix = prefix.lower()
@@ -64,6 +68,7 @@ class LogTable:
         )
         return [_commit_id(row[0]) for row in rows]
 
+    @Reading("the history")
     def commits(
         self, session: str, *, limit: int | None = None, before_seq: int | None = None
     ) -> list[tuple[CommitId, dict[str, Any]]]:
@@ -79,6 +84,7 @@ class LogTable:
         )
         return [(_commit_id(row[1]), self._body(row)) for row in rows]
 
+    @Reading("the history")
     def newest_ids(self, session: str, limit: int) -> list[CommitId]:
         """Ids of the newest commits of *session*, without reading their bodies."""
         rows = self._db.execute(
@@ -88,6 +94,7 @@ class LogTable:
         )
         return [_commit_id(row[0]) for row in rows]
 
+    @Reading("the history")
     def with_execution_count(self, session: str, count: int) -> list[CommitId]:
         """Commits of *session* made by the cell run ``In[count]``, newest first."""
         rows = self._db.execute(
@@ -97,6 +104,7 @@ class LogTable:
         )
         return [_commit_id(row[0]) for row in rows]
 
+    @Reading("the history")
     def note(self, session: str, commit: str) -> str | None:
         """The note set by `describe`, or None. Raises ForgottenError when its text was forgotten."""
         rows = self._db.execute(
@@ -110,6 +118,7 @@ class LogTable:
 
     # --- names
 
+    @Reading("the history")
     def refs(self, session: str) -> list[Ref]:
         """Branches and tags of *session*, sorted by kind and name."""
         rows = self._db.execute(
@@ -119,6 +128,7 @@ class LogTable:
         )
         return [Ref(str(kind), str(name), _commit_id(commit)) for kind, name, commit in rows]
 
+    @Reading("the history")
     def heads(self, session: str) -> list[Head]:
         """Where each kernel of *session* is, the newest move first."""
         rows = self._db.execute(
@@ -132,6 +142,7 @@ class LogTable:
         """Where *kernel* is, or the kernel that moved last; None when there is no such HEAD."""
         return next((head for head in self.heads(session) if kernel in (None, head.kernel)), None)
 
+    @Reading("the history")
     def operations(self, session: str, *, kernel: str | None = None, limit: int | None = None) -> list[OperationRow]:
         """The operation log of *session*, newest first."""
         rows = self._db.execute(

@@ -13,6 +13,7 @@ from timeslip.errors import NotFoundError, StoreBusyError, StoreReadOnlyError, U
 from timeslip.model import Collected, Usage
 from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
+from timeslip.store.guard import Reading
 from timeslip.store.inspection import Checker, CheckReport, Usages
 from timeslip.store.repository import Repository
 from timeslip.store.retention import DropPlan, RetentionPolicy, plan_drops, protected_commits, values_of
@@ -41,11 +42,13 @@ class Forgotten:
     waiting: int = 0
 
 
+@Reading("a table")
 def check(repository: Repository, *, progress: Progress | None = None) -> CheckReport:
     """Read everything in the store and verify it. Time follows the size of the store. Changes nothing."""
     return Checker(repository, progress).run()
 
 
+@Reading("a table")
 def usage(repository: Repository, session: str | None = None, *, limit_bytes: int = 0) -> Usage:
     """What takes the space: by session, and by node key of *session* when one is given.
 
@@ -62,6 +65,7 @@ def usage(repository: Repository, session: str | None = None, *, limit_bytes: in
     )
 
 
+@Reading("a table")
 def gc(
     repository: Repository,
     *,
@@ -129,6 +133,7 @@ def _drop(repository: Repository, policy: RetentionPolicy, plan: DropPlan) -> in
         return collect.drop_values(repository, [n for n, _ in plan.values if n not in protected])
 
 
+@Reading("a table")
 def forget(
     repository: Repository, session: str, records: Iterable[str], *, progress: Progress | None = None
 ) -> Forgotten:

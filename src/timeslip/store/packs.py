@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError
 from timeslip.store.files import Files, translate
+from timeslip.store.guard import Reading
 from timeslip.store.host import sync_directory, try_lock_descriptor
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class PackDirectory:
         self._retired: list[_Writer] = []
         self._dirty_directory = False
 
+    @Reading("the list of packs")
     def path(self, pack: int) -> Path:
         """The file of a pack, which may not exist."""
         return self.directory / f"{pack & 0xFFFFFFFFFFFFFFFF:016x}.pack"

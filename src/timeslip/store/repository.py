@@ -29,6 +29,7 @@ from timeslip.store import durability as durable
 from timeslip.store.chunks import ChunkPlace, ChunkStore
 from timeslip.store.database import FILE_NAME, Database, Durability
 from timeslip.store.files import Files, translate
+from timeslip.store.guard import Reading
 from timeslip.store.keys import KeyRing
 from timeslip.store.log import LogTable
 from timeslip.store.manifests import ManifestTable
@@ -292,6 +293,7 @@ class Repository:
             raise NotFoundError(f"the store holds no {kind} {record[:8]}", hint="it may have been removed meanwhile")
         return self._records.open(row, kind, trusted=kind == "value" if trusted is None else trusted, dropped=dropped)
 
+    @Reading("a record")
     def manifest(self, manifest: str) -> dict[str, RecordId]:
         """Node key -> value record, whole. The caller may change the answer."""
         self._database.check_process()
@@ -300,6 +302,7 @@ class Repository:
     def _manifest_body(self, manifest: str) -> dict[str, Any]:
         return self.record("manifest", manifest)
 
+    @Reading("a record")
     def dropped_values(self, manifest: str) -> set[RecordId]:
         """The values of *manifest* that were forgotten or dropped by retention: they cannot be loaded."""
         rows = self._database.execute("SELECT id FROM records WHERE state != 0")
@@ -403,6 +406,7 @@ class Repository:
         """Whether every key that signed something in this store is trusted."""
         return not self._records.foreign_keys()
 
+    @Reading("a record")
     def trust(self) -> int:
         """Sign everything that is in the store now with the user's own key, so that its values may be loaded.
 
@@ -436,6 +440,7 @@ class Repository:
 
     # --- helpers
 
+    @Reading("a record")
     def _adoptable_packs(self) -> list[int]:
         rows = self._database.execute(
             "SELECT id FROM packs WHERE sealed = 0 AND size < ? ORDER BY size DESC LIMIT 8", (PACK_LIMIT,)

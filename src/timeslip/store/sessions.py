@@ -23,6 +23,7 @@ from timeslip.errors import (
 from timeslip.ids import SessionId
 from timeslip.store import host
 from timeslip.store.database import Database, Row
+from timeslip.store.guard import Reading
 from timeslip.store.rows import Lease, SessionRow
 
 _LEASE_COLUMNS = "s.id, l.kernel, l.holder, l.pid, l.started, l.boot, l.host, l.time, l.info, s.last_used"
@@ -35,6 +36,7 @@ class SessionTable:
         self._db = database
         self._numbers: dict[str, int] = {}
 
+    @Reading("the list of sessions")
     def number(self, session: str) -> int:
         """The row number of *session*. Raises SessionNotFoundError."""
         n = self._numbers.get(session)
@@ -61,6 +63,7 @@ class SessionTable:
             )
         return session
 
+    @Reading("the list of sessions")
     def all(self) -> list[SessionRow]:
         """All sessions, the last used first."""
         rows = self._db.execute(
@@ -127,6 +130,7 @@ class SessionTable:
 
     # --- leases
 
+    @Reading("the list of sessions")
     def acquire(self, session: str, kernel: str, info: Mapping[str, Any], *, shared_disk: bool) -> bool:
         """Note that *kernel* uses *session*; True when it is now the one that holds it.
 
@@ -174,6 +178,7 @@ class SessionTable:
         """Leases of *session*, or of all sessions, dead ones included (see `Lease.alive`), the holder first."""
         return self._leases(None if session is None else self.number(session))
 
+    @Reading("the list of sessions")
     def _leases(self, n: int | None) -> list[Lease]:
         where, parameters = ("", ()) if n is None else ("WHERE l.session = ?", (n,))
         rows = self._db.execute(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import CommitNotFoundError, InternalError, NotFoundError
 from timeslip.ids import CommitId, OperationId, RecordId
+from timeslip.store.guard import Reading
 from timeslip.store.manifests import check_key
 from timeslip.store.records import build, canonical
 from timeslip.store.schema import DROPPED, FORGOTTEN, KINDS
@@ -98,6 +99,7 @@ class Transaction:
         self._manifests.remember(manifest, body)
         return manifest
 
+    @Reading("a table")
     def put_commit(self, session: str, body: Mapping[str, Any], parents: Sequence[str]) -> CommitId:
         """Add a commit to *session*.
 
@@ -179,6 +181,7 @@ class Transaction:
 
     # --- helpers
 
+    @Reading("a table")
     def _head(self, session: str, kernel: str) -> int:
         n = self._sessions.number(session)
         row = self._db.one("SELECT n FROM heads WHERE session = ? AND kernel = ?", (n, kernel))
@@ -186,6 +189,7 @@ class Transaction:
             return int(row[0])
         return self._db.insert("INSERT INTO heads (session, kernel) VALUES (?, ?)", (n, kernel))
 
+    @Reading("a table")
     def _number(self, record: str, kind: str, session: str | None = None) -> int:
         """The row number of a record that must exist and be whole. Raises NotFoundError, ForgottenError."""
         try:
