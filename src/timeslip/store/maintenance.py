@@ -112,8 +112,8 @@ def _messages(plan: DropPlan, held: int) -> list[str]:
     messages = []
     if plan.over:
         messages.append(
-            f"the store stays {plan.over / 1e6:.1f} MB above its limit: everything left is protected "
-            "(HEADs, branches, tags, the last undo steps and the newest commits)"
+            f"the store stays {plan.over / 1e6:.1f} MB above its limit: code and log always stay, and every value left "
+            "belongs to a HEAD, a branch, a tag, one of the last undo steps or one of the newest commits"
         )
     if plan.unreadable:
         messages.append(f"{plan.unreadable} commits could not be read; `timeslip check` says why")

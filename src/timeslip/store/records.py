@@ -39,13 +39,20 @@ COLUMNS = "n, id, kind, state, key, mac, salt, codec, size, body, chunks, sessio
 _BITS, _MEMORY = -12, 5
 
 DICTIONARY = (
-    b'{"base":null,"depth":,"weight":,"changes":{"facet:random":"","def:"assumed":[],"inexact":{},"late":[],"lost":'
-    b'"fidelity":"exact","rebuilt","replayed","lost","reason":"nodes":["skeleton":"buffers":[{"chunks":[],"offset":0,'
-    b'"size":,"fingerprint":"codec":"pickle5","definitions":{"inline":"outputs":["Out["print("import numpy as np\\n'
-    b'import pandas as pd\\nfor i in range(def return "created":[],"changed":[],"deleted":[],"names":"'
-    b'"branch":"main","code":"created":17"duration":0.0"error":null,"execution_count":"kind":"attach""kind":"run",'
-    b'"manifest":"message":null,"outcome":"error","interrupted","ok","parents":[],"["python":"3.1","seq":"session":"'
-    b'"started":17"stats":{"bytes_serialized":"bytes_stored":"covariables_checked":"covariables_written":"seconds":0.00'
+    b'"facet:random":"facet:numpy_random":"facet:torch_random":"facet:cwd":"facet:environ":"facet:sys_path":"facet:'
+    b'warnings":"facet:pandas_options":"facet:matplotlib":"facet:decimal":"facet:locale":"def:"Out["_":"__":"___":"'
+    b'["DataFrame","Series","ndarray","float64 rows \\u00d7 columns","int64","bool","NoneType","float","tuple","set",'
+    b'"fidelity":"replayed","lost","rebuilt","reason":"holes":"definitions":["buffers":[{"chunks":["offset":0,"size":'
+    b'"function","class","module","import numpy as np\\nimport pandas as pd\\nfor i in range(def self):\\n    return '
+    b'print("plt.df = pd.read_csv(.groupby(.fit(.append("\\u2026"]," items: "dict","str","int","","list","'
+    b'{"facet":{"inline":"e30="},"format":1,"keys":["facet:"]}{"text":"'
+    b'{"format":1,"keys":["","],"python":"cpython-31","seeds":1,"stream":{"inline":"gAWV=="},"summary":{"":["'
+    b'{"branch":"main","error":null,"names":{"assumed":["inexact":{"late":["deleted":["created":["changed":["","'
+    b'"]},"stats":{"bytes_serialized":,"bytes_stored":0,"covariables_checked":,"covariables_written":1,"seconds":0.00}}'
+    b'{"base":null,"changes":{"{"base":"","changes":{"":"},"depth":0,"weight":0}","depth":,"weight":'
+    b'"interrupted","error","kind":"attach","checkout","commit","live","get","resume","message":null,"parents":[],'
+    b'{"about":"","code":null,","code":"","created":17,"duration":0.0,"execution_count":null,"format":1,"kind":"run",'
+    b'"manifest":"","outcome":"ok","parents":["","],"python":"cpython-311","seq":,"session":"","started":17'
 )
 """Preset dictionary of `DEFLATE`, part of format v1: never changed, only followed by another codec."""
 
