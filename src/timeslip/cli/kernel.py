@@ -83,10 +83,13 @@ def _connect(session: SessionRow) -> Any:
 
 
 def _wait_until_heard(client: Any, session: SessionRow) -> None:
-    """Ask on the control channel, which answers even while a cell runs, until the kernel's broadcasts arrive too."""
+    """Ask on the control channel, which answers even while a cell runs, until the kernel's broadcasts arrive too.
+
+    The question is one that changes nothing: a request for the kernel's info would make IPython draw a random tip.
+    """
     end = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < end:
-        request = client.session.msg("kernel_info_request")
+        request = client.session.msg("comm_info_request")
         client.control_channel.send(request)
         try:
             client.get_control_msg(timeout=1.0)

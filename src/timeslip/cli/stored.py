@@ -106,7 +106,7 @@ class StoredSession:
             head=self._history.commit(head) if head is not None else None,
             at_tip=head is None or tips.get(self.branch_name, head) == head,
             last=last[0] if last else None,
-            inexact={value.name: value.note for value in values if value.note},
+            inexact={value.name: value.note.removeprefix("not stored: ") for value in values if value.note},
             store_bytes=self._repository.size_bytes(),
             resumable=head if self._row.lease is None else None,
             kernel="live" if self._row.lease is not None else "none",

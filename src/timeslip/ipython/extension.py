@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import NamespaceError, TimeslipError
@@ -122,7 +124,7 @@ def unload(shell: Any) -> None:
     """Take everything out again and close the session; the namespace is as IPython made it."""
     global _attached
     attachment = _attached
-    if attachment is None or attachment.shell is not shell:
+    if attachment is None or attachment.shell is not shell or _is_reload():
         return
     _attached = None
     attachment.recorder.stop()
@@ -137,6 +139,16 @@ def unload(shell: Any) -> None:
         table[kind].update(attachment.replaced[kind])
     with attachment.faults.guard("closing the session"):
         attachment.session.close()
+
+
+def _is_reload() -> bool:
+    """Whether ``%reload_ext`` asks: it would cut the history in two and reload nothing but an empty shell of us."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "reload_extension":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def strip_off_line(lines: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from timeslip.ipython.faults import Faults
 from timeslip.model import Commit
 from timeslip.rendering.document import one_line
+from timeslip.rendering.history import UNDERS
 from timeslip.rendering.units import duration, size
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
 
@@ -221,8 +222,9 @@ def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:
     if commit.names.inexact:
         told = "; ".join(f"{name} ({one_line(reason)})" for name, reason in sorted(commit.names.inexact.items()))
         lines.append(f"cannot be stored exactly: {told}")
-    if commit.names.late:
-        lines.append(f"changed some time before this run, and noticed only now: {', '.join(commit.names.late)}")
+    late = [name for name in commit.names.late if name not in UNDERS]
+    if late:
+        lines.append(f"changed some time before this run, and noticed only now: {', '.join(late)}")
     if commit.stats.seconds > warn_seconds:
         lines.append(
             f"recording took {duration(commit.stats.seconds)} ({size(commit.stats.bytes_serialized)} looked at, "
@@ -232,7 +234,7 @@ def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:
 
 
 def _kind(info: Any, raw: str) -> Kind:
-    if is_timeslip_only(raw):
+    if is_timeslip_only(raw) or (raw.lstrip().startswith("%%timeslip") and not is_unrecorded(raw)):
         return "own"
     if info.silent or not info.store_history or _is_off(raw):
         return "unrecorded"

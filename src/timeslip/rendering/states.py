@@ -96,7 +96,7 @@ def show(answer: Json, clock: Clock) -> Document:
             *labels(commit),
             *outcome(commit),
         ),
-        line(span("when   ", "dim"), cost(commit, clock), span(f"  Python {commit['python']}", "dim")),
+        line(span("when   ", "dim"), cost(commit, clock), span("  " + _python(commit["python"]), "dim")),
         Line((span("names  ", "dim"), *(changes(commit["names"]) or [span(" no change", "dim")])), hang=8),
     ]
     if commit["message"]:
@@ -106,6 +106,12 @@ def show(answer: Json, clock: Clock) -> Document:
     if answer["values"]:
         blocks.append(Table(tuple(_value_row(value) for value in answer["values"]), ("name", "type", "value")))
     return blocks
+
+
+def _python(version: str) -> str:
+    """``Python 3.11.7``, also for a tag such as ``cpython-311``."""
+    name, dash, digits = version.partition("-")
+    return f"{name} {digits[:1]}.{digits[1:]}" if dash else f"Python {version}"
 
 
 def _value_row(value: Json) -> tuple[Span, ...]:

@@ -13,7 +13,7 @@ from timeslip.verbs.spec import JSON, RESTORE_OPTIONS, Answer, Argument, Verb, r
 def _branch(session: Any, options: Namespace) -> Answer:
     given = [bool(options.name), bool(options.delete), bool(options.rename)]
     if sum(given) > 1:
-        raise UsageError("a branch is created, deleted or renamed, one at a time", hint=f"usage: {BRANCH.usage}")
+        raise UsageError("a branch is created, deleted or renamed, one at a time", hint=BRANCH.hint)
     said = ""
     if options.delete:
         session.branch(delete=options.delete)
@@ -41,7 +41,7 @@ def _switch(session: Any, options: Namespace) -> Answer:
 
 def _tag(session: Any, options: Namespace) -> Answer:
     if options.name and options.delete:
-        raise UsageError("a tag is created or deleted, one at a time", hint=f"usage: {TAG.usage}")
+        raise UsageError("a tag is created or deleted, one at a time", hint=TAG.hint)
     said = ""
     if options.delete:
         session.tag(delete=options.delete)
@@ -54,7 +54,7 @@ def _tag(session: Any, options: Namespace) -> Answer:
 
 def _describe(session: Any, options: Namespace) -> Answer:
     if options.message is None:
-        raise UsageError("missing: -m TEXT", hint=f"usage: {DESCRIBE.usage}")
+        raise UsageError("missing: -m TEXT", hint=DESCRIBE.hint)
     session.describe(options.ref, options.message)
     return answers.commit_answer("describe", session.show(options.ref).commit)
 

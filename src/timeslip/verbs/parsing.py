@@ -71,7 +71,7 @@ def _add(parser: argparse._ActionsContainer, argument: Argument) -> None:
 def parser_for(verb: Verb) -> argparse.ArgumentParser:
     """A parser for the words after the verb's name."""
     parser = _Parser(prog=verb.name, add_help=False, allow_abbrev=False)
-    parser.usage_hint = f"usage: {verb.usage}"
+    parser.usage_hint = verb.hint
     groups: dict[str, argparse._ActionsContainer] = {}
     for argument in verb.arguments:
         if argument.group:
@@ -103,7 +103,7 @@ def parse(verb: Verb, words: Sequence[str]) -> argparse.Namespace:
     if after is not None:
         setattr(options, verb.names_after, tuple(after))
         if not after:
-            raise UsageError("no name after '--'", hint=f"usage: {verb.usage}")
+            raise UsageError("no name after '--'", hint=verb.hint)
     return options
 
 

@@ -38,8 +38,11 @@ def _diff(session: Any, options: Namespace) -> Answer:
     for count in range(len(words), -1, -1):
         try:
             return answers.diff_json(session.diff(*_padded(words[:count]), *words[count:], *listed))
-        except (CommitNotFoundError, NameNotFoundError) as error:
+        except CommitNotFoundError as error:
             problem = problem or error
+        except NameNotFoundError as error:
+            # The first word was a reference, so the second was meant as a name.
+            problem = error if count == 1 or problem is None else problem
     assert problem is not None
     raise problem
 

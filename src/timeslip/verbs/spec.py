@@ -89,6 +89,14 @@ class Verb:
     stored: bool = False
 
     @property
+    def hint(self) -> str:
+        """How to use it, as short as a hint has to be."""
+        words = [self.name, *(argument.written for argument in self.arguments if argument.positional)]
+        if self.names_after and not any(a.flags[0] == self.names_after for a in self.arguments):
+            words.append("[-- NAME…]")
+        return f"usage: {' '.join(words)}; {self.name} --help lists the options"
+
+    @property
     def usage(self) -> str:
         """The verb with its arguments, as the reference writes it."""
         words = [self.name]

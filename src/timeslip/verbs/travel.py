@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from argparse import Namespace
 from typing import Any
 
@@ -49,7 +50,7 @@ def _replay(session: Any, options: Namespace) -> Answer:
 
 def _get(session: Any, options: Namespace) -> Answer:
     new = options.new or options.name
-    if not new.isidentifier():
+    if not new.isidentifier() or keyword.iskeyword(new):
         raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose one with --as NEW")
     if options.new is None and options.name in session.namespace:
         raise NameNotFoundError(
