@@ -9,7 +9,7 @@ from timeslip.describing.kinds import kind_of, library
 from timeslip.describing.report import Report, arrow
 from timeslip.describing.sameness import Work, same
 from timeslip.describing.summary import counted, summarize
-from timeslip.describing.tables import cell
+from timeslip.describing.tables import cell, scalar_of
 
 _BLOCK = 1 << 22
 _EXAMPLES = 5
@@ -102,7 +102,9 @@ def diff_arrays(before: Any, after: Any, path: str, report: Report, level: int) 
     count, first = changed_cells(x, y, report.work)
     if count:
         within = f" of the common {x.shape}" if before.shape != after.shape else f" of {x.size:,}"
-        said.append(f"{count:,}{within} cells changed" if x.ndim else arrow(x[()], y[()], report.patience))
+        said.append(
+            f"{count:,}{within} cells changed" if x.ndim else arrow(scalar_of(x[()]), scalar_of(y[()]), report.patience)
+        )
     for place in first if x.ndim else ():
         label = f"{path}[{', '.join(map(str, place))}]"
         report.changed(label, cell(x[place], report.patience, 40), cell(y[place], report.patience, 40))

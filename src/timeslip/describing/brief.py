@@ -79,7 +79,7 @@ def _write(value: object, room: int, depth: int, patience: Patience) -> str:
         return repr(value)
     if kind in _NATIVE and (exact or maker_of(cls, "__repr__") is _NATIVE[kind]):
         return scalar(value, kind, room)
-    if kind in _BRACKETS and _has_builtin_repr(cls):
+    if kind in _BRACKETS and has_builtin_repr(cls):
         return _container(value, kind, room, depth, patience)
     if kind == "function":
         return f"<function {attribute_text(value, '__qualname__')}>"
@@ -127,7 +127,8 @@ def own_repr(value: object, room: int, patience: Patience) -> str:
     return _ADDRESS.sub("", text[: room + 200])
 
 
-def _has_builtin_repr(cls: type) -> bool:
+def has_builtin_repr(cls: type) -> bool:
+    """Whether nobody gave this container a repr of their own."""
     maker = maker_of(cls, "__repr__")
     return maker is not object and (
         type_name(maker) in ("list", "tuple", "dict", "set", "frozenset", "collections.deque")

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from timeslip.describing.brief import brief
 from timeslip.describing.kinds import bases, kind_of, short_name
 from timeslip.describing.report import Report
 from timeslip.describing.sameness import match_elements, matched_keys, same
@@ -43,13 +42,9 @@ def diff_dicts(before: Any, after: Any, path: str, report: Report, level: int, c
                 child(x, y, f"{path}[{report.text(key, 40)}]", report, level + 1)
     _rest(changed - _SHOWN, "changed key", report)
     said = _told({"removed": len(removed), "added": len(added), "changed": changed}, "key")
-    if not said and _order_differs(before, after):
+    if not said and any(not same(x, y, report.work) for x, y in zip(before, after, strict=False)):
         return "order of keys changed"
     return said
-
-
-def _order_differs(before: Any, after: Any) -> bool:
-    return any(brief(x, 40) != brief(y, 40) for x, y in zip(dict.keys(before), dict.keys(after), strict=False))
 
 
 def _rest(count: int, word: str, report: Report) -> None:

@@ -58,11 +58,15 @@ def _difference(before: Any, after: Any, path: str, report: Report, level: int) 
     (kind, _), (other, _) = kind_of(type(before)), kind_of(type(after))
     alike = same_class(type(before), type(after))
     if kind == other and kind in _SCALARS:
-        return "" if alike and same(before, after, report.work) else _number(before, after, alike, report)
-    if not alike and (kind != other or kind in ("object", "estimator") or "placeholder" in (kind, other)):
+        said = _number(before, after, alike, report)
+        # -0.0 equals 0.0 and Decimal("1.0") equals Decimal("1.00"), but they are not the same
+        return said if report.text(before) != report.text(after) or not same(before, after, report.work) else ""
+    if "placeholder" in (kind, other) or (not alike and (kind != other or kind in ("object", "estimator"))):
         return _retyped(before, after, path, report)
     prefix = "" if alike else f"{type_name(type(before))} -> {type_name(type(after))}; "
     if kind in _LEAVES:
+        if kind == "str":  # a child of str may answer with methods of its own
+            before, after = str.__str__(before), str.__str__(after)
         return (prefix + _LEAVES[kind](before, after, path, report, level)).removesuffix("; ")
     if level >= _LEVELS:
         return "" if same(before, after, report.work) else arrow(before, after, report.patience)
@@ -100,6 +104,8 @@ def _retyped(before: Any, after: Any, path: str, report: Report) -> str:
     kinds = [kind_of(type(value))[0] for value in (before, after)]
     if "placeholder" in kinds:
         held = before if kinds[0] == "placeholder" else after
+        if kinds[0] == kinds[1]:
+            return "" if same(before, after, report.work) else "another version, and neither is here: both placeholders"
         return f"cannot be compared: one side is a placeholder ({attribute(held, 'timeslip_reason')})"
     if all(kind in _SCALARS or kind == "str" for kind in kinds):
         return _number(before, after, False, report)

@@ -129,10 +129,13 @@ def diff_frames(before: Any, after: Any, path: str, report: Report, level: int) 
     labels = before.index if rows.before is None else before.index[rows.before]
     retyped, changed = [], []
     for name, at, to in columns.common:
+        if not report.patience.left():
+            report.work.cut = True
+            break
         x, y = _taken(before.iloc[:, at], rows.before), _taken(after.iloc[:, to], rows.after)
         label = report.text(name, 30)
-        if str(x.dtype) != str(y.dtype):
-            retyped.append(f"{label} {x.dtype} -> {y.dtype}")
+        if x.dtype != y.dtype:
+            retyped.append(f"{label} {_dtypes(x, y)}")
         count = _changed_column(x, y, labels, f"{path}[{label}]", report)
         if count:
             changed.append(f"{counted(count, 'cell')} of {label}")
@@ -143,6 +146,11 @@ def diff_frames(before: Any, after: Any, path: str, report: Report, level: int) 
     if list(before.index.names) != list(after.index.names):
         said.append(f"index name {report.text(list(before.index.names))} -> {report.text(list(after.index.names))}")
     return "; ".join(said)
+
+
+def _dtypes(before: Any, after: Any, word: str = "") -> str:
+    old, new = str(before.dtype), str(after.dtype)
+    return f"{word}{old} -> {new}" if old != new else "categories changed" if old == "category" else f"another {old}"
 
 
 def _list(items: list[str], most: int) -> str:
@@ -165,9 +173,9 @@ def _changed_column(x: Any, y: Any, labels: Any, path: str, report: Report) -> i
         old, new = (cell(series.iloc[at], report.patience, 40) for series in (x, y))
         if type(x.iloc[at]) is str or type(y.iloc[at]) is str:
             old, new = report.text(x.iloc[at], 40), report.text(y.iloc[at], 40)
-        report.changed(f"{path} at {report.text(labels[at], 30)}", old, new)
+        report.changed(f"{path} at {report.text(labels[at], 30)}".lstrip(), old, new)
     if len(where) > _EXAMPLES:
-        report.more(len(where) - _EXAMPLES, f"changed cell of {path}")
+        report.more(len(where) - _EXAMPLES, "changed cell", path)
     return len(where)
 
 
@@ -202,7 +210,7 @@ class Columns:
             # The one in the same place first: several columns may hold the same.
             for other, to in sorted(self.added, key=lambda pair: abs(pair[1] - at)):
                 y = _taken(self.after.iloc[:, to], rows.after)
-                if len(x) and x.dtype == y.dtype and not changed_rows(x, y, work).any():
+                if work.patience.left() and _equal(x, y, work):
                     self.renamed.append((label, other))
                     self.dropped.remove((label, at))
                     self.added.remove((other, to))
@@ -234,6 +242,13 @@ class Columns:
             report.more(hidden, "column")
 
 
+def _equal(x: Any, y: Any, work: Work) -> bool:
+    """Whether two columns hold the same; most that do not already differ at their heads."""
+    if not len(x) or x.dtype != y.dtype or changed_rows(x.iloc[:100], y.iloc[:100], work).any():
+        return False
+    return not changed_rows(x, y, work).any()
+
+
 def _by_name(old: list[Any], new: list[Any]) -> list[tuple[int, int]]:
     there = {label: to for to, label in enumerate(new)}
     return [(at, there[label]) for at, label in enumerate(old) if label in there]
@@ -249,7 +264,7 @@ def diff_series(before: Any, after: Any, path: str, report: Report, level: int) 
     """Summary of how two series differ, with the first changed values."""
     said = []
     if before.dtype != after.dtype:
-        said.append(f"dtype {before.dtype} -> {after.dtype}")
+        said.append(_dtypes(before, after, "dtype "))
     if not same(before.name, after.name, report.work):
         said.append(f"name {report.text(before.name, 30)} -> {report.text(after.name, 30)}")
     rows = Rows(before.index, after.index, report.work)
@@ -266,7 +281,7 @@ def diff_indexes(before: Any, after: Any, path: str, report: Report, level: int)
     """Summary of how two indexes differ."""
     said: list[str] = []
     if before.dtype != after.dtype:
-        said.append(f"dtype {before.dtype} -> {after.dtype}")
+        said.append(_dtypes(before, after, "dtype "))
     if list(before.names) != list(after.names):
         said.append(f"name {report.text(list(before.names))} -> {report.text(list(after.names))}")
     rows = Rows(before, after, report.work)

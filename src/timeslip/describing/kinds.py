@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from itertools import islice
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 from uuid import UUID
@@ -110,7 +111,7 @@ def library(module: str) -> Any:
 
 
 def kind_of(cls: type) -> tuple[str, bool]:
-    """The word for what *cls* is ("list", "frame", "object" …), and whether it is that very class and no child of it."""
+    """The word for what *cls* is ("list", "frame", "object" …), and whether it is that very class, not a child."""
     for base in _MRO.__get__(cls):
         found = _BUILTIN.get(id(base))
         if found is not None:
@@ -131,36 +132,42 @@ def _is_loaded(full: str, cls: type) -> bool:
     return object.__getattribute__(loaded, "__dict__").get(name) is cls
 
 
-def attributes(value: object) -> dict[str, object]:
+def attributes(value: object, most: int | None = None) -> dict[str, object]:
     """What an object itself holds: its ``__dict__`` and slots, read past any property or ``__getattr__``.
 
-    A new dict, in order of assignment; keys that are not plain strings are left out.
+    A new dict, in order of assignment; keys that are not plain strings are left out. With *most*, only so many of the
+    ``__dict__`` are read, so that a glance at a huge one is cheap.
     """
     found: dict[str, object] = {}
     for base in reversed(bases(type(value))):
-        for name, descriptor in namespace(base).items():
-            if type(descriptor) is types.MemberDescriptorType and "__slots__" in namespace(base) and name != "__dict__":
+        space = namespace(base)
+        if "__slots__" not in space:
+            continue
+        for name, descriptor in space.items():
+            if type(descriptor) is types.MemberDescriptorType and name != "__dict__":
                 try:
                     found[name] = descriptor.__get__(value)
                 except AttributeError:
                     continue  # a slot that was never filled
-    found.update(_instance_dict(value))
+    found.update(_instance_dict(value, most))
     return found
 
 
-def _instance_dict(value: object) -> dict[str, object]:
+def _instance_dict(value: object, most: int | None) -> dict[str, object]:
     for base in bases(type(value)):
         descriptor: Any = namespace(base).get("__dict__")
-        if type(descriptor) in (types.GetSetDescriptorType, types.MemberDescriptorType):
+        # `is`, because comparing classes by == can run a metaclass
+        if type(descriptor) is types.GetSetDescriptorType or type(descriptor) is types.MemberDescriptorType:
             held = descriptor.__get__(value)
-            # Copied in one step: another thread may be adding attributes.
-            return {key: item for key, item in list(dict.items(held)) if type(key) is str}
+            # Copied in one step where all is asked for: another thread may be adding attributes.
+            items = list(dict.items(held)) if most is None else islice(dict.items(held), most)
+            return {key: item for key, item in items if type(key) is str}
     return {}
 
 
 def attribute(value: object, name: str) -> object:
     """One attribute as `attributes` reads them; None where there is none."""
-    return attributes(value).get(name)
+    return attributes(value, 1000).get(name)
 
 
 def maker_of(cls: type, method: str) -> type:

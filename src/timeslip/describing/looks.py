@@ -8,13 +8,21 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from timeslip.describing.brief import FAILURES, Patience, brief, cut, describe_error, is_written_from_parts, own_repr
+from timeslip.describing.brief import (
+    FAILURES,
+    Patience,
+    brief,
+    cut,
+    describe_error,
+    has_builtin_repr,
+    is_written_from_parts,
+    own_repr,
+)
 from timeslip.describing.kinds import (
     attributes,
     bases,
     kind_of,
     library,
-    maker_of,
     namespace,
     short_name,
     type_name,
@@ -69,7 +77,7 @@ def _class(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
     parents = ", ".join(type_name(base) for base in bases(value)[1:] if base is not object)
     said = [f"class {short_name(value)}({parents}):" if parents else f"class {short_name(value)}:"]
     for name, item in class_attributes(value).items():
-        inner = item.__func__ if type(item) in (staticmethod, classmethod) else item  # type: ignore[attr-defined]
+        inner = item.__func__ if type(item) is staticmethod or type(item) is classmethod else item
         if type(inner) is types.FunctionType:
             said.append(f"    def {name}{signature(inner)}")
         elif type(inner) is property:
@@ -81,8 +89,8 @@ def _class(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
 
 def _sequence(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
     whole = brief(value, width, patience=patience)
-    if "…" not in whole or not _is_builtin(type(value)):
-        return [whole] if _is_builtin(type(value)) else _other(value, width, lines, patience)
+    if "…" not in whole or not has_builtin_repr(type(value)):
+        return [whole] if has_builtin_repr(type(value)) else _other(value, width, lines, patience)
     base: Any = next(base for base in bases(type(value)) if kind_of(base)[1])
     size = base.__len__(value)
     shown = size if size <= lines else lines - 1
@@ -92,8 +100,8 @@ def _sequence(value: Any, width: int, lines: int, patience: Patience) -> list[st
 
 def _dict(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
     whole = brief(value, width, patience=patience)
-    if "…" not in whole or not _is_builtin(type(value)):
-        return [whole] if _is_builtin(type(value)) else _other(value, width, lines, patience)
+    if "…" not in whole or not has_builtin_repr(type(value)):
+        return [whole] if has_builtin_repr(type(value)) else _other(value, width, lines, patience)
     size = dict.__len__(value)
     shown = size if size <= lines else lines - 1
     said = [
@@ -101,11 +109,6 @@ def _dict(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
         for key, item in islice(dict.items(value), shown)
     ]
     return [*said, f"… {size - shown:,} more"] if size > shown else said
-
-
-def _is_builtin(cls: type) -> bool:
-    """Whether nobody gave this container a repr of their own."""
-    return namespace(maker_of(cls, "__repr__")).get("__module__") in (None, "collections")
 
 
 def _text(value: Any, width: int, lines: int, patience: Patience) -> list[str]:

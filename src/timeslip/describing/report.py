@@ -50,9 +50,9 @@ class Report:
         self.removed(path, before)
         self.added(path, after)
 
-    def more(self, count: int, word: str) -> None:
+    def more(self, count: int, word: str, where: str = "") -> None:
         """So many more like the ones before, not shown."""
-        self.line(f"  … {count:,} more {word}{'' if count == 1 else 's'}")
+        self.line(f"  … {count:,} more {word}{'' if count == 1 else 's'}{' of ' + where if where else ''}")
 
     def parts(self) -> list[str]:
         """The lines so far, and how many were left out, without the notes that concern the whole comparison."""
@@ -66,7 +66,9 @@ class Report:
         lines = self.parts()
         lines += [f"  note: {failure}" for failure in self.patience.failures]
         if self.work.cut:
-            lines.append("  note: too large to be compared in full; what is said holds for the part that was")
+            lines.append(
+                "  note: too large or too deep to be compared in full; what is said holds for the part that was"
+            )
         return tuple(lines)
 
 

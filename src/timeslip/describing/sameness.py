@@ -21,6 +21,8 @@ _PLAIN_IDS = frozenset(id(cls) for cls in (list, tuple, dict, *SCALARS))
 """By address, because hashing a class can run its metaclass."""
 _STEPS = 3_000_000
 _PAIRING = 30
+_NESTED = 20
+_REMEMBERED = 2000
 
 
 class Work:
@@ -31,10 +33,12 @@ class Work:
         steps: parts that may be looked at.
     """
 
-    def __init__(self, patience: Patience | None = None, steps: int = _STEPS) -> None:
+    def __init__(self, patience: Patience | None = None, steps: int | None = None) -> None:
         self.patience = patience or Patience(5.0)
-        self._steps = steps
+        self._steps = _STEPS if steps is None else steps
         self.cut = False
+        self.depth = 0
+        self.known: dict[tuple[int, int], tuple[object, object, bool]] = {}
 
     def spend(self, steps: int = 1) -> bool:
         """Whether *steps* more parts may be looked at."""
@@ -60,6 +64,25 @@ def same_class(a: type, b: type) -> bool:
 
 def same(a: object, b: object, work: Work) -> bool:
     """Whether *a* and *b* have the same value. True also where *work* is used up: it is then marked as cut."""
+    if work.depth >= _NESTED:  # sets and object arrays, each in the next: the only way that leads back into here
+        work.cut = True
+        return True
+    if id(type(a)) in _SCALAR_IDS and type(a) is type(b):
+        return same_scalar(a, b)
+    known = work.known.get((id(a), id(b)))
+    if known is not None:
+        return known[2]
+    work.depth += 1
+    try:
+        answer = _same(a, b, work)
+    finally:
+        work.depth -= 1
+    if not work.cut and len(work.known) < _REMEMBERED:
+        work.known[id(a), id(b)] = (a, b, answer)  # kept alive with it, so that the addresses stay theirs
+    return answer
+
+
+def _same(a: object, b: object, work: Work) -> bool:
     stack: list[tuple[object, object]] = []
     if not _collect([(a, b)], stack, work):
         return False
@@ -114,9 +137,8 @@ def _parts(x: Any, y: Any, work: Work) -> Iterable[tuple[Any, Any]] | None:
         return function_parts(x, y)
     if kind == "class":
         return class_parts(x, y)
-    if kind in ("object", "estimator") and is_pure(type(x)):
-        held = _held(x, y)
-        return held if held is not None and (attributes(x) or not _has_eq(x)) else _leaf(x, y, work)
+    if kind == "placeholder" or (is_pure(type(x)) and (attributes(x) or attributes(y))):
+        return _held(x, y)
     return _leaf(x, y, work)
 
 
@@ -281,11 +303,11 @@ def class_parts(x: type, y: type) -> list[tuple[Any, Any]] | None:
 
 def unwrapped(item: Any) -> object:
     """The functions behind a property, class method or static method."""
-    if type(item) in (staticmethod, classmethod):
+    if type(item) is staticmethod or type(item) is classmethod:
         return (type(item).__name__, item.__func__)
     if type(item) is property:
         return ("property", item.fget, item.fset, item.fdel)
-    if type(item) in (types.MemberDescriptorType, types.GetSetDescriptorType):
+    if type(item) is types.MemberDescriptorType or type(item) is types.GetSetDescriptorType:
         return "slot"
     return item
 

@@ -113,7 +113,7 @@ def _function(value: Any, exact: bool) -> str:
 
 def _class(value: Any, exact: bool) -> str:
     parents = [short_name(base) for base in bases(value)[1:2] if base is not object]
-    own = sum(1 for name in namespace(value) if not name.startswith("__"))
+    own = sum(1 for name in namespace(value) if type(name) is str and not name.startswith("__"))
     return f"class {short_name(value)}{'(' + parents[0] + ')' if parents else ''}, {counted(own, 'attribute')}"
 
 
@@ -129,7 +129,7 @@ def _enum(value: Any, exact: bool) -> str:
 
 
 def _object(value: Any, exact: bool) -> str:
-    held = attributes(value)
+    held = attributes(value, _FEW + 1)
     if not held:
         return ""
     few = [f"{name}={part(item)}" for name, item in islice(held.items(), _FEW)]
@@ -148,7 +148,16 @@ def _array(value: Any, exact: bool) -> str:
 
 def _axes(value: Any) -> Any:
     """Row and column labels of a frame or series: read from its manager, so that no property of a child class runs."""
-    return list(reversed(object.__getattribute__(value, "_mgr").axes))
+    axes = list(reversed(object.__getattribute__(value, "_mgr").axes))
+    if not all(type_name(type(axis)).startswith("pandas.") for axis in axes):
+        raise TypeError("labels of a class of the user's")
+    return axes
+
+
+def _dtype_name(dtype: Any) -> str:
+    """Name of a type of items, unless it is of a class that could answer with code of its own."""
+    name = type_name(type(dtype))
+    return str(dtype) if name.startswith(("numpy.", "pandas.")) else name
 
 
 def _frame(value: Any, exact: bool) -> str:
@@ -163,14 +172,14 @@ def _frame(value: Any, exact: bool) -> str:
 def _series(value: Any, exact: bool) -> str:
     (index,) = _axes(value)
     name = object.__getattribute__(value, "_name")
-    dtype = str(object.__getattribute__(value, "_mgr").dtype)
+    dtype = _dtype_name(object.__getattribute__(value, "_mgr").dtype)
     return f"{counted(len(index), 'row')}, {dtype}" + (f", name {part(name)}" if name is not None else "")
 
 
 def _index(value: Any, exact: bool) -> str:
     if not type_name(type(value)).startswith("pandas."):
         return ""
-    return f"{counted(len(value), 'label')}, {value.dtype}"
+    return f"{counted(len(value), 'label')}, {_dtype_name(value.dtype)}"
 
 
 def _shaped(value: Any, exact: bool) -> str:
@@ -184,13 +193,13 @@ def _shaped(value: Any, exact: bool) -> str:
 
 
 def _estimator(value: Any, exact: bool) -> str:
-    fitted = [name for name in attributes(value) if name.endswith("_") and not name.startswith("_")]
+    fitted = [name for name in attributes(value, 100) if name.endswith("_") and not name.startswith("_")]
     return f"fitted: {cut(', '.join(fitted[:6]), _ROOM)}" if fitted else "not fitted"
 
 
 def _figure(value: Any, exact: bool) -> str:
-    count = len(attributes(value).get("_localaxes", ()))  # type: ignore[arg-type]
-    return f"figure, {counted(count, 'plot')}"
+    plots = attribute(value, "_localaxes")
+    return f"figure, {counted(len(plots), 'plot')}" if type(plots) is list else "figure"
 
 
 def _placeholder(value: Any, exact: bool) -> str:
@@ -200,7 +209,7 @@ def _placeholder(value: Any, exact: bool) -> str:
 
 def _numpy_scalar(value: Any, exact: bool) -> str:
     known = type_name(type(value)).startswith("numpy.") and value.dtype.char not in "OV"
-    return cut(repr(value), _ROOM) if known else ""
+    return cut(repr(value.item()), _ROOM) if known else ""
 
 
 _LINES: dict[str, Callable[[Any, bool], str]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 
-from timeslip.describing.brief import cut
 from timeslip.describing.report import Report
 
 _MOST = 2000
@@ -57,13 +56,13 @@ def _shifted(lines: list[str], shift: int) -> list[str]:
 
 def diff_texts(before: str, after: str, path: str, report: Report, level: int) -> str:
     """Summary of how two strings differ; a text diff goes to *report* when they have several lines."""
+    if before == after:
+        return ""
     if "\n" not in before and "\n" not in after:
         if len(before) + len(after) <= 100:
             return f"{before!r} -> {after!r}"
         return _inline(before, after)
     lines = line_diff(before, after)
-    if level:
-        report.line(f"  {path}:")
     for line in lines:
         report.line(line)
     gone = sum(1 for line in lines if line.startswith("-"))
@@ -76,7 +75,7 @@ def _inline(before: str, after: str) -> str:
         (at for at, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), min(len(before), len(after))
     )
     start = max(0, at - _AROUND)
-    dots = "…" if start else ""
-    old, new = (dots + cut(text[start : at + 2 * _AROUND], 2 * _AROUND + 10) for text in (before, after))
+    end = at + _AROUND
+    old, new = ("…" * (start > 0) + text[start:end] + "…" * (len(text) > end) for text in (before, after))
     sizes = f"; {len(before):,} -> {len(after):,} characters" if len(before) != len(after) else ""
     return f"from character {at:,}: {old!r} -> {new!r}{sizes}"
