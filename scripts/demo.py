@@ -25,10 +25,7 @@ from kernels import Kernel, Reply
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ("accidents", "branches")
-COST = (
-    "__import__('json').dumps((lambda s: {'step': s.status().last.stats.bytes_stored, 'store': s.du().total_bytes})"
-    "(__import__('timeslip').session()))"
-)
+STORE_SIZE = "__import__('timeslip').session().du().total_bytes"
 RULE = "─" * 100
 
 
@@ -146,10 +143,11 @@ class Stage:
 
     def step(self, title: str, command: str) -> None:
         """Something that is done, shown and timed, without an accident before it."""
+        size_before = self.value(STORE_SIZE)
         reply = self._run(command)
         print(f"\n{RULE}\n{title}")
         self._show(command, reply.text)
-        self._report(title, command, reply)
+        self._report(title, command, reply, size_before)
 
     def accident(
         self,
@@ -174,7 +172,7 @@ class Stage:
             beside: new name -> name of which it must be the former value. The others must stay as they are.
         """
         self._title(title, story)
-        before, was = self.state(), self.value(shows)
+        before, was, size_before = self.state(), self.value(shows), self.value(STORE_SIZE)
         for code in runs:
             self._run(code)
         after, became = self.state(), self.value(shows)
@@ -194,12 +192,12 @@ class Stage:
             wanted = before["digests"]
         same_aliases = before if not (only or beside) else None
         self._check(wanted, now, same_aliases)
-        self._report(title, back, reply)
+        self._report(title, back, reply, size_before)
 
     def crash(self, title: str, story: str, *, during: str, back: str) -> None:
         """Kill the kernel while it runs *during*, start another, and bring the state back with *back*."""
         self._title(title, story)
-        before = self.state()
+        before, size_before = self.state(), self.value(STORE_SIZE)
         self.kernel.client.execute(during)
         time.sleep(1.0)
         self.kernel.kill()
@@ -210,7 +208,7 @@ class Stage:
         reply = self._run(back)
         self._show(back, reply.text)
         self._check(before["digests"], self.state(), before)
-        self._report(title, back, reply)
+        self._report(title, back, reply, size_before)
 
     def _check(self, wanted: Mapping[str, str], now: Mapping[str, Any], alias_source: Mapping[str, Any] | None) -> None:
         found = now["digests"]
@@ -228,11 +226,11 @@ class Stage:
         extra = " and the same aliases" if alias_source is not None else ""
         print(f"\n   ✓ {len(wanted)} names have the values they must have{extra}")
 
-    def _report(self, title: str, command: str, reply: Reply) -> None:
-        cost = self.kernel.ask(COST)
-        took, added, total = milliseconds(reply.seconds), size(cost["step"]), size(cost["store"])
-        print(f"   ✓ {took}; this step added {added}, the store has {total}")
-        self.summary.append((title, command, took, added))
+    def _report(self, title: str, command: str, reply: Reply, size_before: int) -> None:
+        total = self.value(STORE_SIZE)
+        took, grown = milliseconds(reply.seconds), size(max(0, total - size_before))
+        print(f"   ✓ {took}; the store grew by {grown} and has {size(total)} on disk")
+        self.summary.append((title, command, took, grown))
 
     def end(self) -> None:
         """The table and the history graph."""

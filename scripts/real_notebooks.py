@@ -16,7 +16,6 @@ when fewer than a dozen notebooks could be run (unless --only was given).
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import random
 import shutil
@@ -71,6 +70,8 @@ class Result:
         unstable: names left out because two bare runs differ, summed over the states.
         fidelity: fidelity -> names that came back so, and as they must be.
         wrong: what came back wrong: state, name, how, and what Timeslip said about it.
+        own_pickling: what came back different, but just as the class's own pickling gives it back in a bare kernel.
+        suspects: number of the cell -> name -> (digest it came back with, text), until they are judged.
         lost: names reported as lost, with whether they pickle.
         attached: names that had another value under Timeslip before any travelling.
         raised: cells that raised in all runs alike.
@@ -87,6 +88,8 @@ class Result:
     unstable: int = 0
     fidelity: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    own_pickling: list[str] = field(default_factory=list)
+    suspects: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     attached: list[str] = field(default_factory=list)
     raised: int = 0
@@ -185,18 +188,31 @@ def travel(result: Result, runner: Runner, kernel: Kernel, traces: tuple[Trace, 
             f"(__import__('timeslip').session().checkout({commit!r}))"
         )
         durations.append(said["seconds"])
-        differ = compare(result, where, bare.states[number], again.states[number], runner.see(kernel))
-        _judge(result, where, bare.states[number], again.states[number], said, differ)
+        now = runner.see(kernel)
+        differ = compare(result, where, bare.states[number], again.states[number], now)
+        _judge(
+            result,
+            number,
+            bare.states[number],
+            again.states[number],
+            said,
+            {n: now["digests"].get(n, "") for n in differ},
+        )
     result.states = len(order[:STATES])
     result.checkout_seconds = statistics.median(durations)
 
 
 def _judge(
-    result: Result, where: str, bare: dict[str, Any], again: dict[str, Any], said: dict[str, Any], differ: set[str]
+    result: Result,
+    number: int,
+    bare: dict[str, Any],
+    again: dict[str, Any],
+    said: dict[str, Any],
+    differ: dict[str, str],
 ) -> None:
-    fidelity, notes = said["fidelity"], said["notes"]
+    fidelity, notes, where = said["fidelity"], said["notes"], f"cell {number + 1}"
     stable = {name for name, digest in bare["digests"].items() if again["digests"].get(name) == digest}
-    for name in sorted(stable | differ):
+    for name in sorted(stable | differ.keys()):
         promised = fidelity.get(name, "exact")
         if promised == "lost":
             result.fidelity["lost"] += 1
@@ -204,9 +220,28 @@ def _judge(
             result.lost.append(f"{where}: {name}: {bare['kinds'].get(name)}: {notes.get(name, '')} ({pickles})")
         elif name in differ:
             kind = bare["kinds"].get(name, "a name that should not be there")
-            result.wrong.append(f"{where}: {name}: {kind}: said to be {promised} {notes.get(name, '')}".rstrip())
+            text = f"{where}: {name}: {kind}: said to be {promised} {notes.get(name, '')}".rstrip()
+            result.suspects.setdefault(number, {})[name] = (differ[name], text)
         else:
             result.fidelity[promised] += 1
+
+
+def try_suspects(result: Result, runner: Runner, path: Path, cells: list[str]) -> None:
+    """Sort what differs into wrong, and what the class's own pickling gives back just so in a bare kernel."""
+    if not result.suspects:
+        return
+    with runner.kernel(path) as kernel:
+        kernel.run("pass")
+        for number, code in enumerate(cells[: max(result.suspects) + 1]):
+            kernel.run(code, timeout=SLOW_CELL)
+            runner.see(kernel)
+            names = sorted(result.suspects.get(number, ()))
+            if not names:
+                continue
+            own = kernel.ask(f"__import__('state_digest').round_trips(get_ipython().user_ns, {names!r})")
+            for name in names:
+                digest, text = result.suspects[number][name]
+                (result.own_pickling if own.get(name) == digest else result.wrong).append(text)
 
 
 def examine(runner: Runner, source: Source, name: str, path: Path, *, bare_only: bool, seed: int) -> Result:
@@ -231,6 +266,7 @@ def examine(runner: Runner, source: Source, name: str, path: Path, *, bare_only:
         return result
     try:
         _recorded(result, runner, path, cells, (bare, again), seed)
+        try_suspects(result, runner, path, cells)
     except (TimeoutError, KernelDiedError, RuntimeError) as error:
         result.wrong.append(f"under Timeslip: {type(error).__name__}: {str(error)[-600:]}")
     return result
@@ -307,24 +343,25 @@ def line(result: Result) -> str:
         return f"{result.notebook[-58:]:<59}skipped: {result.skipped}"
     counts = "".join(f"{result.fidelity[word]:>9}" for word in FIDELITIES)
     times = f"{result.bare_seconds:>8.1f}{result.recorded_seconds:>8.1f}{result.checkout_seconds * 1000:>8.0f}"
+    judged = f"{len(result.own_pickling):>7}{len(result.wrong):>7}{len(result.attached):>9}"
     return (
         f"{result.notebook[-58:]:<59}{result.cells:>6}{result.states:>7}{result.names:>7}{result.unstable:>9}{counts}"
-        f"{len(result.wrong):>7}{len(result.attached):>9}{times}{result.store_bytes / 1e6:>9.1f}"
+        f"{judged}{times}{result.store_bytes / 1e6:>9.1f}"
     )
 
 
 HEAD = (
     f"{'notebook':<59}{'cells':>6}{'states':>7}{'names':>7}{'unstable':>9}{'exact':>9}{'rebuilt':>9}{'replayed':>9}"
-    f"{'lost':>9}{'WRONG':>7}{'attached':>9}{'bare s':>8}{'with s':>8}{'back ms':>8}{'store MB':>9}"
+    f"{'lost':>9}{'own':>7}{'WRONG':>7}{'attached':>9}{'bare s':>8}{'with s':>8}{'back ms':>8}{'store MB':>9}"
 )
 
 
 def report(results: list[Result], path: Path) -> None:
     """Write the JSON report and print what went wrong."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([dataclasses.asdict(result) for result in results], indent=1), encoding="utf-8")
+    path.write_text(json.dumps([vars(result) for result in results], indent=1), encoding="utf-8")
     for result in results:
-        for kind in ("wrong", "attached", "lost"):
+        for kind in ("wrong", "attached", "lost", "own_pickling"):
             for text in getattr(result, kind)[:12]:
                 print(f"{kind}: {result.notebook}: {text}")
     ran = [result for result in results if not result.skipped]
@@ -332,7 +369,9 @@ def report(results: list[Result], path: Path) -> None:
     words = ", ".join(f"{total[word]} {word}" for word in FIDELITIES)
     cells, states = sum(result.cells for result in ran), sum(result.states for result in ran)
     print(f"\n{len(ran)} notebooks, {cells} cells, {states} checkouts; names: {words},")
-    print(f"{sum(len(r.wrong) for r in ran)} wrong, {sum(r.unstable for r in ran)} left out (unstable). {path}")
+    wrong, own = sum(len(result.wrong) for result in ran), sum(len(result.own_pickling) for result in ran)
+    unstable = sum(result.unstable for result in ran)
+    print(f"{own} as their own pickling gives them back, {wrong} wrong, {unstable} left out (unstable). {path}")
 
 
 def main() -> int:

@@ -196,6 +196,12 @@ def _function(walk: Walk, value: types.FunctionType) -> None:
         walk.push(value.__code__, value.__defaults__, value.__kwdefaults__, dict(value.__dict__), *cells)
 
 
+_CLASS_MACHINERY = frozenset(
+    {"__dict__", "__weakref__", "__module__", "__firstlineno__", "__static_attributes__", "__slotnames__"}
+)
+"""What Python itself keeps on a class; ``__slotnames__`` appears when an instance is pickled for the first time."""
+
+
 def _class(walk: Walk, value: type) -> None:
     if _is_importable(value):
         _by_name(walk, value)
@@ -206,7 +212,7 @@ def _class(walk: Walk, value: type) -> None:
     own = {
         name: item
         for name, item in vars(value).items()
-        if name not in ("__dict__", "__weakref__", "__module__", "__firstlineno__", "__static_attributes__")
+        if name not in _CLASS_MACHINERY
         and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
         and not name.startswith("_abc_")
     }
@@ -339,6 +345,10 @@ def _axes(walk: Walk, value: Any) -> None:
     walk.push(tuple(map(float, value.get_xlim())), tuple(map(float, value.get_ylim())), list(value.get_children()))
 
 
+def _callbacks(walk: Walk, _value: Any) -> None:
+    walk.token("callbacks")
+
+
 def _artist(walk: Walk, value: Any) -> None:
     if walk.seen(value):
         return
@@ -411,6 +421,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("matplotlib.figure", "FigureBase"), _figure),
     (_is("matplotlib.axes", "Axes"), _axes),
     (_is("matplotlib.artist", "Artist"), _artist),
+    (_is("matplotlib.cbook", "CallbackRegistry"), _callbacks),
 )  # fmt: skip
 
 
@@ -482,6 +493,24 @@ def picklable(namespace: Mapping[str, Any]) -> dict[str, bool]:
     return result
 
 
+def round_trips(namespace: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Name -> digest of the value after the standard pickler and back, as a JSON text; names that fail are left out.
+
+    Some classes give back something else than they were given (an int as a float, a cache filled): no tool that stores
+    their values can do better, and a comparison should know.
+    """
+    import pickle
+
+    values = names_of(namespace)
+    result = {}
+    for name in names:
+        try:
+            result[name] = digest(pickle.loads(pickle.dumps(values[name], protocol=5)))
+        except Exception:  # "does not pickle" comes as any exception there is
+            continue
+    return json.dumps(result)
+
+
 def write(namespace: Mapping[str, Any], path: str) -> str:
     """Write what this module sees of *namespace* to *path*; gives a JSON text so that it can be asked for."""
     seen = {
@@ -493,6 +522,19 @@ def write(namespace: Mapping[str, Any], path: str) -> str:
     }
     Path(path).write_text(json.dumps(seen), encoding="utf-8")
     return "true"
+
+
+def trace(value: object) -> str:
+    """Every step of the walk through *value*, as a JSON text: compare two of them to see where digests part."""
+    steps: list[str] = []
+
+    class Tracing(Walk):
+        def token(self, *parts: object) -> None:
+            steps.append(" ".join(repr(part)[:80] for part in parts))
+            super().token(*parts)
+
+    Tracing().run(value)
+    return json.dumps(steps)
 
 
 def one(*values: object) -> str:
