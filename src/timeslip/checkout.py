@@ -19,10 +19,10 @@ from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
-from timeslip.past import headers_of, load_definitions
+from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan
 from timeslip.replay import Replayer
-from timeslip.values import chunk_names, lost_reason, pieces_of, read_stream, read_value
+from timeslip.values import chunk_names, pieces_of, read_stream, rebuilt_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,7 @@ class Checkout:
         self.options = options
         loader = Loader(live.encoder, lambda i: headers_of(live.repository, target, i), fresh=fresh)
         self.prepared = Prepared(loader)
+        self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
 
@@ -115,11 +116,6 @@ class Checkout:
             reason = self._load(record)
             if reason is not None:
                 failed[record] = reason
-        failed_definitions = load_definitions(
-            prepared.loader, self.live.repository, self.target, (*plan.keep, *plan.load, *plan.replay)
-        )
-        for identity, reason in failed_definitions.items():
-            failed.setdefault(self.target[f"def:{identity}"], reason)
         if failed:
             self._rebuild(failed)
         for key in plan.facets:
@@ -131,14 +127,11 @@ class Checkout:
     def _load(self, record: str) -> str | None:
         """Load one co-variable; the reason when it cannot be."""
         prepared, loader = self.prepared, self.prepared.loader
-        changes, rebuilt = len(loader.changes), len(loader.rebuilt)
+        rebuilt = len(loader.rebuilt)
         try:
             body = self.live.body(record)
-            if "stream" not in body:
-                return str(lost_reason(body))
-            values = loader.load(read_value(self.live.repository, body))
+            values = self.loads.load(record, body)
         except (UnrestorableError, StoreError) as error:
-            del loader.changes[changes:], loader.rebuilt[rebuilt:]
             return error.message
         prepared.records[record] = body
         for key, value in values.items():
@@ -147,7 +140,7 @@ class Checkout:
             prepared.values[key] = value
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
-                prepared.notes[key] = "; ".join(f"{name}: {why}" for name, why, fatal in body["holes"] if not fatal)
+                prepared.notes[key] = rebuilt_reason(body) or "it refers to something that was made again"
             else:
                 prepared.fidelity[key] = EXACT
         return None

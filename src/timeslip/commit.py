@@ -435,8 +435,8 @@ def commit_if_changed(live: Live) -> Commit | None:
     bound, lost = tracker.rebound(snapshot)
     found = look(live, "" if not (bound or lost) else None, everything=True)
     try:
-        if not found:
-            return None
+        if not found.update.changed and not found.update.gone:
+            return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
         return write(live, Step(kind="live", operation="run", started=time.time()), found, began)
     finally:
         found.update.release()

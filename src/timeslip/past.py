@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from timeslip.codec.capture import Encoder, Resources
@@ -25,8 +25,7 @@ class PastState:
         self.repository = repository
         self.records = records
         encoder = Encoder({"__name__": "__main__"}, Registry(), Resources())
-        self._loader = Loader(encoder, self._headers, isolated=True)
-        self._loaded: dict[str, dict[str, Any]] = {}
+        self._loads = Loads(Loader(encoder, self._headers, isolated=True), repository, records)
 
     def body(self, key: str) -> dict[str, Any]:
         """The value record of *key*."""
@@ -40,13 +39,10 @@ class PastState:
             StoreError: the store has it no more, or may not be trusted.
         """
         record = self.records[key]
-        if record not in self._loaded:
+        if record not in self._loads.values:
             body = self.body(key)
-            if "stream" not in body:
-                raise UnrestorableError(f"'{key}' was not stored: {lost_reason(body)}")
-            self._loaded[record] = self._loader.load(read_value(self.repository, body))
-            load_definitions(self._loader, self.repository, self.records)
-        return self._loaded[record][key]
+            self._loads.load(record, body)
+        return self._loads.values[record][key]
 
     def facet(self, key: str) -> bytes:
         """The bytes of a facet."""
@@ -67,30 +63,52 @@ def headers_of(
     return (read_headers(body), body["seeds"]) if "headers" in body else None
 
 
-def load_definitions(
-    loader: Loader, repository: Repository, records: Mapping[str, str], done: Iterable[str] = ()
-) -> dict[str, str]:
-    """Give every definition that *loader* made its content, transitively.
+class Loads:
+    """Whole co-variables of one state, each loaded once; definitions as soon as they are made.
 
     Args:
-        loader: that has loaded something.
+        loader: to load with; this object becomes its `complete`.
         repository: the store.
-        records: the state to take the content from.
-        done: records that are loaded already.
-
-    Returns:
-        identity -> reason, for definitions whose content cannot be loaded.
+        records: the state.
     """
-    finished = set(done)
-    failed: dict[str, str] = {}
-    while True:
-        fresh = [f"def:{identity}" for identity in loader.made if f"def:{identity}" in records]
-        wanted = {records[key]: key for key in fresh if records[key] not in finished}
-        if not wanted:
-            return failed
-        for record, key in wanted.items():
-            finished.add(record)
-            try:
-                loader.load(read_value(repository, repository.record("value", record)))
-            except TimeslipError as error:
-                failed[key[4:]] = error.message
+
+    def __init__(self, loader: Loader, repository: Repository, records: Mapping[str, str]) -> None:
+        self.loader = loader
+        self.values: dict[str, dict[str, Any]] = {}
+        self.failed: dict[str, str] = {}
+        self._repository = repository
+        self._records = records
+        self._running: set[str] = set()
+        loader.complete = self._complete
+
+    def load(self, record: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a co-variable by node key.
+
+        Raises:
+            UnrestorableError, StoreError: it cannot be loaded; in-place changes that were collected for it are dropped.
+        """
+        if record in self.values:
+            return self.values[record]
+        if "stream" not in body:
+            raise UnrestorableError(str(lost_reason(body)))
+        loader = self.loader
+        changes, rebuilt = len(loader.changes), len(loader.rebuilt)
+        self._running.add(record)
+        try:
+            self.values[record] = loader.load(read_value(self._repository, body))
+        except TimeslipError:
+            del loader.changes[changes:], loader.rebuilt[rebuilt:]
+            raise
+        finally:
+            self._running.discard(record)
+        return self.values[record]
+
+    def _complete(self, identity: str) -> None:
+        record = self._records.get(f"def:{identity}")
+        if record is None or record in self._running or record in self.values:
+            return
+        try:
+            self.load(record, self._repository.record("value", record))
+        except TimeslipError as error:
+            self.failed[identity] = error.message
+            raise

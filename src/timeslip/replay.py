@@ -21,10 +21,10 @@ from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
 from timeslip.model import Commit, ReplayStep, is_facet, is_name
-from timeslip.past import headers_of, load_definitions
+from timeslip.past import Loads, headers_of
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.reach import Reached, facts_of_source, facts_reads_before_binding, reached
-from timeslip.values import read_stream, read_value
+from timeslip.values import read_stream
 
 _DEPTH = 20
 """Replays within replays: more than this is a mistake in the lineage."""
@@ -195,24 +195,19 @@ class Replayer:
 
     def _inputs(self, recipe: Recipe, loader: Loader, depth: int) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
+        loads = Loads(loader, self.live.repository, recipe.before)
         for name in recipe.reads:
             if name in inputs:
                 continue
             record = recipe.before[name]
             try:
-                body = self.live.body(record)
-                if "stream" not in body:
-                    raise UnrestorableError("it was not stored")
-                values = loader.load(read_value(self.live.repository, body))
+                values = loads.load(record, self.live.body(record))
             except (UnrestorableError, StoreError) as error:
                 if not recipe.commit.parents:
                     raise ReplayError(f"it needs '{name}', which cannot be loaded: {error.message}") from error
                 keys = [key for key, value in recipe.before.items() if value == record]
                 values = self.rebuild(recipe.commit.parents[0], keys, error.message, depth + 1)
             inputs.update({key: value for key, value in values.items() if is_name(key)})
-        failed = load_definitions(loader, self.live.repository, recipe.before)
-        if failed:
-            raise ReplayError(f"it needs a class or function that cannot be loaded: {next(iter(failed.values()))}")
         return {key: value for key, value in inputs.items() if not key.startswith("Out[")}
 
     def _set_facets(self, recipe: Recipe) -> None:

@@ -673,6 +673,10 @@ class Session:
             self.repository.release_lease(self.id, self._live.kernel)
             self.repository.close()
 
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        """A session that the user bound to a name is recorded as "the session of this process", never as its parts."""
+        return current, ()
+
     def __enter__(self) -> Session:
         return self
 

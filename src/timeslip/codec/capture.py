@@ -37,6 +37,8 @@ from timeslip.errors import UnstorableError
 from timeslip.ids import DefinitionId
 
 PROTOCOL = 5
+LARGE_IMMUTABLE = 1024
+"""Immutables of more than this many bytes count as objects with an identity (design: *Linking*)."""
 
 Reducer = Callable[["Pass", Any], Any]
 
@@ -78,6 +80,7 @@ class Captured:
         roots: addresses of the arrays that own plain memory.
         blocks: addresses of the arrays that own the memory of each copy-on-write block.
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
+        reduced: whether an object of a type that is not known to be steady was reduced by its own code.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
     """
@@ -95,6 +98,7 @@ class Captured:
     rows: list[int] = field(default_factory=list)
     roots: set[int] = field(default_factory=set)
     blocks: list[int] = field(default_factory=list)
+    reduced: bool = False
     memo: Any = None
     find: Callable[[frozenset[int]], frozenset[int]] | None = None
 
@@ -221,12 +225,13 @@ class Pass:
         self.cells: dict[int, tuple[str, int]] = {}
         self.keep: list[Any] = []
         self.nans: dict[int, int] = {}
-        self.nan_objects: list[float] = []
+        self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
         self.blocks: list[int] = []
         self.careful = False
         self.met: set[type] = set()
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
+        self.table[_Content] = _reduce_content
 
     def hole(self, obj: Any, reason: str, token: str = "") -> Any:
         """Reduction of something that cannot be stored."""
@@ -271,6 +276,14 @@ class Pass:
             reducer = self.find(kind)
         return NotImplemented if reducer is None else reducer(self, obj)
 
+    def large_int(self, value: int) -> Any:
+        """The persistent id of a large number: its own number in this pass, and its digits the first time."""
+        number = self.nans.setdefault(id(value), len(self.nans))
+        if number < len(self.nan_objects):
+            return number
+        self.nan_objects.append(value)
+        return number, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+
     def nan(self, value: float) -> Any:
         """The persistent id of a NaN: one of the well-known objects, or a number."""
         if value is math.nan:
@@ -282,6 +295,9 @@ class Pass:
         if number == len(self.nan_objects):
             self.nan_objects.append(value)
         return number
+
+
+_LARGE_INT = 1 << (8 * LARGE_IMMUTABLE)
 
 
 class _FastPickler(pickle.Pickler):
@@ -300,8 +316,11 @@ class _NanPickler(_FastPickler):
     """The same, with NaN objects by identity."""
 
     def persistent_id(self, obj: Any) -> Any:
-        if type(obj) is float and obj != obj:
-            return self.state.nan(obj)
+        kind = type(obj)
+        if kind is float:
+            return self.state.nan(obj) if obj != obj else None
+        if kind is int and (obj > _LARGE_INT or obj < -_LARGE_INT):
+            return self.state.large_int(obj)
         return None
 
 
@@ -355,7 +374,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 break
             mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
             continue
-        if mode == "fast" and _has_nan(state.writer.segments):
+        if mode == "fast" and _has_special(state.writer.segments):
             mode = "nan"
             continue
         return _finish(state, pickler, nodes, payload, headers, mode)
@@ -376,8 +395,17 @@ def _pickler(mode: str, state: Pass) -> Any:
     return pickler
 
 
-def _has_nan(segments: Iterable[bytes]) -> bool:
-    return any(pattern in segment for segment in segments for pattern in NAN_PATTERNS)
+def _has_special(segments: Iterable[bytes]) -> bool:
+    """Whether a stream may hold a NaN or a number of more than 1 kB: pickle keeps the identity of neither."""
+    for segment in segments:
+        if any(pattern in segment for pattern in NAN_PATTERNS):
+            return True
+        at = segment.find(pickle.LONG4)
+        while at >= 0:
+            if LARGE_IMMUTABLE <= int.from_bytes(segment[at + 1 : at + 5], "little") <= len(segment) + (1 << 20):
+                return True
+            at = segment.find(pickle.LONG4, at + 1)
+    return False
 
 
 def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], dict[str, bytes]]:
@@ -403,8 +431,25 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             state.keep.append(content["attributes"])
         state.keep += (content, header)
         headers[identity] = _header_bytes(state, header)
-        payload.append(content)
+        payload.append(_Content(identity, content))
     return payload, headers
+
+
+class _Content:
+    """Stands in a payload for a definition: it is given its content as soon as the stream has it.
+
+    An instance that comes later in the stream may be hashed or compared by methods of the class.
+    """
+
+    __slots__ = ("content", "identity")
+
+    def __init__(self, identity: str, content: dict[str, Any]) -> None:
+        self.identity = identity
+        self.content = content
+
+
+def _reduce_content(state: Pass, stand_in: _Content) -> Any:
+    return load.content, (stand_in.identity, stand_in.content)
 
 
 def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
@@ -436,6 +481,7 @@ def _finish(
         rows=state.rows,
         roots=state.roots,
         blocks=state.blocks,
+        reduced=bool(state.met),
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}

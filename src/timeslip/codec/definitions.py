@@ -8,6 +8,8 @@ identity is never replaced: its content is changed, so that instances nobody rel
 
 from __future__ import annotations
 
+import _abc  # the C half of abc, always there on CPython: the only way to read what was registered
+import abc
 import enum
 import marshal
 import sys
@@ -16,7 +18,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from timeslip.errors import UnrestorableError
+from timeslip.errors import UnrestorableError, UnstorableError
 from timeslip.ids import DefinitionId
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
@@ -143,8 +145,9 @@ def function_header(
     scope = function.__globals__
     where: Any = "session"
     if scope is not namespace:
-        module = sys.modules.get(str(scope.get("__name__")))
-        where = module if module is not None and module.__dict__ is scope else scope
+        where = sys.modules.get(str(scope.get("__name__")))
+        if where is None or where.__dict__ is not scope:
+            raise UnstorableError(f"function {function.__qualname__} belongs to a module that is not imported")
     return {
         "kind": FUNCTION,
         "code": (str(sys.implementation.cache_tag), dump_code(function.__code__)),
@@ -178,7 +181,7 @@ def make_function(
 ) -> types.FunctionType:
     """A function from its header; its content is set later."""
     where = header["globals"]
-    scope = namespace if where == "session" else where.__dict__ if isinstance(where, types.ModuleType) else where
+    scope = namespace if where == "session" else where.__dict__
     return types.FunctionType(load_code(*header["code"]), scope, header["name"], None, cells or None)
 
 
@@ -209,7 +212,7 @@ def function_changes(function: types.FunctionType, header: Mapping[str, Any], co
 
 # ---- classes ---------------------------------------------------------------------------------------------------
 
-_CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__"})
+_CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slotnames__"})
 _ENUM_SKIP = frozenset(
     {
         "_generate_next_value_",
@@ -236,6 +239,12 @@ _ENUM_SKIP = frozenset(
 )
 
 
+_MEMBER_SKIP = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+
+
 def class_header(cls: type) -> dict[str, Any]:
     """What a class cannot be made without."""
     header: dict[str, Any] = {
@@ -249,6 +258,12 @@ def class_header(cls: type) -> dict[str, Any]:
     slots = cls.__dict__.get("__slots__")
     if slots is not None:
         header["slots"] = slots if isinstance(slots, str) else tuple(slots)
+    methods = {name: value for name, value in cls.__dict__.items() if isinstance(value, _METHODS)}
+    if methods and not isinstance(cls, enum.EnumMeta):
+        # instances may be made, hashed and compared before the class has its whole content
+        header["methods"] = methods
+    if "__orig_bases__" in cls.__dict__:
+        header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
         header["members"] = [(name, member._value_) for name, member in cls.__members__.items()]
     return header
@@ -277,20 +292,23 @@ def class_content(cls: type) -> dict[str, Any]:
         "bases": cls.__bases__,
         "attributes": attributes,
     }
+    if isinstance(cls, enum.EnumMeta):
+        content["members"] = {
+            name: {key: value for key, value in vars(member).items() if key not in _MEMBER_SKIP}
+            for name, member in cls.__members__.items()
+        }
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
     return content
 
 
 def _abc_registry(cls: type) -> list[type]:
-    import _abc  # the C half of abc; always there on CPython
-
     registry = _abc._get_dump(cls)[0]
     found = [reference() for reference in registry]
     return sorted((c for c in found if c is not None), key=lambda c: (c.__module__, c.__qualname__))
 
 
-def make_class(header: Mapping[str, Any]) -> type:
+def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     """A class from its header, with nothing in it yet but slots and enum members.
 
     No code of the session runs: metaclass hooks and ``__init_subclass__`` of session classes are left out, because
@@ -300,32 +318,45 @@ def make_class(header: Mapping[str, Any]) -> type:
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
     if "slots" in header:
         body["__slots__"] = header["slots"]
+    if "orig_bases" in header:
+        body["__orig_bases__"] = header["orig_bases"]
     if "members" in header:
-        namespace = metaclass.__prepare__(header["name"], bases)
+        prepared = metaclass.__prepare__(header["name"], bases)
         for key, value in [*body.items(), *header["members"]]:
-            namespace[key] = value
-        made = metaclass(header["name"], bases, namespace)
+            prepared[key] = value
+        made = metaclass(header["name"], bases, prepared)
     else:
-        made = _bare_class(metaclass, header["name"], bases, body)
+        made = _bare_class(metaclass, header["name"], bases, body, namespace)
+        for name, value in header.get("methods", {}).items():
+            type.__setattr__(made, name, value)
     assert isinstance(made, type)
     return made
 
 
-def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
-    hooks = [base for base in bases if "__init_subclass__" in base.__dict__ and base.__module__ == body["__module__"]]
+def _bare_class(
+    metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any], namespace: dict[str, Any]
+) -> type:
+    hooks = {base for given in bases for base in given.__mro__ if _is_session_hook(base, namespace)}
     saved = [(base, base.__dict__["__init_subclass__"]) for base in hooks]
     for base in hooks:
         type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **options: None))
     try:
-        maker = metaclass.__new__
-        if isinstance(maker, types.FunctionType) and maker.__module__ == body["__module__"]:
-            return type.__new__(metaclass, name, bases, body)
-        made = maker(metaclass, name, bases, body)
+        if not isinstance(metaclass.__new__, types.FunctionType):
+            made = metaclass.__new__(metaclass, name, bases, body)
+        else:  # a metaclass written in Python: what its __new__ did to the class is among the recorded attributes
+            made = type.__new__(metaclass, name, bases, body)
+            if issubclass(metaclass, abc.ABCMeta):
+                _abc._abc_init(made)
         assert isinstance(made, type)
         return made
     finally:
         for base, hook in saved:
             type.__setattr__(base, "__init_subclass__", hook)
+
+
+def _is_session_hook(base: type, namespace: dict[str, Any]) -> bool:
+    hook = getattr(base.__dict__.get("__init_subclass__"), "__func__", None)
+    return isinstance(hook, types.FunctionType) and hook.__globals__ is namespace
 
 
 def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
@@ -344,6 +375,11 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
     for name in present:
         if name not in target:
             changes.append(Change(cls, name, Change.MISSING))
+    for name, attributes in content.get("members", {}).items():
+        member = cls.__members__[name]  # type: ignore[attr-defined]  # an enumeration
+        here = {key for key in vars(member) if key not in _MEMBER_SKIP}
+        changes += [Change(member, key, value) for key, value in attributes.items()]
+        changes += [Change(member, key, Change.MISSING) for key in here - attributes.keys()]
     return changes
 
 
@@ -375,7 +411,7 @@ class Change:
         elif isinstance(self.target, types.CellType):
             self._before = _cell_value(self.target)
         else:
-            self._before = getattr(self.target, self.attribute)
+            self._before = getattr(self.target, self.attribute, Change.MISSING)
         self._set(self.value)
 
     def invert(self) -> None:
@@ -395,6 +431,10 @@ class Change:
                 type.__delattr__(target, self.attribute)
             else:
                 type.__setattr__(target, self.attribute, value)
+        elif value is Change.MISSING:
+            object.__delattr__(target, self.attribute)
+        elif isinstance(target, enum.Enum):
+            object.__setattr__(target, self.attribute, value)
         else:
             setattr(target, self.attribute, value)
 

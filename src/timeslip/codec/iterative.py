@@ -99,6 +99,8 @@ class IterativePickler:
         elif kind is int:
             if -0x80000000 <= obj <= 0x7FFFFFFF:
                 out += pickle.BININT + pack("<i", obj)
+            elif obj.bit_length() > 8 * 1024:
+                self._persistent(self.state.large_int(obj))
             else:
                 data = pickle.encode_long(obj)  # type: ignore[attr-defined]  # public in pickle.py, not in the stubs
                 small = len(data) < 256
@@ -116,7 +118,11 @@ class IterativePickler:
         return True
 
     def _persistent(self, identity: Any) -> None:
-        if isinstance(identity, str):
+        if isinstance(identity, tuple):
+            number, data = identity
+            self._out += pickle.BININT + pack("<i", number) + pickle.BINBYTES8 + pack("<Q", len(data)) + data
+            self._out += pickle.TUPLE2
+        elif isinstance(identity, str):
             data = identity.encode()
             self._out += pickle.SHORT_BINUNICODE + bytes((len(data),)) + data
         else:

@@ -89,6 +89,8 @@ def is_atom(value: Any) -> bool:
         return len(value) <= _LARGE
     if kind is float:
         return bool(value == value)
+    if kind is int:
+        return bool(value.bit_length() <= 8 * _LARGE)
     return kind in _ATOMS or (kind in (tuple, frozenset) and not value) or issubclass(kind, type)
 
 

@@ -73,6 +73,26 @@ def attribute(module_name: str, qualname: str) -> Any:
     return _outside(module_name, qualname)
 
 
+def instance(kind: type) -> Any:
+    """An empty instance of a class of the session."""
+    return _outside(kind)
+
+
+def set_instance(target: Any, state: Any) -> Any:
+    """State setter for such an instance."""
+    return _outside(target, state)
+
+
+def member(kind: Any, name: str) -> Any:
+    """A member of an enumeration."""
+    return _outside(kind, name)
+
+
+def content(identity: str, parts: Any) -> Any:
+    """What a definition consists of, in the place of the definition in a payload."""
+    return _outside(identity, parts)
+
+
 def seed(index: int) -> Any:
     """One of the session's own objects: its namespace, its input and output history …"""
     return _outside(index)

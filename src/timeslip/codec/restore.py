@@ -21,7 +21,7 @@ from typing import Any
 from timeslip.codec import definitions, load
 from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import python, system
+from timeslip.codec.reducers import instances, python, system
 from timeslip.codec.streams import SegmentReader
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -104,6 +104,11 @@ class Loader:
         self._headers = headers
         self._header_values: dict[str, dict[str, Any]] = {}
         self._making: set[str] = set()
+        self.complete: Callable[[str], None] | None = None
+        """Called when a definition was made: loads its content, before anything is done with it."""
+        self._incomplete: list[str] = []
+        self._reading = 0
+        self._draining = False
         self._cells: dict[tuple[str, int], types.CellType] = {}
         self._live_cells: dict[int, types.CellType] = {}
 
@@ -118,6 +123,7 @@ class Loader:
         unpickler = _Unpickler(self, SegmentReader([_seed_prefix(stored.seeds), *stored.segments]), stored)
         try:
             self._read_headers(stored.headers, stored.seeds)
+            self._drain()
             payload = unpickler.load()
         except UnrestorableError:
             raise
@@ -126,10 +132,7 @@ class Loader:
                 f"{', '.join(stored.keys)} cannot be loaded: {type(error).__name__}: {error}",
                 hint="it can come back by running its cell again",
             ) from error
-        values: dict[str, Any] = {}
-        for key, value in zip(stored.keys, payload, strict=True):
-            values[key] = self._content(key[4:], value) if key.startswith("def:") else value
-        return values
+        return dict(zip(stored.keys, payload, strict=True))
 
     def _read_headers(self, headers: dict[str, bytes], seeds: int) -> None:
         """Read the headers of one co-variable; cells that a live function holds are the ones to use."""
@@ -152,7 +155,11 @@ class Loader:
     def _read_header(self, data: bytes, seeds: int) -> dict[str, Any]:
         stored = Stored((), {}, (), (), (), seeds)
         segments = [_seed_prefix(seeds), data]
-        header = _Unpickler(self, SegmentReader(segments), stored).load()
+        self._reading += 1
+        try:
+            header = _Unpickler(self, SegmentReader(segments), stored).load()
+        finally:
+            self._reading -= 1
         assert isinstance(header, dict)
         return header
 
@@ -180,15 +187,28 @@ class Loader:
         finally:
             self._making.discard(identity)
         self.made[identity] = made
+        self._incomplete.append(identity)
+        self._drain()
         return made
+
+    def _drain(self) -> None:
+        """Give the definitions made so far their content, unless a header is being read: then its reader does it."""
+        if self._draining or self._reading or self.complete is None:
+            return
+        self._draining = True  # one loop, however deep the definitions refer to one another
+        try:
+            while self._incomplete:
+                self.complete(self._incomplete.pop())
+        finally:
+            self._draining = False
 
     def _make(self, header: dict[str, Any]) -> Any:
         if header["kind"] == definitions.FUNCTION:
             cells = tuple(self._cells.setdefault(tuple(name), types.CellType()) for name in header["cells"])
             return definitions.make_function(header, self.namespace, cells)
-        return definitions.make_class(header)
+        return definitions.make_class(header, self.namespace)
 
-    def _content(self, identity: str, content: dict[str, Any]) -> Any:
+    def content(self, identity: str, content: dict[str, Any]) -> Any:
         """Give a definition its content: at once when it was made in this load, as a change when it is live."""
         target = self.definition(identity)
         if content["kind"] == definitions.FUNCTION:
@@ -291,7 +311,7 @@ class _Unpickler(pickle.Unpickler):
 
     def __init__(self, loader: Loader, file: Any, stored: Stored) -> None:
         super().__init__(file, buffers=_read_all(stored.out_of_band))
-        self._nans: dict[int, float] = {}
+        self._nans: dict[int, Any] = {}
         self._names: dict[str, Any] = {
             "definition": loader.definition,
             "cell": loader.cell,
@@ -305,6 +325,10 @@ class _Unpickler(pickle.Unpickler):
             "module": import_module,
             "attribute": _attribute,
             "seed": loader.seed,
+            "content": loader.content,
+            "member": instances.member,
+            "instance": instances.make_instance,
+            "set_instance": instances.set_instance,
             "placeholder": Placeholder,
         }
         for index in range(stored.seeds):
@@ -316,6 +340,9 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module_name, name)
 
     def persistent_load(self, identity: Any) -> Any:
+        if isinstance(identity, tuple):
+            number, data = identity
+            return self._nans.setdefault(number, int.from_bytes(data, "little", signed=True))
         if identity == "math":
             return math.nan
         if identity == "numpy":

@@ -206,7 +206,7 @@ class Tracker:
             self._atoms[key] = value  # kept: an atom has no finalizer, and the address stays its own
         else:
             self._atoms.pop(key, None)
-        if never_links(type(value)):
+        if never_links(type(value)) and not is_atom(value):
             self._weak[key] = id(value)
         else:
             self._weak.pop(key, None)
@@ -214,7 +214,10 @@ class Tracker:
     def weak_roots(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> frozenset[int]:
         """Addresses of immutable helpers that names are bound to directly."""
         found = {address for key, address in self._weak.items() if key in snapshot}
-        found.update(id(snapshot[key]) for key in bound if never_links(type(snapshot[key])))
+        for key in bound:
+            value = snapshot[key]
+            if never_links(type(value)) and not is_atom(value):
+                found.add(id(value))
         return frozenset(found)
 
     def forget(self, group: Covariable) -> None:

@@ -30,7 +30,7 @@ class Namespace(Protocol):
         """Run plain Python from `transform` in `globals`, nothing displayed; raises what the code raises."""
 
 
-HIDDEN = frozenset({"__builtins__", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__annotations__"})
+HIDDEN = frozenset({"__builtins__", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__"})
 
 
 class PlainNamespace:

@@ -46,6 +46,7 @@ class Regrouping:
         self.definitions: dict[str, Any] = {}
         self.broken: set[Covariable] = set()
         self.checked = 0
+        self.taken: list[Captured] = []
 
     def run(self, bound: set[str], lost: set[str], check: set[Covariable]) -> Update:
         """Do it all.
@@ -64,8 +65,21 @@ class Regrouping:
         for key in (*(key for group in list(self.broken) for key in group.keys), *sorted(bound)):
             if key not in lost:
                 self._take(key)
-        self._settle()
-        return self._regroup(bound)
+        try:
+            self._settle()
+            result = self._regroup(bound)
+        except BaseException:
+            self._release(set())
+            raise
+        self._release({id(change.captured) for change in result.changed})
+        return result
+
+    def _release(self, kept: set[int]) -> None:
+        """Let go of the user's objects, those of *kept* captures excepted: their bytes are still to be stored."""
+        for captured in self.taken:
+            if id(captured) not in kept:
+                captured.release()
+        self.definitions.clear()
 
     # ---- captures ----
 
@@ -83,6 +97,7 @@ class Regrouping:
         except UnstorableError as error:
             never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
             return _Shot(None, never_equal, time.perf_counter() - began, error.message)
+        self.taken.append(captured)
         print_ = fingerprint(captured, self.tracker.chunk_bytes)
         return _Shot(captured, print_, time.perf_counter() - began)
 
@@ -123,7 +138,18 @@ class Regrouping:
             self.checked += 1
             self._keep(key, self._capture((key,)))
 
+    def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
+        """*shot*, or a second one where the first has itself changed the object.
+
+        The first reduction of some objects fills a cache or makes an attribute dict; only the second is the same again.
+        """
+        if shot.captured is None or not shot.captured.reduced or shot.seconds > _QUICK:
+            return shot
+        again = self._capture(keys, shared)
+        return shot if again.fingerprint.digest == shot.fingerprint.digest else again
+
     def _keep(self, key: str, shot: _Shot) -> None:
+        shot = self._steady((key,), shot)
         self.nodes[key] = shot
         if shot.captured is not None:
             shot.captured.find_links(self.weak)
@@ -207,7 +233,7 @@ class Regrouping:
         groups: dict[str, list[str]] = {}
         for key in self.nodes:
             groups.setdefault(top(key), []).append(key)
-        return [tuple(sorted(keys)) for keys in groups.values()]
+        return [tuple(sorted(keys, key=_order)) for keys in groups.values()]
 
     def _group(self, keys: tuple[str, ...], result: Update) -> Covariable:
         """The co-variable of *keys*: the one there is when nothing differs, else a new one, noted in *result*."""
@@ -218,7 +244,7 @@ class Regrouping:
         if len(keys) > 1:
             found = [shot.captured for key in keys if (shot := self.nodes[key]).captured is not None]
             attached = _attached(found)
-            shot = self._capture(keys, attached)
+            shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
                 shot.captured.find_links(self.weak)
         present = self.tracker.groups.get(keys[0])
@@ -259,6 +285,15 @@ class Regrouping:
                 dropped.update(group.keys)
                 result.changed = [change for change in result.changed if change.covariable is not group]
         return dropped
+
+
+_QUICK = 0.005
+"""Captures up to this many seconds may be made twice."""
+
+
+def _order(key: str) -> tuple[bool, str]:
+    """Definitions first: what comes later in a stream may need their methods."""
+    return (not key.startswith("def:"), key)
 
 
 _PLAIN = frozenset({int, float, bool, type(None), str, bytes})

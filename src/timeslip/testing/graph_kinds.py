@@ -409,6 +409,11 @@ def weak_types() -> list[type]:
     return [weakref.ref]
 
 
+def weak_containers() -> list[type]:
+    """Containers that hold their keys, values or members weakly."""
+    return [weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet]
+
+
 def partial_types() -> list[type]:
     """Partial applications."""
     return [functools.partial]
@@ -424,6 +429,11 @@ def logger_types() -> list[type]:
     return [logging.Logger]
 
 
+def stream_types() -> list[type]:
+    """Streams in memory, compared by contents and position."""
+    return [io.BytesIO, io.StringIO]
+
+
 def file_types() -> list[type]:
-    """Open files, compared by name and mode; in-memory streams are compared by contents."""
+    """Open files, compared by name and mode."""
     return [io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO]

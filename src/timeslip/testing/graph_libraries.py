@@ -78,9 +78,17 @@ def _array(c: Comparison, path: Path, left: Any, right: Any) -> None:
             c.report(path, f"flag {flag}: {left.flags[flag]} != {right.flags[flag]}")
     c.arrays.append((path, left, right))
     _pair_elements(c, path, left, right)
-    one, other = getattr(left, "__dict__", None), getattr(right, "__dict__", None)
+    one, other = _array_attributes(left), _array_attributes(right)
     if one or other:
         c.pair(path.then(".__dict__"), one, other)
+
+
+def _array_attributes(array: Any) -> dict[str, Any] | None:
+    """The attributes of an instance of a subclass; what a masked array works out on demand is left out."""
+    found = getattr(array, "__dict__", None)
+    if found is None or "_fill_value" not in found:
+        return found
+    return {name: value for name, value in found.items() if name != "_fill_value"}
 
 
 def _pair_elements(c: Comparison, path: Path, left: Any, right: Any) -> None:

@@ -414,6 +414,22 @@ def _cache(c: Comparison, path: Path, left: Any, right: Any) -> None:
     c.pair(path.then(".__dict__"), *sides)
 
 
+def _stream(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Text or bytes in memory: contents and position."""
+    if left.closed or right.closed:
+        c.pair(path.then(".closed"), left.closed, right.closed)
+        return
+    c.pair(path.then(".getvalue()"), left.getvalue(), right.getvalue())
+    c.pair(path.then(".tell()"), left.tell(), right.tell())
+    c.pair(path.then(".__dict__"), getattr(left, "__dict__", None) or None, getattr(right, "__dict__", None) or None)
+
+
+def _weak_mapping(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Dicts and sets that hold weakly: what is alive in them."""
+    one, other = (dict(side) if issubclass(type(side), Mapping) else set(side) for side in (left, right))
+    c.pair(path, one, other)
+
+
 def _proxy(c: Comparison, path: Path, left: Any, right: Any) -> None:
     c.pair(path, dict(left), dict(right))
 
@@ -506,6 +522,8 @@ _BY_BASE: list[tuple[type, Callable[[Comparison, Path, Any, Any], None]]] = [
     *((kind, _cache) for kind in kinds.cache_types()),
     *((kind, _logger) for kind in kinds.logger_types()),
     *((kind, _file) for kind in kinds.file_types()),
+    *((kind, _stream) for kind in kinds.stream_types()),
+    *((kind, _weak_mapping) for kind in kinds.weak_containers()),
     *((kind, _by_type) for kind in kinds.opaque_bases()),
     (BaseException, _attributes("args", "__dict__", "__cause__", "__context__")),
 ]

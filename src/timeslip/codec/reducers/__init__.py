@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.reducers import python, system
+from timeslip.codec.reducers import instances, python, system
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -53,4 +53,4 @@ def _search(kind: type) -> Reducer | None:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
             if reducer is not None:
                 return reducer
-    return system.find(kind) or python.find(kind)
+    return system.find(kind) or instances.find(kind) or python.find(kind)

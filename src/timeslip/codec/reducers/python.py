@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import gc
 import sys
 import types
+import typing
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.placeholder import Placeholder
+from timeslip.codec.reducers import instances
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -134,20 +137,43 @@ def _placeholder(state: Pass, value: Placeholder) -> Any:
 
 def _lru_cache(state: Pass, function: Any) -> Any:
     if definitions.resolve_global(function.__module__, function.__qualname__) is function:
-        return NotImplemented
+        if not definitions.is_definition(function.__wrapped__, state.namespace):
+            return NotImplemented
     parameters = function.cache_parameters()
+    cache = _unbounded_cache(function) if parameters["maxsize"] is None else None
+    made = (function.__wrapped__, parameters["maxsize"], parameters["typed"], dict(function.__dict__))
+    if cache is not None:
+        return lru_cache, made, (cache,), None, None, fill_cache
+    token = str(function.cache_info())
+    if function.cache_info().currsize == 0:
+        return lru_cache, made
     return state.resource(
-        function,
-        "the results it has cached cannot be stored: it comes back with an empty cache",
-        "",
-        lru_cache,
-        (function.__wrapped__, parameters["maxsize"], parameters["typed"]),
+        function, "the results it has cached cannot be stored: it comes back with an empty cache", token, lru_cache, made
     )
 
 
-def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+def _unbounded_cache(function: Any) -> dict[Any, Any] | None:
+    """The dict in which a caching function without limit keeps its results; nobody else has a reference to it."""
+    size = function.cache_info().currsize
+    own = function.__dict__
+    for part in gc.get_referents(function):
+        if type(part) is dict and part is not own and len(part) == size:
+            return part
+    return None
+
+
+def fill_cache(function: Any, state: tuple[dict[Any, Any]]) -> None:
+    """State setter for a caching function without limit."""
+    cache = _unbounded_cache(function)
+    if cache is not None:
+        cache.update(state[0])
+
+
+def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool, attributes: dict[str, Any]) -> Any:
     """A caching function with an empty cache."""
-    return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
+    made = functools.lru_cache(maxsize=maxsize, typed=typed)(function)
+    made.__dict__.update(attributes)
+    return made
 
 
 def _exception(state: Pass, error: BaseException) -> Any:
@@ -225,4 +251,6 @@ REDUCERS: dict[type, Any] = {
     memoryview: _memoryview,
     Placeholder: _placeholder,
     functools._lru_cache_wrapper: _lru_cache,
+    typing.TypeVar: instances.type_variable,
+    typing.ParamSpec: instances.type_variable,
 }

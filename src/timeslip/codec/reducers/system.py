@@ -154,7 +154,7 @@ def find(kind: type) -> Any:
     """The reducer for a subclass of something in this file, or None."""
     if issubclass(kind, threading.Thread):
         return _thread_object
-    if issubclass(kind, io.IOBase) and kind.__module__ in ("io", "_io", "tempfile"):
+    if issubclass(kind, (io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)):
         return _file
     for base in kind.__mro__:
         reason = _HOLES.get((base.__module__, base.__name__))
