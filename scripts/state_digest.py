@@ -370,6 +370,11 @@ def _bunch(walk: Walk, value: Any) -> None:
         walk.push(dict(value))
 
 
+def _labelled(walk: Walk, value: Any) -> None:
+    """An xarray object: taken apart as any other, but no attributes and none made yet are the same."""
+    take_apart(walk, value, lambda state: {**state, "_attrs": state["_attrs"] or {}} if "_attrs" in state else state)
+
+
 # ---- everything else -----------------------------------------------------------------------------------------------
 
 
@@ -378,8 +383,14 @@ def _has_identity(kind: type) -> bool:
     return kind.__module__.partition(".")[0] not in _PLAIN_MODULES and not issubclass(kind, tuple)
 
 
-def take_apart(walk: Walk, value: Any) -> None:
-    """Any other object: its class, and what it says it is made of."""
+def take_apart(walk: Walk, value: Any, clean: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> None:
+    """Any other object: its class, and what it says it is made of.
+
+    Args:
+        walk: where it goes.
+        value: the object.
+        clean: takes what is nobody's value out of its state (of each dict in it, when it is a tuple).
+    """
     kind = type(value)
     if _has_identity(kind) and walk.seen(value):
         return
@@ -394,6 +405,8 @@ def take_apart(walk: Walk, value: Any) -> None:
         walk.token("global", parts)
     elif isinstance(parts, tuple):
         function, arguments, state, items, pairs = (*parts, None, None, None)[:5]
+        if clean is not None and isinstance(state, tuple):
+            state = tuple(clean(part) if isinstance(part, dict) else part for part in state)
         if function in (copyreg.__newobj__, copyreg.__reduce_ex__):  # type: ignore[attr-defined]
             walk.push(arguments, state, list(items or ()), list(pairs or ()))
         else:
@@ -416,6 +429,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("pandas", "Index"), _index),
     (_is("pandas.api.extensions", "ExtensionArray"), _column),
     (_is("sklearn.utils", "Bunch"), _bunch),
+    (_is("xarray", "Dataset", "DataArray", "Variable"), _labelled),
     (_is("numpy", "ndarray"), _array),
     (_is("numpy", "generic"), _scalar),
     (_is("matplotlib.figure", "FigureBase"), _figure),
