@@ -8,11 +8,12 @@ from tests.doors.fakes import HISTORY, REFS, RESULT, FakeSession, a_commit, an_i
 
 from timeslip import answers
 from timeslip.model import Names, Status
-from timeslip.rendering import Clock, Screen, document, to_html, to_text
 from timeslip.rendering.document import Code, clean, line, span
 from timeslip.rendering.graph import lanes
-from timeslip.rendering.text import columns, shorten
-from timeslip.rendering.units import duration, plural, size
+from timeslip.rendering.html import to_html
+from timeslip.rendering.registry import document
+from timeslip.rendering.text import Screen, columns, shorten, to_text
+from timeslip.rendering.units import Clock, duration, plural, size
 
 CLOCK = Clock(1010.0, utc=True)
 LOG = answers.log_json(HISTORY, REFS, an_id(6), "main")

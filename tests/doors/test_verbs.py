@@ -7,7 +7,10 @@ from tests.doors.fakes import FakeSession
 from tests.doors.schema import validate
 
 from timeslip.errors import CommitNotFoundError, UsageError
-from timeslip.rendering import Clock, document, to_html, to_text
+from timeslip.rendering.html import to_html
+from timeslip.rendering.registry import document
+from timeslip.rendering.text import to_text
+from timeslip.rendering.units import Clock
 from timeslip.verbs import VERBS
 from timeslip.verbs.help import overview, verb_help
 from timeslip.verbs.parsing import find_verb, parse, split_line

@@ -11,8 +11,7 @@ from timeslip.cli import check_cmd, config_cmd, du_cmd, gc_cmd, mv_cmd, rm_cmd, 
 from timeslip.cli.command import Command, Invocation
 from timeslip.cli.output import write_answer, write_document, write_error
 from timeslip.errors import InternalError, TimeslipError, UsageError
-from timeslip.rendering import Document
-from timeslip.rendering.document import Table, line, span
+from timeslip.rendering.document import Document, Table, line, span
 from timeslip.verbs import VERBS
 from timeslip.verbs.help import verb_help
 from timeslip.verbs.parsing import find_verb

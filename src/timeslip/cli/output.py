@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from timeslip.errors import TimeslipError
-from timeslip.rendering import Document, document, terminal_screen, to_text
-from timeslip.rendering.document import clean, one_line
+from timeslip.rendering.document import Document, clean, one_line
+from timeslip.rendering.registry import document
+from timeslip.rendering.text import terminal_screen, to_text
 
 
 def write_answer(answer: dict[str, Any], *, as_json: bool) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import TimeslipError
-from timeslip.verbs import VERBS
-from timeslip.verbs.spec import Argument, Completes, Verb
+
+if TYPE_CHECKING:
+    from timeslip.verbs.spec import Argument, Completes, Verb
 
 _LINE = re.compile(r"\s*%(timeslip|undo|redo)\s+(.*)\Z", re.DOTALL)
 _NUMBERED = 30
@@ -20,6 +21,8 @@ def candidates(text: str, session: Any) -> tuple[str, list[str]] | None:
     match = _LINE.match(text)
     if match is None:
         return None
+    from timeslip.verbs import VERBS  # with the first TAB, not when attaching
+
     words = match[2].split()
     fragment = "" if not match[2] or match[2][-1].isspace() else words.pop()
     if match[1] == "timeslip" and not words:

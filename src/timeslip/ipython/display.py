@@ -6,9 +6,10 @@ import json
 import sys
 from typing import Any
 
-from timeslip.errors import TimeslipError
-from timeslip.rendering import Document, Screen, document, terminal_screen, to_html, to_text
-from timeslip.rendering.document import clean
+from timeslip.rendering.document import Document
+from timeslip.rendering.html import to_html
+from timeslip.rendering.registry import document
+from timeslip.rendering.text import Screen, terminal_screen, to_text
 
 NOTEBOOK_WIDTH = 110
 """Columns of the plain text that a notebook keeps beside the HTML."""
@@ -34,10 +35,3 @@ def show_document(shell: Any, blocks: Document) -> None:
 def is_terminal(shell: Any) -> bool:
     """Whether the shell writes to a terminal (or a plain stream) instead of to a front end."""
     return not hasattr(shell, "kernel")
-
-
-def without_traceback(error: TimeslipError) -> TimeslipError:
-    """The same error, made to be shown by IPython as its message and hint alone."""
-    text = clean(error.render())
-    error._render_traceback_ = lambda: text.split("\n")  # type: ignore[attr-defined]
-    return error

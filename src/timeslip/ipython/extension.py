@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import NamespaceError, TimeslipError
 from timeslip.ipython.completion import matcher
-from timeslip.ipython.configurable import configured
-from timeslip.ipython.display import without_traceback
-from timeslip.ipython.faults import Faults
+from timeslip.ipython.faults import Faults, without_traceback
 from timeslip.ipython.magics import TimeslipMagics
 from timeslip.ipython.namespace import IPythonNamespace
 from timeslip.ipython.place import place_of
 from timeslip.ipython.recorder import Recorder
-from timeslip.rendering import history
-from timeslip.rendering.document import one_line
-from timeslip.rendering.units import plural, size
 from timeslip.state.magics import is_unrecorded
 
 if TYPE_CHECKING:
@@ -88,7 +83,7 @@ def attach_shell(
         )
     from timeslip.session import attach
 
-    choices = {**configured(shell), **(settings or {})}
+    choices = {**_configured(shell), **(settings or {})}
     chosen_store, chosen_name = choices.pop("store", None), choices.pop("name", None)
     place = place_of(shell)
     session = attach(
@@ -101,6 +96,14 @@ def attach_shell(
     )
     _attached = _hang_in(shell, session)
     return session
+
+
+def _configured(shell: Any) -> dict[str, Any]:
+    if "Timeslip" not in shell.config:
+        return {}
+    from timeslip.ipython.configurable import configured
+
+    return configured(shell)
 
 
 def _hang_in(shell: Any, session: Session) -> Attachment:
@@ -161,6 +164,9 @@ def strip_off_line(lines: list[str]) -> list[str]:
 
 def found_line(session: Session) -> str:
     """One line: what is being recorded, and whether an earlier state can be brought back."""
+    from timeslip.rendering.document import one_line
+    from timeslip.rendering.units import plural, size
+
     status = session.status()
     where = f"timeslip: recording '{one_line(status.name)}'"
     if status.paused:
@@ -170,8 +176,7 @@ def found_line(session: Session) -> str:
     last = status.last
     what = ""
     if last is not None:
-        count = plural(len(session.log(all=True)), "earlier commit")
-        what = (
-            f"; {count}, the last after {history.prompt({'execution_count': last.execution_count, 'kind': last.kind})}"
-        )
+        commits = next(row.commits for row in session.repository.sessions() if row.id == session.id)
+        place = f"In[{last.execution_count}]" if last.execution_count is not None else last.kind
+        what = f"; {plural(commits, 'earlier commit')}, the last after {place}"
     return f"{where}{what}; %timeslip resume brings that state back ({size(status.store_bytes)} stored)"

@@ -83,6 +83,15 @@ class Faults:
         return path
 
 
+def without_traceback(error: TimeslipError) -> TimeslipError:
+    """The same error, made to be shown by IPython as its message and hint alone."""
+    from timeslip.rendering.document import clean
+
+    text = clean(error.render())
+    error._render_traceback_ = lambda: text.split("\n")  # type: ignore[attr-defined]
+    return error
+
+
 def _one_line(error: Exception) -> str:
     try:
         text = " ".join(str(error).split())

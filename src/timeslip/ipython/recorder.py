@@ -17,10 +17,8 @@ from types import FrameType
 from typing import Any, Literal
 
 from timeslip.ipython.faults import Faults
+from timeslip.ipython.namespace import UNDERS
 from timeslip.model import Commit
-from timeslip.rendering.document import one_line
-from timeslip.rendering.history import UNDERS
-from timeslip.rendering.units import duration, size
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
 
 Kind = Literal["step", "unrecorded", "own"]
@@ -167,7 +165,7 @@ class Recorder:
             for line in warnings_of(commit, self._session.settings.warn_seconds):
                 self._faults.say(line)
         for notice in self._session.notices():
-            self._faults.say(one_line(notice))
+            self._faults.say(" ".join(notice.split()))
 
     def before_verb(self) -> None:
         """A verb that acts is about to run: what ran before it in this cell becomes a step of its own."""
@@ -218,6 +216,11 @@ class Recorder:
 
 def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:
     """What a commit has to say at once: names that cannot come back exactly, changes found late, a high price."""
+    if not (commit.names.inexact or commit.names.late or commit.stats.seconds > warn_seconds):
+        return []
+    from timeslip.rendering.document import one_line
+    from timeslip.rendering.units import duration, size
+
     lines = []
     if commit.names.inexact:
         told = "; ".join(f"{name} ({one_line(reason)})" for name, reason in sorted(commit.names.inexact.items()))

@@ -11,7 +11,7 @@ from typing import Any
 
 from timeslip.errors import TimeslipError
 from timeslip.ipython.extension import attached
-from timeslip.ipython.magics import perform
+from timeslip.ipython.perform import perform
 
 
 class Reply:

@@ -1,0 +1,61 @@
+"""From a line of words to a verb and its answer, shown or returned. Imported when the first verb is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from timeslip.ipython.display import show, show_document
+from timeslip.ipython.recorder import Recorder
+from timeslip.verbs import VERBS
+from timeslip.verbs.help import overview, verb_help
+from timeslip.verbs.parsing import find_verb, parse, split_line
+
+
+def perform_line(shell: Any, session: Any, recorder: Recorder, line: str, *, verb: str = "") -> None:
+    """Run the verb of a magic's *line* (or *verb*, and the line holds its options) and show the answer.
+
+    Raises:
+        TimeslipError: the verb failed; the session is as it was.
+    """
+    words = split_line(line)
+    words = [verb, *words] if verb else words or ["status"]
+    if words[0] in ("help", "--help", "-h"):
+        _help(shell, words[1:])
+        return
+    answer = perform(session, recorder, words)
+    if answer is None:
+        _help(shell, words[:1])
+        return
+    show(shell, answer, as_json="--json" in words)
+    recorder.tell()
+
+
+def _help(shell: Any, words: Sequence[str]) -> None:
+    blocks = verb_help(find_verb(VERBS, words[0]), "%timeslip") if words else overview(VERBS, "%timeslip")
+    show_document(shell, blocks)
+
+
+def perform(session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str, Any] | None:
+    """Run the verb that *words* name and return its answer; None when help was asked for.
+
+    What ran before the verb in the same cell is recorded first, unless the verb only reads.
+
+    Raises:
+        TimeslipError: the verb failed; the session is as it was.
+    """
+    verb = find_verb(VERBS, words[0])
+    options = parse(verb, words[1:])
+    if options.help:
+        return None
+    if verb.effect == "reads":
+        return verb.run(session, options)
+    recorder.before_verb()
+    failure: BaseException | None = None
+    try:
+        return verb.run(session, options)
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        recorder.after_verb(failure)
