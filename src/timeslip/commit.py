@@ -124,7 +124,9 @@ def look(live: Live, source: str | None, *, everything: bool) -> Look:
         everything = bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
     groups = _reached_groups(live, reach)
     check = set(tracker.queue) | {g for g in groups} if everything else groups | _within_budget(live, groups)
-    update = tracker.update(snapshot, {group for group in check if group.mutable or group.failure is not None})
+    # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
+    check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
+    update = tracker.update(snapshot, check)
     late = _late_names(update, groups)
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}

@@ -145,8 +145,9 @@ def function_header(
     scope = function.__globals__
     where: Any = "session"
     if scope is not namespace:
-        where = sys.modules.get(str(scope.get("__name__")))
-        if where is None or where.__dict__ is not scope:
+        module = sys.modules.get(str(scope.get("__name__")))
+        where = module if module is not None and module.__dict__ is scope else dict(scope)
+        if type(where) is dict and any(getattr(value, "__globals__", None) is scope for value in scope.values()):
             raise UnstorableError(f"function {function.__qualname__} belongs to a module that is not imported")
     return {
         "kind": FUNCTION,
@@ -181,7 +182,10 @@ def make_function(
 ) -> types.FunctionType:
     """A function from its header; its content is set later."""
     where = header["globals"]
-    scope = namespace if where == "session" else where.__dict__
+    if type(where) is dict:  # generated code with a few globals of its own, as named tuples have
+        scope = where
+    else:
+        scope = namespace if where == "session" else where.__dict__
     return types.FunctionType(load_code(*header["code"]), scope, header["name"], None, cells or None)
 
 

@@ -49,9 +49,15 @@ def _by_attributes(state: Pass, obj: Any) -> Any:
 
 
 def _plain(state: Pass, obj: Any) -> Any:
+    # The dict itself may be shared: by all instances through the class, or with a name.
     attributes = _dict_of(obj)
-    if attributes is not None and sys.getrefcount(attributes) > _OWN_REFERENCES:
-        return _by_attributes(state, obj)  # somebody else holds the dict itself
+    if attributes is None or sys.getrefcount(attributes) <= _OWN_REFERENCES:
+        return NotImplemented
+    for base in type(obj).__mro__[:-1]:
+        if any(value is attributes for value in base.__dict__.values()):
+            return _by_attributes(state, obj)
+    if any(value is attributes for value in state.namespace.values()):
+        return _by_attributes(state, obj)
     return NotImplemented
 
 

@@ -94,6 +94,12 @@ class _IslandPickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is self._ndarray:
             return arrays.owned(self._outer, obj)
+        attributes = getattr(obj, "__dict__", None)
+        if attributes and "_cache" in attributes and type(obj).__module__.startswith("pandas"):
+            reduced = obj.__reduce_ex__(5)
+            if len(reduced) > 2 and type(reduced[2]) is dict:  # what pandas has computed from the rest
+                kept = {key: value for key, value in reduced[2].items() if key != "_cache"}
+                return (*reduced[:2], kept, *reduced[3:])
         return self._outer.reduce(obj)
 
 

@@ -80,7 +80,8 @@ def _wrapper(state: Pass, value: Any) -> Any:
 
 
 def _mapping_proxy(state: Pass, proxy: types.MappingProxyType[Any, Any]) -> Any:
-    return types.MappingProxyType, (dict(proxy),)
+    behind = gc.get_referents(proxy)  # the only way to the mapping itself, which others may share
+    return types.MappingProxyType, (behind[0] if behind else dict(proxy),)
 
 
 def _weak_reference(state: Pass, reference: weakref.ref[Any]) -> Any:
@@ -99,6 +100,11 @@ class _Gone:
 def dead_reference() -> weakref.ref[Any]:
     """A weak reference whose object is gone."""
     return weakref.ref(_Gone())
+
+
+def _partial(state: Pass, value: functools.partial[Any]) -> Any:
+    made, args, (function, positional, named, attributes) = value.__reduce__()[:3]  # type: ignore[misc]
+    return made, args, (function, positional, named, attributes or None)  # an empty dict is made by looking at it
 
 
 def _weak_mapping(state: Pass, mapping: Any) -> Any:
@@ -249,6 +255,7 @@ REDUCERS: dict[type, Any] = {
     weakref.WeakValueDictionary: _weak_mapping,
     weakref.WeakSet: _weak_set,
     memoryview: _memoryview,
+    functools.partial: _partial,
     Placeholder: _placeholder,
     functools._lru_cache_wrapper: _lru_cache,
     typing.TypeVar: instances.type_variable,
