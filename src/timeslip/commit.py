@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
 
 COMMIT_FORMAT = 1
+SHIFTING = frozenset({"_", "__", "___"})
+"""State like any other name, but their change is no news: every displayed output shifts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,11 @@ def look(live: Live, source: str | None, *, everything: bool) -> Look:
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
     assumed = sorted(
-        key for group in tracker.queue if group.checked < tracker.count for key in group.keys if is_name(key)
+        key
+        for group in tracker.queue
+        if group.checked < tracker.count
+        for key in group.keys
+        if is_name(key) and key not in SHIFTING
     )
     return Look(update, facets, late, tuple(assumed))
 
@@ -222,7 +228,7 @@ def _postpone(live: Live, found: Look) -> None:
 
 def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) -> Commit:
     repository = live.repository
-    written = repository.chunk_bytes_written
+    written = repository.bytes_written
     encoded = _encode(live, found, reuse)
     values = dict(_facet_values(live, found))
     names = _names(live, found)
@@ -249,7 +255,7 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
             covariables_checked=found.update.checked,
             covariables_written=len(encoded),
             bytes_serialized=sum(value.bytes for value in encoded.values()),
-            bytes_stored=repository.chunk_bytes_written - written,
+            bytes_stored=repository.bytes_written - written,
             seconds=time.perf_counter() - began,
         )
         commit = _put_commit(live, transaction, step, manifest, names, stats, branch)
@@ -289,8 +295,8 @@ def _facet_values(live: Live, found: Look) -> Iterable[tuple[str, Encoded]]:
 
 def _names(live: Live, found: Look) -> Names:
     update = found.update
-    before = {key for key in live.records if is_name(key)}
-    now = {key for key in live.tracker.groups if is_name(key)}
+    before = {key for key in live.records if is_name(key) and key not in SHIFTING}
+    now = {key for key in live.tracker.groups if is_name(key) and key not in SHIFTING}
     touched = {key for key in update.names | live.pending_names if is_name(key)}
     return Names(
         created=tuple(sorted(now - before)),

@@ -26,6 +26,10 @@ from timeslip.state.facets import FacetSet
 from timeslip.values import chunk_names, lost_reason, rebuilt_reason
 
 
+SAME = "no difference in value"
+"""What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
+
+
 def show(history: History, commit: CommitId) -> Shown:
     """One commit with a line for every name; no value is loaded.
 
@@ -115,7 +119,7 @@ def diff(
             raise name_not_found(name, sorted(present))
     keys = asked or sorted(present)
     values = [_differs(first, second, key) for key in keys if first.records.get(key) != second.records.get(key)]
-    found = [value for value in values if value is not None]
+    found = [value for value in values if value is not None and (asked or value.summary != SAME)]
     if not asked:
         found += _facets(first, second)
     runs = _between(history, a, b) if live is None else ()

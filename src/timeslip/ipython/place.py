@@ -61,7 +61,6 @@ def _connection_file(shell: Any) -> str | None:
         from ipykernel.connect import get_connection_file
 
         return str(get_connection_file())
-    except (
-        Exception
-    ):  # an embedded kernel, or one that is not ipykernel's: recorded, but out of the command line's reach
+    except Exception:
+        # An embedded kernel, or one that is not ipykernel's: it is recorded, but out of the command line's reach.
         return None

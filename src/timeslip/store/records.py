@@ -156,6 +156,10 @@ def unpack_numbers(packed: bytes | None) -> list[int]:
     return numbers
 
 
+_ROW_BYTES = 32 + 32 + 16 + 12
+"""Id, MAC, salt and small columns of a row, bytes."""
+
+
 class RecordTable:
     """Reads and inserts rows of the record table, checking every MAC. Safe from many threads."""
 
@@ -164,6 +168,8 @@ class RecordTable:
         self.ring = ring
         self._key_ids: dict[int, bytes] = {}
         self._own_key = 0
+        self.written = 0
+        """Bytes that new records took since this store was opened, after compression, indexes left out."""
 
     # --- reading
 
@@ -253,6 +259,7 @@ class RecordTable:
     def insert(self, record: StoredRecord, chunks: Iterable[int] = (), session: int | None = None) -> int:
         """Add a record to the open transaction and return its number."""
         packed = pack_numbers(chunks) or None
+        self.written += len(record.body or b"") + len(packed or b"") + _ROW_BYTES
         return self._db.insert(
             f"INSERT INTO records ({COLUMNS.removeprefix('n, ')}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (

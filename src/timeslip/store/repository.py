@@ -204,9 +204,10 @@ class Repository:
         return self._database.size_bytes() + sum(self._packs.sizes().values())
 
     @property
-    def chunk_bytes_written(self) -> int:
-        """Bytes that new chunks took since the store was opened here, after compression; never less than before."""
-        return self._chunks.written
+    def bytes_written(self) -> int:
+        """Bytes that new chunks and records took since the store was opened here, after compression, indexes left out;
+        never less than before."""
+        return self._chunks.written + self._records.written
 
     def sync(self) -> None:
         """Return when every finished transaction would survive a power cut. Raises StoreError."""
