@@ -11,8 +11,11 @@ from __future__ import annotations
 import builtins
 import gc
 import shutil
+import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +49,15 @@ class Driver:
 
     def __init__(self, directory: Path, *, twin: bool = True, **settings: Any) -> None:
         self.directory = directory
-        self.settings = {"keep_commits": 100_000, "min_free_bytes": 0, **settings}
+        # Facets are left out: the test framework itself changes them (it seeds the random generators).
+        self.settings = {"keep_commits": 100_000, "min_free_bytes": 0, "facets": (), **settings}
         self.model = ReferenceHistory()
         self.script: list[str] = []
         self.namespace = fresh_namespace()
         self.twin: Namespace | None = fresh_namespace() if twin else None
         self.known: set[str] = set()
-        self.generation = 0
+        self.versions: dict[str, dict[frozenset[str], str]] = {}
+        self.ahead: Namespace | None = None  # the live state, when it was changed behind the session's back
         self.session = self._attach()
 
     def _attach(self) -> Any:
@@ -61,31 +66,33 @@ class Driver:
     # ---- steps of code
 
     def run(self, code: str, *, outside: bool = False) -> Any:
-        """Run a cell in the session and in the twin; *outside* when it brings in an object that only one of them has."""
+        """Run a cell in the session and in the twin; *outside* when it brings in what only the session can have."""
         result = self._do(f"d.run({code!r}{', outside=True' if outside else ''})", self.session.run, code)
         if self.twin is not None and not outside:
             error = self._run_twin(code)
             self._demand(type(error) is type(result.error), f"raised {result.error!r}, the twin {error!r}")
         commit = result.commit
+        if outside:
+            self._resync_twin()
+        self.ahead = None
         self._demand(commit.parents == ((self.model.head,) if self.model.head else ()), "parents of the new commit")
         self.known.add(commit.id)
         self._model(self.model.ran, commit.id, self.namespace, commit.branch)
-        if outside and self.twin is not None:
-            self.twin = copy_namespace(self.namespace)
         self.check()
         return result
 
     def touch(self, code: str) -> None:
         """Change the namespace behind the session's back, as a callback or a thread would."""
         self.script.append(f"d.touch({code!r})")
-        exec(compile(code, "<touch>", "exec"), self.namespace)
+        exec(compile(code, "<touch>", "exec", dont_inherit=True), self.namespace)
         if self.twin is not None:
             self._run_twin(code)
+        self.ahead = copy_namespace(self.namespace)
 
     def _run_twin(self, code: str) -> BaseException | None:
         assert self.twin is not None
         try:
-            exec(compile(code, "<twin>", "exec"), self.twin)
+            exec(compile(code, "<twin>", "exec", dont_inherit=True), self.twin)
         except Exception as error:
             return error
         return None
@@ -98,90 +105,115 @@ class Driver:
     def redo(self, n: int = 1) -> Any:
         return self._travel(f"d.redo({n})", lambda: self.session.redo(n), lambda: self.model.redo(n))
 
-    def checkout(self, position: int, *, dry_run: bool = False) -> Any:
+    def checkout(self, position: int) -> Any:
         """Go to the commit at *position* among all that were made."""
-        target = self.commits[position % len(self.commits)]
-        line = f"d.checkout({position % len(self.commits)}{', dry_run=True' if dry_run else ''})"
-        if dry_run:
-            result = self._do(line, self.session.checkout, target, dry_run=True)
-            self._settle_live()
-            self.check()
-            return result
+        target = self._commit_at(position)
+        line = f"d.checkout({position})"
         return self._travel(line, lambda: self.session.checkout(target), lambda: self.model.checked_out(target))
 
+    def dry_run(self, position: int) -> None:
+        """Ask what a checkout would do: nothing may change."""
+        target = self._commit_at(position)
+        live, held = copy_namespace(self.namespace), dict(self.namespace)
+        self._do(f"d.dry_run({position})", self.session.checkout, target, dry_run=True)
+        self._unchanged("dry run", live, held, set(held))
+        self._demand(self.session.head == self.model.head, "a dry run moved HEAD")
+
     def switch(self, branch: str) -> Any:
-        return self._travel(
-            f"d.switch({branch!r})", lambda: self.session.switch(branch), lambda: self.model.switched(branch)
-        )
+        line = f"d.switch({branch!r})"
+        return self._travel(line, lambda: self.session.switch(branch), lambda: self.model.switched(branch))
 
     def _travel(self, line: str, real: Callable[[], Any], reference: Callable[[], Any]) -> Any:
-        before = dict(self.namespace)
-        self._settle_live_first()
+        held = dict(self.namespace)
+        with self._live_commit():
+            result, refused = self._attempt(line, real)
         was = self.model.head
         try:
             self._model(reference)
         except NotThereError:
-            self._expect_refusal(line, real)
+            self._demand(refused, f"{line}: there is nothing to undo or redo, yet it was done")
+            self.check()
             return None
-        result = self._do(line, real)
-        self._settle_live()
-        self.check()
-        self._check_identities(before, was)
+        self._demand(not refused, f"{line}: refused, although there is something to undo or redo")
+        self.check(twin=False)
+        self._check_identities(held, was)
         self._resync_twin()
         return result
 
-    def _expect_refusal(self, line: str, real: Callable[[], Any]) -> None:
+    def _attempt(self, line: str, real: Callable[[], Any]) -> tuple[Any, bool]:
         try:
-            self._do(line, real, expected=NothingToUndoError)
+            return self._do(line, real, expected=NothingToUndoError), False
         except NothingToUndoError:
-            self._settle_live()
-            self.check()
+            return None, True
+
+    @contextmanager
+    def _live_commit(self) -> Iterator[None]:
+        """Around a verb that travels: it first commits the live state if that differs from HEAD's."""
+        pending = self.ahead if self.ahead is not None and self.model.differences(self.ahead) else None
+        yield
+        self.ahead = None
+        made = [commit for commit in self.session.log(all=True, limit=4) if commit.id not in self.known]
+        live = [commit for commit in made if commit.kind == "live"]
+        if pending is None:
+            self._demand(not live, "a live state that did not differ from HEAD's was committed")
             return
-        self._demand(False, f"{line}: there is nothing to undo or redo, yet it was done")
+        self._demand(len(live) == 1, "the live state differed from HEAD's, and was not committed")
+        self.known.add(live[0].id)
+        self._model(self.model.ran, live[0].id, pending, live[0].branch, "live")
 
     def checkout_names(self, position: int, name: str) -> Any:
         """Bring back one name, and what it is linked with, from the commit at *position*."""
-        target = self.commits[position % len(self.commits)]
+        target = self._commit_at(position)
         state = self.model.states[target]
-        self._settle_live_first()
-        live = copy_namespace(self.namespace)
-        held = dict(self.namespace)
-        line = f"d.checkout_names({position % len(self.commits)}, {name!r})"
-        self._do(line, self.session.checkout, target, name)
-        self._settle_live()
+        live, held = copy_namespace(self.namespace), dict(self.namespace)
+        line = f"d.checkout_names({position}, {name!r})"
+        with self._live_commit():
+            self._do(line, self.session.checkout, target, name)
         group = group_of(state, name)
         self._compare(f"{line}: what was brought back", state, self.namespace, group)
-        rest = {key for key in self.namespace if key not in group}
-        self._compare(f"{line}: what was not asked for", live, self.namespace, rest)
-        for key in rest:
-            self._demand(self.namespace[key] is held[key], f"{line}: {key} is another object now")
+        self._unchanged(line, live, held, set(self.namespace) - group)
         self._made("partial-checkout")
         return group
 
     def get(self, position: int, name: str, new: str) -> None:
         """Bring one past value in under another name."""
-        target = self.commits[position % len(self.commits)]
+        target = self._commit_at(position)
         state = self.model.states[target]
-        self._settle_live_first()
         live, held = copy_namespace(self.namespace), dict(self.namespace)
-        line = f"d.get({position % len(self.commits)}, {name!r}, {new!r})"
-        self._do(line, self.session.get, target, name, as_=new)
-        self._settle_live()
+        line = f"d.get({position}, {name!r}, {new!r})"
+        with self._live_commit():
+            self._do(line, self.session.get, target, name, as_=new)
         found = compare_states({new: state[name]}, {new: self.namespace[new]}, namespaces=(state, self.namespace))
         self._demand(not found, f"{line}: {found}")
-        rest = {key for key in self.namespace if key != new}
-        self._compare(f"{line}: what was not asked for", live, self.namespace, rest)
-        for key in rest:
-            self._demand(self.namespace[key] is held[key], f"{line}: {key} is another object now")
+        self._unchanged(line, live, held, set(self.namespace) - {new})
         self._made("get")
 
+    def _unchanged(self, what: str, live: Namespace, held: Namespace, names: set[str]) -> None:
+        self._compare(f"{what}: what was not asked for", live, self.namespace, names)
+        for key in names:
+            self._demand(key in held and self.namespace[key] is held[key], f"{what}: {key} is another object now")
+
     def _made(self, kind: str) -> None:
-        head = self.session.head
-        commit = self._record(head)
-        self._model(self.model.ran, head, self.namespace, commit.branch, kind)
-        self.known.add(head)
-        self.check()
+        commit = self.session.log(limit=1)[0]
+        self._demand(commit.id == self.session.head, "the newest commit of the log is HEAD")
+        self.known.add(commit.id)
+        self._model(self.model.ran, commit.id, self.namespace, commit.branch, kind)
+        self.check(twin=False)
         self._resync_twin()
+
+    @staticmethod
+    def plain_groups(state: Namespace) -> set[str]:
+        """The names of *state* whose groups hold no class or function made in the session, nor instances of such."""
+        return {
+            name
+            for group in linked_names(state)
+            if not any(_is_definition(state[name]) for name in group)
+            for name in group
+            if not name.startswith("__")
+        }
+
+    def _commit_at(self, position: int) -> str:
+        return [commit for commit in self.model.states if commit is not None][position]
 
     # ---- names, upkeep, ends
 
@@ -201,47 +233,54 @@ class Driver:
         self._do("d.collect()", self.session.gc)
         self.check()
 
-    def verify(self) -> None:
-        """Nothing changed that was not recorded."""
-        found = self._do("d.verify()", self.session.verify)
-        self._demand(not found.changed, f"verify finds a change: {found.changed}")
+    def commit(self, message: str) -> None:
+        """Record by hand."""
+        commit = self._do(f"d.commit({message!r})", self.session.commit, message)
+        self.ahead = None
+        self.known.add(commit.id)
+        self._model(self.model.ran, commit.id, self.namespace, commit.branch, "commit")
         self.check()
 
+    def verify(self) -> None:
+        """Nothing changed that was not recorded."""
+        with self._live_commit():
+            found = self._do("d.verify()", self.session.verify)
+        self.check()
+        report = self._do("# verify HEAD", self.session.verify, "HEAD") if self.model.head else found
+        self._demand(not report.unrestorable, f"verify: {report.unrestorable}")
+
     def restart(self, *, kill: bool = False) -> None:
-        """End the kernel, in order or not, and resume in a fresh namespace."""
+        """End the kernel, in order or not, and resume in a fresh namespace.
+
+        What was changed behind the session's back and not committed is gone, as it would be.
+        """
         self.script.append(f"d.restart(kill={kill})")
-        self._settle_live_first()
         if kill:
             self._kill()
         else:
             self._do("# close", self.session.close)
-        self._settle_live()
-        self.generation += 1
         self.namespace = fresh_namespace()
         self.session = self._do("# attach", self._attach)
         self._demand(not [n for n in self.namespace if not n.startswith("__")], "attaching changed the namespace")
-        head = self.model.head
+        head, self.ahead = self.model.head, None
         self.model.forget_steps()
-        if head is None:
-            self.twin = fresh_namespace() if self.twin is not None else None
-            return
-        self._do("# resume", self.session.resume)
-        self.model.head = None
-        self.model.checked_out(head, "resume")
-        self.check()
+        if head is not None:
+            self._do("# resume", self.session.resume)
+            self.model.head = None
+            self.model.checked_out(head, "resume")
+        self.check(twin=False)
         self._resync_twin()
 
     def _kill(self) -> None:
-        """What is left of a killed process is its store: go on with a copy of the files as they are."""
-        wait = getattr(self.session, "wait", None)
-        if wait is not None:
-            wait()
-        old = self.directory / "store"
-        new = self.directory / f"store-{self.generation}"
-        shutil.copytree(old, new)
+        """What a killed process leaves is its files: put them aside, end the session, and put them back."""
+        store, aside = self.directory / "store", self.directory / "aside"
+        shutil.copytree(store, aside)
         self.session.close()
-        shutil.rmtree(old)
-        new.rename(old)
+        shutil.rmtree(store)
+        aside.rename(store)
+        # The lease was taken by a process that is still alive: this one. That of a killed process would be dead.
+        with closing(sqlite3.connect(store / "timeslip.db")) as connection, connection:
+            connection.execute("DELETE FROM leases")
         self.session = None
         gc.collect()
 
@@ -257,17 +296,21 @@ class Driver:
         """All commits in the order they were made."""
         return [commit for commit in self.model.states if commit is not None]
 
-    def check(self) -> None:
+    def check(self, *, twin: bool = True) -> None:
         """The live state, HEAD and the names of history are what the reference says."""
-        self._demand(self.session.namespace is self.namespace, "the session has another namespace")
-        self._demand(self.session.head == self.model.head, f"head is {self.session.head}, not {self.model.head}")
-        found = self.model.differences(self.namespace)
+        model, session = self.model, self.session
+        self._demand(session.namespace is self.namespace, "the session has another namespace")
+        self._demand(session.head == model.head, f"head is {session.head}, not {model.head}")
+        self._demand(session.branch_name == model.branch, f"branch is {session.branch_name}, not {model.branch}")
+        branches = {ref.name: str(ref.commit) for ref in session.branch()}
+        self._demand(branches == model.branches, f"branches are {branches}, not {model.branches}")
+        tags = {ref.name: str(ref.commit) for ref in session.tag()}
+        self._demand(tags == model.tags, f"tags are {tags}, not {model.tags}")
+        found = compare_states(model.expected() if self.ahead is None else self.ahead, self.namespace)
         self._demand(not found, "reference (first) and session (second):\n  " + "\n  ".join(found))
-        if self.twin is not None:
+        if self.twin is not None and twin:
             found = compare_states(self.twin, self.namespace)
-            self._demand(not found or self._travelled, "twin (first) and session (second):\n  " + "\n  ".join(found))
-
-    _travelled = False
+            self._demand(not found, "twin (first) and session (second):\n  " + "\n  ".join(found))
 
     def _resync_twin(self) -> None:
         if self.twin is not None:
@@ -282,31 +325,35 @@ class Driver:
         )
         self._demand(not found, f"{what}:\n  " + "\n  ".join(found))
 
-    def _check_identities(self, before: Mapping[str, Any], was: str | None) -> None:
-        """Names whose value did not differ hold the very objects they held before."""
-        old, new = self.model.states[was], self.model.expected()
-        groups = set(linked_names(old)) & set(linked_names(new))
-        for group in groups:
-            names = [name for name in group if not name.startswith("__")]
-            one, other = ({name: state[name] for name in names} for state in (old, new))
-            if names and not compare_states(one, other, namespaces=(old, new)):
-                for name in names:
-                    kept = self.namespace[name] is before[name]
+    def _check_identities(self, held: Mapping[str, Any], was: str | None) -> None:
+        """Names whose value is the same version in both states hold the very objects they held before."""
+        old, new = self._versions(was), self._versions(self.model.head)
+        for group, version in old.items():
+            if new.get(group) == version:
+                for name in group:
+                    kept = self.namespace[name] is held[name]
                     self._demand(kept, f"{name} did not differ, but is another object now")
 
+    def _versions(self, commit: str | None) -> dict[frozenset[str], str]:
+        """Group of names -> the commit that gave them their value. Whatever a step left equal keeps its version."""
+        if commit is None:
+            return {}
+        if commit not in self.versions:
+            state, parent = self.model.states[commit], self.model.parents[commit]
+            before, inherited = self.model.states[parent], self._versions(parent)
+            found: dict[frozenset[str], str] = {}
+            for group in linked_names(state):
+                names = [name for name in group if not name.startswith("__")]
+                excerpts = [{name: side[name] for name in names if name in side} for side in (before, state)]
+                same = group in inherited and not compare_states(*excerpts, namespaces=(before, state))
+                # Equal elements, but one is a view of an array that no name holds: another value, though none can tell.
+                same = same and all(_is_view(before[name]) == _is_view(state[name]) for name in names)
+                if names:
+                    found[group] = inherited[group] if same else commit
+            self.versions[commit] = found
+        return self.versions[commit]
+
     # ---- doing
-
-    def _settle_live_first(self) -> None:
-        """Note that the live state may differ from HEAD's: a verb that travels commits it first."""
-        self._pending = copy_namespace(self.namespace) if self.model.differences(self.namespace) else None
-
-    _pending: Namespace | None = None
-
-    def _settle_live(self) -> None:
-        """Tell the reference about the commit that the session made of a live state."""
-
-    def _record(self, commit: str) -> Any:
-        return next(entry for entry in self.session.log() if entry.id == commit)
 
     def _do(self, line: str, function: Callable[..., Any], *args: Any, expected: Any = (), **options: Any) -> Any:
         if not line.startswith("#"):
@@ -330,3 +377,12 @@ class Driver:
 
     def _story(self, sentence: str) -> str:
         return f"{sentence}\n\n# ---- as a script (Python {sys.version.split()[0]})\n{HEADER}" + "\n".join(self.script)
+
+
+def _is_definition(value: Any) -> bool:
+    made = value if isinstance(value, (type, types.FunctionType, types.MethodType)) else type(value)
+    return bool(getattr(made, "__module__", None) == "__main__")
+
+
+def _is_view(value: Any) -> bool:
+    return getattr(value, "base", None) is not None

@@ -33,7 +33,7 @@ class Bare:
         """The state after cells 0 … *last*; never goes back."""
         while self.done < last:
             self.done += 1
-            exec(cell(self.done), self.namespace)
+            exec(compile(cell(self.done), "<bare>", "exec", dont_inherit=True), self.namespace)
         assert self.done == last
         return self.namespace
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -195,12 +196,12 @@ def test_loading_twice_says_so_and_changes_nothing(kernels: Kernels) -> None:
 
 
 def spoil_newer(store: Path) -> None:
-    with sqlite3.connect(next(store.glob("*.sqlite*"), store / "timeslip.sqlite3")) as connection:
+    with closing(sqlite3.connect(store / "timeslip.db")) as connection:
         connection.execute("PRAGMA user_version = 9999")
 
 
 def spoil_garbage(store: Path) -> None:
-    for path in store.glob("*.sqlite*"):
+    for path in store.glob("timeslip.db*"):
         path.write_bytes(b"not a database at all" * 1000)
 
 

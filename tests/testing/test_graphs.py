@@ -17,7 +17,7 @@ Namespace = dict[str, Any]
 
 def run(code: str, name: str = "__main__") -> Namespace:
     namespace: Namespace = {"__name__": name, "__builtins__": builtins}
-    exec(compile(code, "<cell>", "exec"), namespace)
+    exec(compile(code, "<cell>", "exec", dont_inherit=True), namespace)
     return namespace
 
 

@@ -18,7 +18,7 @@ Namespace = dict[str, Any]
 
 def run(code: str) -> Namespace:
     namespace: Namespace = {"__name__": "__main__", "__builtins__": builtins}
-    exec(compile(code, "<cell>", "exec"), namespace)
+    exec(compile(code, "<cell>", "exec", dont_inherit=True), namespace)
     return namespace
 
 
