@@ -80,11 +80,13 @@ def ref_json(ref: Ref) -> Json:
     return {"kind": ref.kind, "name": ref.name, "commit": str(ref.commit), "current": ref.current}
 
 
-def log_json(commits: Iterable[Commit], refs: Iterable[Ref], head: str | None, branch: str | None) -> Json:
-    """History, newest first."""
+def log_json(
+    commits: Iterable[Commit], refs: Iterable[Ref], head: str | None, branch: str | None, *, more: bool = False
+) -> Json:
+    """History, newest first; *more* when earlier commits were left out for want of a limit."""
     listed = list(refs)
     rows = [commit_json(commit, listed, head) for commit in commits]
-    return answer("log", head=head, branch=branch, commits=rows)
+    return answer("log", head=head, branch=branch, commits=rows, more=more)
 
 
 def blame_json(name: str, commits: Iterable[Commit], refs: Iterable[Ref], head: str | None) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -121,7 +122,7 @@ class FakeSession:
 
     def log(self, ref: str | None = None, **options: Any) -> list[Commit]:
         self._called("log", ref, options)
-        return list(HISTORY)
+        return list(HISTORY) * (40 if ref == "HEAD~40" else 1)
 
     def show(self, ref: str, name: str | None = None) -> Any:
         self._called("show", ref, name)
@@ -178,7 +179,7 @@ class FakeSession:
         return [ReplayStep(an_id(2), 2, "df = load()", 1.5, ("file",), ("df",))]
 
     def replay(self, *names: str, dry_run: bool = False) -> CheckoutResult:
-        return self._travel("replay", names, dry_run)
+        return replace(self._travel("replay", names, dry_run), dry_run=dry_run)
 
     def get(self, ref: str, name: str, as_: str | None = None) -> None:
         self._called("get", ref, name, as_)

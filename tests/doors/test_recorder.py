@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.doors.fakes import FakeSession
+from tests.doors.fakes import FakeSession, a_commit
 from tests.doors.shells import a_shell, run
 
 from timeslip.errors import CommitNotFoundError, StoreFullError
 from timeslip.ipython import extension
+from timeslip.model import CommitStats, Names
 
 
 class Bench:
@@ -215,3 +216,28 @@ def test_output_of_answers(bench: Bench, capsys: pytest.CaptureFixture[str]) -> 
     bench.run("%timeslip undo --help")
     assert capsys.readouterr().out.startswith("usage: %timeslip undo [N]")
     assert bench.calls == []
+
+
+def test_what_cannot_come_back_is_told_at_once(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    names = Names(created=("g",), late=("df", "_"), inexact={"g": "a generator\ncannot be stored"})
+    commit = a_commit(1, names=names, stats=CommitStats(bytes_serialized=10**9, bytes_stored=10**8, seconds=3.0))
+    bench.session.record = lambda code=None, **details: commit  # type: ignore[method-assign]
+    bench.session.told = ["branch main-2 was started"]
+    bench.run("g = (i for i in x)")
+    assert capsys.readouterr().err.splitlines() == [
+        "timeslip: cannot be stored exactly: g (a generator cannot be stored)",
+        "timeslip: changed some time before this run, and noticed only now: df",
+        "timeslip: recording took 3.0 s (1.0 GB looked at, 100 MB added); `%timeslip du` shows what is large",
+        "timeslip: branch main-2 was started",
+    ]
+
+
+def test_replay_lists_first(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.run("%timeslip replay df")
+    out = capsys.readouterr().out
+    assert out.index("touches file") < out.index("replayed, now at")
+    assert out.count("df = load()") == 1
+    assert [call for call in bench.session.calls if call[0] == "replay"] == [
+        ("replay", ("df",), True),
+        ("replay", ("df",), False),
+    ]

@@ -126,3 +126,12 @@ def test_help_of_every_verb() -> None:
 
 def test_json_is_an_option_of_every_verb() -> None:
     assert all(any("--json" in a.flags for a in verb.arguments) for verb in VERBS.values())
+
+
+def test_people_get_an_end_to_the_log_and_programs_do_not() -> None:
+    shown = run("log HEAD~40")
+    assert (len(shown["commits"]), shown["more"]) == (100, True)
+    assert to_text([document(shown)[-1]]) == "… and earlier ones: log -n 1000 shows more"
+    assert (len(run("log HEAD~40 --json")["commits"]), run("log HEAD~40 --json")["more"]) == (240, False)
+    assert run("log HEAD~40 -n 240")["more"] is False
+    assert run("log")["more"] is False

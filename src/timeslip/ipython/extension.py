@@ -94,7 +94,11 @@ def attach_shell(
         kernel=place.kernel,
         **choices,
     )
-    _attached = _hang_in(shell, session)
+    try:
+        _attached = _hang_in(shell, session)
+    except BaseException:  # whatever went wrong: a session that nothing tells about runs must not stay open
+        session.close()
+        raise
     return session
 
 

@@ -23,12 +23,20 @@ def perform_line(shell: Any, session: Any, recorder: Recorder, line: str, *, ver
     if words[0] in ("help", "--help", "-h"):
         _help(shell, words[1:])
         return
+    if lists_first(words):
+        show(shell, perform(session, recorder, [*words, "--dry-run"]) or {})
     answer = perform(session, recorder, words)
     if answer is None:
         _help(shell, words[:1])
         return
     show(shell, answer, as_json="--json" in words)
     recorder.tell()
+
+
+def lists_first(words: Sequence[str]) -> bool:
+    """Whether a person is to be shown what the verb would do before it does it."""
+    verb = find_verb(VERBS, words[0])
+    return verb.lists_first and not {"--dry-run", "--json", "--help", "-h"} & set(words)
 
 
 def _help(shell: Any, words: Sequence[str]) -> None:

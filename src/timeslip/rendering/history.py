@@ -108,7 +108,8 @@ def log(answer: Json, clock: Clock) -> Document:
     commits = answer["commits"]
     if not commits:
         return [line(span("no commit yet, or none that matches", "dim"))]
-    return _log_rows(commits, clock)
+    rest = [line(span(f"… and earlier ones: log -n {10 * len(commits)} shows more", "dim"))] if answer["more"] else []
+    return [*_log_rows(commits, clock), *rest]
 
 
 def blame(answer: Json, clock: Clock) -> Document:

@@ -30,7 +30,9 @@ def restore(answer: Json, clock: Clock) -> Document:
         head += [span(" on "), span(answer["branch"], "branch")]
     if not answer["dry_run"]:
         head.append(span(f"  ({duration(answer['duration'])})", "dim"))
-    blocks: Document = [*_steps(answer.get("steps", ())), Line(tuple(head))]
+    # What was done is not listed again: it was, before it was done.
+    steps = answer.get("steps", ()) if answer["dry_run"] else ()
+    blocks: Document = [*_steps(steps), Line(tuple(head))]
     for what, style in (("loaded", "created"), ("replayed", "changed"), ("dropped", "deleted")):
         if answer[what]:
             blocks.append(_listed(what, answer[what], style))

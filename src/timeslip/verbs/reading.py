@@ -9,6 +9,9 @@ from timeslip import answers
 from timeslip.errors import CommitNotFoundError, NameNotFoundError
 from timeslip.verbs.spec import JSON, REF_HELP, Answer, Argument, Verb, names, ref
 
+SHOWN = 100
+"""So many commits `log` shows a person who does not say how many."""
+
 
 def _refs(session: Any) -> list[Any]:
     return [*session.branch(), *session.tag()]
@@ -19,10 +22,12 @@ def _status(session: Any, options: Namespace) -> Answer:
 
 
 def _log(session: Any, options: Namespace) -> Answer:
-    commits = session.log(
-        options.ref, all=options.all, limit=options.limit, names=options.names or (), grep=options.grep
-    )
-    return answers.log_json(commits, _refs(session), session.head, session.branch_name)
+    # A screen needs an end, a program does not: without -n, people get the newest and are told that there is more.
+    limit = options.limit or (None if options.json else SHOWN + 1)
+    commits = session.log(options.ref, all=options.all, limit=limit, names=options.names or (), grep=options.grep)
+    more = options.limit is None and limit is not None and len(commits) > SHOWN
+    shown = commits[:SHOWN] if more else commits
+    return answers.log_json(shown, _refs(session), session.head, session.branch_name, more=more)
 
 
 def _show(session: Any, options: Namespace) -> Answer:
@@ -76,7 +81,7 @@ LOG = Verb(
     summary="history as a graph",
     details="One entry per commit, newest first: commit, In[n], first line of code, names created (+), changed (~) and "
     "deleted (-), when it ran, how long, and the bytes it added.\n\nWithout REF it shows what leads to HEAD; --all "
-    "adds every other branch and the states that an undo left behind.",
+    "adds every other branch and the states that an undo left behind. Without -n it ends after 100.",
     arguments=(
         ref(nargs="?", text=f"start here instead of at HEAD: {REF_HELP}"),
         Argument(("--all",), "every branch and every state left behind", kind="switch"),

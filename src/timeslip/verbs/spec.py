@@ -76,6 +76,7 @@ class Verb:
         names_after: attribute that takes the words after ``--``, or empty when the verb takes none.
         free_word: True when its first word is any text, so that the command line never guesses it to be a session.
         stored: True when the command line can do it on the store, without a kernel.
+        lists_first: True when a person is shown what ``--dry-run`` would say before it is done.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Verb:
     names_after: str = ""
     free_word: bool = False
     stored: bool = False
+    lists_first: bool = False
 
     @property
     def hint(self) -> str:

@@ -118,6 +118,7 @@ REPLAY = Verb(
     run=_replay,
     effect="travels",
     free_word=True,
+    lists_first=True,
 )
 
 GET = Verb(
