@@ -18,6 +18,9 @@ from kernels import ANSI, Kernel
 COUNT = re.compile(r"0x[0-9a-f]+|ipykernel_\d+|/tmp/[^\s'\"]+|\bpid=?\s*\d+")
 TIMES = re.compile(r"(CPU times|Wall time): .*|\d+(\.\d+)?(e[-+]\d+)?\s*(ns|[µμ]s|us|ms|s|min)\b")
 
+REPORT = re.compile(r"^timeslip: (cannot be stored exactly|changed some time before this run).*\n", re.MULTILINE)
+"""What must be said at commit time, while the user can still act (rule 7); said beside the cell's own output."""
+
 
 @dataclass
 class Outcome:
@@ -55,7 +58,7 @@ class Outcome:
         return "\n".join([self.stdout, self.stderr, *self.results, *self.displays, self.traceback])
 
     def comparable(self) -> dict[str, Any]:
-        """The same without addresses, process ids, temporary paths and durations."""
+        """The same without addresses, process ids, temporary paths, durations, and what Timeslip reports by itself."""
 
         def clean(text: str) -> str:
             return TIMES.sub("<time>", COUNT.sub("<varies>", text))
@@ -65,7 +68,7 @@ class Outcome:
             "error": self.error,
             "message": clean(self.message),
             "stdout": clean(self.stdout),
-            "stderr": clean(self.stderr),
+            "stderr": clean(REPORT.sub("", self.stderr)),
             "results": [clean(text) for text in self.results],
             "displays": [clean(text) for text in self.displays],
         }
