@@ -243,15 +243,29 @@ class Checkout:
         for identity in self.prepared.loader.made:
             yield f"def:{identity}"
 
+    def _changed_in_place(self, plan: Plan) -> set[str]:
+        """Kept names of classes and functions whose content was loaded."""
+        loaded = {key for record in self.prepared.records for key in self.live.info(record).keys if is_definition(key)}
+        if not loaded:
+            return set()
+        changed = set()
+        for name in filter(is_name, plan.keep):
+            group = self.live.tracker.groups.get(name)
+            if group is not None and group.references and not group.links:
+                if self.live.tracker.definitions_of((name,)) & loaded:
+                    changed.add(name)
+        return changed
+
     def result(self, plan: Plan, commit: CommitId | None, began: float) -> CheckoutResult:
         """What to tell the user."""
         prepared = self.prepared
         fidelity = {name: value for name, value in sorted(prepared.fidelity.items()) if is_name(name)}
+        changed = self._changed_in_place(plan)
         lost = tuple(name for name, value in fidelity.items() if value == LOST)
         return CheckoutResult(
             commit=commit,
-            kept=tuple(sorted(filter(is_name, plan.keep))),
-            loaded=tuple(sorted(set(prepared.values) - prepared.replayed - set(lost))),
+            kept=tuple(sorted(set(filter(is_name, plan.keep)) - changed)),
+            loaded=tuple(sorted((set(prepared.values) | changed) - prepared.replayed - set(lost))),
             replayed=tuple(sorted(prepared.replayed)),
             dropped=plan.drop,
             placeholders=lost,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
 
 COMMIT_FORMAT = 1
+_SMALL_SECONDS, _BYTES_PER_SECOND = 1e-4, 2e7
+"""A cautious guess of what a capture costs."""
 SHIFTING = frozenset({"_", "__", "___"})
 """State like any other name, but their change is no news: every displayed output shifts them."""
 
@@ -157,11 +159,12 @@ def _within_budget(live: Live, reached_groups: set[Covariable]) -> set[Covariabl
     for group in live.tracker.queue:
         if group in reached_groups:
             continue
-        left -= group.seconds
+        # The first capture of a kind of object is slow for reasons that do not come again: size tells better then.
+        seconds = min(group.seconds, _SMALL_SECONDS + group.bytes / _BYTES_PER_SECOND)
+        if seconds > live.settings.check_budget:
+            continue  # too expensive by itself: the next ones may fit
+        left -= seconds
         if left < 0:
-            if group.seconds > live.settings.check_budget:
-                left += group.seconds  # too expensive by itself: the next ones may fit
-                continue
             break
         chosen.add(group)
     return chosen

@@ -45,7 +45,10 @@ class Settings:
         verify: "lazy" checks stored bytes as they are read; "eager" checks all of a restore before it starts.
         inline_bytes: streams up to this size are kept inside their record instead of as chunks, bytes.
         chunk_bytes: largest chunk of a buffer, bytes.
-        warn_seconds: a commit that takes longer says so, seconds.
+        warn_seconds: a commit that takes longer says so when `announce` is on, seconds.
+        announce: print a line under the cell for names that cannot be stored exactly, changes found late and slow
+            commits. Off by default, so that a cell's output is what it would be without Timeslip; `status` and `log`
+            always tell.
     """
 
     replay: str = "auto"
@@ -61,6 +64,7 @@ class Settings:
     inline_bytes: int = 512
     chunk_bytes: int = 1 << 20
     warn_seconds: float = 2.0
+    announce: bool = False
 
     def changed(self, **changes: Any) -> Settings:
         """A copy with *changes*; text is converted to the setting's type.
@@ -81,6 +85,7 @@ class Settings:
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
 
+_WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 _CHOICES = {
     "replay": ("auto", "ask", "never"),
     "durability": ("normal", "full"),
@@ -99,6 +104,11 @@ def _convert(key: str, value: Any, default: Any) -> Any:
         if unknown:
             raise UsageError(f"no facet is called '{unknown[0]}'", hint="facets: " + ", ".join(FACETS))
         return tuple(names)
+    if isinstance(default, bool):
+        word = str(value).strip().lower()
+        if word not in _WORDS:
+            raise UsageError(f"'{value}' is not a value for '{key}'", hint="one of: on, off")
+        return _WORDS[word]
     try:
         converted = type(default)(value)
     except (TypeError, ValueError) as error:

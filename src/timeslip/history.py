@@ -67,6 +67,8 @@ class History:
             CommitNotFoundError: none does.
             AmbiguousReferenceError: a prefix of several.
         """
+        if not isinstance(reference, str):
+            raise UsageError(f"{reference!r} is not a REF", hint="a commit id, branch, tag, HEAD, HEAD~2 or In[12], as text")
         reference = reference.strip()
         back = _BACK.match(reference)
         if back:

@@ -26,7 +26,7 @@ from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.namespace import Namespace
 from timeslip.store.repository import Repository
-from timeslip.values import ValueWriter, lost_reason
+from timeslip.values import ValueWriter, content_of, lost_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ class Live:
             body = self.body(record)
         except StoreError as error:
             return ValueInfo((), error.message)
-        return ValueInfo(tuple(body["keys"]), lost_reason(body))
+        return ValueInfo(tuple(body["keys"]), lost_reason(body), content_of(body))
 
     def change_settings(self, settings: Settings) -> None:
         """Take new settings over; facets that are switched on now are recorded from the next commit on."""

@@ -19,10 +19,12 @@ class ValueInfo:
     Attributes:
         keys: its node keys.
         lost: why it cannot be loaded, known when it was recorded; None for one that can.
+        content: what it is made of; equal for versions that hold the same bytes. None when not known.
     """
 
     keys: tuple[str, ...]
     lost: str | None
+    content: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def make_plan(live: Mapping[str, str], target: Mapping[str, str], info: Callable
     Args:
         live: the verified live state.
         target: the wanted state.
-        info: looks a value record up; called once for each record that differs.
+        info: looks a value record up.
     """
     members: dict[str, list[str]] = {}
     for key, record in target.items():
@@ -60,7 +62,7 @@ def make_plan(live: Mapping[str, str], target: Mapping[str, str], info: Callable
     load: list[str] = []
     replay: list[str] = []
     for record, keys in members.items():
-        if all(live.get(key) == record for key in keys):
+        if all(live.get(key) == record for key in keys) or _same(live, record, keys, info):
             keep += keys
         elif info(record).lost is None:
             load.append(record)
@@ -69,6 +71,18 @@ def make_plan(live: Mapping[str, str], target: Mapping[str, str], info: Callable
     drop = sorted(key for key in live if key not in target and is_name(key))
     facets = tuple(key for key in target if is_facet(key) and live.get(key) != target[key])
     return Plan(tuple(keep), tuple(load), tuple(replay), tuple(drop), facets)
+
+
+def _same(live: Mapping[str, str], record: str, keys: list[str], info: Callable[[str], ValueInfo]) -> bool:
+    """Whether the live version of *keys* holds the bytes of *record*, stored by another step."""
+    versions = {live.get(key) for key in keys}
+    if len(versions) != 1:
+        return False
+    version = versions.pop()
+    if version is None:
+        return False
+    here, there = info(version), info(record)
+    return here.content is not None and here.content == there.content and set(here.keys) == set(keys)
 
 
 def closure(target: Mapping[str, str], keys: set[str], info: Callable[[str], ValueInfo]) -> set[str]:

@@ -22,6 +22,7 @@ from timeslip.commit import Step
 from timeslip.config import Settings
 from timeslip.errors import (
     CommitNotFoundError,
+    ConflictError,
     NameTakenError,
     NamespaceError,
     NoSessionError,
@@ -213,6 +214,7 @@ class Session:
             step = Step("commit", "run", message=message, started=time.time(), everything=True)
             commit = recording.record(self._live, step)
             self._traveller.steps.add(before, commit.id)
+            self._resumable = None
             return commit
 
     def _retain(self) -> None:
@@ -532,7 +534,7 @@ class Session:
     def _delete_branch(self, name: str) -> None:
         self._ref("branch", name)
         if name == self._live.branch:
-            raise UsageError(f"'{name}' is the branch the session is on", hint="switch to another one first")
+            raise ConflictError(f"'{name}' is the branch the session is on", hint="switch to another one first")
         self._move_refs("branch", {name: None})
 
     def _rename_branch(self, old: str, new: str) -> None:
@@ -801,8 +803,7 @@ def _attach(
     if namespace.snapshot():
         with live.turn():
             step = Step("attach", "run", started=time.time(), everything=True)
-            commit = recording.record(live, step)
-            session._traveller.steps.add(None, commit.id)
+            recording.record(live, step)  # no step: what was there before attaching is never undone
     return session
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from timeslip import commit as recording
 from timeslip.checkout import Checkout, Options, check_bytes, foresee
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
-from timeslip.errors import ConflictError, NothingToUndoError, ReplayError, UsageError
+from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, UsageError
 from timeslip.history import History, check_count, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
@@ -203,8 +204,10 @@ class Traveller:
             NameNotFoundError: no such name there.
             UnrestorableError: it cannot be loaded; nothing was changed.
         """
-        if not new.isidentifier():
+        if not new.isidentifier() or keyword.iskeyword(new):
             raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose another one")
+        if new in self.live.namespace.globals:
+            raise NameTakenError(f"there is a '{new}' already; nothing was changed", hint="choose another name")
         state = self.history.state(source)
         keys = self._wanted(state, [name])
         self.commit_live()

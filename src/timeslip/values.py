@@ -197,6 +197,17 @@ def rebuilt_reason(body: Mapping[str, Any]) -> str | None:
     return "; ".join(dict.fromkeys(reasons)) if reasons else None
 
 
+def content_of(body: Mapping[str, Any]) -> object:
+    """What a recorded value is made of, to be compared: equal for equal bytes, because chunks are named by theirs.
+
+    None for a value that could not be captured.
+    """
+    if "stream" not in body:
+        return None
+    parts = ("keys", "stream", "headers", "buffers", "out_of_band")
+    return tuple(repr(body.get(part)) for part in parts)
+
+
 def chunk_names(body: Mapping[str, Any]) -> Iterable[str]:
     """Every chunk that a value record needs."""
     for stream in (body.get("stream"), body.get("facet")):

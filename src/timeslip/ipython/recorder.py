@@ -162,7 +162,8 @@ class Recorder:
     def tell(self, commit: Commit | None = None) -> None:
         """Say what the user should know now, while it can still be acted on: a line each."""
         if commit is not None:
-            for line in warnings_of(commit, self._session.settings.warn_seconds):
+            settings = self._session.settings
+            for line in warnings_of(commit, settings.warn_seconds) if settings.announce else ():
                 self._faults.say(line)
         for notice in self._session.notices():
             self._faults.say(" ".join(notice.split()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import functools
 import gc
+import io
 import sys
 import types
 import typing
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances
+from timeslip.codec.reducers import instances, system
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -105,6 +106,13 @@ def dead_reference() -> weakref.ref[Any]:
 def _partial(state: Pass, value: functools.partial[Any]) -> Any:
     made, args, (function, positional, named, attributes) = value.__reduce__()[:3]  # type: ignore[misc]
     return made, args, (function, positional, named, attributes or None)  # an empty dict is made by looking at it
+
+
+def _memory_file(state: Pass, file: Any) -> Any:
+    if file.closed:
+        return state.resource(file, "a closed file", "closed", system.closed_file, (type(file), ""))
+    made, args, parts = file.__reduce_ex__(5)[:3]
+    return made, args, (*parts[:-1], parts[-1] or None)  # an empty dict is made by looking at it
 
 
 def _weak_mapping(state: Pass, mapping: Any) -> Any:
@@ -256,6 +264,8 @@ REDUCERS: dict[type, Any] = {
     weakref.WeakSet: _weak_set,
     memoryview: _memoryview,
     functools.partial: _partial,
+    io.BytesIO: _memory_file,
+    io.StringIO: _memory_file,
     Placeholder: _placeholder,
     functools._lru_cache_wrapper: _lru_cache,
     typing.TypeVar: instances.type_variable,
