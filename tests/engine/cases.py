@@ -45,7 +45,7 @@ EXACT: dict[str, list[str]] = {
     "cycles": ["a = []; a.append(a)", "d = {}; d['self'] = d; d['a'] = a", "a.append(d)", "a.clear()"],
     "nan": ["n = float('nan'); m = n", "l = [n, m, float('nan')]", "n = float('nan')", "d = {n: 1, m: 2}; s = {n, m, float('nan')}"],
     "sentinel": ["S = object(); T = S; d = {S: 1}", "T = object()", "l = [S, T]"],
-    "big immutables": ["b = bytes(5000); c = b; s = 'x' * 3000; t = s; i = 1 << 20000; j = i", "c = bytes(5000)", "t = 'x' * 3000; u = (b, s)"],
+    "big immutables": ["b = bytes(5000); c = b; s = 'x ' * 1500; t = s; i = 1 << 20000; j = i", "c = bytes(5000)", "t = 'x ' * 1500; u = (b, s)"],
     "tuples of mutables": ["t = ([1], {2: 3}); u = t; v = (t, t)", "t[0].append(2)", "u = ([1, 2], {2: 3})"],
     "sets": ["s = {1, 2, 3}; t = s; f = frozenset(s)", "t.add(4)", "s = {1, 2, 3, 4}"],
     "set of instances": ["class K:\n    def __init__(self, v): self.v = v\nks = [K(i) for i in range(5)]; s = set(ks)", "s.discard(ks[0])", "ks[1].v = 'changed'"],
@@ -111,6 +111,12 @@ EXACT: dict[str, list[str]] = {
     "string annotations": ["from __future__ import annotations\nclass A:\n    def f(self, o: A) -> list[A]: return [o]", "import typing\nh = typing.get_type_hints(A.f, globals())", "a = A(); r = a.f(a)"],
     "async function": ["import asyncio\nasync def f(x): return [x]\nr = asyncio.new_event_loop().run_until_complete(f(1))", "r.append(f.__name__)"],
     "generator function": ["def gen(n):\n    for i in range(n): yield i\nl = list(gen(3))", "l2 = list(gen(4)); l.extend(l2)"],
+    "pickling raises": ["class Bad:\n    def __init__(self): self.v = [1]\n    def __reduce_ex__(self, p): raise RuntimeError('no')\nx = [1]", "b = Bad(); d = {'deep': [{'bad': b}], 'x': x}", "b.v.append(x)", "del b"],
+    "state that drops a lock": ["import threading\nclass Q:\n    def __init__(self): self.l = threading.Lock(); self.items = [1]\n    def __getstate__(self): return {'items': self.items}\n    def __setstate__(self, s): self.__dict__.update(s); self.l = threading.Lock()\nq = Q(); items = q.items", "items.append(2)", "q.items = list(items)", "q.items.append(3)"],
+    "weak reference and finalizer in an instance": ["import weakref\nclass Node:\n    def __init__(self, up=None): self.up = up and weakref.ref(up); self.kids = []\n    def add(self): k = Node(self); self.kids.append(k); return k\nroot = Node(); kid = root.add()", "grand = kid.add()", "same = grand.up() is kid", "kid.kids.clear()"],
+    "decorated class and methods": ["import functools\ndef register(c): c.reg = [c.__name__]; return c\ndef log(f):\n    @functools.wraps(f)\n    def w(self, *a): self.seen.append(f.__name__); return f(self, *a)\n    return w\n@register\nclass A:\n    def __init__(self): self.seen = []\n    @log\n    def go(self): return 1\na = A()", "a.go()", "A.reg.append(a)", "a.go(); n = len(a.seen)"],
+    "context manager and contextvars": ["import contextlib\n@contextlib.contextmanager\ndef cm(log):\n    log.append('in')\n    yield log\n    log.append('out')\nlog = []", "with cm(log) as v: v.append(1)", "w = v", "with cm(w): pass"],
+    "nested classes and functions": ["class A:\n    class B:\n        n = [1]\n        def f(self): return A.B\n    def g(self):\n        class C(A.B): pass\n        return C()\na = A(); b = A.B()", "c = a.g()", "A.B.n.append(c)", "r = type(c).__mro__[1] is A.B, b.f() is A.B"],
 }  # fmt: skip
 
 
@@ -147,8 +153,6 @@ OUTSIDE: dict[str, Outside] = {
     "socket": Outside(["import socket\nn = [1]", "s = socket.socket()"], ("s",), "s.fileno()", ("rebuilt", "replayed", "lost"), ("n",)),
     "coroutine": Outside(["async def f(): return 1", "c = f()"], ("c",), "None", ("replayed", "lost"), ("f",)),
     "process": Outside(["import subprocess, sys\nn = [1]", "p = subprocess.Popen([sys.executable, '-c', '']); p.wait()"], ("p",), "None", ("rebuilt", "lost"), ("n",)),
-    "pickling raises": Outside(["class Bad:\n    def __init__(self): self.v = [1]\n    def __reduce_ex__(self, p): raise RuntimeError('no')\nx = [1]", "b = Bad()"], ("b",), "b.v", ("replayed", "lost"), ("x", "Bad")),
-    "pickling raises deep inside": Outside(["class Bad:\n    def __reduce__(self): raise TypeError('no')\nx = [1]", "d = {'deep': [{'bad': Bad()}], 'x': x}; y = x"], ("d",), "d['x']", ("replayed", "lost")),
     "frame object": Outside(["import sys\nx = [1]", "f = (lambda: sys._getframe())()"], ("f",), "None", ("replayed", "lost"), ("x",)),
     "map over a generator": Outside(["x = [1]", "m = map(str, (i for i in range(3)))"], ("m",), "next(m)", ("replayed", "lost"), ("x",)),
     "memory map": Outside(["import mmap\nx = [1]", "m = mmap.mmap(-1, 4096); m[:3] = b'abc'"], ("m",), "m[:3]", ("rebuilt", "replayed", "lost"), ("x",)),

@@ -287,14 +287,9 @@ def test_unpickling_that_raises_falls_back_to_replay(sessions: Sessions) -> None
         "del b",
     )
     result = live.session.undo()
-    if result.fidelity["b"] == "lost":
-        with pytest.raises(PlaceholderError):
-            live["b"].v
-        assert "will not load" in result.notes["b"]
-    else:
-        assert result.fidelity["b"] == "replayed"
-        assert live["b"].v is live["x"]
-        assert type(live["b"]) is live["Bad"]
+    assert result.fidelity["b"] in ("exact", "replayed")
+    assert live["b"].v is live["x"]
+    assert type(live["b"]) is live["Bad"]
 
 
 def test_objects_that_raise_at_every_question_do_not_stop_the_recording(sessions: Sessions) -> None:
@@ -477,8 +472,8 @@ def test_placeholders_refuse_every_use_and_say_how_to_rebuild(sessions: Sessions
     uses = [
         lambda: placeholder.x, lambda: placeholder(), lambda: placeholder[0], lambda: len(placeholder),
         lambda: iter(placeholder), lambda: next(placeholder), lambda: placeholder + 1, lambda: 1 + placeholder,
-        lambda: bool(placeholder), lambda: placeholder == 1, lambda: str(placeholder), lambda: f"{placeholder}",
-        lambda: 1 in placeholder, lambda: hash(placeholder), lambda: placeholder < 1, lambda: -placeholder,
+        lambda: bool(placeholder), lambda: placeholder == 1,
+        lambda: 1 in placeholder, lambda: placeholder < 1, lambda: -placeholder,
         lambda: setattr(placeholder, "x", 1), lambda: placeholder.__enter__(), lambda: int(placeholder),
     ]  # fmt: skip
     for use in uses:
@@ -486,6 +481,7 @@ def test_placeholders_refuse_every_use_and_say_how_to_rebuild(sessions: Sessions
             use()
         assert "g" in raised.value.message
         assert raised.value.hint
+    assert "'g'" in repr(placeholder), "shown at a prompt it tells its story instead"
     assert "g" in live.session.status().placeholders
     live.run("h = 1")
     assert live.session.undo().fidelity["g"] in ("lost", "exact")
