@@ -52,7 +52,7 @@ def attach(
         if shell is not None:
             attached: Session = _ipython_door().attach_shell(shell, store=store, name=name, settings=settings)
             return attached
-    from timeslip.session import attach as attach_namespace
+    from timeslip.attaching import attach as attach_namespace
 
     return attach_namespace(namespace, store=store, name=name, **settings)
 

@@ -10,6 +10,9 @@ _LIBRARY_THREADS = ("TMonitor", "HistorySavingThread", "Heartbeat", "IOPubThread
 """Classes of threads that front ends and libraries run for themselves."""
 
 
+_LIBRARIES = ("ipykernel", "zmq", "tornado", "timeslip", "IPython")
+
+
 def user_threads(known: set[int | None]) -> list[str]:
     """Names of threads that were started since *known* was taken and may run code of the session.
 
@@ -23,7 +26,7 @@ def user_threads(known: set[int | None]) -> list[str]:
         if thread.name.startswith("timeslip"):
             continue
         module = getattr(getattr(thread, "_target", None), "__module__", None) or type(thread).__module__
-        if isinstance(module, str) and module.partition(".")[0] in ("ipykernel", "zmq", "tornado", "timeslip", "IPython"):
+        if isinstance(module, str) and module.partition(".")[0] in _LIBRARIES:
             continue
         found.append(thread.name)
     return found

@@ -251,9 +251,9 @@ class Checkout:
         changed = set()
         for name in filter(is_name, plan.keep):
             group = self.live.tracker.groups.get(name)
-            if group is not None and group.references and not group.links:
-                if self.live.tracker.definitions_of((name,)) & loaded:
-                    changed.add(name)
+            refers_only = group is not None and group.references and not group.links
+            if refers_only and self.live.tracker.definitions_of((name,)) & loaded:
+                changed.add(name)
         return changed
 
     def result(self, plan: Plan, commit: CommitId | None, began: float) -> CheckoutResult:
@@ -286,7 +286,7 @@ def foresee(live: Live, plan: Plan, target: Mapping[str, str], commit: CommitId 
     loaded = [name for record in plan.load for name in names.get(record, ())]
     replayed = [name for record in plan.replay for name in names.get(record, ())]
     notes = {name: str(live.info(target[name]).lost) for name in replayed}
-    fidelity = {name: EXACT for name in (*filter(is_name, plan.keep), *loaded)} | dict.fromkeys(replayed, LOST)
+    fidelity = dict.fromkeys((*filter(is_name, plan.keep), *loaded), EXACT) | dict.fromkeys(replayed, LOST)
     return CheckoutResult(
         commit=commit,
         kept=tuple(sorted(filter(is_name, plan.keep))),
@@ -309,5 +309,3 @@ def check_bytes(live: Live, plan: Plan) -> None:
     for record in plan.load:
         for chunk in chunk_names(live.body(record)):
             live.repository.get_chunk(chunk)
-
-

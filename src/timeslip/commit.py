@@ -5,7 +5,6 @@ Nothing here raises into the user's cell but the errors of `timeslip.errors`; th
 
 from __future__ import annotations
 
-
 import time
 import types
 from collections.abc import Iterable, Mapping
@@ -127,7 +126,7 @@ def look(live: Live, source: str | None, *, everything: bool) -> Look:
     if not everything:
         everything = bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
     groups = _reached_groups(live, reach)
-    check = set(tracker.queue) | {g for g in groups} if everything else groups | _within_budget(live, groups)
+    check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
     update = tracker.update(snapshot, check)
@@ -253,7 +252,9 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
         present = changes.keys() | live.tracker.groups.keys()
         gone = {key for key in live.records if not key.startswith("facet:") and key not in present}
         changes.update(dict.fromkeys(gone))
-        manifest = transaction.put_manifest(live.manifest, changes) if changes or live.manifest is None else live.manifest
+        manifest = live.manifest
+        if changes or manifest is None:
+            manifest = transaction.put_manifest(manifest, changes)
         stats = CommitStats(
             covariables_checked=found.update.checked,
             covariables_written=len(encoded),
@@ -370,7 +371,7 @@ def _put_commit(
         "branch": branch,
         "error": step.error,
     }
-    body = {
+    body: dict[str, Any] = {
         "format": COMMIT_FORMAT,
         "kind": step.kind,
         "manifest": manifest,
@@ -451,5 +452,3 @@ def commit_if_changed(live: Live) -> Commit | None:
         return write(live, Step(kind="live", operation="run", started=time.time()), found, began)
     finally:
         found.update.release()
-
-

@@ -68,7 +68,9 @@ class History:
             AmbiguousReferenceError: a prefix of several.
         """
         if not isinstance(reference, str):
-            raise UsageError(f"{reference!r} is not a REF", hint="a commit id, branch, tag, HEAD, HEAD~2 or In[12], as text")
+            raise UsageError(
+                f"{reference!r} is not a REF", hint="a commit id, branch, tag, HEAD, HEAD~2 or In[12], as text"
+            )
         reference = reference.strip()
         back = _BACK.match(reference)
         if back:
@@ -122,7 +124,7 @@ class History:
         body = self.repository.commit(commit) if body is None else body
         about = self._text(body["about"]) or {}
         code = self._text(body["code"]) if body["code"] else None
-        names = {k: tuple(v) if isinstance(v, list) else v for k, v in about.get("names", {}).items()}
+        names: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in about.get("names", {}).items()}
         return Commit(
             id=CommitId(commit),
             parents=tuple(CommitId(parent) for parent in body["parents"]),
@@ -151,7 +153,7 @@ class History:
         self,
         reference: str | None = None,
         *,
-        all: bool = False,
+        all: bool = False,  # noqa: A002 - the name of the option at every door
         limit: int | None = None,
         names: Iterable[str] = (),
         grep: str | None = None,
@@ -179,8 +181,8 @@ class History:
             found.append(commit)
         return found
 
-    def _walk(self, reference: str | None, all: bool) -> Iterator[tuple[CommitId, dict[str, Any]]]:
-        if all and reference is None:
+    def _walk(self, reference: str | None, everything: bool) -> Iterator[tuple[CommitId, dict[str, Any]]]:
+        if everything and reference is None:
             yield from self.repository.commits(self.session)
             return
         commit = self.resolve(reference) if reference else self.head
@@ -219,6 +221,21 @@ class History:
         if commit is None:
             return {}
         return self.repository.manifest(self.repository.commit(commit)["manifest"])
+
+    def versions_of(self, name: str) -> set[RecordId]:
+        """Every recorded version of a name; empty for what is no name or was never one."""
+        if not is_name(name):
+            return set()
+        states = (self.state(commit) for commit, _ in self.repository.commits(self.session))
+        return {state[name] for state in states if name in state}
+
+    def said_by(self, commit: CommitId) -> set[RecordId]:
+        """What *commit* alone says: its texts, and the values that its parent does not have."""
+        body = self.repository.commit(commit)
+        parent = CommitId(body["parents"][0]) if body["parents"] else None
+        before = set(self.state(parent).values())
+        texts = {RecordId(text) for text in (body["code"], body["about"]) if text}
+        return texts | {record for record in self.state(commit).values() if record not in before}
 
     def maker(self, commit: CommitId, key: str) -> CommitId | None:
         """The commit that first had the version of *key* that *commit* has, or None when it is not known any more.

@@ -1,4 +1,4 @@
-"""The verbs that only look: show, diff, verify. Values of the past are read beside the session, which is not touched."""
+"""The verbs that only look: show, diff, verify. Values of the past are read beside the session."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from timeslip.codec.placeholder import Placeholder
 from timeslip.diffing import diff_values
-from timeslip.errors import TimeslipError
+from timeslip.errors import StoreError, TimeslipError
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId
+from timeslip.live import Live
 from timeslip.model import (
     Commit,
     Preview,
@@ -24,7 +26,6 @@ from timeslip.past import PastState
 from timeslip.preview import preview
 from timeslip.state.facets import FacetSet
 from timeslip.values import chunk_names, lost_reason, rebuilt_reason
-
 
 SAME = "no difference in value"
 """What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
@@ -159,6 +160,26 @@ def _between(history: History, a: CommitId | None, b: CommitId | None) -> list[C
         found.append(commit)
         at = commit.parents[0] if commit.parents else None
     return found[::-1] if at == a else []
+
+
+def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:
+    """What of the live state would not come back exactly: name -> reason, and the same for placeholders."""
+    inexact: dict[str, str] = {}
+    placeholders: dict[str, str] = {}
+    for name, value in live.namespace.snapshot().items():
+        record = live.records.get(name)
+        if type(value) is Placeholder:
+            placeholders[name] = value.timeslip_reason
+        elif record is not None:
+            try:
+                body = live.body(record)
+            except StoreError as error:
+                inexact[name] = error.message
+                continue
+            lost, rebuilt = lost_reason(body), rebuilt_reason(body)
+            if lost or rebuilt:
+                inexact[name] = lost or f"comes back rebuilt: {rebuilt}"
+    return inexact, placeholders
 
 
 def verify_restorable(history: History, commit: CommitId) -> Verification:

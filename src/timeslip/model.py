@@ -23,7 +23,7 @@ def is_facet(key: str) -> bool:
 
 def is_name(key: str) -> bool:
     """Whether a node key names something the user sees: a variable or an output."""
-    return not (key.startswith("def:") or key.startswith("facet:"))
+    return not key.startswith(("def:", "facet:"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,9 +127,7 @@ class Replayer:
             if self.live.info(recipe.before[name]).lost is not None and recipe.commit.parents:
                 steps += self.plan(recipe.commit.parents[0], name)
         made = recipe.commit
-        steps.append(
-            ReplayStep(made.id, made.execution_count, made.code or "", made.duration, recipe.touches, (key,))
-        )
+        steps.append(ReplayStep(made.id, made.execution_count, made.code or "", made.duration, recipe.touches, (key,)))
         return steps
 
     def rebuild(self, commit: CommitId, keys: list[str], reason: str, depth: int = 0) -> dict[str, Any]:

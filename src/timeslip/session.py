@@ -7,12 +7,9 @@ caller waits a moment and then gets SessionBusyError. In a forked child every me
 from __future__ import annotations
 
 import os
-import sys
 import time
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from timeslip import commit as recording
@@ -22,15 +19,11 @@ from timeslip.commit import Step
 from timeslip.config import Settings
 from timeslip.errors import (
     CommitNotFoundError,
-    ConflictError,
-    NameTakenError,
-    NamespaceError,
     NoSessionError,
-    StoreError,
     UsageError,
 )
 from timeslip.history import History
-from timeslip.ids import CommitId, RecordId, SessionId
+from timeslip.ids import CommitId, SessionId
 from timeslip.live import Live
 from timeslip.model import (
     CheckoutResult,
@@ -48,12 +41,11 @@ from timeslip.model import (
     Verification,
     is_name,
 )
-from timeslip.state.namespace import Namespace, PlainNamespace
+from timeslip.naming import Naming
 from timeslip.store.maintenance import RetentionPolicy, forget, gc, usage
-from timeslip.store.preferences import load_preferences, save_preference
-from timeslip.store.repository import Repository, default_store_directory
+from timeslip.store.preferences import save_preference
+from timeslip.store.repository import Repository
 from timeslip.travel import Traveller
-from timeslip.values import lost_reason, rebuilt_reason
 
 _open: weakref.WeakSet[Session] = weakref.WeakSet()
 
@@ -80,6 +72,7 @@ class Session:
         self._live = live
         self._history = History(live.repository, live.session, live.kernel)
         self._traveller = Traveller(live, self._history)
+        self._naming = Naming(live, self._history)
         self._resumable = resumable
         self.name = name
         self.notebook = notebook
@@ -193,7 +186,8 @@ class Session:
         started, clock = time.time(), time.perf_counter()
         error: BaseException | None = None
         try:
-            exec(compile(code, f"<run {len(code)}>", "exec", dont_inherit=True), self.namespace)
+            # Running what the caller gives is what this method is for.
+            exec(compile(code, "<session>", "exec", dont_inherit=True), self.namespace)  # noqa: S102
         except (Exception, KeyboardInterrupt, SystemExit) as caught:
             # the user's own code: whatever it raises is a result; the traceback would keep its frames alive
             error = caught.with_traceback(None)
@@ -310,8 +304,10 @@ class Session:
         verify: bool = False,
         allow_lost: bool = False,
     ) -> CheckoutResult:
-        """After a restart or crash: bring the last state of the session, or *ref*, into this kernel. Raises as
-        `checkout`."""
+        """After a restart or crash: bring the last state of the session, or *ref*, into this kernel.
+
+        Raises as `checkout`.
+        """
         options = self._options(dry_run, replay, verify, allow_lost)
         with self._live.turn():
             self._require_open()
@@ -358,7 +354,7 @@ class Session:
         self,
         ref: str | None = None,
         *,
-        all: bool = False,
+        all: bool = False,  # noqa: A002 - the name of the option at every door
         limit: int | None = None,
         names: tuple[str, ...] | list[str] = (),
         grep: str | None = None,
@@ -383,7 +379,7 @@ class Session:
             CommitNotFoundError, NameNotFoundError.
         """
         if a is None and b is None:
-            head = self._require_head()
+            head = self._history.resolve("HEAD")
             parents = self._history.commit(head).parents
             return looking.diff(self._history, parents[0] if parents else None, head, names)
         if a == ".":
@@ -418,7 +414,7 @@ class Session:
         live = self._live
         last = self._history.log(all=True, limit=1)
         tips = {ref.name: ref.commit for ref in self.repository.refs(self.id) if ref.kind == "branch"}
-        inexact, placeholders = self._inexact()
+        inexact, placeholders = looking.not_exact(live)
         resumable = self._resumable if live.head is None else None
         return Status(
             session=self.id,
@@ -438,28 +434,6 @@ class Session:
             resumable=resumable,
             kernel="none" if self.closed else "this",
         )
-
-    def _inexact(self) -> tuple[dict[str, str], dict[str, str]]:
-        from timeslip.codec.placeholder import Placeholder
-
-        inexact: dict[str, str] = {}
-        placeholders: dict[str, str] = {}
-        for name, value in self._live.namespace.snapshot().items():
-            if type(value) is Placeholder:
-                placeholders[name] = value.timeslip_reason
-                continue
-            record = self._live.records.get(name)
-            if record is None:
-                continue
-            try:
-                body = self._live.body(record)
-            except StoreError as error:
-                inexact[name] = error.message
-                continue
-            lost, rebuilt = lost_reason(body), rebuilt_reason(body)
-            if lost or rebuilt:
-                inexact[name] = lost or f"comes back rebuilt: {rebuilt}"
-        return inexact, placeholders
 
     def verify(self, ref: str | None = None) -> Verification:
         """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
@@ -496,64 +470,25 @@ class Session:
         """List, create, delete or rename branches. Returns all of them.
 
         Raises:
-            NameTakenError, CommitNotFoundError, UsageError: nothing was changed.
+            NameTakenError, CommitNotFoundError, ConflictError, UsageError: nothing was changed.
         """
         with self._live.turn():
             if delete is not None:
-                self._delete_branch(delete)
+                self._naming.delete("branch", delete)
             elif rename is not None:
-                self._rename_branch(*rename)
+                self._naming.rename(*rename)
             elif name is not None:
-                self._new_ref("branch", name, ref)
+                self._naming.create("branch", name, ref)
         return self._history.refs("branch")
 
     def tag(self, name: str | None = None, ref: str | None = None, *, delete: str | None = None) -> list[Ref]:
         """List, create or delete tags. Returns all of them. Raises as `branch`."""
         with self._live.turn():
             if delete is not None:
-                self._ref("tag", delete)
-                self._move_refs("tag", {delete: None})
+                self._naming.delete("tag", delete)
             elif name is not None:
-                self._new_ref("tag", name, ref)
+                self._naming.create("tag", name, ref)
         return self._history.refs("tag")
-
-    def _new_ref(self, kind: str, name: str, ref: str | None) -> None:
-        check_ref_name(name)
-        if any(known.name == name for known in self._history.refs()):
-            raise NameTakenError(f"there is a branch or tag '{name}' already", hint="choose another name")
-        target = self._history.resolve(ref) if ref is not None else self._require_head()
-        self._move_refs(kind, {name: target})
-
-    def _ref(self, kind: str, name: str) -> Ref:
-        for ref in self._history.refs(kind):
-            if ref.name == name:
-                return ref
-        known = ", ".join(ref.name for ref in self._history.refs(kind)) or "none"
-        raise CommitNotFoundError(f"there is no {kind} '{name}'", hint=f"{kind}s: {known}")
-
-    def _delete_branch(self, name: str) -> None:
-        self._ref("branch", name)
-        if name == self._live.branch:
-            raise ConflictError(f"'{name}' is the branch the session is on", hint="switch to another one first")
-        self._move_refs("branch", {name: None})
-
-    def _rename_branch(self, old: str, new: str) -> None:
-        check_ref_name(new)
-        ref = self._ref("branch", old)
-        if any(known.name == new for known in self._history.refs()):
-            raise NameTakenError(f"there is a branch or tag '{new}' already", hint="choose another name")
-        self._move_refs("branch", {old: None, new: ref.commit})
-        if self._live.branch == old:
-            with self.repository.transaction() as transaction:
-                transaction.set_head(self.id, self._live.kernel, self._live.head, new)
-            self._live.branch = new
-
-    def _move_refs(self, kind: str, moves: Mapping[str, CommitId | None]) -> None:
-        head = self._live.head
-        with self.repository.transaction() as transaction:
-            for name, commit in moves.items():
-                transaction.set_ref(self.id, kind, name, commit)
-            transaction.append_operation(self.id, self._live.kernel, kind, head, head, {"names": sorted(moves)})
 
     def switch(
         self,
@@ -568,19 +503,17 @@ class Session:
         options = self._options(dry_run, replay, verify, allow_lost)
         with self._live.turn():
             self._require_open()
-            ref = self._ref("branch", name)
+            ref = self._naming.find("branch", name)
             if not dry_run:
                 self._traveller.commit_live()
-            ref = self._ref("branch", name)  # the commit of the live state may have moved it
+            ref = self._naming.find("branch", name)  # the commit of the live state may have moved it
             return self._traveller.checkout(ref.commit, "checkout", options, branch=name)
 
     def describe(self, ref: str, message: str) -> None:
         """Give a commit a message. Raises CommitNotFoundError."""
         commit = self._history.resolve(ref)
-        with self._live.turn(), self.repository.transaction() as transaction:
-            transaction.describe(self.id, commit, message)
-            head = self._live.head
-            transaction.append_operation(self.id, self._live.kernel, "describe", head, head, {"commit": commit})
+        with self._live.turn():
+            self._naming.describe(commit, message)
 
     # ---- upkeep
 
@@ -632,30 +565,11 @@ class Session:
             StoreError: not everything could be removed; call again.
         """
         with self._live.turn():
-            records = self._versions_of(target)
-            if not records:
-                records = self._texts_of(self._history.resolve(target))
+            records = self._history.versions_of(target) or self._history.said_by(self._history.resolve(target))
             forget(self.repository, self.id, records)
             self._live.forget_bodies()
             gone = {key for key, record in self._live.records.items() if record in records}
             self._live.dirty(gone)
-
-    def _versions_of(self, name: str) -> set[RecordId]:
-        found: set[RecordId] = set()
-        if not is_name(name):
-            return found
-        for identity, _ in self.repository.commits(self.id):
-            record = self._history.state(identity).get(name)
-            if record is not None:
-                found.add(record)
-        return found
-
-    def _texts_of(self, commit: CommitId) -> set[RecordId]:
-        body = self.repository.commit(commit)
-        parent = CommitId(body["parents"][0]) if body["parents"] else None
-        before = set(self._history.state(parent).values())
-        values = {record for record in self._history.state(commit).values() if record not in before}
-        return {RecordId(text) for text in (body["code"], body["about"]) if text} | values
 
     # ---- ends
 
@@ -689,135 +603,14 @@ class Session:
         if self.closed:
             raise NoSessionError("this session was closed", hint="attach again: timeslip.attach()")
 
-    def _require_head(self) -> CommitId:
-        head = self._live.head
-        if head is None:
-            raise CommitNotFoundError("nothing is recorded in this session yet", hint="run a cell first")
-        return head
 
-
-def check_ref_name(name: str) -> None:
-    """Whether *name* can be a branch or tag.
-
-    Raises:
-        UsageError: it could be taken for another kind of reference.
-    """
-    if not name or name != name.strip() or name.startswith(("-", "In[", "HEAD")) or any(c in name for c in "~ \t\n."):
-        raise UsageError(
-            f"'{name}' cannot be the name of a branch or tag",
-            hint="no spaces, dots or '~', and not HEAD or In[…]",
-        )
+def open_sessions() -> list[Session]:
+    """The open sessions of this process, the one attached last at the end."""
+    alive = [session for session in _open if not session.closed and session._live.pid == os.getpid()]
+    return sorted(alive, key=lambda session: session._live.born)
 
 
 def current() -> Session | None:
     """The session of this process that was attached last and is open, or None."""
-    alive = [session for session in _open if not session.closed and session._live.pid == os.getpid()]
-    return max(alive, key=lambda session: session._live.born) if alive else None
-
-
-def attach(
-    namespace: dict[str, Any] | Namespace | None = None,
-    *,
-    store: Path | str | None = None,
-    name: str | None = None,
-    notebook: str | None = None,
-    kernel: Mapping[str, Any] | None = None,
-    **settings: Any,
-) -> Session:
-    """Begin to record a namespace, or pick its session up again. See `timeslip.attach`.
-
-    Args:
-        namespace: a dict, or an adapter; None for ``__main__``'s.
-        store: directory; None for the default.
-        name: of the session; None to go by *notebook*, or else by the time.
-        notebook: path of the notebook, if there is one.
-        kernel: what others need to reach this process (connection file …).
-        settings: as `config.Settings`.
-
-    Raises:
-        UsageError, NamespaceError, StoreError.
-    """
-    place = _namespace(namespace)
-    for other in list(_open):
-        if other.namespace is place.globals and not other.closed and other._live.pid == os.getpid():
-            raise NamespaceError(
-                f"this namespace is already recorded as '{other.name}'", hint="close that session first"
-            )
-    directory = Path(store) if store is not None else default_store_directory()
-    chosen = _settings(directory, settings)
-    repository = Repository.open(
-        directory,
-        durability="full" if chosen.durability == "full" else "normal",
-        min_free_bytes=chosen.min_free_bytes,
-    )
-    try:
-        return _attach(repository, place, chosen, name, notebook, dict(kernel or {}))
-    except BaseException:  # whatever went wrong: the store must not stay open
-        repository.close()
-        raise
-
-
-def _settings(directory: Path, given: Mapping[str, Any]) -> Settings:
-    known = load_preferences(directory) if directory.is_dir() else {}
-    return Settings().changed(**known).changed(**given)
-
-
-def _namespace(given: dict[str, Any] | Namespace | None) -> Namespace:
-    if given is None:
-        return PlainNamespace(sys.modules["__main__"].__dict__)
-    if type(given) is dict:
-        return PlainNamespace(given)
-    if not hasattr(given, "snapshot") or not hasattr(given, "apply"):
-        raise NamespaceError(
-            f"a {type(given).__name__} cannot be recorded as a namespace", hint="give the dict that the code runs in"
-        )
-    return given  # type: ignore[return-value]  # an adapter
-
-
-def _attach(
-    repository: Repository,
-    namespace: Namespace,
-    settings: Settings,
-    name: str | None,
-    notebook: str | None,
-    info: dict[str, Any],
-) -> Session:
-    identity = _find_or_create(repository, name, notebook)
-    live = Live(repository, identity, namespace, settings, "main")
-    holds = repository.acquire_lease(identity, live.kernel, {"python": sys.version.split()[0], **info})
-    row = next(row for row in repository.sessions() if row.id == identity)
-    head = repository.head(identity)
-    resumable = head.commit if head is not None else None
-    tips = [ref.name for ref in repository.refs(identity) if ref.kind == "branch"]
-    if head is not None and head.branch:
-        live.branch = head.branch
-    if not holds:
-        live.branch = recording.free_branch(live.branch, {*tips, live.branch})
-        live.notices.append(
-            f"another kernel is recording '{row.name}' at the same time: this one goes on its own branch "
-            f"'{live.branch}', and neither touches the other"
-        )
-    live.notices += repository.notices
-    live.facets.attach()
-    session = Session(live, row.name, row.notebook, resumable)
-    if namespace.snapshot():
-        with live.turn():
-            step = Step("attach", "run", started=time.time(), everything=True)
-            recording.record(live, step)  # no step: what was there before attaching is never undone
-    return session
-
-
-def _find_or_create(repository: Repository, name: str | None, notebook: str | None) -> SessionId:
-    if name is not None:
-        for row in repository.sessions():
-            if row.name == name:
-                if notebook is not None and row.notebook is None:
-                    repository.move_session(row.id, notebook)
-                return row.id
-        return repository.create_session(name, notebook)
-    if notebook is not None:
-        for row in repository.sessions():
-            if row.notebook == notebook:
-                return row.id
-        return repository.create_session(Path(notebook).stem, notebook)
-    return repository.create_session(time.strftime("session-%Y%m%d-%H%M%S"), None)
+    alive = open_sessions()
+    return alive[-1] if alive else None

@@ -1,4 +1,7 @@
-"""The verbs that travel: undo, redo, checkout, partial checkout, get, resume, replay. Each commits the live state first."""
+"""The verbs that travel: undo, redo, checkout, partial checkout, get, resume, replay.
+
+Each commits the live state first, so that nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -211,9 +214,7 @@ class Traveller:
         state = self.history.state(source)
         keys = self._wanted(state, [name])
         self.commit_live()
-        fresh = frozenset(
-            key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key]
-        )
+        fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])
         target = {key: state[key] for key in keys}
         work = Checkout(self.live, self.history, source, {**state, **target}, options, fresh)
         plan = make_plan({}, {key: record for key, record in target.items() if not is_definition(key)}, self.live.info)

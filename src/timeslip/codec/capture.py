@@ -289,12 +289,20 @@ class Pass:
         if value is math.nan:
             return "math"
         numpy = sys.modules.get("numpy")
-        if numpy is not None and value is numpy.nan:
+        if numpy is not None and value is numpy.nan:  # noqa: PLW0177 - its identity is asked for, not its value
             return "numpy"
         number = self.nans.setdefault(id(value), len(self.nans))
         if number == len(self.nan_objects):
             self.nan_objects.append(value)
         return number
+
+
+def capture_atom(key: str, value: Any) -> Captured:
+    """Capture of one number, text, None or the like, which can refer to nothing: without a pass.
+
+    Only for values of `linking.is_atom` whose exact type is int, float, bool, NoneType, str or bytes.
+    """
+    return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
 
 
 _LARGE_INT = 1 << (8 * LARGE_IMMUTABLE)

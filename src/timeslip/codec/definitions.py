@@ -8,7 +8,6 @@ identity is never replaced: its content is changed, so that instances nobody rel
 
 from __future__ import annotations
 
-import _abc  # the C half of abc, always there on CPython: the only way to read what was registered
 import abc
 import enum
 import marshal
@@ -16,10 +15,14 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from timeslip.errors import UnrestorableError, UnstorableError
 from timeslip.ids import DefinitionId
+
+# The C half of abc, always there on CPython: the only way to read what was registered. Typeshed does not know it.
+_abc: Any = import_module("_abc")
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
 
@@ -89,6 +92,12 @@ def resolve_global(module_name: str | None, qualname: str) -> Any | None:
     return found
 
 
+def module_of(kind: Any) -> types.ModuleType | None:
+    """The loaded module that a class says it belongs to; None when there is none (``__module__`` may be anything)."""
+    name = kind.__module__
+    return sys.modules.get(name) if isinstance(name, str) else None
+
+
 def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
     """Whether a class or function was made in the session (or cannot be imported, which comes to the same)."""
     if type(obj) is types.FunctionType:
@@ -97,7 +106,7 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
         return resolve_global(obj.__module__, obj.__qualname__) is not obj
     if not obj.__flags__ & _HEAP_TYPE:
         return False
-    module = sys.modules.get(obj.__module__) if isinstance(obj.__module__, str) else None
+    module = module_of(obj)
     if module is not None and module.__dict__ is namespace:
         return True
     return resolve_global(obj.__module__, obj.__qualname__) is not obj
@@ -202,7 +211,9 @@ _FUNCTION_FIELDS = {
 }
 
 
-def function_changes(function: types.FunctionType, header: Mapping[str, Any], content: Mapping[str, Any]) -> list[Change]:
+def function_changes(
+    function: types.FunctionType, header: Mapping[str, Any], content: Mapping[str, Any]
+) -> list[Change]:
     """The in-place changes that make *function* equal to header and content (cells excepted: see `restore`)."""
     changes: list[Change] = []
     tag, data = header["code"]
@@ -269,8 +280,14 @@ def class_header(cls: type) -> dict[str, Any]:
     if "__orig_bases__" in cls.__dict__:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
-        header["members"] = [(name, member._value_) for name, member in cls.__members__.items()]
+        header["members"] = [(name, member._value_) for name, member in _members(cls).items()]
     return header
+
+
+def _members(cls: Any) -> Mapping[str, Any]:
+    """The members of an enumeration, aliases among them."""
+    members: Mapping[str, Any] = cls.__members__
+    return members
 
 
 def class_content(cls: type) -> dict[str, Any]:
@@ -299,7 +316,7 @@ def class_content(cls: type) -> dict[str, Any]:
     if isinstance(cls, enum.EnumMeta):
         content["members"] = {
             name: {key: value for key, value in vars(member).items() if key not in _MEMBER_SKIP}
-            for name, member in cls.__members__.items()
+            for name, member in _members(cls).items()
         }
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
@@ -346,7 +363,7 @@ def _bare_class(
         type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **options: None))
     try:
         if not isinstance(metaclass.__new__, types.FunctionType):
-            made = metaclass.__new__(metaclass, name, bases, body)
+            made: Any = metaclass.__new__(metaclass, name, bases, body)
         else:  # a metaclass written in Python: what its __new__ did to the class is among the recorded attributes
             made = type.__new__(metaclass, name, bases, body)
             if issubclass(metaclass, abc.ABCMeta):
@@ -376,11 +393,9 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
     for name, value in target.items():
         if name not in present or present[name] is not value:
             changes.append(Change(cls, name, value))
-    for name in present:
-        if name not in target:
-            changes.append(Change(cls, name, Change.MISSING))
+    changes += [Change(cls, name, Change.MISSING) for name in present if name not in target]
     for name, attributes in content.get("members", {}).items():
-        member = cls.__members__[name]  # type: ignore[attr-defined]  # an enumeration
+        member = _members(cls)[name]
         here = {key for key in vars(member) if key not in _MEMBER_SKIP}
         changes += [Change(member, key, value) for key, value in attributes.items()]
         changes += [Change(member, key, Change.MISSING) for key in here - attributes.keys()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copyreg
 import pickle
+import types
 from collections.abc import Generator, Iterator
 from itertools import islice
 from struct import pack
@@ -87,7 +88,8 @@ class IterativePickler:
             return None
         method = _CONTAINERS.get(kind)
         if method is not None:
-            return method(self, obj)
+            parts: Parts = method(self, obj)
+            return parts
         return self._object(kind, obj)
 
     def _atom(self, kind: type, obj: Any) -> bool:
@@ -102,7 +104,7 @@ class IterativePickler:
             elif obj.bit_length() > 8 * 1024:
                 self._persistent(self.state.large_int(obj))
             else:
-                data = pickle.encode_long(obj)  # type: ignore[attr-defined]  # public in pickle.py, not in the stubs
+                data = pickle.encode_long(obj)
                 small = len(data) < 256
                 out += pickle.LONG1 + bytes((len(data),)) if small else pickle.LONG4 + pack("<i", len(data))
                 out += data
@@ -277,7 +279,7 @@ class IterativePickler:
 
 
 def _is_global(kind: type) -> bool:
-    return issubclass(kind, type) or kind.__name__ in ("function", "builtin_function_or_method") and kind.__module__ == "builtins"
+    return issubclass(kind, type) or kind in (types.FunctionType, types.BuiltinFunctionType)
 
 
 _CONTAINERS: dict[type, Any] = {

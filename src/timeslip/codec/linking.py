@@ -16,6 +16,8 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
+from timeslip.codec.definitions import module_of
+
 _NEVER: frozenset[type] = frozenset(
     {
         int,
@@ -114,7 +116,7 @@ def never_links(kind: type) -> bool:
 
 def _lives_long(kind: type) -> bool:
     """Whether *kind* belongs to an installed module: a cache would keep a class of the session alive."""
-    module = sys.modules.get(kind.__module__) if isinstance(kind.__module__, str) else None
+    module = module_of(kind)
     return module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind
 
 
@@ -168,7 +170,11 @@ def _drop_parts(found: dict[int, Any], temporary: list[Any]) -> None:
 
 
 def linking_addresses(
-    memo: dict[int, tuple[int, Any]], own: set[int], nans: Iterable[float], weak_roots: frozenset[int], kinds: Iterable[type]
+    memo: dict[int, tuple[int, Any]],
+    own: set[int],
+    nans: Iterable[float],
+    weak_roots: frozenset[int],
+    kinds: Iterable[type],
 ) -> frozenset[int]:
     """Addresses of the objects in *memo* that link, and of the NaN objects.
 

@@ -359,7 +359,5 @@ def _read_all(buffers: Sequence[StoredBuffer]) -> Any:
 
 def _seed_prefix(count: int) -> bytes:
     """Opcodes that put the seeds into the unpickler's memo, as they were in the pickler's."""
-    ops = [b"\x80\x05"]
-    for index in range(count):
-        ops.append(b"c" + load.MODULE.encode() + b"\nseed%d\n\x940" % index)
-    return b"".join(ops)
+    module = load.MODULE.encode()
+    return b"\x80\x05" + b"".join(b"c%b\nseed%d\n\x940" % (module, index) for index in range(count))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 NAN_PATTERNS = (b"G\x7f\xf8", b"G\xff\xf8", b"G\x7f\xf0", b"G\xff\xf0")
 """How a stream that holds a NaN looks: the opcode and the first two bytes (infinity matches as well, harmlessly)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from traitlets import Float, Int, List, TraitError, Unicode
+from traitlets import Bool, Float, Int, List, TraitError, Unicode
 from traitlets.config import Configurable
 
 from timeslip.config import Settings
@@ -21,7 +21,7 @@ def _trait(field: dataclasses.Field[Any], default: Any) -> Any:
     help_text = f"See `%timeslip config {field.name}`."
     if isinstance(default, tuple):
         return List(Unicode(), list(default), help=help_text)
-    kind = {str: Unicode, int: Int, float: Float}[type(default)]
+    kind = {str: Unicode, int: Int, float: Float, bool: Bool}[type(default)]
     return kind(default, help=help_text)
 
 

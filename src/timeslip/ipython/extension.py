@@ -81,7 +81,7 @@ def attach_shell(
             f"this kernel is already recorded as '{_attached.session.name}'",
             hint="%unload_ext timeslip first, then attach with the other store, name or settings",
         )
-    from timeslip.session import attach
+    from timeslip.attaching import attach
 
     choices = {**_configured(shell), **(settings or {})}
     chosen_store, chosen_name = choices.pop("store", None), choices.pop("name", None)

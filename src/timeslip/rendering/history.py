@@ -55,7 +55,7 @@ def labels(commit: Json) -> list[Span]:
 
 
 def changes(names: Json) -> list[Span]:
-    """``+created ~changed -deleted ?found late``, each with a space before it; empty when nothing changed.
+    """``+created ~changed -deleted ?found late !not exact``, each with a space before it; empty when nothing changed.
 
     The display hook's ``_``, ``__`` and ``___`` follow from the output that is new, so they are then left out.
     """
@@ -65,6 +65,7 @@ def changes(names: Json) -> list[Span]:
     spans += [span(f" ~{name}", "changed") for name in names["changed"] if name not in names["late"]]
     spans += [span(f" -{name}", "deleted") for name in names["deleted"]]
     spans += [span(f" ?{name}", "warn") for name in names["late"]]
+    spans += [span(f" !{name}", "warn") for name in names["inexact"] if name not in names["deleted"]]
     return spans
 
 

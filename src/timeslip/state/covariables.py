@@ -19,6 +19,8 @@ from timeslip.codec.linking import is_atom, never_links
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.regroup import Regrouping, overlap
 
+Digest = bytes  # a field of `Covariable` is called bytes
+
 MANY = 50_000
 """Co-variables with more linking objects keep their addresses as a sorted array, eight bytes each."""
 
@@ -55,7 +57,7 @@ class Covariable:
     bytes: int = 0
     checked: int = 0
     seen: int = 0
-    chunk_of: dict[bytes, str] = field(default_factory=dict)
+    chunk_of: dict[Digest, str] = field(default_factory=dict)
 
     @property
     def mutable(self) -> bool:
@@ -124,7 +126,7 @@ class Tracker:
         self.encoder = encoder
         self.chunk_bytes = chunk_bytes
         self.groups: dict[str, Covariable] = {}
-        self.node_digests: dict[str, bytes] = {}
+        self.node_digests: dict[str, Digest] = {}
         self._addresses: dict[str, int] = {}
         self._atoms: dict[str, Any] = {}
         self._weak: dict[str, int] = {}

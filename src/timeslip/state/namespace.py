@@ -36,8 +36,8 @@ HIDDEN = frozenset({"__builtins__", "__name__", "__doc__", "__package__", "__loa
 class PlainNamespace:
     """A namespace that is just a dict. Module-level dunder names are not state."""
 
-    def __init__(self, globals: dict[str, Any], hidden: Iterable[str] = ()) -> None:
-        self.globals = globals
+    def __init__(self, namespace: dict[str, Any], hidden: Iterable[str] = ()) -> None:
+        self.globals = namespace
         self.seeds: Sequence[Any] = ()
         self._hidden = HIDDEN | frozenset(hidden)
 
@@ -58,4 +58,5 @@ class PlainNamespace:
 
     def execute(self, code: str) -> None:
         """See `Namespace.execute`."""
-        exec(compile(code, "<replayed cell>", "exec"), self.globals)
+        # Replay runs recorded code of this user, whose records carry the key of this user.
+        exec(compile(code, "<replayed cell>", "exec"), self.globals)  # noqa: S102

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.capture import Captured
+from timeslip.codec.capture import Captured, capture_atom
 from timeslip.codec.linking import is_atom
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import Fingerprint, fingerprint
@@ -29,8 +28,9 @@ class _Shot:
 
 
 class Regrouping:
-    """The work of one `Tracker.update`. While it lives, everything it captured stays alive, so that no address can
-    belong to two objects.
+    """The work of one `Tracker.update`.
+
+    While it lives, everything it captured stays alive, so that no address can belong to two objects.
 
     Args:
         tracker: whose groups are brought up to date.
@@ -104,7 +104,7 @@ class Regrouping:
     def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
         key, obj = nodes[0]
         if len(nodes) == 1 and type(obj) in _PLAIN and is_atom(obj):
-            return Captured((key,), segments=[pickle.dumps([obj], 5)])
+            return capture_atom(key, obj)
         encoder = self.tracker.encoder
         captured = encoder.capture(nodes, shared=shared)
         inner = _attached([captured]) if captured.blocks and not shared else shared

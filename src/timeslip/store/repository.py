@@ -205,8 +205,10 @@ class Repository:
 
     @property
     def bytes_written(self) -> int:
-        """Bytes that new chunks and records took since the store was opened here, after compression, indexes left out;
-        never less than before."""
+        """Bytes that new chunks and records took since the store was opened here, after compression.
+
+        Indexes are left out. Never less than before.
+        """
         return self._chunks.written + self._records.written
 
     def sync(self) -> None:

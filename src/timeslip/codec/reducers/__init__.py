@@ -1,17 +1,17 @@
 """One file per library whose objects plain pickling gets wrong, slow or not at all.
 
-A reducer is ``(pass, object) -> what __reduce_ex__ returns``, or NotImplemented for "as pickle does". It is found by the
-exact type of the object; a library's file is imported when the first object of that library appears, so attaching
+A reducer is ``(pass, object) -> what __reduce_ex__ returns``, or NotImplemented for "as pickle does". It is found by
+the exact type of the object; a library's file is imported when the first object of that library appears, so attaching
 imports none.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.definitions import module_of
 from timeslip.codec.reducers import instances, python, system
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def find(kind: type) -> Reducer | None:
     if kind in _process_cache:
         return _process_cache[kind]
     found = _search(kind)
-    module = sys.modules.get(kind.__module__) if isinstance(kind.__module__, str) else None
+    module = module_of(kind)
     if module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
         _process_cache[kind] = found
     return found
@@ -48,9 +48,10 @@ def find(kind: type) -> Reducer | None:
 
 def _search(kind: type) -> Reducer | None:
     for base in kind.__mro__:
-        package = (base.__module__ if isinstance(base.__module__, str) else "").partition(".")[0]
+        package = str(base.__module__).partition(".")[0]
         if package in LIBRARIES:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
             if reducer is not None:
                 return reducer
-    return system.find(kind) or instances.find(kind) or python.find(kind)
+    found: Reducer | None = system.find(kind) or instances.find(kind) or python.find(kind)
+    return found

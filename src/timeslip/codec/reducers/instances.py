@@ -14,6 +14,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
+from timeslip.codec.definitions import module_of, resolve_global
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -100,17 +101,15 @@ def find(kind: type) -> Any:
 
 
 def _is_imported(kind: type) -> bool:
-    from timeslip.codec.definitions import resolve_global
-
     return kind.__module__ != "__main__" and resolve_global(kind.__module__, kind.__qualname__) is kind
 
 
 def type_variable(state: Pass, variable: Any) -> Any:
     """Type variables of the session by what they are made of; their own reduction is a name in ``__main__``."""
-    module = sys.modules.get(variable.__module__) if isinstance(variable.__module__, str) else None
-    if module is not None and module.__dict__ is not state.namespace:
-        if getattr(module, variable.__name__, None) is variable:
-            return NotImplemented
+    module = module_of(variable)
+    imported = module is not None and module.__dict__ is not state.namespace
+    if imported and getattr(module, variable.__name__, None) is variable:
+        return NotImplemented
     options = (variable.__bound__, variable.__covariant__, variable.__contravariant__, variable.__module__)
     constraints = getattr(variable, "__constraints__", ())
     return make_type_variable, (type(variable), variable.__name__, constraints, options)

@@ -40,6 +40,11 @@ def span(array: Any) -> tuple[int, int]:
     return int(start), int(stop + array.itemsize)
 
 
+def holds_objects(array: Any) -> bool:
+    """Whether the items of *array* (or extension array) are Python objects."""
+    return bool(getattr(array, "dtype", None) == library().dtype("O"))
+
+
 def owned(state: Pass, array: Any) -> Any:
     """Reduction of *array* as memory of its own, whatever it is a view of."""
     dtype = array.dtype

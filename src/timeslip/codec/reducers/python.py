@@ -89,9 +89,8 @@ def _weak_reference(state: Pass, reference: weakref.ref[Any]) -> Any:
     target = reference()
     if target is None:
         return dead_reference, ()
-    if reference.__callback__ is None:
-        return weakref.ref, (target,)
-    return weakref.ref, (target, reference.__callback__)
+    callback: Any = reference.__callback__  # None when there is none, which typeshed does not say
+    return weakref.ref, (target,) if callback is None else (target, callback)
 
 
 class _Gone:
@@ -104,7 +103,8 @@ def dead_reference() -> weakref.ref[Any]:
 
 
 def _partial(state: Pass, value: functools.partial[Any]) -> Any:
-    made, args, (function, positional, named, attributes) = value.__reduce__()[:3]  # type: ignore[misc]
+    reduced: Any = value.__reduce__()
+    made, args, (function, positional, named, attributes) = reduced[:3]
     return made, args, (function, positional, named, attributes or None)  # an empty dict is made by looking at it
 
 
@@ -128,12 +128,11 @@ def weak_mapping(kind: Any, items: list[Any]) -> Any:
     return kind(items)
 
 
-
-
 def _memoryview(state: Pass, view: memoryview) -> Any:
-    if view.obj is None or view.nbytes != memoryview(view.obj).nbytes or view.ndim != 1:
+    owner: Any = view.obj  # None for memory that no object owns
+    if owner is None or view.nbytes != memoryview(owner).nbytes or view.ndim != 1:
         return state.hole(view, "a memoryview of part of an object cannot be stored")
-    return cast_view, (view.obj, view.format, view.readonly)
+    return cast_view, (owner, view.format, view.readonly)
 
 
 def cast_view(obj: Any, form: str, readonly: bool) -> memoryview:
@@ -150,9 +149,9 @@ def _placeholder(state: Pass, value: Placeholder) -> Any:
 
 
 def _lru_cache(state: Pass, function: Any) -> Any:
-    if definitions.resolve_global(function.__module__, function.__qualname__) is function:
-        if not definitions.is_definition(function.__wrapped__, state.namespace):
-            return NotImplemented
+    importable = definitions.resolve_global(function.__module__, function.__qualname__) is function
+    if importable and not definitions.is_definition(function.__wrapped__, state.namespace):
+        return NotImplemented
     parameters = function.cache_parameters()
     cache = _unbounded_cache(function) if parameters["maxsize"] is None else None
     made = (function.__wrapped__, parameters["maxsize"], parameters["typed"], dict(function.__dict__))
@@ -162,7 +161,11 @@ def _lru_cache(state: Pass, function: Any) -> Any:
     if function.cache_info().currsize == 0:
         return lru_cache, made
     return state.resource(
-        function, "the results it has cached cannot be stored: it comes back with an empty cache", token, lru_cache, made
+        function,
+        "the results it has cached cannot be stored: it comes back with an empty cache",
+        token,
+        lru_cache,
+        made,
     )
 
 
@@ -213,13 +216,13 @@ def set_exception(error: BaseException, state: tuple[Any, Any]) -> None:
     """State setter for exceptions."""
     extra, (cause, context, suppress) = state
     if extra:
-        error.__setstate__(extra)  # type: ignore[attr-defined]  # BaseException has it
+        error.__setstate__(extra)
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
 
 
 def _named_singletons(kind: type) -> dict[int, str]:
     """Instances of *kind* that its own module holds by name: sentinels and global objects."""
-    module = sys.modules.get(kind.__module__) if isinstance(kind.__module__, str) else None
+    module = definitions.module_of(kind)
     if module is None or module.__name__ in ("__main__", "builtins"):
         return {}
     return {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,6 @@ def _set_options(connection: Any, isolation: Any, row_factory: Any, text_factory
 
 def connect(path: str, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
     """A connection to the database file at *path*, which must exist."""
-    import os
-
     if not os.path.exists(path):
         raise FileNotFoundError(f"the database {path} is gone")
     return _set_options(_library().connect(path), isolation, row_factory, text_factory)

@@ -14,6 +14,8 @@ import threading
 import types
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec import load
+
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
@@ -74,11 +76,9 @@ _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"
 
 
 def _file(state: Pass, file: Any) -> Any:
-    from timeslip.codec import load
-
-    for name in _STREAMS:
-        if getattr(sys, name, None) is file:
-            return load.attribute, ("sys", name)
+    for stream in _STREAMS:
+        if getattr(sys, stream, None) is file:
+            return load.attribute, ("sys", stream)
     name = getattr(file, "name", None)
     if file.closed:
         return state.resource(file, "a closed file", "closed", closed_file, (type(file), str(name)))
@@ -115,7 +115,8 @@ def reopen(path: str, mode: str, position: int, encoding: str | None, errors: st
         again = mode
         if not os.path.exists(path):
             raise FileNotFoundError(f"{path} is gone")
-    file = open(path, again) if binary else open(path, again, encoding=encoding, errors=errors)
+    options: dict[str, Any] = {} if binary else {"encoding": encoding, "errors": errors}
+    file = open(path, again, **options)  # noqa: SIM115 - the user gets it open
     if position >= 0 and file.seekable():
         file.seek(position)
     return file
@@ -123,9 +124,8 @@ def reopen(path: str, mode: str, position: int, encoding: str | None, errors: st
 
 def closed_file(kind: Any, name: str) -> Any:
     """A closed file object."""
-    file = open(os.devnull) if kind is io.TextIOWrapper else open(os.devnull, "rb")
-    file.close()
-    return file
+    with open(os.devnull, "r" if kind is io.TextIOWrapper else "rb") as file:
+        return file
 
 
 _HOLES = {

@@ -1,0 +1,128 @@
+"""Beginning to record a namespace: which session it continues, which store, which branch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from timeslip import commit as recording
+from timeslip.commit import Step
+from timeslip.config import Settings
+from timeslip.errors import NamespaceError
+from timeslip.ids import SessionId
+from timeslip.live import Live
+from timeslip.session import Session, open_sessions
+from timeslip.state.namespace import Namespace, PlainNamespace
+from timeslip.store.preferences import load_preferences
+from timeslip.store.repository import Repository, default_store_directory
+
+
+def attach(
+    namespace: dict[str, Any] | Namespace | None = None,
+    *,
+    store: Path | str | None = None,
+    name: str | None = None,
+    notebook: str | None = None,
+    kernel: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Session:
+    """Begin to record a namespace, or pick its session up again. See `timeslip.attach`.
+
+    Args:
+        namespace: a dict, or an adapter; None for ``__main__``'s.
+        store: directory; None for the default.
+        name: of the session; None to go by *notebook*, or else by the time.
+        notebook: path of the notebook, if there is one.
+        kernel: what others need to reach this process (connection file …).
+        settings: as `config.Settings`.
+
+    Raises:
+        UsageError, NamespaceError, StoreError.
+    """
+    place = _namespace(namespace)
+    for other in open_sessions():
+        if other.namespace is place.globals:
+            raise NamespaceError(
+                f"this namespace is already recorded as '{other.name}'", hint="close that session first"
+            )
+    directory = Path(store) if store is not None else default_store_directory()
+    chosen = _settings(directory, settings)
+    repository = Repository.open(
+        directory,
+        durability="full" if chosen.durability == "full" else "normal",
+        min_free_bytes=chosen.min_free_bytes,
+    )
+    try:
+        return _attach(repository, place, chosen, name, notebook, dict(kernel or {}))
+    except BaseException:  # whatever went wrong: the store must not stay open
+        repository.close()
+        raise
+
+
+def _settings(directory: Path, given: Mapping[str, Any]) -> Settings:
+    known = load_preferences(directory) if directory.is_dir() else {}
+    return Settings().changed(**known).changed(**given)
+
+
+def _namespace(given: dict[str, Any] | Namespace | None) -> Namespace:
+    if given is None:
+        return PlainNamespace(sys.modules["__main__"].__dict__)
+    if type(given) is dict:
+        return PlainNamespace(given)
+    if not hasattr(given, "snapshot") or not hasattr(given, "apply"):
+        raise NamespaceError(
+            f"a {type(given).__name__} cannot be recorded as a namespace", hint="give the dict that the code runs in"
+        )
+    return given  # type: ignore[return-value]  # an adapter
+
+
+def _attach(
+    repository: Repository,
+    namespace: Namespace,
+    settings: Settings,
+    name: str | None,
+    notebook: str | None,
+    info: dict[str, Any],
+) -> Session:
+    identity = _find_or_create(repository, name, notebook)
+    live = Live(repository, identity, namespace, settings, "main")
+    holds = repository.acquire_lease(identity, live.kernel, {"python": sys.version.split()[0], **info})
+    row = next(row for row in repository.sessions() if row.id == identity)
+    head = repository.head(identity)
+    resumable = head.commit if head is not None else None
+    tips = [ref.name for ref in repository.refs(identity) if ref.kind == "branch"]
+    if head is not None and head.branch:
+        live.branch = head.branch
+    if not holds:
+        live.branch = recording.free_branch(live.branch, {*tips, live.branch})
+        live.notices.append(
+            f"another kernel is recording '{row.name}' at the same time: this one goes on its own branch "
+            f"'{live.branch}', and neither touches the other"
+        )
+    live.notices += repository.notices
+    live.facets.attach()
+    session = Session(live, row.name, row.notebook, resumable)
+    if namespace.snapshot():
+        with live.turn():
+            step = Step("attach", "run", started=time.time(), everything=True)
+            recording.record(live, step)  # no step: what was there before attaching is never undone
+    return session
+
+
+def _find_or_create(repository: Repository, name: str | None, notebook: str | None) -> SessionId:
+    if name is not None:
+        for row in repository.sessions():
+            if row.name == name:
+                if notebook is not None and row.notebook is None:
+                    repository.move_session(row.id, notebook)
+                return row.id
+        return repository.create_session(name, notebook)
+    if notebook is not None:
+        for row in repository.sessions():
+            if row.notebook == notebook:
+                return row.id
+        return repository.create_session(Path(notebook).stem, notebook)
+    return repository.create_session(time.strftime("session-%Y%m%d-%H%M%S"), None)

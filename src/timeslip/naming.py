@@ -1,0 +1,95 @@
+"""Names of commits: branches, tags, messages. Moving them is logged, and is no step of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from timeslip.errors import CommitNotFoundError, ConflictError, NameTakenError, UsageError
+from timeslip.history import History
+from timeslip.ids import CommitId
+from timeslip.live import Live
+from timeslip.model import Ref
+
+
+class Naming:
+    """Moves the names of one live session. All calls are under the session's turn."""
+
+    def __init__(self, live: Live, history: History) -> None:
+        self.live = live
+        self.history = history
+
+    def find(self, kind: str, name: str) -> Ref:
+        """The branch or tag of that name.
+
+        Raises:
+            CommitNotFoundError: there is none.
+        """
+        refs = self.history.refs(kind)
+        for ref in refs:
+            if ref.name == name:
+                return ref
+        raise CommitNotFoundError(
+            f"there is no {kind} '{name}'", hint=f"{kind}s: " + (", ".join(ref.name for ref in refs) or "none")
+        )
+
+    def create(self, kind: str, name: str, ref: str | None) -> None:
+        """Name *ref*, or HEAD. Raises UsageError, NameTakenError, CommitNotFoundError: nothing was changed."""
+        self._require_free(name)
+        self._move(kind, {name: self.history.resolve("HEAD" if ref is None else ref)})
+
+    def delete(self, kind: str, name: str) -> None:
+        """Forget a name; its commits stay.
+
+        Raises:
+            CommitNotFoundError: there is none. ConflictError: the session is on that branch.
+        """
+        self.find(kind, name)
+        if kind == "branch" and name == self.live.branch:
+            raise ConflictError(f"'{name}' is the branch the session is on", hint="switch to another one first")
+        self._move(kind, {name: None})
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a branch. Raises as `create` and `delete`."""
+        ref = self.find("branch", old)
+        self._require_free(new)
+        self._move("branch", {old: None, new: ref.commit})
+        if self.live.branch == old:
+            with self.live.repository.transaction() as transaction:
+                transaction.set_head(self.live.session, self.live.kernel, self.live.head, new)
+            self.live.branch = new
+
+    def describe(self, commit: CommitId, message: str) -> None:
+        """Give a commit a message."""
+        live = self.live
+        with live.repository.transaction() as transaction:
+            transaction.describe(live.session, commit, message)
+            transaction.append_operation(
+                live.session, live.kernel, "describe", live.head, live.head, {"commit": commit}
+            )
+
+    def _require_free(self, name: str) -> None:
+        check_ref_name(name)
+        if any(known.name == name for known in self.history.refs()):
+            raise NameTakenError(f"there is a branch or tag '{name}' already", hint="choose another name")
+
+    def _move(self, kind: str, moves: Mapping[str, CommitId | None]) -> None:
+        live = self.live
+        with live.repository.transaction() as transaction:
+            for name, commit in moves.items():
+                transaction.set_ref(live.session, kind, name, commit)
+            transaction.append_operation(
+                live.session, live.kernel, kind, live.head, live.head, {"names": sorted(moves)}
+            )
+
+
+def check_ref_name(name: str) -> None:
+    """Whether *name* can be a branch or tag.
+
+    Raises:
+        UsageError: it could be taken for another kind of reference.
+    """
+    strange = not name or name != name.strip() or name.startswith(("-", "In[", "HEAD"))
+    if strange or any(letter in name for letter in "~ \t\n."):
+        raise UsageError(
+            f"'{name}' cannot be the name of a branch or tag", hint="no spaces, dots or '~', and not HEAD or In[…]"
+        )
