@@ -90,7 +90,7 @@ class FakeSession:
         self.branch_name = "main"
         self.name = "titanic.ipynb"
         self.namespace: dict[str, Any] = {}
-        self.settings = Settings()
+        self.settings = Settings(announce=True)
         self.told: list[str] = []
         self.repository: Any = SimpleNamespace(directory=directory)
         self.fails: BaseException | None = None

@@ -24,7 +24,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record(store: Path, name: str, *codes: str, notebook: str | None = None) -> None:
-    from timeslip.session import attach
+    from timeslip.attaching import attach
 
     with attach({}, store=store, name=name, notebook=notebook) as session:
         for code in codes:
@@ -120,6 +120,15 @@ def test_one_session_need_not_be_named(one: Path, run: Any) -> None:
     assert run("log", "main", "-n", "1").status == 0, "a branch is not a part of a name"
     short = run("log", "-n", "1", "--json").json["commits"][0]["short"]
     assert run("show", short).status == 0
+
+
+def test_a_number_is_never_a_session(store: Path, run: Any) -> None:
+    record(store, "work", "x = 1", notebook="/data/2/work.ipynb")
+    assert "'work' has no live kernel" in run("undo", "2").err
+    assert "'work' has no live kernel" in run("undo", "/data/2/work.ipynb", "2").err
+    assert "'work' has no live kernel" in run("undo", "wor").err
+    record(store, "other", "x = 1")
+    assert "say which one" in run("undo", "2").err
 
 
 def test_several_sessions_must_be_told_apart(two: Path, run: Any) -> None:

@@ -38,7 +38,7 @@ def choose_session(repository: Repository, invocation: Invocation, verb: Verb) -
         if word is not None and _means(word, known[0], verb, rest, repository):
             return known[0], rest
         return known[0], words
-    if word is None or _is_value_of_option(words, place, verb):
+    if word is None or _is_value_of_option(words, place, verb) or (_first(verb) == "count" and word.isdigit()):
         raise SessionNotFoundError(
             f"the store holds {len(known)} sessions, so say which one", hint=f"one of: {_listed(known)}"
         )
@@ -69,9 +69,18 @@ def _means(word: str, session: SessionRow, verb: Verb, rest: list[str], reposito
     if word.endswith(".ipynb") or os.sep in word:
         repository.find_session(word)  # a path that is no session is a mistake to be told, not a commit to look for
         return True
-    if verb.free_word or word not in f"{session.name}\n{session.notebook or ''}":
+    if verb.free_word or word not in f"{session.name}\n{session.notebook or ''}" or not _parses(verb, rest):
         return False
-    return _parses(verb, rest) and not _is_ref(word, session, repository)
+    # `undo 2` means two steps, although there may be a 2 in the notebook's path.
+    return not _parses(verb, [word, *rest]) or (_first(verb) == "ref" and not _is_ref(word, session, repository))
+
+
+def _first(verb: Verb) -> str:
+    """What the verb's own first word is: "ref", "count", anything else that it completes, or empty."""
+    first = next((argument for argument in verb.arguments if argument.positional), None)
+    if first is None:
+        return ""
+    return "count" if first.kind == "count" else first.completes
 
 
 def _parses(verb: Verb, words: Sequence[str]) -> bool:

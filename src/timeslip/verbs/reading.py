@@ -79,9 +79,10 @@ STATUS = Verb(
 LOG = Verb(
     name="log",
     summary="history as a graph",
-    details="One entry per commit, newest first: commit, In[n], first line of code, names created (+), changed (~) "
-    "and deleted (-), found changed late (?), not stored exactly (!), when it ran, how long, and the bytes it added.\n\nWithout REF it shows what leads to HEAD; --all "
-    "adds every other branch and the states that an undo left behind. Without -n it ends after 100.",
+    details="One entry per commit, newest first: commit, In[n], first line of code, names created (+), changed (~), "
+    "deleted (-), found changed late (?) and not stored exactly (!), when it ran, how long, and the bytes it added.\n\n"
+    "Without REF it shows what leads to HEAD; --all adds every other branch and the states that an undo left behind. "
+    "Without -n it ends after 100.",
     arguments=(
         ref(nargs="?", text=f"start here instead of at HEAD: {REF_HELP}"),
         Argument(("--all",), "every branch and every state left behind", kind="switch"),
