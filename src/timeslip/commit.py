@@ -109,13 +109,15 @@ def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any]) -> Rea
     return reached(facts_of_source(source), codes_of, target_of)
 
 
-def look(live: Live, source: str | None, *, everything: bool) -> Look:
+def look(live: Live, source: str | None, *, everything: bool, idle: bool = False) -> Look:
     """Compare the live state with what is recorded.
 
     Args:
         live: the session.
         source: plain Python that has run since the last look; None when that is not known.
         everything: check all co-variables.
+        idle: no code of the user has run since the last commit, as far as is known; what being shown changes is then
+            taken to be as it was.
     """
     tracker = live.tracker
     snapshot = live.namespace.snapshot()
@@ -129,7 +131,7 @@ def look(live: Live, source: str | None, *, everything: bool) -> Look:
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
-    update = tracker.update(snapshot, check)
+    update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)})
     late = _late_names(update, groups)
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
@@ -436,7 +438,9 @@ def _finish(
 
 
 def commit_if_changed(live: Live) -> Commit | None:
-    """Commit the live state before travelling, if it differs from HEAD's. Checks everything that was assumed.
+    """Commit the live state before travelling, if it differs from HEAD's.
+
+    Checks everything that was assumed. The commit is not a step of its own: what is found belongs to the last one.
 
     Raises:
         StoreError: it could not be written.
@@ -445,10 +449,10 @@ def commit_if_changed(live: Live) -> Commit | None:
     tracker = live.tracker
     snapshot = live.namespace.snapshot()
     bound, lost = tracker.rebound(snapshot)
-    found = look(live, "" if not (bound or lost) else None, everything=True)
+    found = look(live, "" if not (bound or lost) else None, everything=True, idle=not (bound or lost))
     try:
         if not found.update.changed and not found.update.gone:
             return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
-        return write(live, Step(kind="live", operation="run", started=time.time()), found, began)
+        return write(live, Step(kind="live", operation="live", started=time.time()), found, began)
     finally:
         found.update.release()

@@ -448,10 +448,9 @@ class Session:
                 changed = {key for key in found.update.names | found.update.gone if is_name(key)}
                 when = f"changed since {live.head[:8]}" if live.head else "not recorded yet"
                 if found:
-                    step = Step("live", "run", started=time.time())
                     before = live.head
-                    commit = recording.write(live, step, found, began)
-                    self._traveller.steps.add(before, commit.id)
+                    commit = recording.write(live, Step("live", "live", started=time.time()), found, began)
+                    self._traveller.steps.extend(before, commit.id)
             finally:
                 found.update.release()
         intact = tuple(name for name in self.names() if name not in changed)

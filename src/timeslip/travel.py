@@ -44,6 +44,11 @@ class Steps:
     done: list[Walked] = field(default_factory=list)
     undone: list[Walked] = field(default_factory=list)
 
+    def extend(self, before: CommitId | None, after: CommitId) -> None:
+        """HEAD moved on from *before* without a step: what was found late belongs to the last one."""
+        if self.done and self.done[-1].after == before:
+            self.done[-1] = Walked(self.done[-1].before, after)
+
     def add(self, before: CommitId | None, after: CommitId | None) -> None:
         """A step was done; what could be redone is gone."""
         self.done.append(Walked(before, after))
@@ -122,7 +127,7 @@ class Traveller:
         before = self.live.head
         made = recording.commit_if_changed(self.live)
         if made is not None:
-            self.steps.add(before, made.id)
+            self.steps.extend(before, made.id)
 
     def _go(
         self,

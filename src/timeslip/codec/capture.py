@@ -80,6 +80,7 @@ class Captured:
         roots: addresses of the arrays that own plain memory.
         blocks: addresses of the arrays that own the memory of each copy-on-write block.
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
+        volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
@@ -98,6 +99,7 @@ class Captured:
     rows: list[int] = field(default_factory=list)
     roots: set[int] = field(default_factory=set)
     blocks: list[int] = field(default_factory=list)
+    volatile: bool = False
     reduced: bool = False
     memo: Any = None
     find: Callable[[frozenset[int]], frozenset[int]] | None = None
@@ -195,7 +197,7 @@ class Encoder:
         """
         was_enabled = gc.isenabled()
         gc.disable()  # a pass allocates much and frees nothing: collections would only cost
-        show, warnings.showwarning = warnings.showwarning, _silent  # type: ignore[assignment]  # same arguments
+        show, warnings.showwarning = warnings.showwarning, _silent
         try:
             return _capture(self, nodes, shared)
         finally:
@@ -286,10 +288,10 @@ class Pass:
 
     def nan(self, value: float) -> Any:
         """The persistent id of a NaN: one of the well-known objects, or a number."""
-        if value is math.nan:
+        if value is math.nan:  # noqa: PLW0177 - its identity is asked for, not its value
             return "math"
         numpy = sys.modules.get("numpy")
-        if numpy is not None and value is numpy.nan:  # noqa: PLW0177 - its identity is asked for, not its value
+        if numpy is not None and value is numpy.nan:
             return "numpy"
         number = self.nans.setdefault(id(value), len(self.nans))
         if number == len(self.nan_objects):
@@ -489,6 +491,7 @@ def _finish(
         rows=state.rows,
         roots=state.roots,
         blocks=state.blocks,
+        volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
         mode=mode,
     )

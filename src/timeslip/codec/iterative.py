@@ -244,21 +244,7 @@ class IterativePickler:
         setter: Any = None,
     ) -> Parts:
         self.state.keep.append((function, args, state))  # addresses in the memo must stay taken until the end
-        name = getattr(function, "__name__", "")
-        if name == "__newobj_ex__":
-            cls, positional, named = args
-            yield cls
-            yield positional
-            yield named
-            self._out += pickle.NEWOBJ_EX
-        elif name == "__newobj__":
-            yield args[0]
-            yield args[1:]
-            self._out += pickle.NEWOBJ
-        else:
-            yield function
-            yield args
-            self._out += pickle.REDUCE
+        yield from self._made(function, args)
         if id(obj) in self.memo:  # an argument refers back to the object
             self._out += pickle.POP
             self._get(self.memo[id(obj)][0])
@@ -276,6 +262,24 @@ class IterativePickler:
             yield obj
             yield state
             self._out += pickle.TUPLE2 + pickle.REDUCE + pickle.POP
+
+    def _made(self, function: Any, args: tuple[Any, ...]) -> Parts:
+        """What makes the object, by the opcode that is right for *function*."""
+        name = getattr(function, "__name__", "")
+        if name == "__newobj_ex__":
+            cls, positional, named = args
+            yield cls
+            yield positional
+            yield named
+            self._out += pickle.NEWOBJ_EX
+        elif name == "__newobj__":
+            yield args[0]
+            yield args[1:]
+            self._out += pickle.NEWOBJ
+        else:
+            yield function
+            yield args
+            self._out += pickle.REDUCE
 
 
 def _is_global(kind: type) -> bool:

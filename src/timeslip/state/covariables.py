@@ -38,6 +38,7 @@ class Covariable:
         holes: what of it could not be stored.
         failure: why it could not be captured at all, or None.
         roots: addresses of the arrays that a copy-on-write block of it lies in, for the same capture again.
+        volatile: whether being shown changes it (`codec.reducers.VOLATILE`).
         seconds: what the last capture took.
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
@@ -53,6 +54,7 @@ class Covariable:
     holes: tuple[Hole, ...] = ()
     failure: str | None = None
     roots: frozenset[int] = frozenset()
+    volatile: bool = False
     seconds: float = 0.0
     bytes: int = 0
     checked: int = 0

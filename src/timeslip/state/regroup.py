@@ -266,6 +266,7 @@ class Regrouping:
             group.links = array("Q", sorted(links)) if len(links) > MANY else links
             group.spans = tuple(captured.spans)
             group.roots = attached
+            group.volatile = captured.volatile
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)
             group.bytes = captured.size

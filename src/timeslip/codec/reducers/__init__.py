@@ -26,6 +26,9 @@ LIBRARIES = {
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
 
+VOLATILE = frozenset({"matplotlib"})
+"""Top-level packages whose objects are changed by being shown: drawing fills caches and moves things about."""
+
 BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS}
 """Exact types of Python itself. Read-only."""
 
