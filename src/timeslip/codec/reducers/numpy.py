@@ -137,8 +137,8 @@ def small_array(data: bytes, shape: Any, dtype: Any, order: str, writeable: bool
     """An array that owns a copy of *data*."""
     numpy = library()
     made = numpy.empty(shape, dtype, order)
-    if made.nbytes:
-        made[...] = numpy.ndarray(shape, dtype, data, 0, None, order)
+    if made.nbytes:  # as bytes, so that the padding of structures comes along
+        (made.T if order == "F" else made).reshape(-1).view("u1")[...] = numpy.frombuffer(data, "u1")
     made.flags.writeable = writeable
     return made
 
