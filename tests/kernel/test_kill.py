@@ -108,7 +108,8 @@ def reopen(store: Path, known: dict[int, str], bare: Bare) -> int:
         assert [name for name in namespace if not name.startswith("__")] == [], "attaching brings nothing in"
         session.resume()
         last = count_runs(session, known)
-        went_back = [commit.id for commit in session.log(all=True) if commit.kind == "run"][0] != session.head
+        newest = next(commit for commit in session.log(all=True) if commit.kind == "run")
+        went_back = newest.id != session.head
         if went_back and last % 11 == 10:
             session.undo()  # killed between the undo and the redo after that cell: back to before the resume …
             session.checkout(known[last])

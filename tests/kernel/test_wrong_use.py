@@ -272,7 +272,6 @@ def test_command_without_a_store(kernels: Kernels) -> None:
 
 COMMANDS = {
     "log nosuch": (1, "commit-not-found"),
-    "log nosuch HEAD": (1, "session-not-found"),
     "show notebook nosuch": (1, "commit-not-found"),
     "show notebook HEAD nosuch": (1, "name-not-found"),
     "blame notebook nosuch": (1, "name-not-found"),
