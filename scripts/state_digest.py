@@ -380,7 +380,8 @@ def _labelled(walk: Walk, value: Any) -> None:
 
 def _has_identity(kind: type) -> bool:
     """Whether ordinary code could tell two equal instances of *kind* apart, as far as we compare."""
-    return kind.__module__.partition(".")[0] not in _PLAIN_MODULES and not issubclass(kind, tuple)
+    module = kind.__module__  # some extension types have a descriptor there
+    return not (isinstance(module, str) and module.partition(".")[0] in _PLAIN_MODULES) and not issubclass(kind, tuple)
 
 
 def take_apart(walk: Walk, value: Any, clean: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> None:
