@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,15 @@ class Regrouping:
             lost: names that are gone.
             check: groups to capture again.
         """
+        was_enabled = gc.isenabled()
+        gc.disable()  # millions of objects are made and none becomes garbage: collections would take most of the time
+        try:
+            return self._run(bound, lost, check)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    def _run(self, bound: set[str], lost: set[str], check: set[Covariable]) -> Update:
         for key in bound | lost:
             group = self.tracker.groups.get(key)
             if group is not None:
@@ -215,15 +225,11 @@ class Regrouping:
                 key = parent[key]
             return key
 
-        owner: dict[int, str] = {}
+        self._join_links(parent, top)
         spanned: list[tuple[str, list[tuple[int, int, bool]]]] = []
         for key, shot in self.nodes.items():
             if shot.captured is None:
                 continue
-            for address in shot.captured.links:
-                other = owner.setdefault(address, key)
-                if other is not key:
-                    parent[top(key)] = top(other)
             spans = shot.captured.spans
             if spans:
                 for other, other_spans in spanned:
@@ -234,6 +240,22 @@ class Regrouping:
         for key in self.nodes:
             groups.setdefault(top(key), []).append(key)
         return [tuple(sorted(keys, key=_order)) for keys in groups.values()]
+
+    def _join_links(self, parent: dict[str, str], top: Callable[[str], str]) -> None:
+        """Join the nodes that share a linking object, in *parent*."""
+        linked = [(key, shot.captured.links) for key, shot in self.nodes.items() if shot.captured is not None]
+        if len(linked) <= _FEW:
+            for index, (key, links) in enumerate(linked):
+                for other, others in linked[:index]:
+                    if not links.isdisjoint(others):
+                        parent[top(key)] = top(other)
+            return
+        owner: dict[int, str] = {}
+        for key, links in linked:
+            for address in links:
+                other = owner.setdefault(address, key)
+                if other is not key:
+                    parent[top(key)] = top(other)
 
     def _group(self, keys: tuple[str, ...], result: Update) -> Covariable:
         """The co-variable of *keys*: the one there is when nothing differs, else a new one, noted in *result*."""
@@ -287,6 +309,9 @@ class Regrouping:
                 result.changed = [change for change in result.changed if change.covariable is not group]
         return dropped
 
+
+_FEW = 12
+"""Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
 
 _QUICK = 0.005
 """Captures up to this many seconds may be made twice."""
