@@ -234,6 +234,7 @@ class Pass:
         self.met: set[type] = set()
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
+        self.table[definitions.Scope] = _reduce_scope
 
     def hole(self, obj: Any, reason: str, token: str = "") -> Any:
         """Reduction of something that cannot be stored."""
@@ -435,6 +436,9 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             cells = [state.cells[id(cell)] for cell in obj.__closure__ or ()]
             header = definitions.function_header(obj, state.namespace, cells)
             content = definitions.function_content(obj)
+        elif isinstance(obj, definitions.Scope):
+            header, content = definitions.scope_header(obj), definitions.scope_content(obj)
+            state.keep += (obj, content["items"])
         else:
             header = definitions.class_header(obj)
             content = definitions.class_content(obj)
@@ -456,6 +460,13 @@ class _Content:
     def __init__(self, identity: str, content: dict[str, Any]) -> None:
         self.identity = identity
         self.content = content
+
+
+def _reduce_scope(state: Pass, scope: definitions.Scope) -> Any:
+    assert scope.function is not None
+    identity = state.encoder.registry.id_of_scope(scope.function)
+    state.references[identity] = scope
+    return load.definition, (str(identity),)
 
 
 def _reduce_content(state: Pass, stand_in: _Content) -> Any:

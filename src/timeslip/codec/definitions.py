@@ -9,6 +9,7 @@ identity is never replaced: its content is changed, so that instances nobody rel
 from __future__ import annotations
 
 import abc
+import builtins
 import enum
 import marshal
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from timeslip.errors import UnrestorableError, UnstorableError
+from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 
 # The C half of abc, always there on CPython: the only way to read what was registered. Typeshed does not know it.
@@ -26,7 +27,22 @@ _abc: Any = import_module("_abc")
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
 
-FUNCTION, CLASS = "function", "class"
+FUNCTION, CLASS, SCOPE = "function", "class", "scope"
+
+
+class Scope:
+    """The globals of functions that have others than the session's: of a script run with ``%run``, of ``exec``.
+
+    Attributes:
+        globals: the dict.
+        function: one of the functions, by whose life that of the dict is told (a dict has no weak references).
+    """
+
+    __slots__ = ("function", "globals")
+
+    def __init__(self, names: dict[str, Any], function: types.FunctionType | None = None) -> None:
+        self.globals = names
+        self.function = function
 
 
 class Registry:
@@ -38,6 +54,24 @@ class Registry:
     def __init__(self) -> None:
         self._by_id: dict[str, weakref.ref[Any]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], DefinitionId]] = {}
+        self._scopes: dict[int, tuple[DefinitionId, weakref.WeakSet[types.FunctionType]]] = {}
+        self._scope_functions: dict[str, weakref.WeakSet[types.FunctionType]] = {}
+
+    def id_of_scope(self, function: types.FunctionType) -> DefinitionId:
+        """The id of the globals of *function*, which are not the session's."""
+        known = self._scopes.get(id(function.__globals__))
+        if known is not None and any(other.__globals__ is function.__globals__ for other in known[1]):
+            known[1].add(function)
+            return known[0]
+        new = DefinitionId.new()
+        self.bind_scope(new, function)
+        return new
+
+    def bind_scope(self, identity: DefinitionId, function: types.FunctionType) -> None:
+        """Say that the globals of *function* are the live ones of *identity*."""
+        functions = self._scope_functions.setdefault(identity, weakref.WeakSet())
+        functions.add(function)
+        self._scopes[id(function.__globals__)] = (identity, functions)
 
     def id_of(self, obj: Any) -> DefinitionId:
         """The id of *obj*; a new one when it was never seen."""
@@ -74,6 +108,8 @@ class Registry:
 
     def live(self, identity: str) -> Any | None:
         """The live object of *identity*, or None."""
+        for function in self._scope_functions.get(identity, ()):
+            return Scope(function.__globals__, function)
         reference = self._by_id.get(identity)
         return reference() if reference is not None else None
 
@@ -157,7 +193,7 @@ def function_header(
         module = sys.modules.get(str(scope.get("__name__")))
         where = module if module is not None and module.__dict__ is scope else dict(scope)
         if type(where) is dict and any(getattr(value, "__globals__", None) is scope for value in scope.values()):
-            raise UnstorableError(f"function {function.__qualname__} belongs to a module that is not imported")
+            where = Scope(scope, function)
     return {
         "kind": FUNCTION,
         "code": (str(sys.implementation.cache_tag), dump_code(function.__code__)),
@@ -191,7 +227,9 @@ def make_function(
 ) -> types.FunctionType:
     """A function from its header; its content is set later."""
     where = header["globals"]
-    if type(where) is dict:  # generated code with a few globals of its own, as named tuples have
+    if isinstance(where, Scope):
+        scope = where.globals
+    elif type(where) is dict:  # generated code with a few globals of its own, as named tuples have
         scope = where
     else:
         scope = namespace if where == "session" else where.__dict__
@@ -223,6 +261,33 @@ def function_changes(
         if key in content and getattr(function, attribute) is not content[key]:
             changes.append(Change(function, attribute, content[key]))
     return changes
+
+
+# ---- scopes ----------------------------------------------------------------------------------------------------
+
+_SCOPE_SKIP = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__"})
+
+
+def scope_header(scope: Scope) -> dict[str, Any]:
+    """What a scope is made with."""
+    return {"kind": SCOPE, "name": str(scope.globals.get("__name__", "__main__"))}
+
+
+def scope_content(scope: Scope) -> dict[str, Any]:
+    """The names of a scope."""
+    return {"kind": SCOPE, "items": {k: v for k, v in scope.globals.items() if k not in _SCOPE_SKIP}}
+
+
+def make_scope(header: Mapping[str, Any]) -> Scope:
+    """An empty scope."""
+    return Scope({"__name__": header["name"], "__builtins__": builtins})
+
+
+def scope_changes(scope: Scope, content: Mapping[str, Any]) -> list[Change]:
+    """The in-place changes that make a scope equal to *content*."""
+    items, present = content["items"], scope_content(scope)["items"]
+    changes = [Change(scope.globals, k, v) for k, v in items.items() if k not in present or present[k] is not v]
+    return changes + [Change(scope.globals, k, Change.MISSING) for k in present if k not in items]
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------
@@ -427,6 +492,8 @@ class Change:
             self._before = self.target.__dict__.get(self.attribute, Change.MISSING)
             if self.attribute in ("__bases__", "__name__", "__qualname__"):
                 self._before = getattr(self.target, self.attribute)
+        elif type(self.target) is dict:
+            self._before = self.target.get(self.attribute, Change.MISSING)
         elif isinstance(self.target, types.CellType):
             self._before = _cell_value(self.target)
         else:
@@ -439,7 +506,12 @@ class Change:
 
     def _set(self, value: Any) -> None:
         target = self.target
-        if isinstance(target, types.CellType):
+        if type(target) is dict:
+            if value is Change.MISSING:
+                target.pop(self.attribute, None)
+            else:
+                target[self.attribute] = value
+        elif isinstance(target, types.CellType):
             if value is Change.MISSING:
                 if _cell_value(target) is not Change.MISSING:
                     del target.cell_contents

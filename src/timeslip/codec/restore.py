@@ -206,6 +206,8 @@ class Loader:
         if header["kind"] == definitions.FUNCTION:
             cells = tuple(self._cells.setdefault(tuple(name), types.CellType()) for name in header["cells"])
             return definitions.make_function(header, self.namespace, cells)
+        if header["kind"] == definitions.SCOPE:
+            return definitions.make_scope(header)
         return definitions.make_class(header, self.namespace)
 
     def content(self, identity: str, content: dict[str, Any]) -> Any:
@@ -213,6 +215,8 @@ class Loader:
         target = self.definition(identity)
         if content["kind"] == definitions.FUNCTION:
             changes = definitions.function_changes(target, self._header_values[identity], content)
+        elif content["kind"] == definitions.SCOPE:
+            changes = definitions.scope_changes(target, content)
         else:
             changes = definitions.class_changes(target, content)
         if identity in self.made:
@@ -244,7 +248,12 @@ class Loader:
         for identity, made in self.made.items():
             if identity in self._fresh:
                 continue  # a copy beside the live object, which keeps the identity
-            self.encoder.registry.bind(DefinitionId(identity), made)
+            if not isinstance(made, definitions.Scope):
+                self.encoder.registry.bind(DefinitionId(identity), made)
+                continue
+            for function in self.made.values():
+                if isinstance(function, types.FunctionType) and function.__globals__ is made.globals:
+                    self.encoder.registry.bind_scope(DefinitionId(identity), function)
 
     # ---- the rest of what streams refer to ----
 

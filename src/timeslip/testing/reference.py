@@ -11,7 +11,8 @@ What it holds is the section *History* of the interface:
 * a step after an undo clears what could be redone; the states left behind stay;
 * undo moves HEAD, never a branch; a step that commits from a place that is not the tip of the current branch starts a
   branch of its own, and nothing is overwritten;
-* a verb that travels first commits the live state if it differs from HEAD's.
+* a verb that travels first commits the live state if it differs from HEAD's; what is found so belongs to the step that
+  led there, and is no step of its own.
 """
 
 from __future__ import annotations
@@ -106,6 +107,14 @@ class ReferenceHistory:
         before = self.head
         self.committed(commit, namespace, branch)
         self.stepped(kind, before, commit)
+
+    def found_late(self, commit: str, namespace: Mapping[str, Any], branch: str | None = None) -> None:
+        """The live state differed from HEAD's, and was committed before travelling."""
+        before = self.head
+        self.committed(commit, namespace, branch)
+        if self.cursor and self.steps[self.cursor - 1].after == before:
+            last = self.steps[self.cursor - 1]
+            self.steps[self.cursor - 1] = Step(last.kind, last.before, commit)
 
     def undo(self, n: int = 1) -> str | None:
         """Move *n* steps back.
