@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import statistics
@@ -323,7 +324,8 @@ def run(
     """Examine what was asked for, with *python* or with an environment made for it."""
     pairs = list(chosen(only))
     python = python or environment(ROOT / ".cache" / "compat-venv", tuple({s.project: s for s, _ in pairs}.values()))
-    runner = Runner(python.absolute(), folder or CACHE / "run")
+    own = folder or CACHE / f"run-{os.getpid()}"  # two runs at once must not share it
+    runner = Runner(python.absolute(), own)
     results = []
     for source, name in pairs:
         try:
@@ -334,6 +336,7 @@ def run(
         except NotAvailableError as error:
             results.append(Result(f"{source.project}/{name}", skipped=str(error)))
         print(line(results[-1]), flush=True)
+    shutil.rmtree(own, ignore_errors=True)
     return results
 
 

@@ -380,7 +380,7 @@ def _labelled(walk: Walk, value: Any) -> None:
 
 def _has_identity(kind: type) -> bool:
     """Whether ordinary code could tell two equal instances of *kind* apart, as far as we compare."""
-    module = kind.__module__  # some extension types have a descriptor there
+    module: object = kind.__module__  # some extension types have a descriptor there
     return not (isinstance(module, str) and module.partition(".")[0] in _PLAIN_MODULES) and not issubclass(kind, tuple)
 
 
