@@ -230,6 +230,7 @@ class Pass:
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
         self.blocks: list[int] = []
+        self.stand_ins: dict[int, Any] = {}
         self.careful = False
         self.met: set[type] = set()
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
@@ -473,13 +474,18 @@ def _reduce_content(state: Pass, stand_in: _Content) -> Any:
     return load.content, (stand_in.identity, stand_in.content)
 
 
+HEADER_KINDS = {definitions.SCOPE: b"s", definitions.FUNCTION: b"f", definitions.CLASS: b"c"}
+"""First byte of a header. Headers of scopes and functions refer to nothing that has a header of its own but scopes;
+those of classes refer to functions and to other classes."""
+
+
 def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
     inner = Pass(state.encoder, frozenset())
     inner.careful = True
     pickler = _pickler("careful", inner)
     pickler.dump(header)
     state.references.update(inner.references)
-    return b"".join(inner.writer.segments)
+    return HEADER_KINDS[header["kind"]] + b"".join(inner.writer.segments)
 
 
 def _finish(

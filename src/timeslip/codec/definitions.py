@@ -36,13 +36,20 @@ class Scope:
     Attributes:
         globals: the dict.
         function: one of the functions, by whose life that of the dict is told (a dict has no weak references).
+        module: the module whose dict it is, if there is one.
     """
 
-    __slots__ = ("function", "globals")
+    __slots__ = ("function", "globals", "module")
 
-    def __init__(self, names: dict[str, Any], function: types.FunctionType | None = None) -> None:
+    def __init__(
+        self,
+        names: dict[str, Any],
+        function: types.FunctionType | None = None,
+        module: types.ModuleType | None = None,
+    ) -> None:
         self.globals = names
         self.function = function
+        self.module = module
 
 
 class Registry:
@@ -56,6 +63,7 @@ class Registry:
         self._by_address: dict[int, tuple[weakref.ref[Any], DefinitionId]] = {}
         self._scopes: dict[int, tuple[DefinitionId, weakref.WeakSet[types.FunctionType]]] = {}
         self._scope_functions: dict[str, weakref.WeakSet[types.FunctionType]] = {}
+        self._scope_modules: weakref.WeakValueDictionary[str, types.ModuleType] = weakref.WeakValueDictionary()
 
     def id_of_scope(self, function: types.FunctionType) -> DefinitionId:
         """The id of the globals of *function*, which are not the session's."""
@@ -72,6 +80,10 @@ class Registry:
         functions = self._scope_functions.setdefault(identity, weakref.WeakSet())
         functions.add(function)
         self._scopes[id(function.__globals__)] = (identity, functions)
+
+    def bind_module(self, identity: DefinitionId, module: types.ModuleType) -> None:
+        """Say that *module* has the globals of *identity* as its dict."""
+        self._scope_modules[identity] = module
 
     def id_of(self, obj: Any) -> DefinitionId:
         """The id of *obj*; a new one when it was never seen."""
@@ -109,7 +121,7 @@ class Registry:
     def live(self, identity: str) -> Any | None:
         """The live object of *identity*, or None."""
         for function in self._scope_functions.get(identity, ()):
-            return Scope(function.__globals__, function)
+            return Scope(function.__globals__, function, self._scope_modules.get(identity))
         reference = self._by_id.get(identity)
         return reference() if reference is not None else None
 
@@ -280,7 +292,9 @@ def scope_content(scope: Scope) -> dict[str, Any]:
 
 def make_scope(header: Mapping[str, Any]) -> Scope:
     """An empty scope."""
-    return Scope({"__name__": header["name"], "__builtins__": builtins})
+    module = types.ModuleType(header["name"])  # so that a module made by hand can have this very dict
+    module.__dict__["__builtins__"] = builtins
+    return Scope(module.__dict__, None, module)
 
 
 def scope_changes(scope: Scope, content: Mapping[str, Any]) -> list[Change]:
@@ -322,7 +336,15 @@ _ENUM_SKIP = frozenset(
 _MEMBER_SKIP = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 
 
-_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+def _is_method(value: Any) -> bool:
+    """Whether *value* is a function of a class, plain or wrapped; nothing that could refer to the class itself."""
+    if isinstance(value, (staticmethod, classmethod)):
+        return isinstance(value.__func__, types.FunctionType)
+    if type(value) is property:
+        return all(
+            part is None or isinstance(part, types.FunctionType) for part in (value.fget, value.fset, value.fdel)
+        )
+    return isinstance(value, types.FunctionType)
 
 
 def class_header(cls: type) -> dict[str, Any]:
@@ -338,7 +360,7 @@ def class_header(cls: type) -> dict[str, Any]:
     slots = cls.__dict__.get("__slots__")
     if slots is not None:
         header["slots"] = slots if isinstance(slots, str) else tuple(slots)
-    methods = {name: value for name, value in cls.__dict__.items() if isinstance(value, _METHODS)}
+    methods = {name: value for name, value in cls.__dict__.items() if _is_method(value)}
     if methods and not isinstance(cls, enum.EnumMeta):
         # instances may be made, hashed and compared before the class has its whole content
         header["methods"] = methods

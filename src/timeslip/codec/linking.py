@@ -190,6 +190,7 @@ def linking_addresses(
     temporary: list[Any] = []
     refcount = sys.getrefcount
     sized, never = _SIZED, _NEVER
+    verdicts: dict[type, bool] = {}
     for address, (_, obj) in memo.items():
         kind = type(obj)
         if kind in sized:
@@ -200,7 +201,10 @@ def linking_addresses(
         if refcount(obj) <= _OWN_REFERENCES:
             temporary.append(obj)
             continue
-        if kind.__name__ == "Detached" or address in own or (never_links(kind) and address not in weak_roots):
+        skips = verdicts.get(kind)
+        if skips is None:
+            skips = verdicts[kind] = kind.__name__ == "Detached" or never_links(kind)
+        if (skips and address not in weak_roots) or address in own:
             continue
         found[address] = obj
     obj = None

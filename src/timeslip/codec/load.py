@@ -68,6 +68,11 @@ def module(name: str) -> Any:
     return _outside(name)
 
 
+def scope_module(identity: str) -> Any:
+    """A module made by hand, by the identity of its globals."""
+    return _outside(identity)
+
+
 def attribute(module_name: str, qualname: str) -> Any:
     """An object that a module holds, by name."""
     return _outside(module_name, qualname)

@@ -102,6 +102,7 @@ class Loader:
         self.made: dict[str, Any] = {}
         self._fresh = fresh
         self._headers = headers
+        self._header_bytes: dict[str, tuple[bytes, int]] = {}
         self._header_values: dict[str, dict[str, Any]] = {}
         self._making: set[str] = set()
         self.complete: Callable[[str], None] | None = None
@@ -137,15 +138,23 @@ class Loader:
     def _read_headers(self, headers: dict[str, bytes], seeds: int) -> None:
         """Read the headers of one co-variable; cells that a live function holds are the ones to use."""
         for identity, data in headers.items():
-            if identity in self._header_values:
-                continue
-            header = self._header_values[identity] = self._read_header(data, seeds)
-            live = self._live(identity)
-            closure = getattr(live, "__closure__", None) or ()
-            if header["kind"] == definitions.FUNCTION and len(closure) == len(header["cells"]):
-                for name, cell in zip(header["cells"], closure, strict=True):
-                    self._cells[tuple(name)] = cell
-                    self._live_cells[id(cell)] = cell
+            self._header_bytes.setdefault(identity, (data, seeds))
+        # Live functions first: one that is made now may share a cell with them.
+        for identity in sorted(headers, key=lambda identity: type(self._live(identity)) is not types.FunctionType):
+            self._header(identity)
+
+    def _header(self, identity: str) -> dict[str, Any]:
+        """The header of a definition, read when it is first asked for: another header may refer to it."""
+        header = self._header_values.get(identity)
+        if header is not None:
+            return header
+        header = self._header_values[identity] = self._read_header(*self._header_bytes[identity])
+        closure = getattr(self._live(identity), "__closure__", None) or ()
+        if header["kind"] == definitions.FUNCTION and len(closure) == len(header["cells"]):
+            for name, cell in zip(header["cells"], closure, strict=True):
+                self._cells[tuple(name)] = cell
+                self._live_cells[id(cell)] = cell
+        return header
 
     def _live(self, identity: str) -> Any | None:
         if self.isolated or identity in self._fresh:
@@ -154,7 +163,7 @@ class Loader:
 
     def _read_header(self, data: bytes, seeds: int) -> dict[str, Any]:
         stored = Stored((), {}, (), (), (), seeds)
-        segments = [_seed_prefix(seeds), data]
+        segments = [_seed_prefix(seeds), data[1:]]
         self._reading += 1
         try:
             header = _Unpickler(self, SegmentReader(segments), stored).load()
@@ -176,14 +185,12 @@ class Loader:
             raise UnrestorableError(f"definition {identity} refers to itself in its own header")
         self._making.add(identity)
         try:
-            header = self._header_values.get(identity)
-            if header is None:
+            if identity not in self._header_bytes:
                 headers = self._headers(identity)
                 if headers is None or identity not in headers[0]:
                     raise UnrestorableError(f"the class or function {identity} is not part of that state")
-                self._read_headers(*headers)
-                header = self._header_values[identity]
-            made = self._make(header)
+                self._read_headers(*headers, wanted=identity)
+            made = self._make(self._header(identity))
         finally:
             self._making.discard(identity)
         self.made[identity] = made
@@ -243,6 +250,13 @@ class Loader:
         else:
             change.apply()
 
+    def scope_module(self, identity: str) -> types.ModuleType:
+        """The module that has a scope as its dict."""
+        module = self.definition(identity).module
+        if not isinstance(module, types.ModuleType):
+            raise HoleError("it is a module made by hand whose functions outlived it")
+        return module
+
     def register(self) -> None:
         """Make the definitions of this load the live ones. Part of applying, called once."""
         for identity, made in self.made.items():
@@ -254,6 +268,8 @@ class Loader:
             for function in self.made.values():
                 if isinstance(function, types.FunctionType) and function.__globals__ is made.globals:
                     self.encoder.registry.bind_scope(DefinitionId(identity), function)
+            if made.module is not None:
+                self.encoder.registry.bind_module(DefinitionId(identity), made.module)
 
     # ---- the rest of what streams refer to ----
 
@@ -332,6 +348,7 @@ class _Unpickler(pickle.Unpickler):
             "buffer": lambda *args: loader.buffer(stored, *args),
             "code": definitions.load_code,
             "module": import_module,
+            "scope_module": loader.scope_module,
             "attribute": _attribute,
             "seed": loader.seed,
             "content": loader.content,

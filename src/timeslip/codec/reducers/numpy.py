@@ -22,9 +22,13 @@ def library() -> Any:
 def root_of(array: Any) -> Any:
     """The array at the end of the chain of bases."""
     ndarray = library().ndarray
-    while isinstance(array.base, ndarray):
-        array = array.base
-    return array
+    while True:
+        base = array.base
+        if type(base).__name__ == "DummyArray":  # what numpy's stride tricks leave between a view and its array
+            base = getattr(base, "base", None)
+        if not isinstance(base, ndarray):
+            return array
+        array = base
 
 
 def span(array: Any) -> tuple[int, int]:
@@ -80,6 +84,11 @@ def _array(state: Pass, array: Any) -> Any:
                 state.roots.add(id(array))
             return owned(state, array)
         return _foreign(state, array)
+    root = _plain(state, root)
+    if root is array:  # it stands for the instance of a subclass that owns the memory
+        if array.nbytes:
+            state.spans.append((*span(array), True))
+        return owned(state, array)
     if root.dtype.hasobject != array.dtype.hasobject or not _reachable(root, array):
         return owned(state, array)
     start, _ = span(root) if root.size else (array.ctypes.data, 0)
@@ -87,12 +96,49 @@ def _array(state: Pass, array: Any) -> Any:
     return view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
 
 
+def _plain(state: Pass, root: Any) -> Any:
+    """*root*, or for an instance of a subclass the one plain view that stands for its memory in this pass."""
+    if not _is_subclass(type(root)):
+        return root
+    if id(root) not in state.stand_ins:
+        state.stand_ins[id(root)] = root.view(library().ndarray)
+    return state.stand_ins[id(root)]
+
+
+def _is_subclass(kind: Any) -> bool:
+    """Whether *kind* is a subclass that leaves pickling to numpy, which forgets attributes and shared memory."""
+    numpy = library()
+    if kind is numpy.ndarray or issubclass(kind, numpy.memmap):
+        return False
+    hooks = ("__reduce__", "__reduce_ex__", "__setstate__")
+    return all(getattr(kind, hook) is getattr(numpy.ndarray, hook) for hook in hooks)
+
+
+def _subclass(state: Pass, array: Any) -> Any:
+    owner = root_of(array) is array
+    plain = _plain(state, array) if owner else array.view(library().ndarray)
+    state.keep.append(plain)
+    attributes = getattr(array, "__dict__", None) or None
+    return subclass, (type(array), plain), attributes, None, None, set_attributes
+
+
+def subclass(kind: Any, plain: Any) -> Any:
+    """An instance of a subclass of arrays, over the memory of *plain*."""
+    return plain.view(kind)
+
+
+def set_attributes(array: Any, attributes: dict[str, Any]) -> None:
+    """State setter for instances of subclasses."""
+    array.__dict__.clear()
+    array.__dict__.update(attributes)
+
+
 def _reachable(root: Any, array: Any) -> bool:
     """Whether *array* lies inside the memory of a contiguous *root* (as_strided may reach outside)."""
     if not (root.flags.c_contiguous or root.flags.f_contiguous) or type(root) is not library().ndarray:
         return False
     if not array.size or not root.size:
-        return bool(root.size)
+        return bool(root.size) or not array.size
     start, stop = span(root)
     first, last = span(array)
     return start <= first and last <= stop
@@ -177,4 +223,6 @@ def find(kind: type) -> Any:
         return _array
     if kind is numpy.memmap:
         return _memory_map
+    if issubclass(kind, numpy.ndarray) and _is_subclass(kind):
+        return _subclass
     return None

@@ -68,6 +68,12 @@ def _module(state: Pass, module: types.ModuleType) -> Any:
         return load.module, (name,)
     if module.__dict__ is state.namespace:
         return load.module, ("__main__",)
+    for value in vars(module).values():
+        if isinstance(value, types.FunctionType) and value.__globals__ is vars(module):
+            identity = state.encoder.registry.id_of_scope(value)
+            state.encoder.registry.bind_module(identity, module)
+            state.references[identity] = definitions.Scope(vars(module), value, module)
+            return load.scope_module, (str(identity),)
     attributes = {k: v for k, v in vars(module).items() if k not in ("__builtins__", "__loader__", "__spec__")}
     return types.ModuleType, (name,), attributes
 

@@ -1,0 +1,311 @@
+"""Values to bytes and back: what a new process loads is isomorphic to what was captured."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.codec.kernels import Kernel, differences, only_iterative, resumed
+from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PLAIN
+from timeslip.codec.capture import capture_atom
+from timeslip.errors import UnrestorableError, UnstorableError
+
+
+def table(cases: dict[str, str]) -> Any:
+    return pytest.mark.parametrize("code", cases.values(), ids=cases.keys())
+
+
+@table(PLAIN)
+def test_plain_values_come_back(code: str) -> None:
+    kernel = Kernel(code)
+    assert differences(kernel, resumed(kernel)) == []
+
+
+@table(ARRAYS)
+def test_arrays_come_back(code: str) -> None:
+    pytest.importorskip("numpy")
+    kernel = Kernel("import numpy as np\n" + code)
+    assert differences(kernel, resumed(kernel)) == []
+
+
+@table(OVER_OTHERS)
+def test_arrays_over_other_memory_come_back(code: str) -> None:
+    pytest.importorskip("numpy")
+    kernel = Kernel("import numpy as np\n" + code)
+    found = differences(kernel, resumed(kernel))
+    assert [text for text in found if ".base is" not in text] == [], "only which object stands between an array and its memory may differ"
+
+
+@table(FRAMES)
+def test_frames_come_back(code: str) -> None:
+    pytest.importorskip("pandas")
+    kernel = Kernel("import numpy as np, pandas as pd\n" + code)
+    assert differences(kernel, resumed(kernel)) == []
+
+
+@table({**PLAIN, **DEFINITIONS})
+def test_capturing_twice_gives_the_same_bytes(code: str) -> None:
+    """Or every cell would be a change. What the first reduction itself changes may differ once."""
+    kernel = Kernel(code)
+    kernel.capture()
+    first, second = kernel.stored(), kernel.stored()
+    assert b"".join(first.segments) == b"".join(second.segments)
+    assert first.headers == second.headers
+
+
+def owned(kernel: Kernel, name: str) -> bool:
+    """Whether nobody but the session should hold that object: not shared atoms, not what installed modules hold."""
+    value = kernel.namespace[name]
+    if isinstance(value, type):
+        return value.__module__ == "__main__"
+    return type(value) not in (int, str, type(None), bool, type(...), type(gc))
+
+
+@table({**PLAIN, **DEFINITIONS})
+def test_capturing_keeps_nothing_alive(code: str) -> None:
+    kernel = Kernel(code)
+    watched = []
+    for name in kernel.names():
+        try:
+            watched.append(weakref.ref(kernel.namespace[name]))
+        except TypeError:
+            continue
+    counts = {name: sys.getrefcount(kernel.namespace[name]) for name in kernel.names()}
+    captured = kernel.capture()
+    captured.find_links(frozenset())
+    captured.release()
+    now = {name: sys.getrefcount(kernel.namespace[name]) for name in kernel.names()}
+    assert {name: now[name] for name in counts if owned(kernel, name)} == {k: v for k, v in counts.items() if owned(kernel, k)}
+    del captured
+
+
+# ---- memory
+
+
+def test_views_of_one_array_write_through() -> None:
+    pytest.importorskip("numpy")
+    other = resumed(Kernel("import numpy as np\na = np.arange(1000.); v = a[10:20]; w = a.reshape(10, 100)[::-1]"))
+    other.run("a[12] = -5; w[0, 0] = 77")
+    assert other.namespace["v"][2] == -5
+    assert other.namespace["a"][900] == 77
+
+
+def test_large_arrays_travel_as_buffers_and_small_ones_in_the_stream() -> None:
+    pytest.importorskip("numpy")
+    kernel = Kernel("import numpy as np\nbig = np.zeros(100_000); small = np.zeros(10); rows = np.ones((40, 9000))")
+    captured = kernel.capture("big", "small", "rows")
+    assert [memoryview(held).nbytes for held in captured.buffers] == [800_000, 40 * 72_000]
+    assert captured.rows == [0, 72_000]
+    assert sum(map(len, captured.segments)) < 2_000
+    assert captured.size >= 800_000 + 40 * 72_000
+
+
+def test_a_loaded_array_owns_its_memory() -> None:
+    pytest.importorskip("numpy")
+    other = resumed(Kernel("import numpy as np\na = np.zeros(100_000); b = np.zeros(4)"))
+    assert all(other.namespace[name].flags.owndata for name in "ab")
+
+
+def test_a_memory_map_comes_back_as_one_of_the_same_file(tmp_path: Any) -> None:
+    numpy = pytest.importorskip("numpy")
+    path = tmp_path / "data.bin"
+    path.write_bytes(bytes(800))
+    kernel = Kernel(f"import numpy as np\nm = np.memmap({str(path)!r}, 'f8', 'r+'); m[3] = 7; m.flush()")
+    captured = kernel.capture("m")
+    assert [hole.fatal for hole in captured.holes] == [False]
+    other = resumed(kernel, "m")
+    found = other.namespace["m"]
+    assert type(found) is numpy.memmap
+    assert found[3] == 7
+    assert found.filename == str(path)
+
+
+def test_frames_made_from_one_another_do_not_share_writable_memory() -> None:
+    """Under copy-on-write a write to the one is never seen in the other; plain shared memory would show it."""
+    pandas = pytest.importorskip("pandas")
+    modern = int(pandas.__version__.partition(".")[0]) >= 3  # copy-on-write is the only way there
+    with nullcontext() if modern else pandas.option_context("mode.copy_on_write", True):
+        kernel = Kernel("import pandas as pd\ndf = pd.DataFrame({'a': range(3000)}); copy = df.copy(deep=False)")
+        other = resumed(kernel, "df", "copy")
+        other.run("df.iloc[0, 0] = -1")
+        assert other.namespace["copy"].iloc[0, 0] == 0
+        assert other.namespace["df"].iloc[0, 0] == -1
+
+
+def test_frames_that_are_copies_do_not_link() -> None:
+    pytest.importorskip("pandas")
+    kernel = Kernel("import pandas as pd\ndf = pd.DataFrame({'a': range(3000), 'b': 'x'}); copy = df.copy()")
+    one, other = kernel.capture("df"), kernel.capture("copy")
+    one.find_links(frozenset())
+    other.find_links(frozenset())
+    assert not one.links & other.links
+
+
+# ---- what cannot be stored
+
+
+HOLES = {
+    "generator": "v = (i for i in range(3)); next(v)",
+    "cursor": "import sqlite3\nv = sqlite3.connect(':memory:').cursor()",
+    "socket": "import socket\nv = socket.socket(); v.close()",
+    "thread": "import threading\nv = threading.Thread()",
+    "refuses": "import _thread, functools\nclass K(dict):\n    def __reduce_ex__(self, p): raise TypeError('never')\nv = iter(map(len, [(x for x in ())]))",
+}
+
+
+@table(HOLES)
+def test_a_hole_leaves_the_rest_whole(code: str) -> None:
+    kernel = Kernel(code + "\ngood = [1]; both = [good, v, good]")
+    captured = kernel.capture("both", "good")
+    assert [hole.fatal for hole in captured.holes] == [True]
+    assert captured.holes[0].reason
+    record = kernel.stored("both", "good")
+    values = kernel.load(record)
+    assert values["both"][0] is values["both"][2] is values["good"]
+    if code != HOLES["refuses"]:  # weak references to such iterators cannot be made
+        assert values["both"][1] is kernel.namespace["v"], "the live object, in the recorded state"
+    with pytest.raises(UnrestorableError, match="cannot be stored"):
+        Kernel().load(record)
+    with pytest.raises(UnrestorableError, match="cannot be stored"):
+        kernel.load(record, isolated=True)
+
+
+def test_a_hole_that_has_moved_on_is_not_taken_for_the_recorded_one() -> None:
+    kernel = Kernel("g = (i for i in range(3)); l = [g]")
+    record = kernel.stored("l")
+    kernel.run("next(g)")
+    with pytest.raises(UnrestorableError):
+        kernel.load(record)
+
+
+@pytest.mark.parametrize(
+    ("code", "check"),
+    [
+        ("import threading\nv = threading.Lock(); v.acquire()", "v.locked() and v is not old"),
+        ("import threading\nv = threading.RLock()", "v.acquire(False)"),
+        ("import sqlite3\nv = sqlite3.connect(':memory:'); v.execute('create table t(a)'); v.commit()",
+         "v.execute('select count(*) from t').fetchone() == (0,)"),
+        ("v = open(path, 'w'); v.write('hello'); v.flush()", "v.tell() == 5 and v.writable()"),
+        ("v = open(path); v.close()", "v.closed"),
+    ],
+    ids=["lock", "rlock", "database", "file", "closed file"],
+)  # fmt: skip
+def test_resources_are_made_again(code: str, check: str, tmp_path: Any) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("", encoding="utf-8")
+    kernel, other = Kernel(), Kernel()
+    kernel.namespace["path"] = str(path)
+    kernel.run(code)
+    assert [hole.fatal for hole in kernel.capture("v").holes] == [False]
+    record = kernel.stored("v")
+    if "sqlite3" not in code:  # weak references to connections cannot be made
+        assert kernel.load(record)["v"] is kernel.namespace["v"], "while the live one is in that state, it is used"
+    loader = other.restore(record)
+    assert loader.rebuilt
+    other.namespace["old"] = kernel.namespace["v"]
+    try:
+        assert eval(check, other.namespace)
+    finally:
+        for value in (kernel.namespace["v"], other.namespace["v"]):
+            if hasattr(value, "close"):
+                value.close()
+
+
+def test_standard_streams_are_the_process_own() -> None:
+    other = resumed(Kernel("import sys\no = sys.__stdout__; l = [o]"), "o", "l")
+    assert other.namespace["o"] is sys.__stdout__
+    assert other.namespace["l"][0] is sys.__stdout__
+
+
+def test_what_cannot_be_captured_at_all_says_why() -> None:
+    kernel = Kernel("class K(dict):\n    def __reduce_ex__(self, p): return 5\nk = K()")
+    try:
+        captured = kernel.capture("k")
+    except UnstorableError as error:
+        assert "k" in error.message
+    else:
+        assert captured.holes
+
+
+def test_warnings_of_reductions_are_not_shown(recwarn: pytest.WarningsRecorder) -> None:
+    kernel = Kernel("import itertools\nc = itertools.count(3)")
+    show = __import__("warnings").showwarning
+    with __import__("warnings").catch_warnings():
+        __import__("warnings").simplefilter("always")
+        other = resumed(kernel, "c")
+    assert next(other.namespace["c"]) == 3
+    assert __import__("warnings").showwarning is show
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    kernel = Kernel("a = [1]")
+    for wanted in (False, True):
+        (gc.enable if wanted else gc.disable)()
+        try:
+            kernel.capture()
+            assert gc.isenabled() is wanted
+        finally:
+            gc.enable()
+
+
+def test_an_atom_needs_no_pass() -> None:
+    from tests.codec.kernels import stored
+
+    for value in (1, 2.5, "text", b"bytes", None, True, "\ud800"):
+        captured = capture_atom("a", value)
+        found = Kernel().load(stored(captured, 0))["a"]
+        assert found == value
+        assert type(found) is type(value)
+
+
+# ---- any nested values, shared in any way
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, Any]:
+    """Names bound into a random graph of containers: shared, nested and cyclic."""
+    atoms = st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.binary(max_size=8),
+        st.sampled_from([7**5000, "x" * 2000, float("nan"), (), frozenset()]),
+    )  # fmt: skip
+    pool: list[Any] = draw(st.lists(atoms, min_size=1, max_size=5))
+    changeable: list[Any] = []
+    for _ in range(draw(st.integers(0, 12))):
+        parts = draw(st.lists(st.sampled_from(range(len(pool))), max_size=4))
+        made: Any = [pool[index] for index in parts]
+        kind = draw(st.sampled_from(["list", "tuple", "dict", "bytearray"]))
+        if kind == "tuple":
+            made = tuple(made)
+        elif kind == "dict":
+            made = {f"k{index}": value for index, value in enumerate(made)}
+        elif kind == "bytearray":
+            made = bytearray(len(parts))
+        if kind in ("list", "dict"):
+            changeable.append(made)
+        pool.append(made)
+    for holder in changeable:
+        if draw(st.booleans()):
+            part = pool[draw(st.integers(0, len(pool) - 1))]
+            holder.append(part) if type(holder) is list else holder.update(late=part)
+    chosen = draw(st.lists(st.sampled_from(range(len(pool))), min_size=1, max_size=5))
+    return {f"n{place}": pool[index] for place, index in enumerate(chosen)}
+
+
+@settings(max_examples=150, deadline=None)
+@given(state=graphs(), iterative=st.booleans())
+def test_any_graph_of_containers_comes_back(state: dict[str, Any], iterative: bool) -> None:
+    kernel = Kernel()
+    kernel.namespace.update(state)
+    if iterative:
+        with only_iterative():
+            other = resumed(kernel)
+    else:
+        other = resumed(kernel)
+    assert differences(kernel, other) == []

@@ -1,0 +1,130 @@
+"""The pickler without recursion: the same values as the C pickler, at any depth."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from typing import Any
+
+import pytest
+
+from tests.codec.kernels import Kernel, differences, only_iterative, resumed
+from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PLAIN
+from timeslip.codec.capture import Encoder, Pass, Resources
+from timeslip.codec.definitions import Registry
+from timeslip.codec.iterative import IterativePickler
+
+DEPTH = 100_000
+
+
+@pytest.mark.parametrize("code", {**PLAIN, **DEFINITIONS}.values(), ids={**PLAIN, **DEFINITIONS}.keys())
+def test_it_writes_what_the_c_pickler_writes(code: str) -> None:
+    kernel = Kernel(code)
+    with only_iterative():
+        other = resumed(kernel)
+    assert differences(kernel, other) == []
+
+
+@pytest.mark.parametrize("code", {**ARRAYS, **FRAMES}.values(), ids={**ARRAYS, **FRAMES}.keys())
+def test_it_writes_arrays_and_frames(code: str) -> None:
+    pytest.importorskip("pandas" if "pd." in code else "numpy")
+    start = "import numpy as np, pandas as pd\n" if "pd." in code else "import numpy as np\n"
+    kernel = Kernel(start + code)
+    with only_iterative():
+        other = resumed(kernel)
+    assert differences(kernel, other) == []
+
+
+@pytest.mark.parametrize("code", OVER_OTHERS.values(), ids=OVER_OTHERS.keys())
+def test_it_writes_arrays_over_other_memory(code: str) -> None:
+    pytest.importorskip("numpy")
+    kernel = Kernel("import numpy as np\n" + code)
+    with only_iterative():
+        other = resumed(kernel)
+    assert [text for text in differences(kernel, other) if ".base is" not in text] == []
+
+
+DEEP = {
+    "lists": "d = []\nfor _ in range(DEPTH): d = [d]",
+    "dicts": "d = {}\nfor _ in range(DEPTH): d = {'next': d}",
+    "tuples": "d = ()\nfor _ in range(DEPTH): d = (d, 1)",
+    "frozensets": "d = frozenset()\nfor _ in range(DEPTH): d = (frozenset([id(d)]), d)",
+    "instances": "class Node:\n    def __init__(self, n): self.next = n\nd = None\nfor _ in range(DEPTH): d = Node(d)",
+    "slots": "class Node:\n    __slots__ = 'next'\n    def __init__(self, n): self.next = n\nd = None\nfor _ in range(DEPTH): d = Node(d)",
+    "a cycle": "d = first = []\nfor _ in range(DEPTH): d = [d]\nfirst.append(d)",
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_any_depth(kind: str) -> None:
+    limit = sys.getrecursionlimit()
+    kernel = Kernel()
+    kernel.namespace["DEPTH"] = DEPTH
+    kernel.run(DEEP[kind])
+    captured = kernel.capture()
+    assert captured.mode == "iterative"
+    captured.find_links(frozenset())
+    captured.release()
+    other = resumed(kernel)
+    assert sys.getrecursionlimit() == limit
+    assert differences(kernel, other) == []
+
+
+def test_a_hole_deep_down() -> None:
+    kernel = Kernel(f"import threading\nd = threading.Thread()\nfor _ in range({DEPTH}): d = [d]")
+    captured = kernel.capture("d")
+    assert captured.mode in ("iterative", "iterative-careful")
+    assert [hole.reason for hole in captured.holes] == ["a thread cannot be stored"]
+
+
+def test_deep_and_refusing() -> None:
+    kernel = Kernel(f"d = iter(map(len, [(x for x in ())]))\nd = zip(d)\nfor _ in range({DEPTH}): d = [d]")
+    captured = kernel.capture("d")
+    assert captured.mode.startswith("iterative")
+    assert captured.holes
+
+
+def loads(value: Any) -> Any:
+    state = Pass(Encoder({}, Registry(), Resources()), frozenset())
+    IterativePickler(state).dump(value)
+    return pickle.load(io.BytesIO(b"".join(state.writer.segments)), buffers=state.out_of_band)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pickle.PickleBuffer(b"abc"),
+        [len, int, str.upper, pickle.loads, sys.intern],
+        complex(1, -0.0),
+        ["x" * n for n in (0, 1, 255, 256, 65_536, 70_000)],
+        list(range(1001)),
+        {n: n for n in range(1001)},
+        set(range(1001)),
+        [1 << n for n in (7, 8, 30, 31, 32, 62, 63, 64, 2040, 2048, 5000)],
+        [-(1 << n) for n in (7, 8, 30, 31, 32, 62, 63, 64, 2040, 2048, 5000)],
+        [[n] for n in range(300)] * 2,
+    ],
+    ids=range(10),
+)
+def test_the_plain_unpickler_reads_it(value: Any) -> None:
+    if isinstance(value, pickle.PickleBuffer):
+        assert bytes(loads(value)) == bytes(value)
+    else:
+        found = loads(value)
+        assert found == value
+        assert repr(found) == repr(value)
+
+
+def test_a_readonly_buffer_stays_one() -> None:
+    assert memoryview(loads(pickle.PickleBuffer(b"abc"))).readonly
+    assert not memoryview(loads(pickle.PickleBuffer(bytearray(b"abc")))).readonly
+
+
+def test_what_is_not_found_by_its_name_is_refused() -> None:
+    class Local:
+        def __reduce__(self) -> str:
+            return "nowhere"
+
+    with pytest.raises(Exception, match="nowhere"):
+        loads([Local()])
