@@ -20,18 +20,17 @@ import json
 import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import venv
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kernels import Kernel, KernelDiedError
 from notebook_sources import SOURCES, NotAvailableError, Source, cells_of, fetch
+from notebook_verdicts import FIDELITIES, Journey, Result, Suspicion, Trace, Visit, acquit, judge
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "notebooks"
@@ -39,71 +38,6 @@ WANTED = 12
 STATES = 6
 """How many states are checked out in each notebook, where it has as many."""
 SLOW_CELL = 180.0
-FIDELITIES = ("exact", "rebuilt", "replayed", "lost")
-
-
-@dataclass
-class Trace:
-    """One run of a notebook.
-
-    Attributes:
-        states: after each cell, what state_digest saw.
-        errors: number of the cell -> the exception it raised.
-        commits: after each cell, the session's HEAD (under Timeslip only).
-        seconds: the cells alone, without looking at the values.
-    """
-
-    states: list[dict[str, Any]] = field(default_factory=list)
-    errors: dict[int, str] = field(default_factory=dict)
-    commits: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass
-class Result:
-    """What was found in one notebook.
-
-    Attributes:
-        notebook: project and path inside its source distribution.
-        cells: code cells run.
-        states: states checked out.
-        names: names compared, summed over the states.
-        unstable: names left out because two bare runs differ, summed over the states.
-        fidelity: fidelity -> names that came back so, and as they must be.
-        wrong: what came back wrong: state, name, how, and what Timeslip said about it.
-        own_pickling: what came back different, but just as the class's own pickling gives it back in a bare kernel.
-        suspects: number of the cell -> name -> (digest it came back with, text), until they are judged.
-        lost: names reported as lost, with whether they pickle.
-        attached: names that had another value under Timeslip before any travelling.
-        raised: cells that raised in all runs alike.
-        bare_seconds, recorded_seconds: the cells in a bare kernel and under Timeslip, seconds.
-        checkout_seconds: one checkout, median, seconds.
-        store_bytes: size of the store at the end, bytes.
-        skipped: why it was not run, or empty.
-    """
-
-    notebook: str
-    cells: int = 0
-    states: int = 0
-    names: int = 0
-    unstable: int = 0
-    fidelity: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    own_pickling: list[str] = field(default_factory=list)
-    suspects: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
-    attached: list[str] = field(default_factory=list)
-    raised: int = 0
-    bare_seconds: float = 0.0
-    recorded_seconds: float = 0.0
-    checkout_seconds: float = 0.0
-    store_bytes: int = 0
-    skipped: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether something came out as it must not."""
-        return bool(self.wrong or self.attached or any(text.endswith("(pickles)") for text in self.lost))
 
 
 class Runner:
@@ -157,139 +91,72 @@ class Runner:
             return self.play(kernel, cells, recorded=False)
 
 
-def compare(result: Result, where: str, bare: dict[str, Any], again: dict[str, Any], now: dict[str, Any]) -> set[str]:
-    """Names of *bare* whose value is another one in *now*; counts what was compared."""
-    stable = {name for name, digest in bare["digests"].items() if again["digests"].get(name) == digest}
-    result.names += len(stable)
-    result.unstable += len(bare["digests"]) - len(stable)
-    differ = {name for name in stable if now["digests"].get(name) != bare["digests"][name]}
-    differ |= now["digests"].keys() - bare["digests"].keys() - again["digests"].keys()
-    for relation in ("aliases", "shared_memory"):
-        if bare[relation] != again[relation]:
-            continue
-        wanted = {tuple(group) for group in bare[relation]}
-        found = {tuple(group) for group in now[relation]}
-        for group in sorted(wanted ^ found):
-            how = "no longer" if group in wanted else "now"
-            result.wrong.append(f"{where}: {', '.join(group)} are {how} {relation.replace('_', ' ')}")
-    return differ
+def journey(runner: Runner, path: Path, cells: list[str], seed: int) -> Journey:
+    """One run under Timeslip, and checkouts of its states in random order."""
+    with runner.kernel(path) as kernel:
+        made = Journey(runner.play(kernel, cells, recorded=True))
+        order = list(range(len(cells)))
+        random.Random(seed).shuffle(order)  # noqa: S311 - nothing secret: the same order in every run
+        try:
+            for number in order[:STATES]:
+                made.visits.append(visit(runner, kernel, number, made.recorded.commits[number]))
+        except RuntimeError as error:  # the checkout raised; what was seen before it still counts
+            made.failure = f"{type(error).__name__}: {str(error)[-600:]}"
+        store = runner.folder / "home" / "store"
+        made.store_bytes = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+    return made
 
 
-def travel(result: Result, runner: Runner, kernel: Kernel, traces: tuple[Trace, Trace, Trace], seed: int) -> None:
-    """Check out states in random order and compare each."""
-    bare, again, recorded = traces
-    order = list(range(len(bare.states)))
-    random.Random(seed).shuffle(order)  # noqa: S311 - nothing secret: the same order in every run
-    durations = []
-    for number in order[:STATES]:
-        where = f"cell {number + 1}"
-        commit = recorded.commits[number]
-        said = kernel.ask(
-            "(lambda r: __import__('json').dumps({'fidelity': r.fidelity, 'notes': r.notes, 'seconds': r.duration}))"
-            f"(__import__('timeslip').session().checkout({commit!r}))"
-        )
-        durations.append(said["seconds"])
-        now = runner.see(kernel)
-        differ = compare(result, where, bare.states[number], again.states[number], now)
-        _judge(
-            result,
-            number,
-            bare.states[number],
-            again.states[number],
-            said,
-            {n: now["digests"].get(n, "") for n in differ},
-        )
-    result.states = len(order[:STATES])
-    result.checkout_seconds = statistics.median(durations)
+def visit(runner: Runner, kernel: Kernel, number: int, commit: str) -> Visit:
+    """Check out the state after cell *number*, and look at it."""
+    said = kernel.ask(
+        "(lambda r: __import__('json').dumps({'fidelity': r.fidelity, 'notes': r.notes, 'seconds': r.duration}))"
+        f"(__import__('timeslip').session().checkout({commit!r}))"
+    )
+    return Visit(number, said["fidelity"], said["notes"], said["seconds"], runner.see(kernel))
 
 
-def _judge(
-    result: Result,
-    number: int,
-    bare: dict[str, Any],
-    again: dict[str, Any],
-    said: dict[str, Any],
-    differ: dict[str, str],
-) -> None:
-    fidelity, notes, where = said["fidelity"], said["notes"], f"cell {number + 1}"
-    stable = {name for name, digest in bare["digests"].items() if again["digests"].get(name) == digest}
-    for name in sorted(stable | differ.keys()):
-        promised = fidelity.get(name, "exact")
-        if promised == "lost":
-            result.fidelity["lost"] += 1
-            pickles = "pickles" if bare["picklable"].get(name) else "does not pickle"
-            result.lost.append(f"{where}: {name}: {bare['kinds'].get(name)}: {notes.get(name, '')} ({pickles})")
-        elif name in differ:
-            kind = bare["kinds"].get(name, "a name that should not be there")
-            text = f"{where}: {name}: {kind}: said to be {promised} {notes.get(name, '')}".rstrip()
-            result.suspects.setdefault(number, {})[name] = (differ[name], text)
-        else:
-            result.fidelity[promised] += 1
-
-
-def try_suspects(result: Result, runner: Runner, path: Path, cells: list[str]) -> None:
-    """Sort what differs into wrong, and what the class's own pickling gives back just so in a bare kernel."""
-    if not result.suspects:
-        return
+def own_pickling(runner: Runner, path: Path, cells: list[str], suspects: Mapping[int, Mapping[str, Any]]) -> Suspicion:
+    """Cell -> name -> digest of what the class's own pickling gives back there, in a bare kernel."""
+    found: Suspicion = {}
     with runner.kernel(path) as kernel:
         kernel.run("pass")
-        for number, code in enumerate(cells[: max(result.suspects) + 1]):
+        for number, code in enumerate(cells[: max(suspects) + 1]):
             kernel.run(code, timeout=SLOW_CELL)
             runner.see(kernel)
-            names = sorted(result.suspects.get(number, ()))
-            if not names:
-                continue
-            own = kernel.ask(f"__import__('state_digest').round_trips(get_ipython().user_ns, {names!r})")
-            for name in names:
-                digest, text = result.suspects[number][name]
-                (result.own_pickling if own.get(name) == digest else result.wrong).append(text)
+            if names := sorted(suspects.get(number, ())):
+                asked = f"__import__('state_digest').round_trips(get_ipython().user_ns, {names!r})"
+                found[number] = kernel.ask(asked)
+    return found
 
 
 def examine(runner: Runner, source: Source, name: str, path: Path, *, bare_only: bool, seed: int) -> Result:
     """Everything about one notebook; never raises for what the notebook does."""
-    result = Result(f"{source.project}/{name}")
     cells = cells_of(path)
-    result.cells = len(cells)
+    result = Result(f"{source.project}/{name}", cells=len(cells))
     try:
-        bare = runner.bare(path, cells)
-        if len(bare.errors) * 3 > len(cells):
-            result.skipped = f"{len(bare.errors)} of {len(cells)} cells raise: {next(iter(bare.errors.values()))[:100]}"
+        bares = [runner.bare(path, cells)]
+        if len(bares[0].errors) * 3 > len(cells):
+            first = next(iter(bares[0].errors.values()))
+            result.skipped = f"{len(bares[0].errors)} of {len(cells)} cells raise: {first[:100]}"
             return result
-        again = runner.bare(path, cells)
+        bares.append(runner.bare(path, cells))
+        if bare_only:
+            made = Journey(bares[0])
+        else:
+            made = journey(runner, path, cells, seed)
+        judge(result, bares, made)
+        if result.suspects or result.attached:
+            # Two bare runs may agree by chance where something is random: four hardly do.
+            bares += [runner.bare(path, cells), runner.bare(path, cells)]
+            judge(result, bares, made)
+        if result.suspects:
+            acquit(result, own_pickling(runner, path, cells, result.suspects))
     except (TimeoutError, KernelDiedError) as error:
-        result.skipped = f"in a bare kernel: {error}"
-        return result
-    result.raised, result.bare_seconds = len(bare.errors), (bare.seconds + again.seconds) / 2
-    if bare_only:
-        for number, state in enumerate(bare.states):
-            compare(result, f"cell {number + 1}", state, again.states[number], state)
-        result.wrong.clear()
-        return result
-    try:
-        _recorded(result, runner, path, cells, (bare, again), seed)
-        try_suspects(result, runner, path, cells)
-    except (TimeoutError, KernelDiedError, RuntimeError) as error:
+        result.skipped = f"{type(error).__name__}: {error}"
+    except RuntimeError as error:
         result.wrong.append(f"under Timeslip: {type(error).__name__}: {str(error)[-600:]}")
     return result
-
-
-def _recorded(
-    result: Result, runner: Runner, path: Path, cells: list[str], bare: tuple[Trace, Trace], seed: int
-) -> None:
-    with runner.kernel(path) as kernel:
-        recorded = runner.play(kernel, cells, recorded=True)
-        result.recorded_seconds = recorded.seconds
-        for number, state in enumerate(recorded.states):
-            scratch = Result("")
-            differ = compare(scratch, "", bare[0].states[number], bare[1].states[number], state)
-            result.attached += [f"cell {number + 1}: {name}" for name in sorted(differ)]
-            result.attached += [f"cell {number + 1}{text}" for text in scratch.wrong]
-            if bare[0].errors.get(number, "").split(":")[0] != recorded.errors.get(number, "").split(":")[0]:
-                result.attached.append(f"cell {number + 1}: raised {recorded.errors.get(number, 'nothing')}")
-        travel(result, runner, kernel, (*bare, recorded), seed)
-        result.store_bytes = sum(
-            file.stat().st_size for file in (runner.folder / "home" / "store").rglob("*") if file.is_file()
-        )
 
 
 def environment(folder: Path, sources: tuple[Source, ...]) -> Path:
