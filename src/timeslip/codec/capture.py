@@ -474,18 +474,13 @@ def _reduce_content(state: Pass, stand_in: _Content) -> Any:
     return load.content, (stand_in.identity, stand_in.content)
 
 
-HEADER_KINDS = {definitions.SCOPE: b"s", definitions.FUNCTION: b"f", definitions.CLASS: b"c"}
-"""First byte of a header. Headers of scopes and functions refer to nothing that has a header of its own but scopes;
-those of classes refer to functions and to other classes."""
-
-
 def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
     inner = Pass(state.encoder, frozenset())
     inner.careful = True
     pickler = _pickler("careful", inner)
     pickler.dump(header)
     state.references.update(inner.references)
-    return HEADER_KINDS[header["kind"]] + b"".join(inner.writer.segments)
+    return b"".join(inner.writer.segments)
 
 
 def _finish(

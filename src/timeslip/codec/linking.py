@@ -196,7 +196,7 @@ def linking_addresses(
         if kind in sized:
             if len(obj) <= _LARGE:
                 continue
-        elif kind in never:
+        elif kind in never or (kind is frozenset and not obj):
             continue
         if refcount(obj) <= _OWN_REFERENCES:
             temporary.append(obj)

@@ -126,6 +126,7 @@ class Loader:
             self._read_headers(stored.headers, stored.seeds)
             self._drain()
             payload = unpickler.load()
+            return dict(zip(stored.keys, payload, strict=True))
         except UnrestorableError:
             raise
         except Exception as error:  # unpickling runs users' and libraries' code: anything may come
@@ -133,7 +134,6 @@ class Loader:
                 f"{', '.join(stored.keys)} cannot be loaded: {type(error).__name__}: {error}",
                 hint="it can come back by running its cell again",
             ) from error
-        return dict(zip(stored.keys, payload, strict=True))
 
     def _read_headers(self, headers: dict[str, bytes], seeds: int) -> None:
         """Read the headers of one co-variable; cells that a live function holds are the ones to use."""
@@ -163,7 +163,7 @@ class Loader:
 
     def _read_header(self, data: bytes, seeds: int) -> dict[str, Any]:
         stored = Stored((), {}, (), (), (), seeds)
-        segments = [_seed_prefix(seeds), data[1:]]
+        segments = [_seed_prefix(seeds), data]
         self._reading += 1
         try:
             header = _Unpickler(self, SegmentReader(segments), stored).load()
@@ -189,7 +189,7 @@ class Loader:
                 headers = self._headers(identity)
                 if headers is None or identity not in headers[0]:
                     raise UnrestorableError(f"the class or function {identity} is not part of that state")
-                self._read_headers(*headers, wanted=identity)
+                self._read_headers(*headers)
             made = self._make(self._header(identity))
         finally:
             self._making.discard(identity)

@@ -125,12 +125,21 @@ def _index(state: Pass, index: Any) -> Any:
     return (function, (cls, parts), *reduced[2:])
 
 
+def _not_a_time(state: Pass, value: Any) -> Any:
+    return load.attribute, (
+        "pandas",
+        "NaT",
+    )  # its own reduction shares one tuple among all values, which would link them
+
+
 def find(kind: type) -> Any:
-    """The reducer for blocks and indexes, or None."""
+    """The reducer for blocks, indexes and the missing time, or None."""
     internals = sys.modules.get("pandas._libs.internals")
     pandas = sys.modules.get("pandas")
     if internals is not None and issubclass(kind, internals.Block):
         return _block
+    if kind.__name__ == "NaTType":
+        return _not_a_time
     if kind.__name__ == "SingleBlockManager":
         return _single_manager
     if pandas is not None and issubclass(kind, getattr(pandas, "Index", ())):

@@ -78,6 +78,7 @@ _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"
 def _file(state: Pass, file: Any) -> Any:
     for stream in _STREAMS:
         if getattr(sys, stream, None) is file:
+            state.keep.append(file)  # it belongs to the process and links nothing
             return load.attribute, ("sys", stream)
     name = getattr(file, "name", None)
     if file.closed:
