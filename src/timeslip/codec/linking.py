@@ -79,7 +79,6 @@ _ATOMS: frozenset[type] = frozenset(
         type,
         types.FunctionType,
         types.BuiltinFunctionType,
-        types.ModuleType,
     }
 )
 
@@ -91,6 +90,8 @@ def is_atom(value: Any) -> bool:
         return len(value) <= _LARGE
     if kind is float:
         return bool(value == value)
+    if kind is types.ModuleType:
+        return sys.modules.get(value.__dict__.get("__name__", "")) is value
     if kind is int:
         return bool(value.bit_length() <= 8 * _LARGE)
     return kind in _ATOMS or (kind in (tuple, frozenset) and not value) or issubclass(kind, type)

@@ -52,5 +52,11 @@ def translate(error: OSError, doing: str) -> StoreError:
     if error.errno in _FULL:
         return StoreFullError(f"the disk is full ({reason}) while {doing}", hint="free some space, then `timeslip gc`")
     if error.errno in _READ_ONLY:
-        return StoreReadOnlyError(f"the store cannot be written ({reason}) while {doing}")
-    return StoreError(f"the operating system refused ({reason}) while {doing}")
+        return StoreReadOnlyError(
+            f"the store cannot be written ({reason}) while {doing}",
+            hint="change the folder's permissions, or choose another one with TIMESLIP_HOME",
+        )
+    return StoreError(
+        f"the operating system refused ({reason}) while {doing}",
+        hint="look at that path, or choose another folder with TIMESLIP_HOME",
+    )
