@@ -1,5 +1,6 @@
 """Cells whose namespaces go through the codec: name of the case -> code."""
 
+# ruff: noqa: E501 - a cell of users' code stands on one line
 from __future__ import annotations
 
 PLAIN = {
@@ -14,89 +15,71 @@ PLAIN = {
     "dict in itself": "d = {}; d['me'] = d; d['items'] = [d]",
     "tuple in itself": "l = []; t = (l, 1); l.append(t)",
     "four kinds of tuples": "t = [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((), ((), ()))]; s = t[3]",
-    "frozenset that holds an object that holds it":
-        "class K: pass\nk = K(); s = frozenset([k]); k.s = s; e = frozenset(); t = {1, (2, 3), 'x'}; u = set()",
+    "frozenset that holds an object that holds it": "class K: pass\nk = K(); s = frozenset([k]); k.s = s; e = frozenset(); t = {1, (2, 3), 'x'}; u = set()",
     "sets and dicts of thousands": "s = set(range(3000)); d = {i: [i] for i in range(2500)}; l = [[i] for i in range(2500)]",
     "a dict that lost keys": "d = dict(a=1, b=2, c=3); del d['a']; d['a'] = 4",
     "NaN": "import math\nn = float('nan'); l = [n, n, float('nan'), math.nan]; t = {n: 1}; f = n in l",
     "ranges, slices, views": "r = range(3, 9, 2); s = slice(1, None, r); v = memoryview(b'abcd'); w = memoryview(bytearray(8)).cast('i')",
     "view and its owner": "b = bytearray(b'hello'); m = memoryview(b); m[0] = 72; r = m.toreadonly()",
     "collections": "from collections import *\nq = deque([1, [2]], 3); q2 = q; d = defaultdict(list, a=q); o = OrderedDict(b=1, a=d)\n"
-        "c = Counter('aab'); m = ChainMap({}, o); N = namedtuple('N', 'x y'); n = N(q, 2); o.move_to_end('b')",
+    "c = Counter('aab'); m = ChainMap({}, o); N = namedtuple('N', 'x y'); n = N(q, 2); o.move_to_end('b')",
     "iterators": "i = iter([1, 2, 3]); next(i); z = zip('ab', i); e = enumerate('xy'); r = reversed([1, 2]); m = map(str, [1])",
     "standard library": "import datetime, decimal, fractions, uuid, array, pathlib, types, re, io\n"
-        "a = array.array('d', [1, 2]); d = decimal.Decimal('1.10'); f = fractions.Fraction(1, 3); u = uuid.UUID(int=5)\n"
-        "p = pathlib.PurePosixPath('x/y'); n = types.SimpleNamespace(v=[1]); n.v.append(n); x = re.compile('a+')\n"
-        "t = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc); y = types.MappingProxyType(n.__dict__)",
+    "a = array.array('d', [1, 2]); d = decimal.Decimal('1.10'); f = fractions.Fraction(1, 3); u = uuid.UUID(int=5)\n"
+    "p = pathlib.PurePosixPath('x/y'); n = types.SimpleNamespace(v=[1]); n.v.append(n); x = re.compile('a+')\n"
+    "t = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc); y = types.MappingProxyType(n.__dict__)",
     "files in memory": "import io\nb = io.BytesIO(b'abc'); b.seek(1); s = io.StringIO('text'); s.read(2); l = [b, s]",
     "partial objects and methods": "import functools, operator\np = functools.partial(int, base=2); q = [p]; p.tag = q\n"
-        "l = [3]; m = l.append; g = operator.itemgetter(1); h = len",
+    "l = [3]; m = l.append; g = operator.itemgetter(1); h = len",
     "exceptions": "e = ValueError('a', [1]); o = OSError(2, 'no', 'file'); k = KeyError('x'); e.note = k; e.__cause__ = o\n"
-        "s = StopIteration(3); u = UnicodeDecodeError('utf8', b'a', 0, 1, 'bad')",
-    "weak references":
-        "import weakref\nclass K: pass\nk = K(); w = weakref.ref(k); d = weakref.WeakValueDictionary(a=k)\n"
-        "m = weakref.WeakKeyDictionary({k: 1}); s = weakref.WeakSet([k]); dead = weakref.ref(K())",
+    "s = StopIteration(3); u = UnicodeDecodeError('utf8', b'a', 0, 1, 'bad')",
+    "weak references": "import weakref\nclass K: pass\nk = K(); w = weakref.ref(k); d = weakref.WeakValueDictionary(a=k)\n"
+    "m = weakref.WeakKeyDictionary({k: 1}); s = weakref.WeakSet([k]); dead = weakref.ref(K())",
     "sentinels and the types of things": "o = object(); p = [o, o]; t = [type(None), type(...), type(len), type(range(1))]",
     "modules": "import os.path, collections.abc as c, json\nm = [os, json]; import types\nown = types.ModuleType('own'); own.v = m",
-    "caches":
-        "import functools\n@functools.lru_cache(None)\ndef f(n): return [n]\nr = f(1); r2 = f(2)\n"
-        "@functools.lru_cache(4)\ndef g(n): return n\nh = f",
+    "caches": "import functools\n@functools.lru_cache(None)\ndef f(n): return [n]\nr = f(1); r2 = f(2)\n"
+    "@functools.lru_cache(4)\ndef g(n): return n\nh = f",
 }
 
 DEFINITIONS = {
-    "function with everything":
-        "shared = []\ndef f(a, b=shared, *c, d=shared, **e) -> 'r':\n    'doc'\n    return a\nf.tag = shared; g = f",
+    "function with everything": "shared = []\ndef f(a, b=shared, *c, d=shared, **e) -> 'r':\n    'doc'\n    return a\nf.tag = shared; g = f",
     "lambdas and nested functions": "f = lambda x: x + 1\ndef outer():\n    def inner(): return f(1)\n    return inner\ng = outer()",
-    "closures that share a cell":
-        "def make():\n    n = [0]\n    def up(): n[0] += 1; return n\n    def get(): return n\n    return up, get\nup, get = make(); r = up()",
+    "closures that share a cell": "def make():\n    n = [0]\n    def up(): n[0] += 1; return n\n    def get(): return n\n    return up, get\nup, get = make(); r = up()",
     "a closure over itself": "def make():\n    def f(n): return f\n    return f\nf = make()",
     "an empty cell": "def make():\n    def f(): return x\n    if False: x = 1\n    return f\nf = make()",
     "recursion between functions": "def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return n != 0 and even(n - 1)\nt = [even, odd]",
-    "decorators":
-        "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(*a): return f(*a)\n    w.calls = []\n    return w\n@deco\ndef g(x): return x",
+    "decorators": "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(*a): return f(*a)\n    w.calls = []\n    return w\n@deco\ndef g(x): return x",
     "generator functions": "def g():\n    yield 1\nasync def c(): return 1\nasync def a():\n    yield 1",
-    "class with everything":
-        "class A:\n    'doc'\n    items = []\n    def __init__(self): self.v = self.items\n    @property\n    def p(self): return 1\n"
-        "    @staticmethod\n    def s(): return 2\n    @classmethod\n    def c(cls): return cls\n    class Inner: z = 1\n"
-        "a = A(); b = A(); i = A.Inner(); m = a.c; A.self = A; A.first = a",
+    "class with everything": "class A:\n    'doc'\n    items = []\n    def __init__(self): self.v = self.items\n    @property\n    def p(self): return 1\n"
+    "    @staticmethod\n    def s(): return 2\n    @classmethod\n    def c(cls): return cls\n    class Inner: z = 1\n"
+    "a = A(); b = A(); i = A.Inner(); m = a.c; A.self = A; A.first = a",
     "inheritance and super": "class A:\n    def f(self): return 'A'\nclass B(A):\n    def f(self): return super().f() + 'B'\nb = B(); r = b.f()",
-    "slots":
-        "class A:\n    __slots__ = ('x', '__private', '__weakref__')\n    def __init__(self): self.x = [self]\nclass B(A):\n    __slots__ = 'y'\n"
-        "class C(B): pass\na, b, c = A(), B(), C(); b.y = a; c.z = b; b.x.append(c)",
-    "enumerations":
-        "import enum\nclass Color(enum.Enum):\n    RED = 1\n    GREEN = [1, 2]\n    ALSO = 1\n    def f(self): return self.value\n"
-        "class F(enum.Flag):\n    A = enum.auto()\n    B = enum.auto()\nclass I(enum.IntEnum):\n    X = 3\n"
-        "r, g, f, i = Color.RED, Color.GREEN, F.A | F.B, I.X; Color.RED.note = [g]",
-    "dataclasses":
-        "from dataclasses import *\n@dataclass\nclass P:\n    x: int\n    l: list = field(default_factory=list)\n"
-        "@dataclass(frozen=True, order=True)\nclass Q:\n    p: int = 1\np = P(1); p.l.append(p); q = {Q(2): p, Q(1): 0}",
-    "abstract classes with registered ones":
-        "import abc\nclass A(abc.ABC):\n    @abc.abstractmethod\n    def f(self): ...\nclass B(A):\n    def f(self): return 1\n"
-        "@A.register\nclass V: pass\nA.register(int)\nb, v = B(), V(); r = isinstance(v, A)",
-    "a metaclass":
-        "class M(type):\n    made = []\n    def __new__(m, n, b, d): c = super().__new__(m, n, b, d); c.tag = n; m.made.append(c); return c\n"
-        "    def __call__(c, *a): o = super().__call__(*a); o.counted = True; return o\nclass A(metaclass=M): pass\nclass B(A): x = 1\na = A(); b = B()",
-    "init_subclass and set_name":
-        "log = []\nclass D:\n    def __set_name__(self, o, n): self.name = n; log.append(n)\n    def __get__(self, o, t=None): return self.name\n"
-        "class A:\n    subs = []\n    def __init_subclass__(cls, **k): A.subs.append(cls); log.append(cls)\n    d = D()\nclass B(A): e = D()\nb = B()",
-    "subclasses of builtins":
-        "class L(list): pass\nclass D(dict):\n    def __missing__(self, k): return k\nclass I(int): pass\nclass S(str): pass\nclass T(tuple): pass\n"
-        "l, d, i, s = L([1]), D(a=1), I(3), S('x'); l.tag = d; l.append(l); t = T([l, i]); i.tag = s; fs = D({i: t})",
-    "own pickling hooks are not asked":
-        "class A:\n    def __init__(self): self.data = [1]; self.lost = [2]\n    def __getstate__(self): return {'data': self.data}\n"
-        "    def __setstate__(self, s): raise RuntimeError\nclass B:\n    one = None\n    def __new__(c): c.one = c.one or super().__new__(c); return c.one\n"
-        "class R:\n    def __reduce__(self): return (int, ())\na, b, r = A(), B(), R(); r.a = a; b.r = r",
-    "an unruly class":
-        "class U:\n    def __getattr__(self, n): raise ZeroDivisionError(n)\n    def __setattr__(self, n, v): object.__setattr__(self, n, [v])\n"
-        "    def __eq__(self, o): raise ZeroDivisionError\n    def __hash__(self): return 1\n    def __len__(self): raise ZeroDivisionError\n"
-        "u = U(); u.x = 1; d = {u: u}; s = {u}",
-    "keys that hash by what they hold":
-        "class K:\n    def __init__(self, v): self.v = v\n    def __hash__(self): return hash(self.v)\n    def __eq__(self, o): return self.v == o.v\n"
-        "k = K(1); d = {k: [k], K(2): 0}; s = {k, K(3)}",
+    "slots": "class A:\n    __slots__ = ('x', '__private', '__weakref__')\n    def __init__(self): self.x = [self]\nclass B(A):\n    __slots__ = 'y'\n"
+    "class C(B): pass\na, b, c = A(), B(), C(); b.y = a; c.z = b; b.x.append(c)",
+    "enumerations": "import enum\nclass Color(enum.Enum):\n    RED = 1\n    GREEN = [1, 2]\n    ALSO = 1\n    def f(self): return self.value\n"
+    "class F(enum.Flag):\n    A = enum.auto()\n    B = enum.auto()\nclass I(enum.IntEnum):\n    X = 3\n"
+    "r, g, f, i = Color.RED, Color.GREEN, F.A | F.B, I.X; Color.RED.note = [g]",
+    "dataclasses": "from dataclasses import *\n@dataclass\nclass P:\n    x: int\n    l: list = field(default_factory=list)\n"
+    "@dataclass(frozen=True, order=True)\nclass Q:\n    p: int = 1\np = P(1); p.l.append(p); q = {Q(2): p, Q(1): 0}",
+    "abstract classes with registered ones": "import abc\nclass A(abc.ABC):\n    @abc.abstractmethod\n    def f(self): ...\nclass B(A):\n    def f(self): return 1\n"
+    "@A.register\nclass V: pass\nA.register(int)\nb, v = B(), V(); r = isinstance(v, A)",
+    "a metaclass": "class M(type):\n    made = []\n    def __new__(m, n, b, d): c = super().__new__(m, n, b, d); c.tag = n; m.made.append(c); return c\n"
+    "    def __call__(c, *a): o = super().__call__(*a); o.counted = True; return o\nclass A(metaclass=M): pass\nclass B(A): x = 1\na = A(); b = B()",
+    "init_subclass and set_name": "log = []\nclass D:\n    def __set_name__(self, o, n): self.name = n; log.append(n)\n    def __get__(self, o, t=None): return self.name\n"
+    "class A:\n    subs = []\n    def __init_subclass__(cls, **k): A.subs.append(cls); log.append(cls)\n    d = D()\nclass B(A): e = D()\nb = B()",
+    "subclasses of builtins": "class L(list): pass\nclass D(dict):\n    def __missing__(self, k): return k\nclass I(int): pass\nclass S(str): pass\nclass T(tuple): pass\n"
+    "l, d, i, s = L([1]), D(a=1), I(3), S('x'); l.tag = d; l.append(l); t = T([l, i]); i.tag = s; fs = D({i: t})",
+    "own pickling hooks are not asked": "class A:\n    def __init__(self): self.data = [1]; self.lost = [2]\n    def __getstate__(self): return {'data': self.data}\n"
+    "    def __setstate__(self, s): raise RuntimeError\nclass B:\n    one = None\n    def __new__(c): c.one = c.one or super().__new__(c); return c.one\n"
+    "class R:\n    def __reduce__(self): return (int, ())\na, b, r = A(), B(), R(); r.a = a; b.r = r",
+    "an unruly class": "class U:\n    def __getattr__(self, n): raise ZeroDivisionError(n)\n    def __setattr__(self, n, v): object.__setattr__(self, n, [v])\n"
+    "    def __eq__(self, o): raise ZeroDivisionError\n    def __hash__(self): return 1\n    def __len__(self): raise ZeroDivisionError\n"
+    "u = U(); u.x = 1; d = {u: u}; s = {u}",
+    "keys that hash by what they hold": "class K:\n    def __init__(self, v): self.v = v\n    def __hash__(self): return hash(self.v)\n    def __eq__(self, o): return self.v == o.v\n"
+    "k = K(1); d = {k: [k], K(2): 0}; s = {k, K(3)}",
     "exceptions of the session": "class E(Exception):\n    def __init__(self, m, code): super().__init__(m); self.code = code\ne = E('m', [1]); e.code.append(e)",
-    "generics":
-        "from typing import *\nT = TypeVar('T', bound=int)\nclass Box(Generic[T]):\n    def __init__(self, v: T): self.v = v\n"
-        "b = Box[int]([1]); a = Box[int]; l = list[a]; c = Callable[[T], int]; p = ParamSpec('p')",
+    "generics": "from typing import *\nT = TypeVar('T', bound=int)\nclass Box(Generic[T]):\n    def __init__(self, v: T): self.v = v\n"
+    "b = Box[int]([1]); a = Box[int]; l = list[a]; c = Callable[[T], int]; p = ParamSpec('p')",
     "one dict for all instances": "class B:\n    shared = {}\n    def __init__(self): self.__dict__ = self.shared\na, b = B(), B(); a.x = [1]",
     "functions that were changed": "def f(): return 1\ndef g(): return 2\nf.__code__, f.__defaults__, f.__name__ = g.__code__, (), 'other'; f.__dict__['g'] = g",
     "classes that were changed": "class A: x = 1\nclass B: pass\nclass C(A): pass\nc = C(); C.__bases__ = (B,); A.late = lambda self: 1; del A.x; C.__name__ = 'Z'",

@@ -1,12 +1,13 @@
 """The written rule of `timeslip.codec.linking`: which objects link the names that share them."""
 
+# ruff: noqa: E501 - a cell of users' code stands on one line
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-
 from tests.codec.kernels import Kernel
+
 from timeslip.codec.linking import is_atom, never_links
 
 LINKS = {
@@ -63,7 +64,7 @@ def linked(code: str, expression: str) -> bool:
     kernel = Kernel(f"{code}\nv = {expression}\na = [0, v]\nb = {{'v': v}}\ndel v")
     found = []
     for name in "ab":
-        captured = kernel.capture(name)
+        captured = kernel.encoder.capture([(name, kernel.namespace[name])])
         captured.find_links(frozenset())
         found.append((captured.links, captured))  # both alive: an address means one object
     result = bool(found[0][0] & found[1][0])
@@ -121,7 +122,9 @@ def test_a_library_helper_links_when_a_name_is_bound_to_it() -> None:
         one, other = kernel.capture("i"), kernel.capture("s")
         one.find_links(given)
         other.find_links(given)
-        assert (id(kernel.namespace["i"]) in one.links & other.links) is (wanted and kernel.namespace["s"].index is kernel.namespace["i"])
+        assert (id(kernel.namespace["i"]) in one.links & other.links) is (
+            wanted and kernel.namespace["s"].index is kernel.namespace["i"]
+        )
         one.release()
         other.release()
 

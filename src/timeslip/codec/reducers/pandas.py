@@ -126,10 +126,9 @@ def _index(state: Pass, index: Any) -> Any:
 
 
 def _not_a_time(state: Pass, value: Any) -> Any:
-    return load.attribute, (
-        "pandas",
-        "NaT",
-    )  # its own reduction shares one tuple among all values, which would link them
+    # Its own reduction hands out the same tuple for all values, which would link them; so would a constant here.
+    name = "NaT"
+    return load.attribute, ("pandas", name)
 
 
 def find(kind: type) -> Any:

@@ -67,7 +67,8 @@ def _module(state: Pass, module: types.ModuleType) -> Any:
     if sys.modules.get(name) is module:
         return load.module, (name,)
     if module.__dict__ is state.namespace:
-        return load.module, ("__main__",)
+        name = "__main__"  # not in a constant tuple: that would be one object in all captures, and link them
+        return load.module, (name,)
     for value in vars(module).values():
         if isinstance(value, types.FunctionType) and value.__globals__ is vars(module):
             identity = state.encoder.registry.id_of_scope(value)
