@@ -14,7 +14,7 @@ from typing import Any
 
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
-from timeslip.errors import ReplayError, StoreError, UnrestorableError
+from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
@@ -150,6 +150,9 @@ class Checkout:
         replayer = Replayer(self.live, self.history, self.options.replay, self.prepared.loader)
         for record, reason in failed.items():
             keys = sorted(key for key, value in self.target.items() if value == record)
+            keys = self._salvage(record, keys)
+            if not any(map(is_name, keys)) and keys != sorted(self.live.info(record).keys):
+                continue
             try:
                 assert self.commit is not None
                 values = replayer.rebuild(self.commit, keys, reason)
@@ -162,6 +165,29 @@ class Checkout:
                 self.prepared.fidelity[key] = REPLAYED
                 self.prepared.notes[key] = f"rebuilt by running its cells again, because {reason}"
                 self.prepared.replayed.add(key)
+
+    def _salvage(self, record: str, keys: list[str]) -> list[str]:
+        """Take what is whole out of a co-variable that has a hole somewhere; returns the keys that are left.
+
+        What is left has lost its aliases with what was whole.
+        """
+        names = [key for key in keys if is_name(key)]
+        if len(names) < 2 or self.live.info(record).lost is None:
+            return keys
+        loader = self.prepared.loader
+        loader.salvage = True
+        try:
+            values = self.loads.load(record, self.live.body(record))
+        except (UnrestorableError, StoreError):
+            return keys  # there is more than a hole: nothing of it can be taken
+        finally:
+            loader.salvage = False
+        left = [name for name in names if _has_hole(self.live, name, values[name])]
+        for name in names:
+            if name not in left:
+                self.prepared.values[name] = values[name]
+                self.prepared.fidelity[name] = EXACT
+        return left
 
     def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
         promised = self.live.info(record).lost is None
@@ -275,6 +301,15 @@ class Checkout:
             duration=time.perf_counter() - began,
             dry_run=False,
         )
+
+
+def _has_hole(live: Live, name: str, value: Any) -> bool:
+    """Whether a placeholder was put somewhere into *value*."""
+    try:
+        captured = live.encoder.capture([(name, value)])
+    except UnstorableError:
+        return True
+    return any(hole.fatal for hole in captured.holes)
 
 
 def foresee(live: Live, plan: Plan, target: Mapping[str, str], commit: CommitId | None, began: float) -> CheckoutResult:

@@ -105,6 +105,8 @@ class Loader:
         self._header_bytes: dict[str, tuple[bytes, int]] = {}
         self._header_values: dict[str, dict[str, Any]] = {}
         self._making: set[str] = set()
+        self.salvage = False
+        """Put placeholders into holes, to see what of a co-variable is whole."""
         self.complete: Callable[[str], None] | None = None
         """Called when a definition was made: loads its content, before anything is done with it."""
         self._incomplete: list[str] = []
@@ -277,6 +279,8 @@ class Loader:
         """The live object that could not be stored, if it is still in that state."""
         found = None if self.isolated else self.encoder.resources.live(identity)
         if found is None or not self._same_state(found[0], identity):
+            if self.salvage:
+                return Placeholder("part of a value", "", "it could not be stored", "")
             raise HoleError("it holds something that cannot be stored and is not there any more in that state")
         return found[0]
 

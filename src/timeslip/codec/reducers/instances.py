@@ -33,6 +33,9 @@ _HOOKS = frozenset(
 )
 _HEAP_TYPE = 1 << 9
 
+_COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_function"})
+"""Functions of compiled modules: found by their names, although their types are found nowhere."""
+
 # An instance's own dict is referred to by the instance, the local variable and the argument of getrefcount.
 _OWN_REFERENCES = 3
 
@@ -86,6 +89,8 @@ def find(kind: type) -> Any:
     """The reducer for instances of a class of the session that is built on plain ``object``, else None."""
     if issubclass(kind, enum.Enum):
         return _member
+    if kind.__name__ in _COMPILED_FUNCTIONS:
+        return None
     own = False
     for base in kind.__mro__[:-1]:
         if not base.__flags__ & _HEAP_TYPE or "__module__" not in base.__dict__:

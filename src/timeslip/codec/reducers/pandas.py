@@ -118,7 +118,7 @@ def _index(state: Pass, index: Any) -> Any:
         return NotImplemented
     parts = dict(parts)
     data = parts.get("data")
-    if data is not None and not arrays.holds_objects(data):
+    if data is not None:
         parts["data"] = Detached(data)
     if "codes" in parts:
         parts["codes"] = [Detached(codes) for codes in parts["codes"]]
