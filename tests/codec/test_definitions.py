@@ -27,7 +27,7 @@ def test_a_new_process_gets_the_same_definitions(code: str) -> None:
 def test_restoring_what_is_live_changes_nothing(code: str) -> None:
     kernel = Kernel(code)
     record = kernel.stored()
-    held = {name: value for name, value in kernel.namespace.items() if isinstance(value, (type, types.FunctionType))}
+    held = {name: value for name, value in kernel.namespace.items() if type(value) in (type, types.FunctionType)}
     kernel.restore(record)
     for name, value in held.items():
         assert kernel.namespace[name] is value, "a live definition is used as it is"
