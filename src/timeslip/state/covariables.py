@@ -258,6 +258,14 @@ class Tracker:
         if group.mutable:
             self.queue[group] = None
 
+    def relink(self, group: Covariable, now: Covariable) -> None:
+        """Give *group* the addresses of *now*, a capture with the same content."""
+        self.remove(group)
+        group.links, group.spans, group.roots = now.links, now.spans, now.roots
+        group.references, group.holes = now.references, now.holes
+        group.seconds, group.checked = now.seconds, now.checked
+        self.add(group)
+
     def suspects(self, captured: Captured) -> set[Covariable]:
         """Groups that may share an object or memory with *captured*, going by recorded addresses."""
         owners = self._owners

@@ -271,7 +271,9 @@ class Regrouping:
                 shot.captured.find_links(self.weak)
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
-            present.checked = self.tracker.count
+            # Equal content, but perhaps in other objects than before: what links is where they are now.
+            now = self._covariable(keys, shot, attached)
+            self.tracker.relink(present, now)
             return present
         group = self._covariable(keys, shot, attached)
         result.changed.append(Changed(group, shot.captured))

@@ -32,6 +32,7 @@ _HOOKS = frozenset(
     }
 )
 _HEAP_TYPE = 1 << 9
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: types of C modules that are made at run time since Python 3.12
 
 _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_function"})
 """Functions of compiled modules: found by their names, although their types are found nowhere."""
@@ -93,8 +94,8 @@ def find(kind: type) -> Any:
         return None
     own = False
     for base in kind.__mro__[:-1]:
-        if not base.__flags__ & _HEAP_TYPE or "__module__" not in base.__dict__:
-            return None
+        if not base.__flags__ & _HEAP_TYPE or base.__flags__ & _IMMUTABLE_TYPE or "__module__" not in base.__dict__:
+            return None  # written in C: object.__new__ does not make such an instance
         hooked = not _HOOKS.isdisjoint(base.__dict__)
         imported = _is_imported(base)
         if imported and hooked:
