@@ -37,6 +37,9 @@ from timeslip.store.host import is_local
 Row = tuple[Any, ...]
 Durability = Literal["normal", "full"]
 
+_FAILURES = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeDecodeError)
+"""What sqlite3 raises; the last when the damage is in a text that it wants to quote."""
+
 FILE_NAME = "timeslip.db"
 BUSY_SECONDS = 10.0
 """How long a call waits for another process's transaction before it gives up, seconds."""
@@ -101,7 +104,7 @@ class Database:
         with self.lock:
             try:
                 return self._live().execute(sql, parameters).fetchall()
-            except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+            except _FAILURES as error:
                 raise self._translate(error) from error
 
     def one(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
@@ -111,7 +114,7 @@ class Database:
             try:
                 row: Row | None = self._live().execute(sql, parameters).fetchone()
                 return row
-            except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+            except _FAILURES as error:
                 raise self._translate(error) from error
 
     def insert(self, sql: str, parameters: Sequence[object] = ()) -> int:
@@ -120,7 +123,7 @@ class Database:
         with self.lock:
             try:
                 return self._live().execute(sql, parameters).lastrowid or 0
-            except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+            except _FAILURES as error:
                 raise self._translate(error) from error
 
     def many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
@@ -129,7 +132,7 @@ class Database:
         with self.lock:
             try:
                 return self._live().executemany(sql, rows).rowcount
-            except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+            except _FAILURES as error:
                 raise self._translate(error) from error
 
     @contextmanager
@@ -340,6 +343,8 @@ class Database:
 
     def _translate(self, error: Exception) -> StoreError | InternalError:
         text = str(error)
+        if isinstance(error, UnicodeDecodeError):
+            return _damaged(self.path, "its text is not text")
         if isinstance(error, OverflowError):
             return DamagedStoreError(f"a number in the store is out of range ({text})")
         for fragment, make in _MEANING.items():
