@@ -151,7 +151,7 @@ OUTSIDE: dict[str, Outside] = {
     "thread": Outside(["import threading\nn = [1]", "t = threading.Thread(target=n.append, args=(2,))"], ("t",), "t.name", ("rebuilt", "replayed", "lost")),
     "finished thread": Outside(["import threading\nn = [1]", "t = threading.Thread(target=len, args=('',)); t.start(); t.join()"], ("t",), "t.name", ("rebuilt", "replayed", "lost"), ("n",)),
     "socket": Outside(["import socket\nn = [1]", "s = socket.socket()"], ("s",), "s.fileno()", ("rebuilt", "replayed", "lost"), ("n",)),
-    "coroutine": Outside(["async def f(): return 1", "c = f()"], ("c",), "None", ("replayed", "lost"), ("f",)),
+    "asynchronous generator": Outside(["async def f(): yield 1", "c = f()"], ("c",), "None", ("replayed", "lost"), ("f",)),
     "process": Outside(["import subprocess, sys\nn = [1]", "p = subprocess.Popen([sys.executable, '-c', '']); p.wait()"], ("p",), "None", ("rebuilt", "lost"), ("n",)),
     "frame object": Outside(["import sys\nx = [1]", "f = (lambda: sys._getframe())()"], ("f",), "None", ("replayed", "lost"), ("x",)),
     "map over a generator": Outside(["x = [1]", "m = map(str, (i for i in range(3)))"], ("m",), "next(m)", ("replayed", "lost"), ("x",)),

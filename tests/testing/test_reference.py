@@ -112,6 +112,19 @@ def test_a_checkout_is_a_step_and_history_behind_it_stays() -> None:
     assert model.ancestors("3") == ["3", "1"]
 
 
+def test_what_is_found_late_belongs_to_the_last_step() -> None:
+    model = ReferenceHistory()
+    model.ran("1", {"x": 1})
+    model.ran("2", {"x": 2})
+    model.found_late("3", {"x": 3})
+    assert model.undo() == "1"
+    assert model.redo() == "3"
+    model.undo()
+    model.found_late("4", {"x": 4}, branch="main-2")
+    assert model.redo() == "3"
+    assert model.undo(2) is None
+
+
 def test_a_commit_off_the_tip_may_not_stay_on_the_branch() -> None:
     model = ReferenceHistory()
     model.ran("1", {})
