@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,7 +74,12 @@ class Kernel:
         handle, name = tempfile.mkstemp(prefix="kernel-", suffix=".json", dir=home)
         os.close(handle)
         self._connection = Path(name)
-        write_connection_file(fname=name)
+        self._sockets = tempfile.mkdtemp(prefix="ts-")
+        if os.name == "posix":
+            # Ports are chosen before the kernel binds them: kernels that start at once would take each other's.
+            write_connection_file(fname=name, transport="ipc", ip=str(Path(self._sockets) / "k"))
+        else:
+            write_connection_file(fname=name)
         environment = dict(os.environ)
         environment.update(
             HOME=str(home),
@@ -198,6 +204,7 @@ class Kernel:
         self.client.stop_channels()
         self._log.close()
         self._connection.unlink(missing_ok=True)
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
 
 def _decode(result: dict[str, Any]) -> Any:

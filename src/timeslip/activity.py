@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Container
 from typing import Any
 
 _LIBRARY_THREADS = ("TMonitor", "HistorySavingThread", "Heartbeat", "IOPubThread", "ControlThread", "ParentPollerUnix")
@@ -13,15 +14,15 @@ _LIBRARY_THREADS = ("TMonitor", "HistorySavingThread", "Heartbeat", "IOPubThread
 _LIBRARIES = ("ipykernel", "zmq", "tornado", "timeslip", "IPython")
 
 
-def user_threads(known: set[int | None]) -> list[str]:
+def user_threads(known: Container[threading.Thread]) -> list[str]:
     """Names of threads that were started since *known* was taken and may run code of the session.
 
     Args:
-        known: identifiers of the threads of the kernel itself.
+        known: the threads of the kernel itself.
     """
     found = []
     for thread in threading.enumerate():
-        if thread.ident in known or thread is threading.main_thread() or type(thread).__name__ in _LIBRARY_THREADS:
+        if thread in known or thread is threading.main_thread() or type(thread).__name__ in _LIBRARY_THREADS:
             continue
         if thread.name.startswith("timeslip"):
             continue

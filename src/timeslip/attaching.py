@@ -97,6 +97,7 @@ def _attach(
     if head is not None and head.branch:
         live.branch = head.branch
     if not holds:
+        live.shared = True
         live.branch = recording.free_branch(live.branch, {*tips, live.branch})
         live.notices.append(
             f"another kernel is recording '{row.name}' at the same time: this one goes on its own branch "

@@ -22,7 +22,7 @@ from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_de
 from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan
 from timeslip.replay import Replayer
-from timeslip.values import chunk_names, pieces_of, read_stream, rebuilt_reason
+from timeslip.values import chunk_names, read_stream, rebuilt_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,12 @@ class Checkout:
             StoreError: the store cannot be read; nothing was touched.
         """
         prepared = self.prepared
+        snapshot = self.live.namespace.snapshot()
         for name in plan.keep:
-            prepared.fidelity[name] = EXACT
+            value = snapshot.get(name)
+            prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
+            if type(value) is Placeholder:
+                prepared.notes[name] = value.timeslip_reason
         failed: dict[str, str] = {}
         for record in (*plan.load, *plan.replay):
             reason = self._load(record)
@@ -135,8 +139,8 @@ class Checkout:
             return error.message
         prepared.records[record] = body
         for key, value in values.items():
-            if is_definition(key) or key not in self.target:
-                continue
+            if is_definition(key) or self.target.get(key) != record:
+                continue  # since then the name has got a version of its own
             prepared.values[key] = value
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
@@ -151,8 +155,8 @@ class Checkout:
         for record, reason in failed.items():
             keys = sorted(key for key, value in self.target.items() if value == record)
             keys = self._salvage(record, keys)
-            if not any(map(is_name, keys)) and keys != sorted(self.live.info(record).keys):
-                continue
+            if not any(map(is_name, keys)):
+                continue  # all names were whole; or a class or function: the names that need it say whether they load
             try:
                 assert self.commit is not None
                 values = replayer.rebuild(self.commit, keys, reason)
@@ -249,12 +253,6 @@ class Checkout:
         stale = {tracker.groups[key] for key in self._touched(plan) if key in tracker.groups}
         update = tracker.update(live.namespace.snapshot(), stale)
         live.records = dict(self.target)
-        for change in update.changed:
-            group = change.covariable
-            records = {live.records.get(key) for key in group.keys}
-            body = self.prepared.records.get(str(next(iter(records)))) if len(records) == 1 else None
-            if body is not None and tuple(body["keys"]) == group.keys and change.captured is not None:
-                group.chunk_of = pieces_of(group, body)
         update.release()
         unknown = {group for key, group in tracker.groups.items() if key not in live.records}
         for group in unknown:

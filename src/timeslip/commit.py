@@ -195,11 +195,26 @@ def record(live: Live, step: Step) -> Commit:
     """
     began = time.perf_counter()
     source = step.source if step.source is not None else step.code
-    found = look(live, source, everything=step.everything)
+    if live.paused is not None:
+        _require_space(live)
     try:
-        return write(live, step, found, began)
-    finally:
-        found.update.release()
+        found = look(live, source, everything=step.everything)
+        try:
+            return write(live, step, found, began)
+        finally:
+            found.update.release()
+    except BaseException:  # an interrupt too: what was looked at but not written must be found again
+        live.start_over()
+        raise
+
+
+def _require_space(live: Live) -> None:
+    """While recording is paused for want of space, do not look at everything only to fail again."""
+    try:
+        live.repository.require_space()
+    except StoreError:
+        live.unfinished += 1
+        raise
 
 
 def write(live: Live, step: Step, found: Look, began: float) -> Commit:
@@ -215,19 +230,12 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
             # gc dropped what an earlier version could have shared: put everything again
             commit = _write(live, step, found, began, reuse=False)
     except StoreError as error:
-        _postpone(live, found)
+        live.pending_names |= found.update.names | found.update.gone
         live.paused = error.message
         live.unfinished += 1
         raise
     live.paused, live.unfinished = None, 0
     return commit
-
-
-def _postpone(live: Live, found: Look) -> None:
-    """After a failed commit: its changes are found again by the next one."""
-    live.pending_names |= found.update.names | found.update.gone
-    for change in found.update.changed:
-        live.tracker.forget(change.covariable)
 
 
 def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) -> Commit:
@@ -430,6 +438,8 @@ def _finish(
             live.records[key] = record
     for group, value in encoded.items():
         group.chunk_of = value.pieces
+        if value.torn:
+            live.dirty(group.keys)
         live.remember(made[group], value.body)
     live.facet_bytes.update(found.facets)
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
@@ -437,7 +447,7 @@ def _finish(
     live.pending_names = set()
 
 
-def commit_if_changed(live: Live) -> Commit | None:
+def commit_if_changed(live: Live, *, idle: bool = True) -> Commit | None:
     """Commit the live state before travelling, if it differs from HEAD's.
 
     Checks everything that was assumed. The commit is not a step of its own: what is found belongs to the last one.
@@ -449,10 +459,18 @@ def commit_if_changed(live: Live) -> Commit | None:
     tracker = live.tracker
     snapshot = live.namespace.snapshot()
     bound, lost = tracker.rebound(snapshot)
-    found = look(live, "" if not (bound or lost) else None, everything=True, idle=not (bound or lost))
+    idle = idle and not (bound or lost)
+    try:
+        found = look(live, "" if idle else None, everything=True, idle=idle)
+    except BaseException:  # as in `record`
+        live.start_over()
+        raise
     try:
         if not found.update.changed and not found.update.gone:
             return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
         return write(live, Step(kind="live", operation="live", started=time.time()), found, began)
+    except BaseException:  # as in `record`
+        live.start_over()
+        raise
     finally:
         found.update.release()

@@ -77,6 +77,9 @@ class History:
             return self._ancestor(self.resolve(back[1]), int(back[2] or 1), reference)
         if reference == "HEAD":
             head = self.head
+            if head is None:  # a new kernel: where the session was last
+                latest = self.repository.head(self.session)
+                head = latest.commit if latest is not None else None
             if head is None:
                 raise CommitNotFoundError("nothing is recorded in this session yet", hint="run a cell first")
             return head

@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ class Live:
         pending: names of earlier steps whose commit failed; they belong to the next one.
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
+        unseen: code ran that was not looked at; the next look takes nothing for granted.
+        off: of that code, some was the user's (``%%timeslip off``).
+        shared: another kernel holds the session.
         hooked: why code of the session may run without being named, or None.
     """
 
@@ -79,7 +83,10 @@ class Live:
         self.paused: str | None = None
         self.unfinished = 0
         self.hooked: str | None = None
-        self.threads = {thread.ident for thread in threading.enumerate()}
+        self.unseen = False
+        self.off = False
+        self.shared = False
+        self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
         self.pid = os.getpid()
         self.born = time.monotonic()
@@ -149,6 +156,13 @@ class Live:
     def forget_bodies(self) -> None:
         """After gc, forget or trust: what was cached may not be there any more, or may be now."""
         self._bodies.clear()
+
+    def start_over(self) -> None:
+        """After a look or a commit that failed half-way: the next one captures everything again."""
+        digests = self.tracker.node_digests
+        self.tracker = Tracker(self.encoder, self.settings.chunk_bytes)
+        self.tracker.node_digests = digests
+        self.unseen = True
 
     def dirty(self, keys: Iterable[str]) -> None:
         """Make sure that the next commit captures *keys* again, whatever the tracker thinks of them."""

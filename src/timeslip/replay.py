@@ -205,7 +205,7 @@ class Replayer:
                     raise ReplayError(f"it needs '{name}', which cannot be loaded: {error.message}") from error
                 keys = [key for key, value in recipe.before.items() if value == record]
                 values = self.rebuild(recipe.commit.parents[0], keys, error.message, depth + 1)
-            inputs.update({key: value for key, value in values.items() if is_name(key)})
+            inputs.update({k: v for k, v in values.items() if is_name(k) and recipe.before.get(k) == record})
         return {key: value for key, value in inputs.items() if not key.startswith("Out[")}
 
     def _set_facets(self, recipe: Recipe) -> None:

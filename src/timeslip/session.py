@@ -122,9 +122,8 @@ class Session:
 
     def note_unrecorded(self, code: str | None) -> None:
         """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""
-        self._unseen = True
-
-    _unseen = False
+        self._live.unseen = True
+        self._live.off = self._live.off or code is not None
 
     def record(
         self,
@@ -159,15 +158,14 @@ class Session:
             error=error,
             started=time.time() - duration if started is None else started,
             duration=duration,
-            everything=self._unseen or code is None,
+            everything=self._live.unseen or code is None,
         )
         with self._live.turn():
             self._require_open()
             before = self._live.head
             commit = recording.record(self._live, step)
             self._traveller.steps.add(before, commit.id)
-            self._unseen = False
-            self._resumable = None
+            self._live.unseen = self._live.off = False
             self._retain()
             return commit
 
@@ -208,7 +206,6 @@ class Session:
             step = Step("commit", "run", message=message, started=time.time(), everything=True)
             commit = recording.record(self._live, step)
             self._traveller.steps.add(before, commit.id)
-            self._resumable = None
             return commit
 
     def _retain(self) -> None:
@@ -314,10 +311,13 @@ class Session:
             target = self._resolve_earlier(ref) if ref is not None else self._resumable
             if target is None:
                 raise CommitNotFoundError(
-                    "there is no earlier state to bring back" if self.head is None else "this kernel is up to date",
+                    "there is no earlier state to bring back",
                     hint="`resume` is for a new kernel; `checkout REF` goes to any recorded state",
                 )
-            return self._traveller.resume(target, options)
+            result = self._traveller.resume(target, options)
+            if not dry_run:
+                self._resumable = None
+            return result
 
     def _resolve_earlier(self, ref: str) -> CommitId:
         if self.head is None and ref.startswith("HEAD"):
@@ -415,7 +415,7 @@ class Session:
         last = self._history.log(all=True, limit=1)
         tips = {ref.name: ref.commit for ref in self.repository.refs(self.id) if ref.kind == "branch"}
         inexact, placeholders = looking.not_exact(live)
-        resumable = self._resumable if live.head is None else None
+        resumable = self._resumable
         return Status(
             session=self.id,
             name=self.name,

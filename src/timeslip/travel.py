@@ -124,9 +124,15 @@ class Traveller:
         """Commit what changed since the last commit, so that nothing is lost by travelling."""
         if self.live.head is None and not self.live.namespace.snapshot():
             return
-        before = self.live.head
-        made = recording.commit_if_changed(self.live)
-        if made is not None:
+        live = self.live
+        before, own = live.head, live.off
+        made = recording.commit_if_changed(live, idle=not live.unseen)
+        live.unseen = live.off = False
+        if made is None:
+            return
+        if own:  # code that the user kept out of the record has run: taking that back is a step
+            self.steps.add(before, made.id)
+        else:
             self.steps.extend(before, made.id)
 
     def _go(
@@ -263,9 +269,7 @@ class Traveller:
             everything=True,
             restored=restored if plan.load else {},
         )
-        work.apply(lambda: None)
-        commit = recording.record(self.live, step)
-        self.steps.add(before, commit.id)
+        work.apply(lambda: self.steps.add(before, recording.record(self.live, step).id))
 
     # ---- after a restart
 
@@ -285,6 +289,8 @@ class Traveller:
 
     def _branch_of(self, commit: CommitId) -> str:
         tips = [ref.name for ref in self.live.repository.refs(self.live.session) if ref.kind == "branch"]
+        if self.live.shared:
+            return self.live.branch  # another kernel is on the session's branch
         head = next((h for h in self.live.repository.heads(self.live.session) if h.commit == commit), None)
         named = [
             ref.name

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import xxhash
+
 from timeslip.codec.capture import Captured
 from timeslip.codec.chunking import buffer_pieces, stream_pieces
 from timeslip.codec.restore import Stored, StoredBuffer
@@ -31,12 +33,14 @@ class Encoded:
         chunks: that it needs.
         pieces: digest of a piece -> chunk, for the next version.
         bytes: streams and buffers before chunking and compression.
+        torn: a buffer was written while it was being saved: the co-variable has to be looked at again.
     """
 
     body: dict[str, Any]
     chunks: tuple[str, ...]
     pieces: dict[bytes, str]
     bytes: int
+    torn: bool = False
 
 
 def python_tag() -> str:
@@ -50,6 +54,7 @@ class ValueWriter:
     def __init__(self, repository: Repository, settings: Settings) -> None:
         self._repository = repository
         self._settings = settings
+        self._torn = False
 
     def encode(
         self,
@@ -82,6 +87,7 @@ class ValueWriter:
         if captured.holes:
             body["holes"] = [[hole.type_name, hole.reason, hole.fatal] for hole in captured.holes]
         body["stream"] = self._stream(captured.segments, chunks)
+        self._torn = False
         split = len(captured.buffers)
         digests = group.fingerprint.pieces
         buffers = self._buffers(captured.buffers, captured.rows, digests[:split], known, pieces)
@@ -92,7 +98,7 @@ class ValueWriter:
         if others:
             body["out_of_band"] = others
         chunks += [chunk for entry in (*buffers, *others) for chunk in entry["chunks"]]
-        return Encoded(body, tuple(chunks), pieces, captured.size)
+        return Encoded(body, tuple(chunks), {} if self._torn else pieces, captured.size, self._torn)
 
     def _stream(self, segments: Sequence[bytes], chunks: list[str]) -> dict[str, Any]:
         if sum(map(len, segments)) <= self._settings.inline_bytes:
@@ -115,7 +121,11 @@ class ValueWriter:
             data = memoryview(buffer).cast("B")
             names: list[str] = []
             for piece, mark in zip(buffer_pieces(data, row, limit), marks, strict=True):
-                name = known.get(mark) or pieces.get(mark) or str(self._repository.put_chunk(piece))
+                name = known.get(mark) or pieces.get(mark)
+                if name is None:
+                    name = str(self._repository.put_chunk(piece))
+                    if xxhash.xxh3_128_digest(piece) != mark:
+                        self._torn = True  # by a thread, since it was compared
                 pieces[mark] = name
                 names.append(name)
             entries.append({"size": len(data), "row": row, "cut": limit, "chunks": names})
@@ -171,16 +181,6 @@ def _buffer(repository: Repository, entry: Mapping[str, Any]) -> StoredBuffer:
             repository.read_chunk_into(chunk, part)
 
     return StoredBuffer(entry["size"], read_into)
-
-
-def pieces_of(group: Covariable, body: Mapping[str, Any]) -> dict[bytes, str]:
-    """Digest of a piece -> chunk, for a live co-variable that equals a stored one."""
-    entries = [*body.get("buffers", ()), *body.get("out_of_band", ())]
-    found: dict[bytes, str] = {}
-    for marks, entry in zip(group.fingerprint.pieces, entries, strict=False):
-        if len(marks) == len(entry["chunks"]):
-            found.update(zip(marks, entry["chunks"], strict=True))
-    return found
 
 
 def lost_reason(body: Mapping[str, Any]) -> str | None:

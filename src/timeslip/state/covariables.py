@@ -64,7 +64,7 @@ class Covariable:
     @property
     def mutable(self) -> bool:
         """Whether it can change without a name being bound, as far as is known."""
-        return bool(self.links) or any(key.startswith("def:") for key in self.keys)
+        return bool(self.links or self.references) or any(key.startswith("def:") for key in self.keys)
 
     def shares(self, addresses: Iterable[int]) -> bool:
         """Whether one of *addresses* is among the links."""
@@ -206,8 +206,9 @@ class Tracker:
 
     def _note_binding(self, key: str, value: Any) -> None:
         self._addresses[key] = id(value)
-        if is_atom(value):
-            self._atoms[key] = value  # kept: an atom has no finalizer, and the address stays its own
+        if is_atom(value) and self.encoder.registry.known(value) is None:
+            # Kept, so that the address stays its own. Classes and functions of the session are not: they can go away.
+            self._atoms[key] = value
         else:
             self._atoms.pop(key, None)
         if never_links(type(value)) and not is_atom(value):

@@ -246,6 +246,10 @@ class Repository:
 
     # --- writing
 
+    def require_space(self) -> None:
+        """Raise StoreFullError when there is less free space than the floor. Cheap."""
+        self._chunks.require_space()
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """All or nothing: see `Transaction`. Publishes every chunk put so far.

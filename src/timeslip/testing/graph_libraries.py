@@ -1,7 +1,7 @@
 """What `graphs` knows about numpy and pandas. Neither is imported: nothing to compare before the user imports them.
 
-Memory that two arrays share is aliasing: a write through one shows in the other. Memory that pandas shares under
-copy-on-write is not.
+Memory that two arrays share is aliasing: a write through one shows in the other. So is memory that pandas shares,
+unless it does so under copy-on-write.
 """
 
 from __future__ import annotations
@@ -180,6 +180,7 @@ def _frame(c: Comparison, path: Path, left: Any, right: Any) -> None:
     for position in range(left.shape[1]):
         where = path.then(f"[{str(left.columns[position])!r}]")
         _extension_array(c, where, left.iloc[:, position].array, right.iloc[:, position].array)
+        _note_memory(c, where, left.iloc[:, position], right.iloc[:, position])
     _labels(c, path, left, right)
 
 
@@ -189,8 +190,19 @@ def _series(c: Comparison, path: Path, left: Any, right: Any) -> None:
         return
     _index(c, path.then(".index"), left.index, right.index)
     _extension_array(c, path, left.array, right.array)
+    _note_memory(c, path, left, right)
     c.pair(path.then(".name"), left.name, right.name)
     _labels(c, path, left, right)
+
+
+def _note_memory(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Without copy-on-write (an option before pandas 3) a column shows what is written through another name."""
+    pandas: Any = sys.modules["pandas"]
+    if int(pandas.__version__.split(".")[0]) >= 3 or pandas.options.mode.copy_on_write is True:
+        return
+    numpy: Any = sys.modules["numpy"]
+    if isinstance(left.dtype, numpy.dtype) and isinstance(right.dtype, numpy.dtype):
+        c.arrays.append((path, left.to_numpy(), right.to_numpy()))
 
 
 def _labels(c: Comparison, path: Path, left: Any, right: Any) -> None:

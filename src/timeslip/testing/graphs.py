@@ -23,9 +23,9 @@ from timeslip.testing import graph_kinds as kinds
 from timeslip.testing import graph_libraries as libraries
 
 _MODULE_NAMES = frozenset(
-    "__builtins__ __builtin__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __spec__".split()
+    "__builtins__ __builtin__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __spec__ __warningregistry__".split()
 )
-"""What the interpreter puts into a namespace before the user does anything."""
+"""What the interpreter puts into a namespace by itself."""
 
 _MOST_DIFFERENCES = 40
 

@@ -66,6 +66,17 @@ def _plain(state: Pass, obj: Any) -> Any:
     return NotImplemented
 
 
+def _with_attributes(state: Pass, obj: Any) -> Any:
+    """As pickle does it, with the attributes that the reduction of the type written in C leaves out."""
+    attributes = _dict_of(obj)
+    if not attributes:
+        return NotImplemented
+    reduced = obj.__reduce_ex__(5)
+    if not isinstance(reduced, tuple) or (len(reduced) > 2 and reduced[2] is not None) or hasattr(obj, "__setstate__"):
+        return NotImplemented
+    return (*reduced[:2], attributes, *reduced[3:])
+
+
 def _dict_of(obj: Any) -> dict[str, Any] | None:
     try:
         found = object.__getattribute__(obj, "__dict__")
@@ -95,7 +106,8 @@ def find(kind: type) -> Any:
     own = False
     for base in kind.__mro__[:-1]:
         if not base.__flags__ & _HEAP_TYPE or base.__flags__ & _IMMUTABLE_TYPE or "__module__" not in base.__dict__:
-            return None  # written in C: object.__new__ does not make such an instance
+            # Built on a type written in C: object.__new__ does not make such an instance.
+            return None if _is_imported(kind) else _with_attributes
         hooked = not _HOOKS.isdisjoint(base.__dict__)
         imported = _is_imported(base)
         if imported and hooked:
