@@ -51,7 +51,7 @@ EXACT: dict[str, list[str]] = {
     "set of instances": ["class K:\n    def __init__(self, v): self.v = v\nks = [K(i) for i in range(5)]; s = set(ks)", "s.discard(ks[0])", "ks[1].v = 'changed'"],
     "dict with instance keys": ["class K: pass\nk, l = K(), K(); d = {k: 1, l: 2}", "d[k] += 1", "k.d = d"],
     "independent frames": ["import pandas as pd, numpy as np\na = pd.DataFrame({'x': np.arange(5.), 'y': list('abcde')}); b = pd.DataFrame({'x': np.arange(5.)})", "a['z'] = 1", "b.loc[0, 'x'] = 9", "c = a[['x']]", "c.loc[1, 'x'] = -5", "a.pop('x')"],
-    "frame and its series": ["import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3], 'b': [1., 2., 3.]}); s = df['a']", "s.iloc[0] = 100", "df['c'] = s", "df.loc[:, 'a'] = df['a'].to_numpy()[::-1]", "df.attrs['note'] = [1]; df.index.name = 'k'"],
+    "frame and its series": ["import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3], 'b': [1., 2., 3.]}); s = df['a']", "s.iloc[0] = 100", "df['c'] = s", "df.loc[:, 'a'] = df['a'].to_numpy()[::-1]", "df.attrs['note'] = [1]; df = df.rename_axis('k')"],
     "frame kinds": ["import pandas as pd, numpy as np\ndf = pd.DataFrame({'c': pd.Categorical(list('aba')), 't': pd.date_range('2020', periods=3, tz='UTC'), 'n': pd.array([1, None, 3], dtype='Int64'), 's': ['x', None, 'z'], 'o': [[1], {}, None]})", "df['o'][0].append(2)", "df = df.set_index('t')", "g = df.groupby('c', observed=True).size()", "mi = pd.MultiIndex.from_product([[1, 2], ['a']]); w = pd.Series([1, 2], index=mi)"],
     "frame over an array": ["import numpy as np, pandas as pd\na = np.zeros((3, 2)); df = pd.DataFrame(a, columns=['u', 'v'], copy=False)", "df['u'] = 1", "a[0, 0] = 5"],
     # ---- definitions
