@@ -1,0 +1,329 @@
+"""What is inside an object, for `graphs`: one function per kind, which pairs the parts of two objects of that kind."""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from timeslip.testing import graph_kinds as kinds
+from timeslip.testing import graph_libraries as libraries
+
+if TYPE_CHECKING:
+    from timeslip.testing.graphs import Comparison, Path
+
+Handler = Callable[["Comparison", "Path", Any, Any], None]
+
+
+def handler(kind: type) -> Handler:
+    """How the insides of two instances of *kind* are compared."""
+    exact = _HANDLERS.get(kind)
+    if exact is not None:
+        return exact
+    special = libraries.handler(kind)
+    if special is not None:
+        return special
+    for base, made in _BY_BASE:
+        if issubclass(kind, base):
+            return made
+    return _instance
+
+
+def _value(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Immutables that carry nothing but a value. NaN equals NaN, 0.0 does not equal -0.0, True is not 1."""
+    if left is right:
+        return
+    if type(left) in (float, complex):
+        same = repr(left) == repr(right)
+    else:
+        same = left == right
+    if not same:
+        c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
+
+
+def _by_type(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Objects that cannot be looked into without using them up: their type is all that is compared."""
+
+
+def _module(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is not right and left.__name__ != right.__name__:
+        c.report(path, f"module {left.__name__} != module {right.__name__}")
+
+
+def _sequence(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    ones, others = kinds.items(left), kinds.items(right)
+    if len(ones) != len(others):
+        c.report(path, f"length {len(ones)} != {len(others)}")
+    for index, (one, other) in enumerate(zip(ones, others, strict=False)):
+        if one is not other or not kinds.is_plain(one):
+            c.pair(path.then(f"[{index}]"), one, other)
+
+
+def _mapping(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is c.namespaces[0] or right is c.namespaces[1]:
+        if not (left is c.namespaces[0] and right is c.namespaces[1]):
+            c.report(path, "is the namespace itself in one state only")
+        return
+    ones, others = kinds.pairs(left), kinds.pairs(right)
+    names = [kinds.key_name(key) for key, _ in ones]
+    other_names = [kinds.key_name(key) for key, _ in others]
+    if names == other_names:
+        for name, (key, value), (other_key, other_value) in zip(names, ones, others, strict=True):
+            if not kinds.is_plain(key):
+                c.pair(path.then(")", "key of ("), key, other_key)
+            c.pair(path.then(f"[{name[:60]}]"), value, other_value)
+        return
+    _unlike_keys(c, path, dict(zip(names, ones, strict=True)), dict(zip(other_names, others, strict=True)))
+
+
+def _unlike_keys(c: Comparison, path: Path, ones: dict[str, Any], others: dict[str, Any]) -> None:
+    missing = [name for name in ones if name not in others]
+    added = [name for name in others if name not in ones]
+    if missing:
+        c.report(path, f"key {', '.join(missing[:5])} only in the first state")
+    if added:
+        c.report(path, f"key {', '.join(added[:5])} only in the second state")
+    if not missing and not added:
+        c.report(path, "keys in another order")
+    for name in ones:
+        if name in others:
+            c.pair(path.then(f"[{name[:60]}]"), ones[name][1], others[name][1])
+
+
+def _set(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Order-free: plain members by value at once, the rest when everything else is paired."""
+    rests: list[list[Any]] = []
+    plains: list[dict[str, Any]] = []
+    for side in (left, right):
+        members = list(kinds.items(side))
+        plains.append({kinds.key_name(m): m for m in members if kinds.is_plain(m)})
+        rests.append([m for m in members if not kinds.is_plain(m)])
+    for name in plains[0].keys() - plains[1].keys():
+        c.report(path, f"member {name} only in the first state")
+    for name in plains[1].keys() - plains[0].keys():
+        c.report(path, f"member {name} only in the second state")
+    if len(rests[0]) != len(rests[1]):
+        c.report(path, f"{len(rests[0])} members that are not plain values != {len(rests[1])}")
+    elif rests[0]:
+        c.sets.append((path, rests[0], rests[1]))
+
+
+def _function(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is right and c.visibility.outside_function(left):
+        return
+    if c.visibility.outside_function(left) or c.visibility.outside_function(right):
+        c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
+        return
+    kinds.compare_code(lambda text: c.report(path, text), left.__code__, right.__code__)
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        if getattr(left, name) != getattr(right, name):
+            c.report(path, f"{name} {getattr(left, name)!r} != {getattr(right, name)!r}")
+    _globals(c, path, left.__globals__, right.__globals__)
+    for name in ("__defaults__", "__kwdefaults__", "__dict__", "__annotations__", "__closure__"):
+        c.pair(path.then("." + name), getattr(left, name) or None, getattr(right, name) or None)
+
+
+def _globals(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is c.namespaces[0] and right is c.namespaces[1]:
+        return
+    if left is c.namespaces[0] or right is c.namespaces[1]:
+        c.report(path, "__globals__ is the namespace in one state only")
+    elif left is not right:
+        c.pair(path.then(".__globals__"), left, right)
+
+
+def _cell(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    sides = [kinds.cell_contents(cell) for cell in (left, right)]
+    if (sides[0] is kinds.EMPTY) != (sides[1] is kinds.EMPTY):
+        c.report(path, "cell is empty in one state only")
+    elif sides[0] is not kinds.EMPTY:
+        c.pair(path.then(".cell_contents"), *sides)
+
+
+def _class(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is right and c.visibility.outside_class(left):
+        return
+    if c.visibility.outside_class(left) or c.visibility.outside_class(right):
+        c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
+        return
+    for name in ("__name__", "__qualname__", "__module__"):
+        if kinds.class_attribute(left, name) != kinds.class_attribute(right, name):
+            c.report(path, f"{name} differs")
+    c.pair(path.then(".__bases__"), left.__bases__, right.__bases__)
+    ones, others = kinds.class_dict(left), kinds.class_dict(right)
+    for name in sorted(ones.keys() ^ others.keys()):
+        c.report(path, f"attribute {name} only in the {'first' if name in ones else 'second'} state")
+    for name in ones:
+        if name in others:
+            c.pair(path.then("." + name), ones[name], others[name])
+
+
+def _descriptor(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Slots, C methods and the like: the same name in corresponding classes."""
+    if left is right:
+        return
+    if left.__name__ != right.__name__:
+        c.report(path, f"{left.__name__} != {right.__name__}")
+    c.pair(path.then(".__objclass__"), left.__objclass__, right.__objclass__)
+
+
+def _builtin(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is right:
+        return
+    if left.__name__ != right.__name__:
+        c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
+    c.pair(path.then(".__self__"), left.__self__, right.__self__)
+
+
+def _method(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    c.pair(path.then(".__func__"), left.__func__, right.__func__)
+    c.pair(path.then(".__self__"), left.__self__, right.__self__)
+
+
+def _attributes(*names: str) -> Handler:
+    def compare(c: Comparison, path: Path, left: Any, right: Any) -> None:
+        for name in names:
+            c.pair(path.then("." + name), getattr(left, name, None), getattr(right, name, None))
+
+    return compare
+
+
+def _weak(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    c.pair(path.then("()"), left(), right())
+
+
+def _cache(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """What an `lru_cache` wrapper remembers cannot be seen; what it wraps, and how, can."""
+    sides = [{**side.__dict__, "cache_parameters": side.cache_parameters()} for side in (left, right)]
+    c.pair(path.then(".__dict__"), *sides)
+
+
+def _stream(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Text or bytes in memory: contents and position."""
+    if left.closed or right.closed:
+        c.pair(path.then(".closed"), left.closed, right.closed)
+        return
+    c.pair(path.then(".getvalue()"), left.getvalue(), right.getvalue())
+    c.pair(path.then(".tell()"), left.tell(), right.tell())
+    c.pair(path.then(".__dict__"), getattr(left, "__dict__", None) or None, getattr(right, "__dict__", None) or None)
+
+
+def _weak_mapping(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Dicts and sets that hold weakly: what is alive in them."""
+    one, other = (dict(side) if issubclass(type(side), Mapping) else set(side) for side in (left, right))
+    c.pair(path, one, other)
+
+
+def _proxy(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    c.pair(path, dict(left), dict(right))
+
+
+def _logger(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is not right and left.name != right.name:
+        c.report(path, f"logger {left.name} != logger {right.name}")
+
+
+def _file(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    for name in ("name", "mode", "closed"):
+        one, other = getattr(left, name, None), getattr(right, name, None)
+        if one != other:
+            c.report(path.then("." + name), f"{one!r} != {other!r}")
+
+
+def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """An object of a class that has no rule of its own: contents, ``__dict__``, slots, else what pickling would see."""
+    kind = type(left)
+    for base, compare in _CONTENTS:
+        if issubclass(kind, base):
+            compare(c, path, kinds.plain(left, base), kinds.plain(right, base))
+    if c.visibility.outside_class(kind) and not kinds.has_contents(kind):
+        ones, others = kinds.reduced(left), kinds.reduced(right)
+        if ones is not None and others is not None:
+            c.pair(path, kinds.Reduced(ones), kinds.Reduced(others))
+            return
+    _pair_attributes(c, path, kinds.attributes(left), kinds.attributes(right))
+    if kinds.hidden_base(c.visibility, kind):
+        ones, others = kinds.reduced(left), kinds.reduced(right)
+        if ones is not None and others is not None:
+            c.pair(path.then(".__reduce_ex__(4)"), kinds.Reduced(ones), kinds.Reduced(others))
+
+
+def _pair_attributes(c: Comparison, path: Path, ones: Mapping[str, Any], others: Mapping[str, Any]) -> None:
+    for name in sorted(ones.keys() ^ others.keys()):
+        c.report(path, f"attribute {name} only in the {'first' if name in ones else 'second'} state")
+    for name in ones:
+        if name in others:
+            c.pair(path.then("." + name), ones[name], others[name])
+
+
+def _reduced(c: Comparison, path: Path, left: kinds.Reduced, right: kinds.Reduced) -> None:
+    if len(left.parts) != len(right.parts):
+        c.report(path, "pickles in another form")
+    for one, other in zip(left.parts, right.parts, strict=False):
+        c.pair(path, one, other)
+
+
+def _table(kinds_of: Iterable[tuple[tuple[type, ...], Any]]) -> dict[type, Any]:
+    return {kind: handler for group, handler in kinds_of for kind in group}
+
+
+_HANDLERS: dict[type, Handler] = _table(
+    [
+        (tuple(kinds.VALUE_TYPES), _value),
+        ((list, tuple, deque), _sequence),
+        ((dict,), _mapping),
+        ((set, frozenset), _set),
+        ((types.FunctionType,), _function),
+        ((types.CellType,), _cell),
+        ((types.MethodType,), _method),
+        ((types.BuiltinFunctionType, type([].__len__)), _builtin),
+        (
+            (
+                types.WrapperDescriptorType,
+                types.MethodDescriptorType,
+                types.ClassMethodDescriptorType,
+                types.GetSetDescriptorType,
+                types.MemberDescriptorType,
+            ),
+            _descriptor,
+        ),
+        ((types.ModuleType,), _module),
+        ((types.MappingProxyType,), _proxy),
+        ((property,), _attributes("fget", "fset", "fdel", "__doc__")),
+        ((staticmethod, classmethod), _attributes("__func__")),
+        ((types.GenericAlias, types.UnionType), _attributes("__origin__", "__args__")),
+        ((types.CodeType,), lambda c, p, x, y: kinds.compare_code(lambda text: c.report(p, text), x, y)),
+        ((kinds.Reduced,), _reduced),
+        (tuple(kinds.opaque_types()), _by_type),
+    ]
+)
+
+_BY_BASE: list[tuple[type, Handler]] = [
+    (type, _class),
+    (types.ModuleType, _module),
+    *((kind, _weak) for kind in kinds.weak_types()),
+    *((kind, _attributes("func", "args", "keywords", "__dict__")) for kind in kinds.partial_types()),
+    *((kind, _cache) for kind in kinds.cache_types()),
+    *((kind, _logger) for kind in kinds.logger_types()),
+    *((kind, _file) for kind in kinds.file_types()),
+    *((kind, _stream) for kind in kinds.stream_types()),
+    *((kind, _weak_mapping) for kind in kinds.weak_containers()),
+    *((kind, _by_type) for kind in kinds.opaque_bases()),
+    (BaseException, _attributes("args", "__dict__", "__cause__", "__context__")),
+]
+
+_CONTENTS: list[tuple[type, Handler]] = [
+    (dict, _mapping),
+    (list, _sequence),
+    (tuple, _sequence),
+    (deque, _sequence),
+    (set, _set),
+    (frozenset, _set),
+    (int, _value),
+    (float, _value),
+    (complex, _value),
+    (str, _value),
+    (bytes, _value),
+    (bytearray, _value),
+]
