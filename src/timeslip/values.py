@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import xxhash
-
 from timeslip.codec.capture import Captured
 from timeslip.codec.chunking import buffer_pieces, stream_pieces
 from timeslip.codec.restore import Stored, StoredBuffer
 from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError
 from timeslip.state.covariables import Covariable
+from timeslip.state.fingerprint import piece_digest
 from timeslip.store.repository import Repository
 
 FORMAT = 1
@@ -124,7 +123,7 @@ class ValueWriter:
                 name = known.get(mark) or pieces.get(mark)
                 if name is None:
                     name = str(self._repository.put_chunk(piece))
-                    if xxhash.xxh3_128_digest(piece) != mark:
+                    if piece_digest(piece) != mark:
                         self._torn = True  # by a thread, since it was compared
                 pieces[mark] = name
                 names.append(name)

@@ -278,7 +278,10 @@ class Pass:
             reducer = self.table[kind]
         except KeyError:
             reducer = self.find(kind)
-        return NotImplemented if reducer is None else reducer(self, obj)
+        result = NotImplemented if reducer is None else reducer(self, obj)
+        if result is NotImplemented and self.careful and not isinstance(obj, _GLOBALS):
+            return _guarded(self, obj)
+        return result
 
     def large_int(self, value: int) -> Any:
         """The persistent id of a large number: its own number in this pass, and its digits the first time."""
@@ -334,6 +337,10 @@ class _NanPickler(_FastPickler):
         if kind is int and (obj > _LARGE_INT or obj < -_LARGE_INT):
             return self.state.large_int(obj)
         return None
+
+
+_GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, pickle.PickleBuffer)
+"""What pickle handles by itself, without a reduction."""
 
 
 def _guarded(state: Pass, obj: Any) -> Any:

@@ -35,6 +35,11 @@ class Fingerprint:
     pieces: tuple[tuple[bytes, ...], ...] = ()
 
 
+def piece_digest(data: bytes | memoryview) -> bytes:
+    """The digest of a piece of a buffer, 16 bytes."""
+    return xxhash.xxh3_128_digest(data)
+
+
 def fingerprint(captured: Captured, limit: int = CHUNK_BYTES) -> Fingerprint:
     """The fingerprint of *captured*; reads every byte of it once.
 

@@ -72,7 +72,9 @@ def _with_attributes(state: Pass, obj: Any) -> Any:
     if not attributes:
         return NotImplemented
     reduced = obj.__reduce_ex__(5)
-    if not isinstance(reduced, tuple) or (len(reduced) > 2 and reduced[2] is not None) or hasattr(obj, "__setstate__"):
+    if not isinstance(reduced, tuple) or len(reduced) < 2 or not isinstance(reduced[1], tuple):
+        return NotImplemented
+    if (len(reduced) > 2 and reduced[2] is not None) or hasattr(type(obj), "__setstate__"):
         return NotImplemented
     return (*reduced[:2], attributes, *reduced[3:])
 
@@ -107,7 +109,7 @@ def find(kind: type) -> Any:
     for base in kind.__mro__[:-1]:
         if not base.__flags__ & _HEAP_TYPE or base.__flags__ & _IMMUTABLE_TYPE or "__module__" not in base.__dict__:
             # Built on a type written in C: object.__new__ does not make such an instance.
-            return None if _is_imported(kind) else _with_attributes
+            return _with_attributes if _is_of_session(kind) else None
         hooked = not _HOOKS.isdisjoint(base.__dict__)
         imported = _is_imported(base)
         if imported and hooked:
@@ -116,6 +118,12 @@ def find(kind: type) -> Any:
     if _is_imported(kind):
         return None
     return _by_attributes if own else _plain
+
+
+def _is_of_session(kind: type) -> bool:
+    """Whether *kind* is a class statement's, not a metaclass or an exception, and not of an installed module."""
+    made = kind.__flags__ & _HEAP_TYPE and not kind.__flags__ & _IMMUTABLE_TYPE
+    return bool(made) and not issubclass(kind, (type, BaseException)) and not _is_imported(kind)
 
 
 def _is_imported(kind: type) -> bool:
