@@ -37,6 +37,9 @@ from timeslip.store.host import is_local
 Row = tuple[Any, ...]
 Durability = Literal["normal", "full"]
 
+_MAGIC = b"SQLite format 3\0"
+"""How every database of SQLite begins."""
+
 _FAILURES = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeDecodeError)
 """What sqlite3 raises; the last when the damage is in a text that it wants to quote."""
 
@@ -88,6 +91,7 @@ class Database:
             raise StoreNotFoundError(
                 f"there is no store in '{path.parent}'", hint="`timeslip sessions` shows where it looks"
             )
+        self._check_header()
         try:
             self._connection = self._connect()
             self._prepare()
@@ -95,6 +99,16 @@ class Database:
             self.close()
             raise
         _open.add(self)
+
+    def _check_header(self) -> None:
+        """Refuse a file that is no database before SQLite opens it: with a log beside it, it would write to it."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(len(_MAGIC))
+        except OSError:  # missing, or not to be read: opening it says what is wrong
+            return
+        if start and start != _MAGIC:
+            raise _damaged(self.path, "file is not a database")
 
     # --- statements
 
