@@ -466,7 +466,8 @@ def commit_if_changed(live: Live, *, idle: bool = True) -> Commit | None:
         live.start_over()
         raise
     try:
-        if not found.update.changed and not found.update.gone:
+        # A class or function that was let go can leave its co-variable, and no value differs.
+        if not found.update.names and not any(map(is_name, found.update.gone)):
             return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
         return write(live, Step(kind="live", operation="live", started=time.time()), found, began)
     except BaseException:  # as in `record`

@@ -254,10 +254,19 @@ def items(value: Any) -> list[Any]:
 
 
 def pairs(value: Any) -> list[tuple[Any, Any]]:
-    """The items of a dict in its order, by the base class's own method."""
+    """The items of a dict in its order, by the base class's own method; of a namespace those that are the user's."""
     if issubclass(type(value), OrderedDict):
         return list(OrderedDict.items(value))
+    if type(value) is dict and "__builtins__" in value:
+        return [item for item in value.items() if item[0] not in MODULE_NAMES]
     return list(dict.items(value))
+
+
+MODULE_NAMES = frozenset(
+    "__builtins__ __builtin__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __spec__"
+    " __warningregistry__".split()
+)
+"""What the interpreter puts into a namespace by itself."""
 
 
 def plain(value: Any, base: type) -> Any:

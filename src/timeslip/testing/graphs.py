@@ -22,12 +22,6 @@ from timeslip.testing import graph_contents as contents
 from timeslip.testing import graph_kinds as kinds
 from timeslip.testing import graph_libraries as libraries
 
-_MODULE_NAMES = frozenset(
-    "__builtins__ __builtin__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __spec__"
-    " __warningregistry__".split()
-)
-"""What the interpreter puts into a namespace by itself."""
-
 _MOST_DIFFERENCES = 40
 
 
@@ -79,7 +73,7 @@ def compare_states(
         40 of them, shortest paths first. Neither side is changed. Not safe while another thread changes either side.
     """
     comparison = Comparison(a, b, namespaces or (a, b))
-    comparison.names(frozenset(ignore) | _MODULE_NAMES)
+    comparison.names(frozenset(ignore) | kinds.MODULE_NAMES)
     return comparison.run()
 
 
