@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class Sessions(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="timeslip-machine-"))
+        # A library of its own for each session: a class of one session has no business in the next.
+        sys.modules["timeslip_outside"] = outside_module()
         self.driver = Driver(self.directory)
         self.refs = 0
 
@@ -61,6 +63,9 @@ class Sessions(RuleBasedStateMachine):
             self.driver.close()
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+            sys.modules.pop("timeslip_outside", None)
+            for which in ("one", "two"):
+                logging.Logger.manager.loggerDict.pop(f"timeslip.machine.{which}", None)
 
     # ---- what is there
 
@@ -461,19 +466,9 @@ class Sessions(RuleBasedStateMachine):
         assert log == set(self.driver.commits)
 
 
-@pytest.fixture(autouse=True)
-def _outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "timeslip_outside", outside_module())
-    yield
-    for which in ("one", "two"):
-        logging.Logger.manager.loggerDict.pop(f"timeslip.machine.{which}", None)
-
-
 TestSessions = pytest.mark.time_limit(24 * 3600 if LONG else 600)(Sessions.TestCase)
 TestSessions.settings = settings(
-    max_examples=int(os.environ.get("TIMESLIP_MACHINE_EXAMPLES", "2000" if LONG else "60")),
+    max_examples=int(os.environ.get("TIMESLIP_MACHINE_EXAMPLES", "2000" if LONG else "120")),
     stateful_step_count=100 if LONG else 40,
     derandomize=not LONG,
     database=None,
