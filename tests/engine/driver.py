@@ -152,16 +152,10 @@ class Driver:
     def _live_commit(self) -> Iterator[None]:
         """Around a verb that travels: it first commits the live state if that differs from HEAD's."""
         pending = self.ahead if self.ahead is not None and self.model.differences(self.ahead) else None
-        before = copy_namespace(self.namespace)
         yield
         self.ahead = None
         made = [commit for commit in self.session.log(all=True, limit=4) if commit.id not in self.known]
         live = [commit for commit in made if commit.kind == "live"]
-        if pending is None and live and __import__("os").environ.get("TOLERATE"):
-            for one in live:
-                self._model(self.model.found_late, one.id, before, one.branch)
-                self._know(one.id, self.namespace)
-            return
         if pending is None:
             self._demand(not live, "a live state that did not differ from HEAD's was committed")
             return
