@@ -14,6 +14,7 @@ from timeslip.config import Settings
 from timeslip.errors import NamespaceError
 from timeslip.ids import SessionId
 from timeslip.live import Live
+from timeslip.naming import free_branch
 from timeslip.session import Session, open_sessions
 from timeslip.state.namespace import Namespace, PlainNamespace
 from timeslip.store.preferences import load_preferences
@@ -93,12 +94,12 @@ def _attach(
     row = next(row for row in repository.sessions() if row.id == identity)
     head = repository.head(identity)
     resumable = head.commit if head is not None else None
-    tips = [ref.name for ref in repository.refs(identity) if ref.kind == "branch"]
+    taken = [ref.name for ref in repository.refs(identity)]
     if head is not None and head.branch:
         live.branch = head.branch
     if not holds:
         live.shared = True
-        live.branch = recording.free_branch(live.branch, {*tips, live.branch})
+        live.branch = free_branch(live.branch, {*taken, live.branch})
         live.notices.append(
             f"another kernel is recording '{row.name}' at the same time: this one goes on its own branch "
             f"'{live.branch}', and neither touches the other"

@@ -16,6 +16,7 @@ from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, St
 from timeslip.ids import RecordId
 from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, is_name
+from timeslip.naming import free_branch
 from timeslip.preview import summarize
 from timeslip.state.covariables import Covariable, Update
 from timeslip.state.reach import Reached, facts_of_source, path_of_value, reached
@@ -345,24 +346,14 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
 
 
 def _branch(live: Live) -> str:
-    """The branch of the next commit: the current one when HEAD is its tip, else a new one named after it."""
-    tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
+    """The branch of the next commit: the current one when HEAD is its tip, else the first free one of its family."""
+    refs = live.repository.refs(live.session)
+    tips = {ref.name: ref.commit for ref in refs if ref.kind == "branch"}
     if tips.get(live.branch) == live.head:
         return live.branch
     if not tips and live.head is None:
         return live.branch
-    return free_branch(live.branch, tips)
-
-
-def free_branch(name: str, taken: Iterable[str]) -> str:
-    """*name*, or the first of ``name-2``, ``name-3`` … that is free."""
-    taken = set(taken)
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}-{number}" in taken:
-        number += 1
-    return f"{name}-{number}"
+    return free_branch(live.branch, [ref.name for ref in refs])
 
 
 def _put_commit(
@@ -442,6 +433,10 @@ def _finish(
             live.dirty(group.keys)
         live.remember(made[group], value.body)
     live.facet_bytes.update(found.facets)
+    if commit.branch != live.branch:
+        live.notices.append(
+            f"the session was not at the tip of {live.branch}, so this step creates branch {commit.branch}"
+        )
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
     live.last_names = commit.names
     live.pending_names = set()

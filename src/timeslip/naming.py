@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from timeslip.errors import CommitNotFoundError, ConflictError, NameTakenError, UsageError
 from timeslip.history import History
 from timeslip.ids import CommitId
 from timeslip.live import Live
 from timeslip.model import Ref
+
+_NUMBERED = re.compile(r"(.+)-[1-9][0-9]*\Z")
 
 
 class Naming:
@@ -93,3 +96,24 @@ def check_ref_name(name: str) -> None:
         raise UsageError(
             f"'{name}' cannot be the name of a branch or tag", hint="no spaces, dots or '~', and not HEAD or In[…]"
         )
+
+
+def free_branch(name: str, taken: Iterable[str]) -> str:
+    """The name of a branch that starts by itself where *name* is left: *name* if it is free, else with a number.
+
+    The numbers of one family follow each other: what leaves ``main`` or ``main-2`` is called ``main-3``, as long as
+    there is a ``main``; a name that only looks like it (``model-2``, and no ``model``) is a family of its own.
+
+    Args:
+        name: the branch that is left.
+        taken: every branch and tag.
+    """
+    taken = set(taken)
+    if name not in taken:
+        return name
+    numbered = _NUMBERED.match(name)
+    family = numbered[1] if numbered and numbered[1] in taken else name
+    number = 2
+    while f"{family}-{number}" in taken:
+        number += 1
+    return f"{family}-{number}"

@@ -423,7 +423,7 @@ class Session:
             store=str(self.repository.directory),
             branch=live.branch,
             head=self._history.commit(live.head) if live.head is not None else None,
-            at_tip=live.head is None or tips.get(live.branch) == live.head,
+            at_tip=not tips or tips.get(live.branch) == live.head,
             last=last[0] if last else None,
             inexact=inexact,
             placeholders=placeholders,

@@ -270,3 +270,13 @@ def test_wrong_configuration_is_told(kernels: Kernels) -> None:
         )
         assert "[usage]" in done.stdout, (line, done.stdout, done.stderr)
         assert "Traceback" not in done.stdout
+
+
+def test_a_branch_that_starts_by_itself_is_said_once(kernels: Kernels) -> None:
+    kernel = kernels.start()
+    kernel.cells("x = 1", "x = 2", "%undo")
+    said = kernel.cell("x = 3").stderr
+    assert said == "timeslip: the session was not at the tip of main, so this step creates branch main-2\n"
+    assert kernel.cell("x = 4").shown.strip() == ""
+    kernel.cells("%undo 2")
+    assert kernel.cell("x = 5; x").stderr.endswith("creates branch main-3\n")

@@ -132,3 +132,16 @@ def test_a_commit_off_the_tip_may_not_stay_on_the_branch() -> None:
     model.undo()
     with pytest.raises(AssertionError, match="is not new"):
         model.ran("3", {}, branch="main")
+
+
+def test_branches_that_start_by_themselves_are_numbered_by_family() -> None:
+    model = ReferenceHistory()
+    model.ran("1", {})
+    model.ran("2", {})
+    model.undo()
+    model.ran("3", {}, branch="main-2")
+    model.undo()
+    with pytest.raises(AssertionError, match="next free name"):
+        model.ran("4", {}, branch="main-2-2")
+    model.ran("4", {}, branch="main-3")
+    assert model.branches == {"main": "2", "main-2": "3", "main-3": "4"}

@@ -79,8 +79,8 @@ class ReferenceHistory:
             branch: how the engine named the branch, in case the commit had to start one.
 
         Raises:
-            AssertionError: the branch is not the current one although HEAD was its tip, or is not new although it was
-                not, or the commit exists already.
+            AssertionError: the branch is not the current one although HEAD was its tip, or is not the next free name
+                although it was not, or the commit exists already.
         """
         assert commit not in self.states, f"commit {commit} was made twice"
         at_tip = self.branches.get(self.branch) == self.head
@@ -89,7 +89,7 @@ class ReferenceHistory:
             assert named == self.branch, f"HEAD is the tip of {self.branch}, but the commit is on {named}"
         else:
             assert named not in self.branches, f"HEAD is not the tip of {self.branch}, but {named} is not new"
-            assert named.startswith(self.branch), f"{named} does not say that it comes from {self.branch}"
+            assert named == self._free_name(), f"{named} is not the next free name of the family of {self.branch}"
         self.states[commit] = copy_namespace(namespace)
         self.parents[commit] = self.head
         self.branch, self.head = named, commit
@@ -173,9 +173,11 @@ class ReferenceHistory:
         return found
 
     def _free_name(self) -> str:
+        """``main-2``, ``main-3`` … for what leaves ``main`` or ``main-2``."""
         if not self.branches:
             return self.branch
-        number = 2
-        while f"{self.branch}-{number}" in self.branches:
-            number += 1
-        return f"{self.branch}-{number}"
+        taken = {*self.branches, *self.tags}
+        family, dash, number = self.branch.rpartition("-")
+        if not (dash and number.isdigit() and family in taken):
+            family = self.branch
+        return next(name for name in (f"{family}-{count}" for count in range(2, 10**6)) if name not in taken)

@@ -63,7 +63,8 @@ BRANCH = Verb(
     name="branch",
     summary="list, create, delete or rename branches",
     details="Without arguments: lists the branches. With NAME: creates it at REF (default: HEAD) without going there; "
-    "`switch` goes there. Runs from a commit that is not the tip of a branch start a branch NAME-2 by themselves.",
+    "`switch` goes there. A run from a commit that is not the tip of the branch starts a branch by itself (NAME-2, "
+    "then NAME-3 …) and says so.",
     arguments=(
         Argument(("name",), "the new branch", metavar="NAME", nargs="?"),
         ref(nargs="?", text="where it begins (default HEAD)"),
