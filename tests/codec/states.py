@@ -81,6 +81,7 @@ DEFINITIONS = {
     "generics": "from typing import *\nT = TypeVar('T', bound=int)\nclass Box(Generic[T]):\n    def __init__(self, v: T): self.v = v\n"
     "b = Box[int]([1]); a = Box[int]; l = list[a]; c = Callable[[T], int]; p = ParamSpec('p')",
     "one dict for all instances": "class B:\n    shared = {}\n    def __init__(self): self.__dict__ = self.shared\na, b = B(), B(); a.x = [1]",
+    "foreign globals": "g = {'v': [1]}; exec('def f(): return v', g); f = g['f']; l = [g, g['v']]; h = {'f': f, 'deep': {'g': g}}; a = {}; k = eval('lambda: 1', a)",
     "functions that were changed": "def f(): return 1\ndef g(): return 2\nf.__code__, f.__defaults__, f.__name__ = g.__code__, (), 'other'; f.__dict__['g'] = g",
     "classes that were changed": "class A: x = 1\nclass B: pass\nclass C(A): pass\nc = C(); C.__bases__ = (B,); A.late = lambda self: 1; del A.x; C.__name__ = 'Z'",
 }

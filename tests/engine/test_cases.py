@@ -62,15 +62,6 @@ class Live:
         return {name for name in self.namespace if not (name.startswith("__") and name.endswith("__"))}
 
 
-_KNOWN_LIMITS = {"function with globals of its own": "the dict itself, bound to a name, comes back as a copy of it"}
-EXACT_CASES = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=_KNOWN_LIMITS[name], strict=False))
-    if name in _KNOWN_LIMITS
-    else name
-    for name in EXACT
-]
-
-
 def fresh() -> Namespace:
     return {"__name__": "__main__", "__builtins__": builtins}
 
@@ -108,7 +99,7 @@ def agree(states: list[Namespace], live: Live, position: int, how: str) -> None:
 # ---- exact
 
 
-@pytest.mark.parametrize("name", EXACT_CASES)
+@pytest.mark.parametrize("name", EXACT)
 def test_undo_redo_and_checkout_in_any_order(name: str, sessions: Sessions) -> None:
     cells = EXACT[name]
     states = [bare(cells[:position]) for position in range(len(cells) + 1)]
@@ -130,7 +121,7 @@ def test_undo_redo_and_checkout_in_any_order(name: str, sessions: Sessions) -> N
         assert set(result.fidelity.values()) <= {"exact", "rebuilt", "replayed"}, result.notes
 
 
-@pytest.mark.parametrize("name", EXACT_CASES)
+@pytest.mark.parametrize("name", EXACT)
 def test_the_session_goes_on_from_a_restored_state(name: str, sessions: Sessions) -> None:
     """The last cells run again after an undo: functions see the live namespace, methods the live classes."""
     cells = EXACT[name]
@@ -142,7 +133,7 @@ def test_the_session_goes_on_from_a_restored_state(name: str, sessions: Sessions
         agree([bare(cells)], live, 0, f"after {steps} steps again")
 
 
-@pytest.mark.parametrize("name", EXACT_CASES)
+@pytest.mark.parametrize("name", EXACT)
 def test_resume_in_a_new_namespace(name: str, sessions: Sessions) -> None:
     cells = EXACT[name]
     live = sessions.attach()

@@ -32,7 +32,8 @@ from typing import Any
 from timeslip.codec import definitions, load, reducers
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
-from timeslip.codec.streams import NAN_PATTERNS, SegmentWriter
+from timeslip.codec.scopes import Holder, Scope, ScopeRegistry, foreign_scope, scope_content, scope_header
+from timeslip.codec.streams import NAN_PATTERNS, SegmentWriter, scope_prefix
 from timeslip.errors import UnstorableError
 from timeslip.ids import DefinitionId
 
@@ -235,7 +236,9 @@ class Pass:
         self.met: set[type] = set()
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
-        self.table[definitions.Scope] = _reduce_scope
+        self.table[Scope] = _reduce_scope
+        self.scopes: dict[str, dict[str, Any]] = {}
+        """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
 
     def hole(self, obj: Any, reason: str, token: str = "") -> Any:
         """Reduction of something that cannot be stored."""
@@ -261,6 +264,25 @@ class Pass:
         identity = self.encoder.registry.id_of(obj)
         self.references[identity] = obj
         return load.definition, (str(identity),)
+
+    def refer_scope(self, holder: Holder) -> DefinitionId:
+        """The identity of the globals of *holder*, noted among the references."""
+        identity = self.encoder.registry.scopes.id_of(holder)
+        self.references[identity] = self.encoder.registry.scopes.live(identity)
+        return identity
+
+    def refer_scopes(self, scopes: dict[str, dict[str, Any]]) -> None:
+        """Refer to *scopes* by identity wherever their dicts are met; the stream begins with what loads them."""
+        self.scopes = scopes
+        for identity in scopes:
+            self.references[identity] = self.encoder.registry.scopes.live(identity)
+        if scopes:
+            self.writer.write(scope_prefix(scopes))
+
+    def meet_scope(self, function: types.FunctionType) -> None:
+        """Note the globals of *function*, if they are nobody's module: a value may hold the dict itself."""
+        if foreign_scope(function, self.namespace) is not None:
+            self.encoder.registry.scopes.id_of(function)
 
     def find(self, kind: type) -> Reducer | None:
         """The reducer for a type, None for "as pickle does"."""
@@ -374,11 +396,14 @@ def _one_line(error: BaseException) -> str:
 def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
     problem: Exception | None = None
     mode = "fast"
+    scopes: dict[str, dict[str, Any]] = {}
     while True:
         state = Pass(encoder, shared)
         state.careful = mode in ("careful", "iterative-careful")
+        state.refer_scopes(scopes)
         payload, headers = _payload(state, nodes)
         pickler = _pickler(mode, state)
+        watch = _ScopeWatch(encoder.registry.scopes)
         try:
             pickler.dump(payload)
         except RecursionError as error:
@@ -396,11 +421,39 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if mode == "fast" and _has_special(state.writer.segments):
             mode = "nan"
             continue
+        if met := watch.met(pickler) if not scopes else {}:
+            scopes = met
+            continue
         return _finish(state, pickler, nodes, payload, headers, mode)
     raise UnstorableError(
         f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
         hint="it can only come back by running its cell again",
     ) from problem
+
+
+class _ScopeWatch:
+    """Finds the foreign globals that a pass has met as values: its memo refers to them.
+
+    The pickler asks nobody about plain dicts. One more reference than before the pass is the cheap sign of it.
+    """
+
+    def __init__(self, registry: ScopeRegistry) -> None:
+        self._registry = registry
+        self._before = registry.all()
+        self._counts = [sys.getrefcount(scope) for _, scope in self._before]
+
+    def met(self, pickler: Any) -> dict[str, dict[str, Any]]:
+        """Identity -> dict of those that the memo of *pickler* has."""
+        found = {
+            str(identity): scope
+            for (identity, scope), count in zip(self._before, self._counts, strict=True)
+            if sys.getrefcount(scope) > count
+        }
+        known = {identity for identity, _ in self._before}
+        fresh = [pair for pair in self._registry.all() if pair[0] not in known]
+        memo = pickler.memo.copy() if fresh else {}
+        found.update({str(identity): scope for identity, scope in fresh if id(scope) in memo})
+        return found
 
 
 def _pickler(mode: str, state: Pass) -> Any:
@@ -410,7 +463,8 @@ def _pickler(mode: str, state: Pass) -> Any:
         pickler = _NanPickler(state)
     else:
         pickler = IterativePickler(state)
-    pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(state.encoder.seeds)}
+    seeds = [*state.encoder.seeds, *state.scopes.values()]
+    pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(seeds)}
     return pickler
 
 
@@ -444,8 +498,8 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             cells = [state.cells[id(cell)] for cell in obj.__closure__ or ()]
             header = definitions.function_header(obj, state.namespace, cells)
             content = definitions.function_content(obj)
-        elif isinstance(obj, definitions.Scope):
-            header, content = definitions.scope_header(obj), definitions.scope_content(obj)
+        elif isinstance(obj, Scope):
+            header, content = scope_header(obj), scope_content(obj)
             state.keep += (obj, content["items"])
         else:
             header = definitions.class_header(obj)
@@ -470,11 +524,8 @@ class _Content:
         self.content = content
 
 
-def _reduce_scope(state: Pass, scope: definitions.Scope) -> Any:
-    assert scope.function is not None
-    identity = state.encoder.registry.id_of_scope(scope.function)
-    state.references[identity] = scope
-    return load.definition, (str(identity),)
+def _reduce_scope(state: Pass, scope: Scope) -> Any:
+    return load.definition, (str(state.refer_scope(scope.holder)),)
 
 
 def _reduce_content(state: Pass, stand_in: _Content) -> Any:
@@ -514,7 +565,7 @@ def _finish(
         reduced=bool(state.met),
         mode=mode,
     )
-    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
+    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}
 
     def find(weak_roots: frozenset[int]) -> frozenset[int]:
         captured.memo = pickler.memo.copy()

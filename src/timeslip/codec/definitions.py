@@ -9,7 +9,6 @@ identity is never replaced: its content is changed, so that instances nobody rel
 from __future__ import annotations
 
 import abc
-import builtins
 import enum
 import marshal
 import sys
@@ -19,6 +18,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from timeslip.codec.changes import Change
+from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 
@@ -27,29 +28,7 @@ _abc: Any = import_module("_abc")
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
 
-FUNCTION, CLASS, SCOPE = "function", "class", "scope"
-
-
-class Scope:
-    """The globals of functions that have others than the session's: of a script run with ``%run``, of ``exec``.
-
-    Attributes:
-        globals: the dict.
-        function: one of the functions, by whose life that of the dict is told (a dict has no weak references).
-        module: the module whose dict it is, if there is one.
-    """
-
-    __slots__ = ("function", "globals", "module")
-
-    def __init__(
-        self,
-        names: dict[str, Any],
-        function: types.FunctionType | None = None,
-        module: types.ModuleType | None = None,
-    ) -> None:
-        self.globals = names
-        self.function = function
-        self.module = module
+FUNCTION, CLASS = "function", "class"
 
 
 class Registry:
@@ -61,29 +40,7 @@ class Registry:
     def __init__(self) -> None:
         self._by_id: dict[str, weakref.ref[Any]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], DefinitionId]] = {}
-        self._scopes: dict[int, tuple[DefinitionId, weakref.WeakSet[types.FunctionType]]] = {}
-        self._scope_functions: dict[str, weakref.WeakSet[types.FunctionType]] = {}
-        self._scope_modules: weakref.WeakValueDictionary[str, types.ModuleType] = weakref.WeakValueDictionary()
-
-    def id_of_scope(self, function: types.FunctionType) -> DefinitionId:
-        """The id of the globals of *function*, which are not the session's."""
-        known = self._scopes.get(id(function.__globals__))
-        if known is not None and any(other.__globals__ is function.__globals__ for other in known[1]):
-            known[1].add(function)
-            return known[0]
-        new = DefinitionId.new()
-        self.bind_scope(new, function)
-        return new
-
-    def bind_scope(self, identity: DefinitionId, function: types.FunctionType) -> None:
-        """Say that the globals of *function* are the live ones of *identity*."""
-        functions = self._scope_functions.setdefault(identity, weakref.WeakSet())
-        functions.add(function)
-        self._scopes[id(function.__globals__)] = (identity, functions)
-
-    def bind_module(self, identity: DefinitionId, module: types.ModuleType) -> None:
-        """Say that *module* has the globals of *identity* as its dict."""
-        self._scope_modules[identity] = module
+        self.scopes = ScopeRegistry()
 
     def id_of(self, obj: Any) -> DefinitionId:
         """The id of *obj*; a new one when it was never seen."""
@@ -120,10 +77,8 @@ class Registry:
 
     def live(self, identity: str) -> Any | None:
         """The live object of *identity*, or None."""
-        for function in self._scope_functions.get(identity, ()):
-            return Scope(function.__globals__, function, self._scope_modules.get(identity))
         reference = self._by_id.get(identity)
-        return reference() if reference is not None else None
+        return reference() if reference is not None else self.scopes.live(identity)
 
 
 def resolve_global(module_name: str | None, qualname: str) -> Any | None:
@@ -149,15 +104,18 @@ def module_of(kind: Any) -> types.ModuleType | None:
 def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
     """Whether a class or function was made in the session (or cannot be imported, which comes to the same)."""
     if type(obj) is types.FunctionType:
-        if obj.__globals__ is namespace:
+        if obj.__globals__ is namespace or _is_of(obj, namespace):
             return True
         return resolve_global(obj.__module__, obj.__qualname__) is not obj
     if not obj.__flags__ & _HEAP_TYPE:
         return False
+    return _is_of(obj, namespace) or resolve_global(obj.__module__, obj.__qualname__) is not obj
+
+
+def _is_of(obj: Any, namespace: dict[str, Any]) -> bool:
+    """Whether the module that *obj* says it belongs to is the session's own."""
     module = module_of(obj)
-    if module is not None and module.__dict__ is namespace:
-        return True
-    return resolve_global(obj.__module__, obj.__qualname__) is not obj
+    return module is not None and module.__dict__ is namespace
 
 
 def dump_code(code: types.CodeType) -> bytes:
@@ -199,13 +157,10 @@ def function_header(
         cells: for each closure cell, the function of the co-variable that names it and its number there, so that
             functions that share a cell share it again.
     """
-    scope = function.__globals__
     where: Any = "session"
-    if scope is not namespace:
-        module = sys.modules.get(str(scope.get("__name__")))
-        where = module if module is not None and module.__dict__ is scope else dict(scope)
-        if type(where) is dict and any(getattr(value, "__globals__", None) is scope for value in scope.values()):
-            where = Scope(scope, function)
+    if function.__globals__ is not namespace:
+        scope = foreign_scope(function, namespace)
+        where = sys.modules[str(function.__globals__["__name__"])] if scope is None else Scope(function)
     return {
         "kind": FUNCTION,
         "code": (str(sys.implementation.cache_tag), dump_code(function.__code__)),
@@ -241,8 +196,6 @@ def make_function(
     where = header["globals"]
     if isinstance(where, Scope):
         scope = where.globals
-    elif type(where) is dict:  # generated code with a few globals of its own, as named tuples have
-        scope = where
     else:
         scope = namespace if where == "session" else where.__dict__
     return types.FunctionType(load_code(*header["code"]), scope, header["name"], None, cells or None)
@@ -273,35 +226,6 @@ def function_changes(
         if key in content and getattr(function, attribute) is not content[key]:
             changes.append(Change(function, attribute, content[key]))
     return changes
-
-
-# ---- scopes ----------------------------------------------------------------------------------------------------
-
-_SCOPE_SKIP = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__"})
-
-
-def scope_header(scope: Scope) -> dict[str, Any]:
-    """What a scope is made with."""
-    return {"kind": SCOPE, "name": str(scope.globals.get("__name__", "__main__"))}
-
-
-def scope_content(scope: Scope) -> dict[str, Any]:
-    """The names of a scope."""
-    return {"kind": SCOPE, "items": {k: v for k, v in scope.globals.items() if k not in _SCOPE_SKIP}}
-
-
-def make_scope(header: Mapping[str, Any]) -> Scope:
-    """An empty scope."""
-    module = types.ModuleType(header["name"])  # so that a module made by hand can have this very dict
-    module.__dict__["__builtins__"] = builtins
-    return Scope(module.__dict__, None, module)
-
-
-def scope_changes(scope: Scope, content: Mapping[str, Any]) -> list[Change]:
-    """The in-place changes that make a scope equal to *content*."""
-    items, present = content["items"], scope_content(scope)["items"]
-    changes = [Change(scope.globals, k, v) for k, v in items.items() if k not in present or present[k] is not v]
-    return changes + [Change(scope.globals, k, Change.MISSING) for k in present if k not in items]
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------
@@ -494,66 +418,3 @@ def restore_abc(cls: type, registry: list[type]) -> None:
     register: Callable[[type], type] = cls.register  # type: ignore[attr-defined]  # only ABCs get here
     for subclass in registry:
         register(subclass)
-
-
-class Change:
-    """One attribute of one live definition, to be set or deleted, with its inverse."""
-
-    MISSING: Any = object()
-    __slots__ = ("_before", "attribute", "target", "value")
-
-    def __init__(self, target: Any, attribute: str, value: Any) -> None:
-        self.target = target
-        self.attribute = attribute
-        self.value = value
-        self._before: Any = Change.MISSING
-
-    def apply(self) -> None:
-        """Make the change and remember what was there."""
-        if isinstance(self.target, type):
-            self._before = self.target.__dict__.get(self.attribute, Change.MISSING)
-            if self.attribute in ("__bases__", "__name__", "__qualname__"):
-                self._before = getattr(self.target, self.attribute)
-        elif type(self.target) is dict:
-            self._before = self.target.get(self.attribute, Change.MISSING)
-        elif isinstance(self.target, types.CellType):
-            self._before = _cell_value(self.target)
-        else:
-            self._before = getattr(self.target, self.attribute, Change.MISSING)
-        self._set(self.value)
-
-    def invert(self) -> None:
-        """Put back what `apply` found."""
-        self._set(self._before)
-
-    def _set(self, value: Any) -> None:
-        target = self.target
-        if type(target) is dict:
-            if value is Change.MISSING:
-                target.pop(self.attribute, None)
-            else:
-                target[self.attribute] = value
-        elif isinstance(target, types.CellType):
-            if value is Change.MISSING:
-                if _cell_value(target) is not Change.MISSING:
-                    del target.cell_contents
-            else:
-                target.cell_contents = value
-        elif isinstance(target, type):
-            if value is Change.MISSING:
-                type.__delattr__(target, self.attribute)
-            else:
-                type.__setattr__(target, self.attribute, value)
-        elif value is Change.MISSING:
-            object.__delattr__(target, self.attribute)
-        elif isinstance(target, enum.Enum):
-            object.__setattr__(target, self.attribute, value)
-        else:
-            setattr(target, self.attribute, value)
-
-
-def _cell_value(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return Change.MISSING

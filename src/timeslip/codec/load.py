@@ -73,6 +73,11 @@ def scope_module(identity: str) -> Any:
     return _outside(identity)
 
 
+def scope_globals(identity: str) -> Any:
+    """The globals of that identity, where the dict itself is held as a value."""
+    return _outside(identity)
+
+
 def attribute(module_name: str, qualname: str) -> Any:
     """An object that a module holds, by name."""
     return _outside(module_name, qualname)

@@ -20,14 +20,19 @@ from typing import Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.capture import Encoder, Pass
+from timeslip.codec.changes import Change
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, python, system
+from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 
 _HARMLESS = frozenset({system.make_lock, system.make_rlock, python.lru_cache, system.closed_file})
 """Resources that may be made for a look at a value: they touch nothing outside."""
+
+_NESTED = 12
+"""Definitions are completed inside the completion of others up to this depth; deeper ones wait for their turn."""
 
 ReadInto = Callable[[memoryview], None]
 
@@ -97,7 +102,7 @@ class Loader:
         if isolated:
             self.namespace = {"__name__": "__main__", "__builtins__": builtins}
         self.isolated = isolated
-        self.changes: list[definitions.Change] = []
+        self.changes: list[Change] = []
         self.rebuilt: list[str] = []
         self.made: dict[str, Any] = {}
         self._fresh = fresh
@@ -111,7 +116,7 @@ class Loader:
         """Called when a definition was made: loads its content, before anything is done with it."""
         self._incomplete: list[str] = []
         self._reading = 0
-        self._draining = False
+        self._draining = 0
         self._cells: dict[tuple[str, int], types.CellType] = {}
         self._live_cells: dict[int, types.CellType] = {}
 
@@ -202,21 +207,23 @@ class Loader:
 
     def _drain(self) -> None:
         """Give the definitions made so far their content, unless a header is being read: then its reader does it."""
-        if self._draining or self._reading or self.complete is None:
+        if self._draining >= _NESTED or self._reading or self.complete is None:
             return
-        self._draining = True  # one loop, however deep the definitions refer to one another
+        # Nested, because what is loaded next may be hashed or made by functions that need their defaults, cells and
+        # globals for it; but not without end, however deep the definitions refer to one another.
+        self._draining += 1
         try:
             while self._incomplete:
                 self.complete(self._incomplete.pop())
         finally:
-            self._draining = False
+            self._draining -= 1
 
     def _make(self, header: dict[str, Any]) -> Any:
         if header["kind"] == definitions.FUNCTION:
             cells = tuple(self._cells.setdefault(tuple(name), types.CellType()) for name in header["cells"])
             return definitions.make_function(header, self.namespace, cells)
-        if header["kind"] == definitions.SCOPE:
-            return definitions.make_scope(header)
+        if header["kind"] == SCOPE:
+            return make_scope(header)
         return definitions.make_class(header, self.namespace)
 
     def content(self, identity: str, content: dict[str, Any]) -> Any:
@@ -224,8 +231,8 @@ class Loader:
         target = self.definition(identity)
         if content["kind"] == definitions.FUNCTION:
             changes = definitions.function_changes(target, self._header_values[identity], content)
-        elif content["kind"] == definitions.SCOPE:
-            changes = definitions.scope_changes(target, content)
+        elif content["kind"] == SCOPE:
+            changes = scope_changes(target, content)
         else:
             changes = definitions.class_changes(target, content)
         if identity in self.made:
@@ -246,7 +253,7 @@ class Loader:
 
     def set_cell(self, target: types.CellType, contents: tuple[Any, ...]) -> None:
         """Fill a cell: at once when it was made in this load, as a change when a live function holds it."""
-        change = definitions.Change(target, "cell_contents", contents[0] if contents else definitions.Change.MISSING)
+        change = Change(target, "cell_contents", contents[0] if contents else Change.MISSING)
         if id(target) in self._live_cells:
             self.changes.append(change)
         else:
@@ -259,19 +266,24 @@ class Loader:
             raise HoleError("it is a module made by hand whose functions outlived it")
         return module
 
+    def scope_globals(self, identity: str) -> dict[str, Any]:
+        """The dict that a scope is."""
+        found: dict[str, Any] = self.definition(identity).globals
+        return found
+
     def register(self) -> None:
         """Make the definitions of this load the live ones. Part of applying, called once."""
         for identity, made in self.made.items():
             if identity in self._fresh:
                 continue  # a copy beside the live object, which keeps the identity
-            if not isinstance(made, definitions.Scope):
+            if not isinstance(made, Scope):
                 self.encoder.registry.bind(DefinitionId(identity), made)
                 continue
             for function in self.made.values():
                 if isinstance(function, types.FunctionType) and function.__globals__ is made.globals:
-                    self.encoder.registry.bind_scope(DefinitionId(identity), function)
+                    self.encoder.registry.scopes.bind(DefinitionId(identity), function)
             if made.module is not None:
-                self.encoder.registry.bind_module(DefinitionId(identity), made.module)
+                self.encoder.registry.scopes.bind(DefinitionId(identity), made.module)
 
     # ---- the rest of what streams refer to ----
 
@@ -353,6 +365,7 @@ class _Unpickler(pickle.Unpickler):
             "code": definitions.load_code,
             "module": import_module,
             "scope_module": loader.scope_module,
+            "scope_globals": loader.scope_globals,
             "attribute": _attribute,
             "seed": loader.seed,
             "content": loader.content,

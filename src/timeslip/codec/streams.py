@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from timeslip.codec import load
+
 NAN_PATTERNS = (b"G\x7f\xf8", b"G\xff\xf8", b"G\x7f\xf0", b"G\xff\xf0")
 """How a stream that holds a NaN looks: the opcode and the first two bytes (infinity matches as well, harmlessly)."""
+
+
+def scope_prefix(identities: Iterable[str]) -> bytes:
+    """Opcodes that put the globals of these identities into the unpickler's memo, behind the seeds."""
+    name = f"c{load.MODULE}\nscope_globals\n".encode()
+    return b"".join(
+        name + b"\x8c" + len(identity).to_bytes(1, "little") + identity.encode() + b"\x85R\x94"
+        for identity in identities
+    )
 
 
 class SegmentWriter:

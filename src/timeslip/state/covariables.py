@@ -269,16 +269,20 @@ class Tracker:
 
     def suspects(self, captured: Captured) -> set[Covariable]:
         """Groups that may share an object or memory with *captured*, going by recorded addresses."""
+        found = self.sharing(captured.links)
+        for group in self._spanned if captured.spans else ():
+            if overlap(captured.spans, group.spans):
+                found.add(group)
+        return found
+
+    def sharing(self, links: frozenset[int]) -> set[Covariable]:
+        """Groups that have one of *links* among theirs."""
         owners = self._owners
-        links = captured.links
         if len(links) > len(owners):
             found = {group for address, group in owners.items() if address in links}
         else:
             found = {owners[address] for address in links if address in owners}
-        found.update(group for group in self._large if group.shares(captured.links))
-        for group in self._spanned if captured.spans else ():
-            if overlap(captured.spans, group.spans):
-                found.add(group)
+        found.update(group for group in self._large if group.shares(links))
         return found
 
     # ---- after a restore ----

@@ -179,10 +179,26 @@ class Regrouping:
                         self.definitions.setdefault(node, obj)
                         self._take(node)
                 for group in self.tracker.suspects(captured) - self.broken:
-                    self.broken.add(group)
-                    for other in group.keys:
-                        if other in self.snapshot or other.startswith("def:"):
-                            self._take(other)
+                    self._break(group)
+            for key in self._holding(self.tracker.encoder.registry.scopes.take_fresh()):
+                done.discard(key)
+
+    def _break(self, group: Covariable) -> None:
+        self.broken.add(group)
+        for key in group.keys:
+            if key in self.snapshot or key.startswith("def:"):
+                self._take(key)
+
+    def _holding(self, scopes: frozenset[int]) -> list[str]:
+        """Capture the nodes again that hold one of these dicts: not as values any more, but by identity."""
+        if not scopes:
+            return []
+        held = [key for key, shot in self.nodes.items() if shot.captured and not shot.captured.links.isdisjoint(scopes)]
+        for key in held:
+            self._keep(key, self._capture((key,)))
+        for group in self.tracker.sharing(scopes) - self.broken:
+            self._break(group)
+        return held
 
     # ---- groups ----
 

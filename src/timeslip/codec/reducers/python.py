@@ -27,6 +27,8 @@ _STATIC_TYPES = {
 
 def _function(state: Pass, function: types.FunctionType) -> Any:
     if definitions.is_definition(function, state.namespace):
+        if function.__globals__ is not state.namespace:
+            state.meet_scope(function)
         return state.refer(function)
     return NotImplemented
 
@@ -69,14 +71,7 @@ def _module(state: Pass, module: types.ModuleType) -> Any:
     if module.__dict__ is state.namespace:
         name = "__main__"  # not in a constant tuple: that would be one object in all captures, and link them
         return load.module, (name,)
-    for value in vars(module).values():
-        if isinstance(value, types.FunctionType) and value.__globals__ is vars(module):
-            identity = state.encoder.registry.id_of_scope(value)
-            state.encoder.registry.bind_module(identity, module)
-            state.references[identity] = definitions.Scope(vars(module), value, module)
-            return load.scope_module, (str(identity),)
-    attributes = {k: v for k, v in vars(module).items() if k not in ("__builtins__", "__loader__", "__spec__")}
-    return types.ModuleType, (name,), attributes
+    return load.scope_module, (str(state.refer_scope(module)),)
 
 
 def _property(state: Pass, value: property) -> Any:
