@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import types
 import warnings
 import weakref
 from contextlib import nullcontext
@@ -45,6 +46,26 @@ def test_arrays_over_other_memory_come_back(code: str) -> None:
     assert [text for text in found if ".base is" not in text] == [], (
         "only which object stands between an array and its memory may differ"
     )
+
+
+def test_a_ufunc_that_does_not_say_where_it_belongs_wakes_up_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy = pytest.importorskip("numpy")
+    asked: list[str] = []
+
+    class Sleeping(types.ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            raise AttributeError(name)
+
+    home = types.ModuleType("a_home_of_ufuncs")
+    ufunc = numpy.frompyfunc(lambda x: x, 1, 1)
+    setattr(home, ufunc.__name__, ufunc)
+    monkeypatch.setitem(sys.modules, "a_sleeping_module", Sleeping("a_sleeping_module"))
+    monkeypatch.setitem(sys.modules, home.__name__, home)
+    kernel = Kernel()
+    kernel.namespace["f"] = ufunc
+    assert resumed(kernel).namespace["f"] is ufunc
+    assert [name for name in asked if not name.startswith("__")] == []
 
 
 @table(FRAMES)

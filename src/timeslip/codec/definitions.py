@@ -95,6 +95,19 @@ def resolve_global(module_name: str | None, qualname: str) -> Any | None:
     return found
 
 
+def holder_of(obj: Any, name: str) -> str | None:
+    """The loaded module that holds *obj* under *name*, or None.
+
+    For objects that do not say where they belong. pickle asks every loaded module with `getattr` each time: that takes
+    milliseconds and wakes up modules that import or warn lazily; the dictionaries tell the same without either.
+    """
+    loaded: list[tuple[str, object]] = list(sys.modules.items())  # programs put other things than modules there, too
+    for module_name, module in loaded:
+        if module_name != "__main__" and isinstance(module, types.ModuleType) and vars(module).get(name) is obj:
+            return module_name
+    return None
+
+
 def module_of(kind: Any) -> types.ModuleType | None:
     """The loaded module that a class says it belongs to; None when there is none (``__module__`` may be anything)."""
     name = kind.__module__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import load
+from timeslip.codec import definitions, load
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -216,11 +216,28 @@ def memory_map(path: str, dtype: Any, mode: str, offset: int, shape: Any, order:
     return library().memmap(path, dtype, "r+" if mode.startswith("w") else mode, offset, shape, order)
 
 
+_homes: dict[str, str] = {}
+"""Name of a ufunc -> the module where it was found last; asked again each time, so it need not be right."""
+
+
+def _ufunc(state: Pass, ufunc: Any) -> Any:
+    name = ufunc.__name__
+    home = getattr(ufunc, "__module__", None) or _homes.get(name)
+    if definitions.resolve_global(home, name) is not ufunc:
+        home = definitions.holder_of(ufunc, name)
+        if home is None:
+            return NotImplemented
+        _homes[name] = home
+    return load.attribute, (home, name)
+
+
 def find(kind: type) -> Any:
-    """The reducer for arrays, or None."""
+    """The reducer for arrays and ufuncs, or None."""
     numpy = library()
     if kind is numpy.ndarray:
         return _array
+    if kind is numpy.ufunc:
+        return _ufunc
     if kind is numpy.memmap:
         return _memory_map
     if issubclass(kind, numpy.ndarray) and _is_subclass(kind):
