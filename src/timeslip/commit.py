@@ -121,6 +121,7 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
             taken to be as it was.
     """
     tracker = live.tracker
+    retry = tracker.to_retry(all_of_them=everything)
     snapshot = live.namespace.snapshot()
     reach = reach_of(live, source, snapshot)
     if reach is not None and reach.hooks:
@@ -132,7 +133,7 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
-    update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)})
+    update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)}, retry)
     late = _late_names(update, groups)
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
@@ -173,11 +174,11 @@ def _within_budget(live: Live, reached_groups: set[Covariable]) -> set[Covariabl
 
 
 def _late_names(update: Update, reached_groups: set[Covariable]) -> set[str]:
-    """Changed names that had been skipped since before the last step: when they changed is not known."""
+    """Changed names that had been skipped, or not captured, since before the last step: when is not known."""
     skipped = {
         key
         for group in update.replaced
-        if group not in reached_groups and group.checked < group.seen
+        if group not in reached_groups and (group.checked < group.seen or group.failure is not None)
         for key in group.keys
     }
     return skipped & update.names
@@ -206,6 +207,7 @@ def record(live: Live, step: Step) -> Commit:
             found.update.release()
     except BaseException:  # an interrupt too: what was looked at but not written must be found again
         live.start_over()
+        live.off = live.off or step.kind == "run"
         raise
 
 
@@ -215,6 +217,7 @@ def _require_space(live: Live) -> None:
         live.repository.require_space()
     except StoreError:
         live.unfinished += 1
+        live.unseen = live.off = True
         raise
 
 

@@ -54,7 +54,7 @@ class Live:
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
         unseen: code ran that was not looked at; the next look takes nothing for granted.
-        off: of that code, some was the user's (``%%timeslip off``).
+        off: of that code, some was the user's (``%%timeslip off``, or a run whose commit failed): it is a step.
         shared: another kernel holds the session.
         hooked: why code of the session may run without being named, or None.
     """

@@ -21,6 +21,9 @@ from timeslip.state.regroup import Regrouping, overlap
 
 Digest = bytes  # a field of `Covariable` is called bytes
 
+_MOST_DOUBLINGS = 10
+"""What cannot be captured is tried again at the latest after 2 ** 10 updates."""
+
 MANY = 50_000
 """Co-variables with more linking objects keep their addresses as a sorted array, eight bytes each."""
 
@@ -43,6 +46,7 @@ class Covariable:
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
         seen: number of the update before the one that replaced it.
+        failures: how often in a row it could not be captured.
         chunk_of: digest of a piece -> name of the chunk that holds it, kept here for the engine.
     """
 
@@ -59,6 +63,7 @@ class Covariable:
     bytes: int = 0
     checked: int = 0
     seen: int = 0
+    failures: int = 0
     chunk_of: dict[Digest, str] = field(default_factory=dict)
 
     @property
@@ -121,6 +126,7 @@ class Tracker:
     Attributes:
         groups: node key -> its co-variable.
         queue: the co-variables that can change by themselves, the longest unchecked first.
+        failed: co-variables that could not be captured -> number of the update in which they are to be tried again.
         count: number of the present update.
     """
 
@@ -136,6 +142,7 @@ class Tracker:
         self._large: set[Covariable] = set()
         self._spanned: set[Covariable] = set()
         self.queue: dict[Covariable, None] = {}
+        self.failed: dict[Covariable, int] = {}
         self.count = 0
 
     # ---- what may have changed ----
@@ -177,22 +184,33 @@ class Tracker:
             work += group.keys
         return found
 
+    def to_retry(self, *, all_of_them: bool) -> tuple[Covariable, ...]:
+        """The co-variables whose capture is to be tried again now, because it may have failed for a passing reason.
+
+        All or none: names of one object fail together and have to be seen together. After each failure twice as many
+        updates go by before the next trial, so that what never works costs little; *all_of_them* does not wait.
+        """
+        if all_of_them or any(due <= self.count + 1 for due in self.failed.values()):
+            return tuple(self.failed)
+        return ()
+
     def is_atom_name(self, key: str) -> bool:
         """Whether the name is bound to a value without identity; such a value cannot change by itself."""
         return key in self._atoms
 
     # ---- the update ----
 
-    def update(self, snapshot: Mapping[str, Any], check: set[Covariable]) -> Update:
+    def update(self, snapshot: Mapping[str, Any], check: set[Covariable], retry: Iterable[Covariable] = ()) -> Update:
         """Bring the groups up to date with *snapshot*.
 
         Args:
             snapshot: node key -> object for every name; definitions are found from there.
             check: live co-variables to capture again. All others are taken to be as they were.
+            retry: of `failed`; those that fail again have not changed by that.
         """
         self.count += 1
         bound, lost = self.rebound(snapshot)
-        result = Regrouping(self, snapshot, self.weak_roots(snapshot, bound)).run(bound, lost, check)
+        result = Regrouping(self, snapshot, self.weak_roots(snapshot, bound)).run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
         return result
 
@@ -245,6 +263,7 @@ class Tracker:
         self._large.discard(group)
         self._spanned.discard(group)
         self.queue.pop(group, None)
+        self.failed.pop(group, None)
 
     def add(self, group: Covariable) -> None:
         """Take *group* in; its keys must be free."""
@@ -258,6 +277,13 @@ class Tracker:
             self._spanned.add(group)
         if group.mutable:
             self.queue[group] = None
+        if group.failure is not None:
+            self.note_failure(group)
+
+    def note_failure(self, group: Covariable) -> None:
+        """*group* could not be captured, again or for the first time."""
+        self.failed[group] = self.count + (1 << min(group.failures, _MOST_DOUBLINGS))
+        group.failures += 1
 
     def relink(self, group: Covariable, now: Covariable) -> None:
         """Give *group* the addresses of *now*, a capture with the same content."""

@@ -49,29 +49,33 @@ class Regrouping:
         self.checked = 0
         self.taken: list[Captured] = []
 
-    def run(self, bound: set[str], lost: set[str], check: set[Covariable]) -> Update:
+    def run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
         """Do it all.
 
         Args:
             bound: names bound to another object than before.
             lost: names that are gone.
             check: groups to capture again.
+            retry: groups that could not be captured and that nothing is known to have changed since.
         """
         was_enabled = gc.isenabled()
         gc.disable()  # millions of objects are made and none becomes garbage: collections would take most of the time
         try:
-            return self._run(bound, lost, check)
+            return self._run(bound, lost, check, retry)
         finally:
             if was_enabled:
                 gc.enable()
 
-    def _run(self, bound: set[str], lost: set[str], check: set[Covariable]) -> Update:
+    def _run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
         for key in bound | lost:
             group = self.tracker.groups.get(key)
             if group is not None:
                 self.broken.add(group)
         for group in check - self.broken:
             self._check(group)
+        for group in retry:
+            if group not in self.broken and group not in check:
+                self._retry(group)
         for key in (*(key for group in list(self.broken) for key in group.keys), *sorted(bound)):
             if key not in lost:
                 self._take(key)
@@ -137,6 +141,18 @@ class Regrouping:
             group.checked = self.tracker.count
             if self.tracker.queue.pop(group, group) is None:
                 self.tracker.queue[group] = None  # to the end
+            return
+        self.broken.add(group)
+        if len(group.keys) == 1:
+            self._keep(group.keys[0], shot)
+
+    def _retry(self, group: Covariable) -> None:
+        """Capture again what failed; it is broken when that works now."""
+        shot = self._capture(group.keys)
+        self.checked += 1
+        group.seconds = shot.seconds
+        if shot.captured is None:
+            self.tracker.note_failure(group)
             return
         self.broken.add(group)
         if len(group.keys) == 1:
