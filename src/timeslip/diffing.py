@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
-from timeslip.describing.brief import FAILURES, describe_error
+from timeslip.describing.brief import FAILURES, Patience, describe_error
 from timeslip.describing.differences import difference
 from timeslip.describing.report import Report
+from timeslip.describing.sameness import Work, same_sharing
 from timeslip.describing.summary import summarize
 from timeslip.describing.texts import line_diff
 from timeslip.model import ValueDiff
@@ -14,7 +16,14 @@ from timeslip.model import ValueDiff
 __all__ = ["diff_code", "diff_values"]
 
 
-def diff_values(name: str, before: object, after: object, *, present: tuple[bool, bool] = (True, True)) -> ValueDiff:
+def diff_values(
+    name: str,
+    before: object,
+    after: object,
+    *,
+    present: tuple[bool, bool] = (True, True),
+    cells: Iterable[str] = (),
+) -> ValueDiff:
     """How the value of *name* differs between two states, NaN being equal to NaN.
 
     Frames by column and row, arrays by cell, containers by key, position or element, text by line, functions by source,
@@ -27,8 +36,9 @@ def diff_values(name: str, before: object, after: object, *, present: tuple[bool
         before: its value in the first state.
         after: its value in the second.
         present: whether the name exists in the first and in the second state; a value that is not there is ignored.
+        cells: recorded code in which the text of functions and classes may stand, the nearest first.
     """
-    report = Report()
+    report = Report(Work(Patience(5.0, cells)))
     if not all(present):
         return _one_sided(name, before if present[0] else after, present, report)
     try:
@@ -38,11 +48,15 @@ def diff_values(name: str, before: object, after: object, *, present: tuple[bool
             lines = report.finished()
     except FAILURES as error:  # the last resort of a function that promises an answer for every pair of values
         summary, lines = f"could not be compared: {describe_error(error)}", ()
-    return ValueDiff(name, "changed", summary or _nothing(report), lines)
+    return ValueDiff(name, "changed", summary or _nothing(before, after, report), lines)
 
 
-def _nothing(report: Report) -> str:
-    return "no difference found in the part that was compared" if report.work.cut else "no difference in value"
+def _nothing(before: object, after: object, report: Report) -> str:
+    if report.work.cut:
+        return "no difference found in the part that was compared"
+    if not same_sharing(before, after, report.work):
+        return "equal, but which of its parts are one and the same object differs"
+    return "no difference in value"
 
 
 def _one_sided(name: str, value: object, present: tuple[bool, bool], report: Report) -> ValueDiff:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from timeslip.codec.placeholder import Placeholder
@@ -66,10 +66,38 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
     maker = history.maker(commit, name)
     line = _line(history, name, state[name])
     try:
-        shown = preview(name, PastState(history.repository, state).value(name))
+        value = PastState(history.repository, state).value(name)
+        shown = preview(name, value, cells=Cells(history, commit))
     except TimeslipError as error:
         return Preview(name, line.type, line.summary, commit=maker, note=error.message)
     return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)
+
+
+class Cells:
+    """The code of recorded runs, those that led to *commits* first: the text of functions and classes may stand there.
+
+    Read when it is asked for, once.
+    """
+
+    def __init__(self, history: History, *commits: CommitId | None) -> None:
+        self._known: list[str] = []
+        self._rest = self._read(history, commits)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._known
+        for text in self._rest:
+            self._known.append(text)
+            yield text
+
+    def _read(self, history: History, commits: tuple[CommitId | None, ...]) -> Iterator[str]:
+        for commit in commits:
+            at = commit
+            while at is not None:
+                known = history.commit(at)
+                if known.code:
+                    yield known.code
+                at = known.parents[0] if known.parents else None
+        yield from (known.code for known in history.log(all=True, limit=200) if known.code)
 
 
 class Side:
@@ -83,6 +111,10 @@ class Side:
     def value(self, key: str) -> Any:
         """The value of a name. Raises TimeslipError when it cannot be loaded."""
         return self._live[key] if self._live is not None else self._past.value(key)
+
+    def keys_with(self, key: str) -> list[str]:
+        """What is stored together with *key*, because it shares objects with it; sorted, without *key*."""
+        return sorted(set(self._past.body(key)["keys"]) - {key})
 
     def facet(self, key: str) -> bytes | None:
         """The bytes of a facet, or None when it was not recorded."""
@@ -119,15 +151,16 @@ def diff(
         if name not in present:
             raise name_not_found(name, sorted(present))
     keys = asked or sorted(present)
-    values = [_differs(first, second, key) for key in keys if first.records.get(key) != second.records.get(key)]
-    found = [value for value in values if value is not None and (asked or value.summary != SAME)]
+    cells = Cells(history, b if live is None else history.head, a)
+    values = [_differs(first, second, key, cells) for key in keys if first.records.get(key) != second.records.get(key)]
+    found = [value for value in values if asked or value.summary != SAME]
     if not asked:
         found += _facets(first, second)
     runs = _between(history, a, b) if live is None else ()
     return StateDiff(a, None if live is not None else b, live is not None, tuple(runs), tuple(found))
 
 
-def _differs(first: Side, second: Side, key: str) -> ValueDiff | None:
+def _differs(first: Side, second: Side, key: str, cells: Iterable[str]) -> ValueDiff:
     there = (key in first.records, key in second.records)
     change = "changed" if all(there) else "created" if there[1] else "deleted"
     try:
@@ -135,7 +168,22 @@ def _differs(first: Side, second: Side, key: str) -> ValueDiff | None:
         after = second.value(key) if there[1] else None
     except TimeslipError as error:
         return ValueDiff(key, change, f"cannot be compared: {error.message}")
-    return diff_values(key, before, after, present=there)
+    told = diff_values(key, before, after, present=there, cells=cells)
+    if told.summary != SAME or not all(there):
+        return told
+    try:
+        old, new = (_shared_with(side, key) for side in (first, second))
+    except TimeslipError:  # the record of the live value has gone since; the values were compared
+        return told
+    if old == new:
+        return told
+    words = [", ".join(names) or "no other name" for names in (old, new)]
+    return ValueDiff(key, change, f"equal, but it shared objects with {words[0]} and now does with {words[1]}")
+
+
+def _shared_with(side: Side, key: str) -> list[str]:
+    """Names that share objects with *key*; outputs come and go with every display and are no news."""
+    return [name for name in side.keys_with(key) if is_name(name) and not name.startswith(("Out[", "_"))]
 
 
 def _facets(first: Side, second: Side) -> list[ValueDiff]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 from timeslip.describing.brief import FAILURES, Patience, brief
 from timeslip.describing.kinds import attribute, kind_of
@@ -13,7 +14,7 @@ from timeslip.model import Preview
 __all__ = ["preview", "summarize"]
 
 
-def preview(name: str, value: object, *, width: int = 100, lines: int = 20) -> Preview:
+def preview(name: str, value: object, *, width: int = 100, lines: int = 20, cells: Iterable[str] = ()) -> Preview:
     """A few lines about *value*: head of a frame, edge of an array, source of a function, repr of anything else.
 
     Code of the value may run (its ``__repr__``); nothing is changed by us. What fails there is told in ``note``. Work
@@ -24,12 +25,13 @@ def preview(name: str, value: object, *, width: int = 100, lines: int = 20) -> P
         value: what it is bound to.
         width: columns of the screen; longer lines are cut.
         lines: most lines of the text, at least 3.
+        cells: recorded code in which the text of functions and classes may stand, the nearest first.
     """
     kind, summary = summarize(value)
     if kind_of(type(value))[0] == "placeholder":
         reason = attribute(value, "timeslip_reason")
         return Preview(name, kind, summary, note=f"not here: {reason}" if type(reason) is str else "not here")
-    patience = Patience()
+    patience = Patience(cells=cells)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a repr warns about is no answer to the user's question

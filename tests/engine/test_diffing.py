@@ -459,7 +459,7 @@ def test_arrays() -> None:
     )
     records = numpy.array([(1, NAN)], "i4,f8")
     assert said(records, records.copy()) == SAME
-    assert said({"a": records}, {"a": numpy.array([(2, NAN)], "i4,f8")})[1] == "  ['a']: 1 of 1 cells changed"
+    assert said({"a": records}, {"a": numpy.array([(2, NAN)], "i4,f8")})[1] == "  ['a']: 1 of 1 cells changed in f0"
     objects = numpy.array([BadEq(1), [1]], dtype=object)
     assert said(objects, copy.deepcopy(objects)) == SAME
     masked = numpy.ma.array([1, 2], mask=[False, True])
@@ -585,7 +585,7 @@ def test_large_frames_are_quick() -> None:
     other = frame.copy()
     other.iloc[5, 3] = 1.0
     started = time.perf_counter()
-    assert said(frame, other) == ("1 cell of 3 changed", "  [3] at 5: 0.0 -> 1.0")
+    assert said(frame, other) == ("1 cell of column 3 changed", "  [column 3] at 5: 0.0 -> 1.0")
     assert time.perf_counter() - started < 5
 
 
@@ -606,4 +606,4 @@ def test_figures() -> None:
     figures = pytest.importorskip("matplotlib.figure")
     one, two = figures.Figure(), figures.Figure()
     two.add_subplot()
-    assert said(one, two) == ("figure of 6.4 × 4.8 inches, 0 plots -> figure of 6.4 × 4.8 inches, 1 plot",)
+    assert said(one, two) == ("+1 plot", "+ .axes[0]: axes")

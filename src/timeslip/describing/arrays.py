@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from timeslip.describing.containers import Child
 from timeslip.describing.kinds import kind_of, library
-from timeslip.describing.report import Report, arrow
+from timeslip.describing.report import Report
 from timeslip.describing.sameness import Work, same
 from timeslip.describing.summary import counted, summarize
 from timeslip.describing.tables import cell, scalar_of
@@ -22,7 +23,7 @@ def as_array(value: Any) -> Any:
         torch = library("torch")
         plain = value.detach().cpu()
         return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
-    if issubclass(type(value), numpy.ma.MaskedArray):
+    if _is_masked(value):
         return value.filled()
     return value.view(numpy.ndarray)
 
@@ -36,7 +37,7 @@ def same_arrays(x: Any, y: Any, work: Work) -> bool:
 
 def _same_mask(x: Any, y: Any) -> bool:
     numpy = library("numpy")
-    if numpy is None or not issubclass(type(x), numpy.ma.MaskedArray):
+    if not _is_masked(x):
         return True
     return bool((numpy.ma.getmaskarray(x) == numpy.ma.getmaskarray(y)).all())
 
@@ -84,8 +85,11 @@ def _blocks(x: Any, y: Any) -> Iterator[tuple[int, Any, Any]]:
         yield start, flat[0][start : start + _BLOCK], flat[1][start : start + _BLOCK]
 
 
-def diff_arrays(before: Any, after: Any, path: str, report: Report, level: int) -> str:
-    """Summary of how two arrays or tensors differ; the first changed cells go to *report*."""
+def diff_arrays(before: Any, after: Any, path: str, report: Report, level: int, child: Child | None = None) -> str:
+    """Summary of how two arrays or tensors differ; the first changed cells go to *report*.
+
+    With *child*, cells that are objects are compared part by part.
+    """
     said = []
     if before.dtype != after.dtype:
         said.append(f"dtype {before.dtype} -> {after.dtype}")
@@ -102,17 +106,52 @@ def diff_arrays(before: Any, after: Any, path: str, report: Report, level: int) 
     count, first = changed_cells(x, y, report.work)
     if count:
         within = f" of the common {x.shape}" if before.shape != after.shape else f" of {x.size:,}"
-        said.append(
-            f"{count:,}{within} cells changed" if x.ndim else arrow(scalar_of(x[()]), scalar_of(y[()]), report.patience)
-        )
+        told = f"{told_cell(x[()], report)} -> {told_cell(y[()], report)}" if not x.ndim else ""
+        said.append(told or f"{count:,}{within} cells changed{_fields(x, y, report.work)}")
     for place in first if x.ndim else ():
         label = f"{path}[{', '.join(map(str, place))}]"
-        report.changed(label, cell(x[place], report.patience, 40), cell(y[place], report.patience, 40))
+        if child is not None:
+            child(x[place], y[place], label, report, level + 1)
+        else:
+            old, new = (held[place] if _is_masked(held) else cells[place] for held, cells in ((before, x), (after, y)))
+            _tell_cell(old, new, label, report)
     if count > len(first):
         report.more(count - len(first), "changed cell")
     if not _same_mask(before, after):
         said.append("mask changed")
     return "; ".join(said)
+
+
+def told_cell(value: Any, report: Report) -> str:
+    """One item of an array: texts in quotes, records as tuples, times and numbers as they are."""
+    numpy = library("numpy")
+    if value is numpy.ma.masked:
+        return "masked"
+    plain = scalar_of(value)
+    return report.text(plain, 40) if type(plain) in (str, bytes, tuple, float) else cell(plain, report.patience, 40)
+
+
+def _tell_cell(old: Any, new: Any, label: str, report: Report) -> None:
+    """One changed cell; of a record only the fields that changed."""
+    if type(scalar_of(old)) is not tuple or old.dtype != new.dtype:
+        report.changed(label, told_cell(old, report), told_cell(new, report))
+        return
+    changed = [name for name in old.dtype.names if not same(scalar_of(old[name]), scalar_of(new[name]), report.work)]
+    told = ", ".join(f"{name} {told_cell(old[name], report)} -> {told_cell(new[name], report)}" for name in changed)
+    report.line(f"  {label}: {told}")
+
+
+def _is_masked(array: Any) -> bool:
+    numpy = library("numpy")
+    return numpy is not None and issubclass(type(array), numpy.ma.MaskedArray)
+
+
+def _fields(x: Any, y: Any, work: Work) -> str:
+    """Which fields of records changed."""
+    if x.dtype.fields is None or x.dtype != y.dtype:
+        return ""
+    names = [name for name in x.dtype.names if changed_cells(x[name], y[name], work, examples=1)[0]]
+    return f" in {', '.join(names[:6])}" + (" …" if len(names) > 6 else "")
 
 
 def _comparable(x: Any, y: Any) -> bool:

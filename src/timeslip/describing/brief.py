@@ -25,9 +25,11 @@ class Patience:
 
     Args:
         seconds: after which no further one is called; one that is running is not ended.
+        cells: recorded code in which the text of functions and classes may stand, the nearest first.
     """
 
-    def __init__(self, seconds: float = 2.0) -> None:
+    def __init__(self, seconds: float = 2.0, cells: Iterable[str] = ()) -> None:
+        self.cells = cells
         self._end = time.monotonic() + seconds
         self.used_up = False
         self.failures: dict[str, None] = {}

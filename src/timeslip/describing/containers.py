@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from timeslip.describing.kinds import bases, kind_of, short_name
+from timeslip.describing.kinds import bases, kind_of, namespace, short_name
 from timeslip.describing.report import Report
 from timeslip.describing.sameness import match_elements, matched_keys, same
 from timeslip.describing.summary import counted
@@ -66,7 +66,7 @@ def diff_sequences(before: Any, after: Any, path: str, report: Report, level: in
     """Summary of how two lists, tuples or deques differ, by position; inserted and removed items are recognised."""
     old, new = _items(before), _items(after)
     if kind_of(type(before))[0] == "tuple" and len(old) == len(new):
-        return _by_position(old, new, 0, path, report, level, child)
+        return _by_position(old, new, 0, path, report, level, child, _fields(type(after), len(new)))
     start = _common(zip(old, new, strict=False), report)
     end = _common(zip(reversed(old[start:]), reversed(new[start:]), strict=False), report)
     if report.work.cut:
@@ -75,9 +75,41 @@ def diff_sequences(before: Any, after: Any, path: str, report: Report, level: in
     if len(x) == len(y) and (len(x) > _ALIGNED or len(x) <= 1):
         return _by_position(x, y, start, path, report, level, child)
     if x and y and max(len(x), len(y)) > _ALIGNED:
+        told = _long(x, y, start, path, report, level, child)
+        if told:
+            return told
         report.line(f"  {path}[{start}:{start + len(x)}]: {len(x):,} items replaced by {len(y):,}")
         return f"{len(old):,} -> {counted(len(new), 'item')}; items {start:,} to {start + len(x):,} replaced"
     return _aligned(x, y, start, path, report, level, child)
+
+
+def _fields(cls: type, size: int) -> tuple[str, ...] | None:
+    """The names of the places of a named tuple."""
+    names = namespace(cls).get("_fields")
+    return names if type(names) is tuple and len(names) == size else None
+
+
+def _long(x: list[Any], y: list[Any], start: int, path: str, report: Report, level: int, child: Child) -> str:
+    """Two long stretches of unequal length that mostly match from one of their ends; empty when they do not.
+
+    What one has more is then at the other end, and the rest is compared place by place.
+    """
+    common = min(len(x), len(y))
+    for shift in (0, 1):  # 0: from the front, 1: from the end
+        old, new = (items[len(items) - common :] if shift else items[:common] for items in (x, y))
+        changed = sum(1 for a, b in zip(old, new, strict=True) if not same(a, b, report.work))
+        if changed > common // 4:
+            continue
+        more, write, word = (x, report.removed, "removed") if len(x) > len(y) else (y, report.added, "inserted")
+        first = 0 if shift else common
+        for at in range(first, min(first + _SHOWN, first + len(more) - common)):
+            write(f"{path}[{start + at}]", more[at])
+        _rest(len(more) - common - _SHOWN, "item", report)
+        place = start + (len(y) - common if shift else 0)
+        told = _by_position(old, new, place, path, report, level, child)
+        said = f"{counted(len(more) - common, 'item')} {word}"
+        return f"{said}, {told.replace(' items', '').replace(' item', '')}" if told else said
+    return ""
 
 
 def _items(value: Any) -> list[Any]:
@@ -95,14 +127,15 @@ def _common(pairs: Any, report: Report) -> int:
 
 
 def _by_position(
-    old: list[Any], new: list[Any], start: int, path: str, report: Report, level: int, child: Child
-) -> str:
+    old: list[Any], new: list[Any], start: int, path: str, report: Report, level: int, child: Child,
+    names: tuple[str, ...] | None = None,
+) -> str:  # fmt: skip
     changed = 0
     for at, (x, y) in enumerate(zip(old, new, strict=True)):
         if not same(x, y, report.work):
             changed += 1
             if changed <= _SHOWN:
-                child(x, y, f"{path}[{start + at}]", report, level + 1)
+                child(x, y, f"{path}.{names[at]}" if names else f"{path}[{start + at}]", report, level + 1)
     _rest(changed - _SHOWN, "changed item", report)
     return _told({"changed": changed}, "item")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,15 +9,24 @@ from timeslip.describing.arrays import diff_arrays
 from timeslip.describing.brief import FAILURES, describe_error, is_written_from_parts
 from timeslip.describing.containers import diff_dicts, diff_sequences, diff_sets
 from timeslip.describing.frames import diff_frames, diff_indexes, diff_series
+from timeslip.describing.generators import diff_generators
+from timeslip.describing.hidden import hidden_parts
 from timeslip.describing.kinds import attribute, attributes, is_pure, kind_of, type_name
-from timeslip.describing.looks import look
-from timeslip.describing.objects import diff_classes, diff_estimators, diff_functions, diff_instances
+from timeslip.describing.objects import (
+    diff_classes,
+    diff_estimators,
+    diff_functions,
+    diff_instances,
+    diff_members,
+)
+from timeslip.describing.plot_differences import diff_plots
 from timeslip.describing.report import Report, arrow
-from timeslip.describing.sameness import same, same_class
-from timeslip.describing.texts import diff_texts
+from timeslip.describing.sameness import module_members, same, same_class
+from timeslip.describing.sparse import diff_sparse
+from timeslip.describing.texts import diff_bytes, diff_texts
 
 _LEVELS = 4
-_SCALARS = frozenset({"none", "bool", "int", "float", "complex", "bytes", "plain", "npscalar", "libscalar", "enum"})
+_SCALARS = frozenset({"none", "bool", "int", "float", "complex", "plain", "npscalar", "libscalar", "enum"})
 _Plain = Callable[[Any, Any, str, Report, int], str]
 
 _LEAVES: dict[str, _Plain] = {
@@ -27,7 +35,10 @@ _LEAVES: dict[str, _Plain] = {
     "frame": diff_frames,
     "series": diff_series,
     "index": diff_indexes,
+    "sparse": diff_sparse,
+    "rng": diff_generators,
     "str": diff_texts,
+    "bytes": diff_bytes,
 }
 _BRANCHES: dict[str, Callable[..., str]] = {
     "list": diff_sequences,
@@ -38,6 +49,9 @@ _BRANCHES: dict[str, Callable[..., str]] = {
     "function": diff_functions,
     "class": diff_classes,
     "estimator": diff_estimators,
+    "figure": diff_plots,
+    "axes": diff_plots,
+    "artist": diff_plots,
 }
 
 
@@ -67,6 +81,8 @@ def _difference(before: Any, after: Any, path: str, report: Report, level: int) 
     if kind in _LEAVES:
         if kind == "str":  # a child of str may answer with methods of its own
             before, after = str.__str__(before), str.__str__(after)
+        if kind == "array" and before.dtype == after.dtype == object and level < _LEVELS:
+            return (prefix + diff_arrays(before, after, path, report, level, tell)).removesuffix("; ")
         return (prefix + _LEAVES[kind](before, after, path, report, level)).removesuffix("; ")
     if level >= _LEVELS:
         return "" if same(before, after, report.work) else arrow(before, after, report.patience)
@@ -79,7 +95,7 @@ def _difference(before: Any, after: Any, path: str, report: Report, level: int) 
         said = diff_instances(before, after, path, report, level, tell)
         if said or is_pure(type(before)):
             return said
-    return _whole(before, after, path, kind, report)
+    return _whole(before, after, path, kind, report, level)
 
 
 def tell(before: object, after: object, path: str, report: Report, level: int) -> None:
@@ -97,6 +113,9 @@ def tell(before: object, after: object, path: str, report: Report, level: int) -
 
 def _number(before: object, after: object, alike: bool, report: Report) -> str:
     types_said = "" if alike else f" ({type_name(type(before))} -> {type_name(type(after))})"
+    if type(before) is int and type(after) is int and report.text(before) == report.text(after):
+        by = f"{'larger' if after > before else 'smaller'} by {report.text(abs(after - before))}"
+        return f"{report.text(before)} -> {by}"
     return arrow(before, after, report.patience) + types_said
 
 
@@ -113,20 +132,24 @@ def _retyped(before: Any, after: Any, path: str, report: Report) -> str:
     return f"{type_name(type(before))} -> {type_name(type(after))}"
 
 
-def _whole(before: object, after: object, path: str, kind: str, report: Report) -> str:
-    """Values without parts that we know: modules, figures, handles, C objects."""
+def _whole(before: object, after: object, path: str, kind: str, report: Report, level: int) -> str:
+    """Values without attributes that we know: modules, methods, handles, objects written in C."""
     if kind == "module":
         names = [object.__getattribute__(value, "__dict__").get("__name__") for value in (before, after)]
-        return "" if names[0] == names[1] else f"module {names[0]} -> {names[1]}"
-    if kind == "figure":
-        old, new = (look(value, 100, 1, report.patience)[0] for value in (before, after))
-        return f"{old} -> {new}" if old != new else "figure changed; how cannot be told from here"
-    if type(before) in (types.MethodType, types.BuiltinFunctionType) or kind in ("polars", "arrow"):
-        return "" if same(before, after, report.work) else arrow(before, after, report.patience)
+        if names[0] != names[1]:
+            return f"module {names[0]} -> {names[1]}"
+        return diff_members(module_members(before), module_members(after), path, report, level, tell)
     if same(before, after, report.work):
         return ""
+    if kind in ("polars", "arrow"):
+        return arrow(before, after, report.patience)
     texts = [report.text(value, 200) for value in (before, after)]
-    if texts[0] == texts[1] or is_written_from_parts(type(before)):
-        return f"another {type_name(type(after))}; how it differs cannot be seen"
-    report.replaced(path, before, after)
-    return f"{type_name(type(after))} changed"
+    if texts[0] != texts[1] and not is_written_from_parts(type(before)):
+        report.replaced(path, before, after)
+        return f"{type_name(type(after))} changed"
+    old, new = (hidden_parts(value, report.patience) for value in (before, after))
+    if old is not None and new is not None:
+        said = diff_members(old, new, path, report, level, tell, "part")
+        if said:
+            return said
+    return f"another {type_name(type(after))}; how it differs cannot be seen"

@@ -12,18 +12,20 @@ from timeslip.describing.kinds import kind_of, library, type_name
 from timeslip.describing.report import Report
 from timeslip.describing.sameness import Work, same
 from timeslip.describing.summary import counted
-from timeslip.describing.tables import cell
+from timeslip.describing.tables import cell, scalar_of
 
 _EXAMPLES = 3
 _COLUMNS = 12
 _RENAMES = 40
+_TOLD = 8
+"""Columns whose first changed cells are shown."""
 
 
 def same_frames(x: Any, y: Any, work: Work) -> bool:
     """Whether two frames, series or indexes have the same labels, dtypes and values."""
     if kind_of(type(x))[0] == "index":
         return bool(x.dtype == y.dtype and list(x.names) == list(y.names) and same_labels(x, y, work))
-    if x.shape != y.shape or not same_labels(x.index, y.index, work):
+    if x.shape != y.shape or not same_labels(x.index, y.index, work) or not same(x.attrs, y.attrs, work):
         return False
     if x.ndim == 1:
         return bool(x.dtype == y.dtype and same(x.name, y.name, work) and not changed_rows(x, y, work).any())
@@ -114,7 +116,7 @@ class Rows:
     def tell(self, path: str, report: Report, word: str = "row") -> None:
         """Write which labels came and went."""
         for sign, labels, count in self.lines:
-            names = ", ".join(report.text(label, 30) for label in labels)
+            names = ", ".join(report.text(scalar_of(label), 30) for label in labels)
             more = f", … ({count:,} in all)" if count > len(labels) else ""
             report.line(f"{sign} {path + ': ' if path else ''}{word}{'' if count == 1 else 's'} {names}{more}")
 
@@ -127,25 +129,43 @@ def diff_frames(before: Any, after: Any, path: str, report: Report, level: int) 
     columns.tell(path, report)
     rows.tell(path, report)
     labels = before.index if rows.before is None else before.index[rows.before]
-    retyped, changed = [], []
+    retyped: list[str] = []
+    changed: list[str] = []
     for name, at, to in columns.common:
         if not report.patience.left():
             report.work.cut = True
             break
         x, y = _taken(before.iloc[:, at], rows.before), _taken(after.iloc[:, to], rows.after)
-        label = report.text(name, 30)
+        label = _label(name, report)
         if x.dtype != y.dtype:
-            retyped.append(f"{label} {_dtypes(x, y)}")
-        count = _changed_column(x, y, labels, f"{path}[{label}]", report)
+            retyped.append(f"{report.text(name, 30)} {_dtypes(x, y)}")
+        count = _changed_column(x, y, labels, f"{path}[{label}]", report, len(changed) < _TOLD)
         if count:
             changed.append(f"{counted(count, 'cell')} of {label}")
+    if len(changed) > _TOLD:
+        report.more(len(changed) - _TOLD, "column with changed cells", many="columns with changed cells")
     if retyped:
         said.append(f"column{'' if len(retyped) == 1 else 's'} retyped: " + _list(retyped, 3))
     if changed:
         said.append(_list(changed, 3) + " changed")
+    said += _attrs(before, after, path, report)
     if list(before.index.names) != list(after.index.names):
         said.append(f"index name {report.text(list(before.index.names))} -> {report.text(list(after.index.names))}")
     return "; ".join(said)
+
+
+def _attrs(before: Any, after: Any, path: str, report: Report) -> list[str]:
+    """The user's notes on a frame or series (``.attrs``)."""
+    if same(before.attrs, after.attrs, report.work):
+        return []
+    report.changed(f"{path}.attrs", report.text(before.attrs), report.text(after.attrs))
+    return ["attrs changed"]
+
+
+def _label(name: Any, report: Report) -> str:
+    """A column's label where it could be taken for a number of cells or a position: 1 of column 3."""
+    text = report.text(scalar_of(name), 30)
+    return text if type(name) is str else f"column {text}"
 
 
 def _dtypes(before: Any, after: Any, word: str = "") -> str:
@@ -161,20 +181,20 @@ def _taken(series: Any, places: Any) -> Any:
     return series if places is None else series.iloc[places]
 
 
-def _changed_column(x: Any, y: Any, labels: Any, path: str, report: Report) -> int:
-    """Count the changed cells of one column and write the first ones."""
+def _changed_column(x: Any, y: Any, labels: Any, path: str, report: Report, shown: bool = True) -> int:
+    """Count the changed cells of one column, and write the first ones if they are to be *shown*."""
     numpy = library("numpy")
     try:
         where = numpy.flatnonzero(changed_rows(x, y, report.work))
     except FAILURES as error:  # two dtypes that do not compare, or an __eq__ of the user's: the types are told anyway
         report.line(f"  {path}: values could not be compared ({type_name(type(error))})")
         return 0
-    for at in where[:_EXAMPLES].tolist():
+    for at in where[:_EXAMPLES].tolist() if shown else ():
         old, new = (cell(series.iloc[at], report.patience, 40) for series in (x, y))
         if type(x.iloc[at]) is str or type(y.iloc[at]) is str:
             old, new = report.text(x.iloc[at], 40), report.text(y.iloc[at], 40)
-        report.changed(f"{path} at {report.text(labels[at], 30)}".lstrip(), old, new)
-    if len(where) > _EXAMPLES:
+        report.changed(f"{path} at {report.text(scalar_of(labels[at]), 30)}".lstrip(), old, new)
+    if shown and len(where) > _EXAMPLES:
         report.more(len(where) - _EXAMPLES, "changed cell", path)
     return len(where)
 
@@ -267,6 +287,7 @@ def diff_series(before: Any, after: Any, path: str, report: Report, level: int) 
         said.append(_dtypes(before, after, "dtype "))
     if not same(before.name, after.name, report.work):
         said.append(f"name {report.text(before.name, 30)} -> {report.text(after.name, 30)}")
+    said += _attrs(before, after, path, report)
     rows = Rows(before.index, after.index, report.work)
     said += rows.said
     rows.tell(path, report)

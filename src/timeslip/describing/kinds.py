@@ -16,6 +16,7 @@ from enum import Enum
 from fractions import Fraction
 from itertools import islice
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +42,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "class": (type,),
     "module": (types.ModuleType,),
     "enum": (Enum,),
+    "rng": (Random,),
     "object": (object,),
     # Small standard values whose repr and == are the standard library's own and cheap.
     "plain": (
@@ -72,6 +74,14 @@ _LIBRARY: dict[str, str] = {
     "torch.nn.parameter.Parameter": "tensor",
     "sklearn.base.BaseEstimator": "estimator",
     "matplotlib.figure.Figure": "figure",
+    "matplotlib.axes._axes.Axes": "axes",
+    "matplotlib.axes._base._AxesBase": "axes",
+    "matplotlib.artist.Artist": "artist",
+    "numpy.random._generator.Generator": "rng",
+    "numpy.random.bit_generator.BitGenerator": "rng",
+    "numpy.random.mtrand.RandomState": "rng",
+    "scipy.sparse._base._spbase": "sparse",
+    "scipy.sparse._base.spmatrix": "sparse",
     "timeslip.codec.placeholder.Placeholder": "placeholder",
 }
 

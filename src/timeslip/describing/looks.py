@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from timeslip.describing.brief import (
-    FAILURES,
     Patience,
     brief,
     cut,
@@ -18,24 +16,22 @@ from timeslip.describing.brief import (
     is_written_from_parts,
     own_repr,
 )
+from timeslip.describing.generators import generator_lines
+from timeslip.describing.hidden import hidden_parts
 from timeslip.describing.kinds import (
     attributes,
     bases,
+    is_pure,
     kind_of,
     library,
-    namespace,
     short_name,
     type_name,
 )
+from timeslip.describing.plots import plot_lines
+from timeslip.describing.sameness import module_members
+from timeslip.describing.sources import class_attributes, source_of
 from timeslip.describing.summary import signature
 from timeslip.describing.tables import array_lines, frame_table, index_lines, series_table
-
-_QUIET = frozenset(
-    "__dict__ __weakref__ __module__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __slots__ "
-    "__annotations__ __annotate__ __annotate_func__ __annotations_cache__ __orig_bases__ __parameters__ "
-    "__dataclass_fields__ __dataclass_params__ __match_args__ __abstractmethods__ _abc_impl __classcell__".split()
-)
-"""Entries of a class that Python itself puts there."""
 
 
 def look(value: object, width: int, lines: int, patience: Patience) -> list[str]:
@@ -50,21 +46,8 @@ def look(value: object, width: int, lines: int, patience: Patience) -> list[str]
     return [cut(line, width) for line in shown]
 
 
-def source_of(value: Any) -> str | None:
-    """Source text of a function or class, when Python still knows it; None otherwise."""
-    try:
-        return inspect.cleandoc("\n" + inspect.getsource(value))
-    except FAILURES:  # no file, a file that has changed, a cell that is gone: there is simply no source
-        return None
-
-
-def class_attributes(cls: type) -> dict[str, object]:
-    """What the body of a class defines, without what Python adds."""
-    return {name: item for name, item in namespace(cls).items() if type(name) is str and name not in _QUIET}
-
-
 def _function(value: types.FunctionType, width: int, lines: int, patience: Patience) -> list[str]:
-    source = source_of(value)
+    source = source_of(value, patience)
     if source is not None:
         return source.splitlines()
     said = [f"def {value.__name__}{signature(value)}: (source not known)"]
@@ -84,7 +67,8 @@ def _class(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
             said.append(f"    {name}: property")
         else:
             said.append(f"    {name} = {brief(item, width, patience=patience, depth=2)}")
-    return said
+    source = source_of(value, patience)
+    return said if source is None else [*said, "", "as it was written:", *source.splitlines()]
 
 
 def _sequence(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
@@ -132,7 +116,13 @@ def _folded(start: str, size: int, width: int, lines: int) -> list[str]:
 
 def _instance(value: object, width: int, lines: int, patience: Patience) -> list[str]:
     held = attributes(value)
-    if not is_written_from_parts(type(value)) or not held:
+    if not is_written_from_parts(type(value)) and type(value) is not memoryview:
+        return _other(value, width, lines, patience)
+    if not is_pure(type(value)) or not held:
+        held = hidden_parts(value, patience) or held
+    if type(held.get("__wrapped__")) is types.FunctionType:
+        held = {name: item for name, item in held.items() if name == "__wrapped__" or not name.startswith("__")}
+    if not held:
         return _other(value, width, lines, patience)
     said = [f"<{type_name(type(value))}>"]
     shown = len(held) if len(held) < lines else max(1, lines - 2)
@@ -154,18 +144,15 @@ def _tensor(value: Any, width: int, lines: int, patience: Patience) -> list[str]
     return own_repr(value.detach().flatten()[: max(1, lines)], width * lines, patience).split("\n")
 
 
-def _figure(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
-    titles = [axes.get_title() for axes in value.axes]
-    said = ", ".join(repr(title) for title in titles if type(title) is str and title)
-    width_inch, height_inch = value.get_size_inches()
-    size = f"{width_inch:g} × {height_inch:g} inches"
-    return [f"figure of {size}, {len(titles)} plot{'' if len(titles) == 1 else 's'}{': ' + said if said else ''}"]
-
-
 def _module(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
     held = object.__getattribute__(value, "__dict__")
     file = held.get("__file__")
-    return [f"module {held.get('__name__')}" + (f" from {file}" if type(file) is str else "")]
+    said = [f"module {held.get('__name__')}" + (f" from {file}" if type(file) is str else "")]
+    if type(file) is str or "__path__" in held:
+        return said
+    # made by hand: what it holds is all there is to it
+    members = [item for item in module_members(value).items() if item[0] not in ("__name__", "__doc__", "__package__")]
+    return said + [f"  .{name} = {brief(item, width, patience=patience, depth=3)}" for name, item in members]
 
 
 def _frame(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
@@ -185,7 +172,8 @@ def _array(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
 _LOOKS: dict[str, Callable[[Any, int, int, Patience], list[str]]] = {
     "function": _function, "class": _class, "list": _sequence, "tuple": _sequence, "deque": _sequence,
     "set": _sequence, "dict": _dict, "str": _text, "object": _instance, "frame": _frame, "series": series_table,
-    "index": index_lines, "array": _array, "tensor": _tensor, "figure": _figure, "module": _module,
+    "index": index_lines, "array": _array, "tensor": _tensor, "module": _module, "figure": plot_lines,
+    "axes": plot_lines, "artist": plot_lines, "rng": generator_lines,
 }  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from timeslip.describing.containers import Child
 from timeslip.describing.kinds import attributes, bases, type_name
-from timeslip.describing.looks import class_attributes, source_of
 from timeslip.describing.report import Report
 from timeslip.describing.sameness import same, same_code, unwrapped
-from timeslip.describing.summary import counted, signature
+from timeslip.describing.sources import class_attributes, source_of
+from timeslip.describing.summary import counted, named_parts, signature
 from timeslip.describing.texts import line_diff
 
 _SHOWN = 12
@@ -21,10 +21,7 @@ def diff_functions(before: Any, after: Any, path: str, report: Report, level: in
     if signature(before) != signature(after):
         said.append(f"signature {signature(before)} -> {signature(after)}")
     if not same_code(before.__code__, after.__code__):
-        old, new = source_of(before), source_of(after)
-        if old is not None and new is not None and old != new:
-            for line in line_diff(old, new):
-                report.line(line)
+        _diff_sources(before, after, report)
         said.append("code changed")
     for attribute, word in (("__defaults__", "defaults"), ("__kwdefaults__", "keyword defaults")):
         x, y = getattr(before, attribute), getattr(after, attribute)
@@ -43,6 +40,16 @@ def diff_functions(before: Any, after: Any, path: str, report: Report, level: in
     return "; ".join(said)
 
 
+def _diff_sources(before: Any, after: Any, report: Report) -> bool:
+    """Write how the texts of two functions or classes differ, where both are known; whether there was anything."""
+    old, new = (source_of(value, report.patience) for value in (before, after))
+    if old is None or new is None or old == new:
+        return False
+    for line in line_diff(old, new):
+        report.line(line)
+    return True
+
+
 def _content(cell: Any) -> object:
     try:
         return cell.cell_contents
@@ -59,35 +66,51 @@ def diff_classes(before: Any, after: Any, path: str, report: Report, level: int,
     if old != new:
         said.append(f"bases ({', '.join(old)}) -> ({', '.join(new)})")
     x, y = ({name: unwrapped(item) for name, item in class_attributes(cls).items()} for cls in (before, after))
-    told = _members(x, y, path, report, level, child)
+    parts = report.inner()
+    told = diff_members(x, y, path, parts, level, child)
+    if not (told and level == 0 and _diff_sources(before, after, report)):
+        report.take(parts)  # without the texts, each member is told for itself
     return "; ".join([*said, told] if told else said)
 
 
 def diff_instances(before: Any, after: Any, path: str, report: Report, level: int, child: Child) -> str:
     """Summary of how two instances differ, by what they hold."""
-    return _members(attributes(before), attributes(after), path, report, level, child)
+    return diff_members(attributes(before), attributes(after), path, report, level, child)
 
 
 def diff_estimators(before: Any, after: Any, path: str, report: Report, level: int, child: Child) -> str:
     """Summary of how two estimators differ: parameters, then what fitting made (names that end with "_")."""
-    held = [attributes(value) for value in (before, after)]
+    held = [_parts_by_name(attributes(value)) for value in (before, after)]
     said = []
     for fitted, word in ((False, "parameter"), (True, "fitted attribute")):
         x, y = ({name: item for name, item in found.items() if _is_fitted(name) is fitted} for found in held)
-        told = _members(x, y, path, report, level, child, word)
+        told = diff_members(x, y, path, report, level, child, word)
         if told:
             said.append(told)
     return "; ".join(said)
 
 
+def _parts_by_name(held: dict[str, object]) -> dict[str, object]:
+    """The parameters, with the parts of a pipeline (or of what votes, stacks or joins) under their own names."""
+    found: dict[str, object] = {}
+    for name, item in held.items():
+        pairs = named_parts({name: item})
+        if pairs:
+            found.update({f"{name}[{part!r}]": estimator for part, estimator in pairs})
+        else:
+            found[name] = item
+    return found
+
+
 def _is_fitted(name: str) -> bool:
-    return name.endswith("_") and not name.startswith("_")
+    return name.endswith("_") or name.startswith("_")
 
 
-def _members(
+def diff_members(
     x: dict[str, object], y: dict[str, object], path: str, report: Report, level: int, child: Child,
     word: str = "attribute",
 ) -> str:  # fmt: skip
+    """Summary of how two sets of named parts differ; each that came, went or changed goes to *report*."""
     removed = [name for name in x if name not in y]
     added = [name for name in y if name not in x]
     changed = [name for name in x if name in y and not same(x[name], y[name], report.work)]

@@ -29,13 +29,23 @@ class Report:
         else:
             self._left_out += 1
 
+    def inner(self) -> Report:
+        """A report about a part of this one's subject."""
+        return Report(self.work, self._limit)
+
+    def take(self, other: Report) -> None:
+        """Add the lines of another report."""
+        for line in other.parts():
+            self.line(line)
+
     def text(self, value: object, room: int = _ROOM) -> str:
         """A value in a few words."""
         return brief(value, room, patience=self.patience, depth=3)
 
     def changed(self, path: str, before: str, after: str) -> None:
         """One place that holds something else now."""
-        self.line(f"  {path}: {before} -> {after}".rstrip() if path else f"  {before} -> {after}")
+        told = f"{before} -> {after}" if before != after else f"{before} -> another that looks the same in short"
+        self.line(f"  {path}: {told}".rstrip() if path else f"  {told}")
 
     def added(self, path: str, value: object) -> None:
         """Something that was not there before."""
@@ -50,9 +60,10 @@ class Report:
         self.removed(path, before)
         self.added(path, after)
 
-    def more(self, count: int, word: str, where: str = "") -> None:
+    def more(self, count: int, word: str, where: str = "", *, many: str = "") -> None:
         """So many more like the ones before, not shown."""
-        self.line(f"  … {count:,} more {word}{'' if count == 1 else 's'}{' of ' + where if where else ''}")
+        words = word if count == 1 else many or word + "s"
+        self.line(f"  … {count:,} more {words}{' of ' + where if where else ''}")
 
     def parts(self) -> list[str]:
         """The lines so far, and how many were left out, without the notes that concern the whole comparison."""
@@ -73,5 +84,6 @@ class Report:
 
 
 def arrow(before: object, after: object, patience: Patience) -> str:
-    """``1 -> 2``."""
-    return f"{brief(before, _ROOM, patience=patience)} -> {brief(after, _ROOM, patience=patience)}"
+    """``1 -> 2``; when both look the same in so few words, that is said."""
+    old, new = (brief(value, _ROOM, patience=patience) for value in (before, after))
+    return f"{old} -> {new}" if old != new else f"{old} -> another that looks the same in short"

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from timeslip.describing.brief import FAILURES, Patience, brief, own_repr
-from timeslip.describing.kinds import attributes, bases, is_pure, kind_of, maker_of, type_name
+from timeslip.describing.hidden import BOUND, hidden_parts
+from timeslip.describing.kinds import attributes, bases, is_pure, kind_of, maker_of, namespace, type_name
 
 SCALARS = frozenset({int, float, complex, str, bytes, bool, type(None)})
 _UNBOUND: dict[str, Any] = {"int": int, "float": float, "complex": complex, "str": str, "bool": int}
@@ -58,8 +59,17 @@ def same_scalar(a: Any, b: Any) -> bool:
 
 
 def same_class(a: type, b: type) -> bool:
-    """Whether two classes are one, or one that was loaded again."""
-    return a is b or (type_name(a) == type_name(b) and type_name(a) != "?" and is_pure(a) and is_pure(b))
+    """Whether two classes are one, or one that was loaded again: of one name, on top of the same classes in C."""
+    if a is b:
+        return True
+    if type_name(a) != type_name(b) or type_name(a) == "?":
+        return False
+    return _written_in_c(a) == _written_in_c(b)
+
+
+def _written_in_c(cls: type) -> list[int]:
+    """The bases that are not made by a class statement, by address; *cls* itself when it is none either."""
+    return [id(base) for base in bases(cls) if base is not object and "__module__" not in namespace(base)]
 
 
 def same(a: object, b: object, work: Work) -> bool:
@@ -101,6 +111,32 @@ def _same(a: object, b: object, work: Work) -> bool:
     return True
 
 
+def same_sharing(a: object, b: object, work: Work) -> bool:
+    """Whether two values of equal parts also use the same objects in the same places: ``[x, x]`` is not ``[x, y]``.
+
+    Asked of equal values only. Looks at what can change in place; True where *work* is used up.
+    """
+    there: dict[int, object] = {}
+    back: dict[int, object] = {}
+    stack: list[tuple[object, object]] = [(a, b)]
+    keep: list[object] = []
+    while stack:
+        x, y = stack.pop()
+        if id(type(x)) in _SCALAR_IDS or x is y or not work.spend():
+            continue
+        known = there.get(id(x), back)  # `back` itself stands for "not met yet"
+        if known is not back or id(y) in back:
+            if known is not y or back.get(id(y)) is not x:
+                return False
+            continue
+        keep.append((x, y))
+        if kind_of(type(x))[0] not in ("tuple", "plain", "bytes", "str", "enum", "libscalar", "npscalar", "class"):
+            there[id(x)], back[id(y)] = y, x
+        if kind_of(type(x))[0] not in ("figure", "axes", "artist", "rng", "function", "class", "array", "frame"):
+            stack += _parts(x, y, work) or ()
+    return True
+
+
 def _collect(pairs: Iterable[tuple[Any, Any]], stack: list[tuple[object, object]], work: Work) -> bool:
     """Push the pairs that need a closer look; False at the first that differs for sure."""
     for x, y in pairs:
@@ -131,12 +167,18 @@ def _parts(x: Any, y: Any, work: Work) -> Iterable[tuple[Any, Any]] | None:
         return None if any(match_elements(x, y, work)) else []
     if kind in _UNBOUND:
         return _held(x, y) if _UNBOUND[kind].__eq__(x, y) or (kind == "float" and x != x and y != y) else None
-    if kind in ("array", "frame", "series", "index", "tensor"):
+    if kind in ("array", "frame", "series", "index", "tensor", "sparse"):
         return [] if _same_library(x, y, kind, work) else None
+    if kind in ("figure", "axes", "artist", "rng"):
+        return _told(x, y, kind, work)
+    if kind == "module":
+        return _members_of_modules(x, y)
     if kind == "function":
         return function_parts(x, y)
     if kind == "class":
         return class_parts(x, y)
+    if type(x) in BOUND:  # these compare by the identity of their object, which is another one after loading
+        return [(hidden_parts(x, work.patience), hidden_parts(y, work.patience))]
     if kind == "placeholder" or (is_pure(type(x)) and (attributes(x) or attributes(y))):
         return _held(x, y)
     return _leaf(x, y, work)
@@ -164,13 +206,41 @@ def _has_eq(x: object) -> bool:
     return maker_of(type(x), "__eq__") is not object
 
 
+def _told(x: Any, y: Any, kind: str, work: Work) -> list[tuple[Any, Any]] | None:
+    """Plots by what can be seen of them, random generators by where they are; by attributes where these fail."""
+    from timeslip.describing.generators import generator_state
+    from timeslip.describing.plots import card_of
+
+    tell = generator_state if kind == "rng" else card_of
+    try:
+        return [(tell(x), tell(y))]
+    except FAILURES as error:  # a broken one, or a library of an unknown version
+        work.patience.failed(x, "comparison", error)
+        return _held(x, y)
+
+
+def _members_of_modules(x: Any, y: Any) -> list[tuple[Any, Any]] | None:
+    before, after = module_members(x), module_members(y)
+    return [(item, after[name]) for name, item in before.items()] if before.keys() == after.keys() else None
+
+
+def module_members(module: Any) -> dict[str, object]:
+    """What a module holds besides what Python puts there."""
+    held = object.__getattribute__(module, "__dict__")
+    hidden = ("__builtins__", "__loader__", "__spec__", "__cached__", "__file__", "__path__")
+    return {name: item for name, item in dict.items(held) if type(name) is str and name not in hidden}
+
+
 def _leaf(x: object, y: object, work: Work) -> list[tuple[Any, Any]] | None:
-    """Ask the object itself; where it says nothing or fails, what it shows of itself decides."""
+    """Ask the object itself; where it says nothing or fails, what it is saved as and what it shows decide."""
     if _has_eq(x) and work.patience.left():
         try:
             return [] if bool(x == y) else None
         except FAILURES as error:  # the user's own __eq__ (or the truth of its answer): its repr has to do
             work.patience.failed(x, "__eq__", error)
+    parts = hidden_parts(x, work.patience), hidden_parts(y, work.patience)
+    if parts[0] is not None and parts[1] is not None:
+        return [parts]
     if maker_of(type(x), "__repr__") is object:
         return _held(x, y)
     return [] if own_repr(x, 10_000, work.patience) == own_repr(y, 10_000, work.patience) else None
@@ -289,9 +359,9 @@ def same_code(x: types.CodeType, y: types.CodeType) -> bool:
 
 def class_parts(x: type, y: type) -> list[tuple[Any, Any]] | None:
     """What decides whether two classes are the same: their bases and what their bodies define."""
-    from timeslip.describing.looks import class_attributes
+    from timeslip.describing.sources import class_attributes
 
-    if type_name(x) != type_name(y) or not is_pure(x) or not is_pure(y):
+    if not same_class(x, y):
         return None
     if [type_name(base) for base in bases(x)] != [type_name(base) for base in bases(y)]:
         return None
@@ -319,6 +389,10 @@ def _same_library(x: Any, y: Any, kind: str, work: Work) -> bool:
             from timeslip.describing.arrays import same_arrays
 
             return same_arrays(x, y, work)
+        if kind == "sparse":
+            from timeslip.describing.sparse import same_sparse
+
+            return same_sparse(x, y)
         from timeslip.describing.frames import same_frames
 
         return same_frames(x, y, work)

@@ -193,13 +193,62 @@ def _shaped(value: Any, exact: bool) -> str:
 
 
 def _estimator(value: Any, exact: bool) -> str:
-    fitted = [name for name in attributes(value, 100) if name.endswith("_") and not name.startswith("_")]
+    held = attributes(value, 100)
+    inner = named_parts(held)
+    fitted = [name for name in held if name.endswith("_") and not name.startswith("_")]
+    if inner:  # a pipeline, or what votes, stacks or joins: its parts are the estimator
+        done = fitted or any(_is_fitted(part) for _, part in inner)
+        names = cut(", ".join(name for name, _ in inner), _ROOM)
+        return f"{counted(len(inner), 'part')}: {names}, {'fitted' if done else 'not fitted'}"
     return f"fitted: {cut(', '.join(fitted[:6]), _ROOM)}" if fitted else "not fitted"
+
+
+def named_parts(held: dict[str, object]) -> list[tuple[str, object]]:
+    """The (name, estimator) pairs that an estimator is made of, read from its parameters."""
+    for name in ("steps", "transformers", "transformer_list", "estimators"):
+        listed = held.get(name)
+        if type(listed) is list and listed and all(type(item) is tuple and len(item) >= 2 for item in listed):
+            pairs = [(item[0], item[1]) for item in listed if type(item[0]) is str]
+            if len(pairs) == len(listed):
+                return pairs
+    return []
+
+
+def _is_fitted(value: object) -> bool:
+    return any(name.endswith("_") and not name.startswith("_") for name in attributes(value, 100))
+
+
+def _sparse(value: Any, exact: bool) -> str:
+    if not type_name(type(value)).startswith("scipy."):
+        return ""
+    sizes = " × ".join(f"{size:,}" for size in value.shape)
+    return f"{sizes} sparse ({value.format}), {value.dtype}, {counted(value.nnz, 'stored entry', 'stored entries')}"
 
 
 def _figure(value: Any, exact: bool) -> str:
     plots = attribute(value, "_localaxes")
     return f"figure, {counted(len(plots), 'plot')}" if type(plots) is list else "figure"
+
+
+def _axes_line(value: Any, exact: bool) -> str:
+    """Only what is read without asking the axes: this runs at every commit."""
+    title = attribute(attribute(value, "title"), "_text")
+    drawn = attribute(value, "_children")
+    said = [repr(title)] if type(title) is str and title else []
+    if type(drawn) is list:
+        said.append(f"{counted(len(drawn), 'thing')} drawn")
+    return "axes" + (f": {cut(', '.join(said), _ROOM)}" if said else "")
+
+
+def _artist(value: Any, exact: bool) -> str:
+    label = attribute(value, "_label")
+    return f"label {label!r}" if type(label) is str and label and not label.startswith("_") else ""
+
+
+def _generator(value: Any, exact: bool) -> str:
+    if not exact or type_name(type(value)) != "numpy.random._generator.Generator":
+        return ""
+    return short_name(type(value.bit_generator))
 
 
 def _placeholder(value: Any, exact: bool) -> str:
@@ -218,5 +267,6 @@ _LINES: dict[str, Callable[[Any, bool], str]] = {
     "set": _set, "function": _function, "class": _class, "module": _module, "enum": _enum, "libscalar": _plain,
     "object": _object, "array": _array, "npscalar": _numpy_scalar, "frame": _frame, "series": _series, "index": _index,
     "polars": _shaped, "arrow": _shaped, "tensor": _shaped, "estimator": _estimator, "figure": _figure,
+    "axes": _axes_line, "artist": _artist, "sparse": _sparse, "rng": _generator,
     "placeholder": _placeholder,
 }  # fmt: skip

@@ -10,9 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from timeslip.describing.brief import Patience, brief, cut
-from timeslip.describing.kinds import library
+from timeslip.describing.kinds import library, type_name
 
 _CELL = 20
+_MOMENTS = frozenset(
+    "pandas.Timestamp pandas.Timedelta pandas.Period pandas._libs.tslibs.timestamps.Timestamp "
+    "pandas._libs.tslibs.timedeltas.Timedelta pandas._libs.tslibs.period.Period numpy.datetime64 numpy.timedelta64 "
+    "datetime.datetime datetime.date".split()
+)
+"""Classes whose text says all, without the name of the class around it."""
 
 
 def cell(value: object, patience: Patience, room: int = _CELL) -> str:
@@ -22,14 +28,20 @@ def cell(value: object, patience: Patience, room: int = _CELL) -> str:
     if type(value) is float:
         text = repr(value)
         return text if len(text) <= 9 else f"{value:.6g}"
+    if type_name(type(value)) in _MOMENTS:
+        return cut(str(value).removesuffix(" 00:00:00"), room)
     return brief(scalar_of(value), room, patience=patience, depth=2)
 
 
 def scalar_of(value: Any) -> object:
-    """A NumPy number as a Python one, anything else as it is."""
+    """A NumPy number, text or record as a Python one, also in a tuple of labels; anything else as it is."""
+    if type(value) is tuple:
+        return tuple(map(scalar_of, value))
     numpy = library("numpy")
-    if numpy is not None and issubclass(type(value), numpy.generic) and value.dtype.char in "?bhilqpBHILQPefd":
+    if numpy is not None and issubclass(type(value), numpy.generic) and value.dtype.char in "?bhilqpBHILQPefdUS":
         return value.item()
+    if numpy is not None and type(value) is numpy.void and value.dtype.fields is not None:
+        return tuple(scalar_of(value[name]) for name in value.dtype.names)
     return value
 
 
@@ -87,7 +99,8 @@ def array_lines(array: Any, width: int, lines: int, patience: Patience) -> list[
     if array.dtype.hasobject:
         few = [brief(item, width, patience=patience, depth=2) for item in array.flat[: max(1, lines - 1)].tolist()]
         return [*few, f"… {array.size - len(few):,} more items"] if array.size > len(few) else few
-    plain = array.view(numpy.ndarray)
+    masked = issubclass(type(array), numpy.ma.MaskedArray)
+    plain = array.view(numpy.ma.MaskedArray if masked else numpy.ndarray)
     edge = 3 if plain.ndim < 3 else 2
     return str(
         numpy.array2string(plain, max_line_width=width, threshold=lines * 4, edgeitems=edge, separator=" ")

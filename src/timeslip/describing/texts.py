@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from timeslip.describing.report import Report
 
 _MOST = 2000
 _AROUND = 20
+_COUNTED = 2_000_000
 
 
 def line_diff(before: str, after: str, *, context: int = 2) -> list[str]:
@@ -70,12 +72,37 @@ def diff_texts(before: str, after: str, path: str, report: Report, level: int) -
     return f"text: {come:,} line{'' if come == 1 else 's'} added, {gone:,} removed" if lines else "line ends changed"
 
 
+def _first_difference(before: Sequence[object], after: Sequence[object]) -> int:
+    """Where two texts or byte strings part: by large pieces first, which are compared in C."""
+    start, end = 0, min(len(before), len(after))
+    step = 1 << 20
+    while step:
+        while start < end and before[start : start + step] == after[start : start + step]:
+            start += step
+        step //= 16
+    return min(start, end)
+
+
 def _inline(before: str, after: str) -> str:
-    at = next(
-        (at for at, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), min(len(before), len(after))
-    )
+    at = _first_difference(before, after)
     start = max(0, at - _AROUND)
     end = at + _AROUND
     old, new = ("…" * (start > 0) + text[start:end] + "…" * (len(text) > end) for text in (before, after))
     sizes = f"; {len(before):,} -> {len(after):,} characters" if len(before) != len(after) else ""
     return f"from character {at:,}: {old!r} -> {new!r}{sizes}"
+
+
+def diff_bytes(before: bytes, after: bytes, path: str, report: Report, level: int) -> str:
+    """Summary of how two byte strings differ: how many bytes, and the place around the first of them."""
+    before, after = bytes(before), bytes(after)
+    if before == after:
+        return ""
+    if len(before) + len(after) <= 100:
+        return f"{before!r} -> {after!r}"
+    at = _first_difference(before, after)
+    start = max(0, at - _AROUND)
+    old, new = (f"{'…' * (start > 0)}{text[start : at + _AROUND]!r}" for text in (before, after))
+    count = sum(x != y for x, y in zip(before, after, strict=False)) if len(before) <= _COUNTED else 0
+    sizes = f"; {len(before):,} -> {len(after):,} bytes" if len(before) != len(after) else ""
+    many = f"{count:,} of {len(before):,} bytes changed, the first" if count and not sizes else "changed"
+    return f"{many} at {at:,}: {old} -> {new}{sizes}"
