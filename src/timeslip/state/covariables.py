@@ -17,7 +17,8 @@ from typing import Any
 from timeslip.codec.capture import Captured, Encoder, Hole
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.state.fingerprint import Fingerprint
-from timeslip.state.regroup import Regrouping, overlap
+from timeslip.state.regroup import Regrouping
+from timeslip.state.spans import SpanIndex
 
 Digest = bytes  # a field of `Covariable` is called bytes
 
@@ -141,6 +142,7 @@ class Tracker:
         self._owners: dict[int, Covariable] = {}
         self._large: set[Covariable] = set()
         self._spanned: set[Covariable] = set()
+        self._span_index: SpanIndex[Covariable] | None = None
         self.queue: dict[Covariable, None] = {}
         self.failed: dict[Covariable, int] = {}
         self.count = 0
@@ -261,7 +263,9 @@ class Tracker:
                 if self._owners.get(address) is group:
                     del self._owners[address]
         self._large.discard(group)
-        self._spanned.discard(group)
+        if group in self._spanned:
+            self._spanned.discard(group)
+            self._span_index = None
         self.queue.pop(group, None)
         self.failed.pop(group, None)
 
@@ -275,6 +279,7 @@ class Tracker:
             self._large.add(group)
         if group.spans:
             self._spanned.add(group)
+            self._span_index = None
         if group.mutable:
             self.queue[group] = None
         if group.failure is not None:
@@ -296,9 +301,10 @@ class Tracker:
     def suspects(self, captured: Captured) -> set[Covariable]:
         """Groups that may share an object or memory with *captured*, going by recorded addresses."""
         found = self.sharing(captured.links)
-        for group in self._spanned if captured.spans else ():
-            if overlap(captured.spans, group.spans):
-                found.add(group)
+        if captured.spans and self._spanned:
+            if self._span_index is None:
+                self._span_index = SpanIndex((group, group.spans) for group in self._spanned)
+            found |= self._span_index.sharing(captured.spans)
         return found
 
     def sharing(self, links: frozenset[int]) -> set[Covariable]:

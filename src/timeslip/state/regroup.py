@@ -13,6 +13,7 @@ from timeslip.codec.capture import Captured, capture_atom
 from timeslip.codec.linking import is_atom
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import Fingerprint, fingerprint
+from timeslip.state.spans import join_sharing
 
 if TYPE_CHECKING:
     from timeslip.state.covariables import Covariable, Tracker, Update
@@ -258,16 +259,10 @@ class Regrouping:
             return key
 
         self._join_links(parent, top)
-        spanned: list[tuple[str, list[tuple[int, int, bool]]]] = []
-        for key, shot in self.nodes.items():
-            if shot.captured is None:
-                continue
-            spans = shot.captured.spans
-            if spans:
-                for other, other_spans in spanned:
-                    if overlap(spans, other_spans):
-                        parent[top(key)] = top(other)
-                spanned.append((key, spans))
+        def join(key: str, other: str) -> None:
+            parent[top(key)] = top(other)
+
+        join_sharing(((key, shot.captured.spans) for key, shot in self.nodes.items() if shot.captured is not None), join)
         groups: dict[str, list[str]] = {}
         for key in self.nodes:
             groups.setdefault(top(key), []).append(key)
@@ -368,12 +363,3 @@ def _attached(captures: list[Captured]) -> frozenset[int]:
     roots = {root for captured in captures for root in captured.roots}
     blocks = [block for captured in captures for block in captured.blocks]
     return frozenset(root for root in roots if blocks.count(root) == 1)
-
-
-def overlap(first: Iterable[tuple[int, int, bool]], second: Iterable[tuple[int, int, bool]]) -> bool:
-    """Whether plain memory of one lies in memory of the other. Copy-on-write memory on both sides does not count."""
-    return any(
-        a_start < b_stop and b_start < a_stop and (a_plain or b_plain)
-        for a_start, a_stop, a_plain in first
-        for b_start, b_stop, b_plain in second
-    )
