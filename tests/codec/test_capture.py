@@ -68,6 +68,16 @@ def test_a_ufunc_that_does_not_say_where_it_belongs_wakes_up_no_module(monkeypat
     assert [name for name in asked if not name.startswith("__")] == []
 
 
+def test_ufuncs_made_of_functions_come_back() -> None:
+    pytest.importorskip("numpy")
+    code = "import numpy as np\ncalls = []\ndef f(a, b): calls.append(a); return a + b\nu = np.frompyfunc(f, 2, 1, identity=0)\n"
+    other = resumed(Kernel(code + "v = np.vectorize(f); r = v([1], [2]); both = [u, u]; calls.clear()"))
+    names = other.namespace
+    assert names["both"][0] is names["both"][1] is names["u"]
+    assert (names["u"].reduce([1, 2, 3]), names["v"]([4], [5]).tolist(), names["u"].identity) == (6, [9], 0)
+    assert len(names["calls"]) > 2, "they call the function of the session, which writes to its names"
+
+
 @table(FRAMES)
 def test_frames_come_back(code: str) -> None:
     pytest.importorskip("pandas")

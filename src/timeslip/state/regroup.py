@@ -259,10 +259,12 @@ class Regrouping:
             return key
 
         self._join_links(parent, top)
+
         def join(key: str, other: str) -> None:
             parent[top(key)] = top(other)
 
-        join_sharing(((key, shot.captured.spans) for key, shot in self.nodes.items() if shot.captured is not None), join)
+        captures = [(key, shot.captured) for key, shot in self.nodes.items()]
+        join_sharing(((key, captured.spans) for key, captured in captures if captured is not None), join)
         groups: dict[str, list[str]] = {}
         for key in self.nodes:
             groups.setdefault(top(key), []).append(key)

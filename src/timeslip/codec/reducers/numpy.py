@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -216,12 +217,27 @@ def memory_map(path: str, dtype: Any, mode: str, offset: int, shape: Any, order:
     return library().memmap(path, dtype, "r+" if mode.startswith("w") else mode, offset, shape, order)
 
 
+_VECTORIZED = " (vectorized)"
+"""What `numpy.frompyfunc` puts behind the name of the function."""
+
+
+def vectorized(function: Any, inputs: int, outputs: int, identity: Any) -> Any:
+    """What `numpy.frompyfunc` makes of a Python function."""
+    if identity is None:
+        return library().frompyfunc(function, inputs, outputs)
+    return library().frompyfunc(function, inputs, outputs, identity=identity)
+
+
 _homes: dict[str, str] = {}
 """Name of a ufunc -> the module where it was found last; asked again each time, so it need not be right."""
 
 
 def _ufunc(state: Pass, ufunc: Any) -> Any:
     name = ufunc.__name__
+    if name.endswith(_VECTORIZED):
+        for function in gc.get_referents(ufunc)[:1]:  # numpy has no other way to ask for it
+            if getattr(function, "__name__", "?") + _VECTORIZED == name:
+                return vectorized, (function, ufunc.nin, ufunc.nout, ufunc.identity)
     home = getattr(ufunc, "__module__", None) or _homes.get(name)
     if definitions.resolve_global(home, name) is not ufunc:
         home = definitions.holder_of(ufunc, name)
