@@ -237,7 +237,7 @@ def _ufunc(state: Pass, ufunc: Any) -> Any:
     if name.endswith(_VECTORIZED):
         for function in gc.get_referents(ufunc)[:1]:  # numpy has no other way to ask for it
             if getattr(function, "__name__", "?") + _VECTORIZED == name:
-                return vectorized, (function, ufunc.nin, ufunc.nout, ufunc.identity)
+                return _made_of(state, function, ufunc)
     home = getattr(ufunc, "__module__", None) or _homes.get(name)
     if definitions.resolve_global(home, name) is not ufunc:
         home = definitions.holder_of(ufunc, name)
@@ -245,6 +245,16 @@ def _ufunc(state: Pass, ufunc: Any) -> Any:
             return NotImplemented
         _homes[name] = home
     return load.attribute, (home, name)
+
+
+def _made_of(state: Pass, function: Any, ufunc: Any) -> Any:
+    """By the name that the module of *function* has for it, or made anew."""
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    if module is not None and vars(module) is not state.namespace:
+        for name, value in list(vars(module).items()):
+            if value is ufunc:
+                return load.attribute, (module.__name__, name)
+    return vectorized, (function, ufunc.nin, ufunc.nout, ufunc.identity)
 
 
 def find(kind: type) -> Any:
