@@ -115,6 +115,8 @@ def status_json(status: Status) -> Json:
         store_bytes=status.store_bytes,
         resumable=str(status.resumable) if status.resumable else None,
         kernel=status.kernel,
+        shared=status.shared,
+        next_branch=status.next_branch or status.branch,
     )
 
 

@@ -12,6 +12,7 @@ from timeslip import commit as recording
 from timeslip.commit import Step
 from timeslip.config import Settings
 from timeslip.errors import NamespaceError
+from timeslip.history import guests_beside, main_head
 from timeslip.ids import SessionId
 from timeslip.live import Live
 from timeslip.naming import free_branch
@@ -92,18 +93,22 @@ def _attach(
     live = Live(repository, identity, namespace, settings, "main")
     holds = repository.acquire_lease(identity, live.kernel, {"python": sys.version.split()[0], **info})
     row = next(row for row in repository.sessions() if row.id == identity)
-    head = repository.head(identity)
+    head = main_head(repository, identity)
     resumable = head.commit if head is not None else None
-    taken = [ref.name for ref in repository.refs(identity)]
     if head is not None and head.branch:
         live.branch = head.branch
     if not holds:
-        live.shared = True
-        live.branch = free_branch(live.branch, {*taken, live.branch})
+        live.shared = live.fresh_branch = True
+        live.branch = free_branch(live.branch, {*(ref.name for ref in repository.refs(identity)), live.branch})
         live.notices.append(
-            f"another kernel is recording '{row.name}' at the same time: this one goes on its own branch "
+            f"another kernel is recording '{row.name}' at the same time: this one goes on a branch of its own, "
             f"'{live.branch}', and neither touches the other"
         )
+    elif head is not None:
+        live.notices += [
+            f"a second kernel was at work, too: `%timeslip resume {guest.branch}` brings its last state"
+            for guest in guests_beside(repository, identity, head)
+        ]
     live.notices += repository.notices
     live.facets.attach()
     session = Session(live, row.name, row.notebook, resumable)

@@ -197,6 +197,8 @@ def record(live: Live, step: Step) -> Commit:
     """
     began = time.perf_counter()
     source = step.source if step.source is not None else step.code
+    if live.shared:
+        live.take_over()
     if live.paused is not None:
         _require_space(live)
     try:
@@ -250,7 +252,7 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
     names = _names(live, found)
     names = replace(names, inexact=_inexact(live, [body.body for body in encoded.values()], found))
     with repository.transaction() as transaction:
-        branch = _branch(live)
+        branch = next_branch(live)
         changes: dict[str, RecordId | None] = {}
         made: dict[Covariable, RecordId] = {}
         for group, value in encoded.items():
@@ -348,7 +350,7 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
     return dict(sorted(reasons.items()))
 
 
-def _branch(live: Live) -> str:
+def next_branch(live: Live) -> str:
     """The branch of the next commit: the current one when HEAD is its tip, else the first free one of its family."""
     refs = live.repository.refs(live.session)
     tips = {ref.name: ref.commit for ref in refs if ref.kind == "branch"}
@@ -395,7 +397,12 @@ def _put_commit(
         transaction.describe(live.session, identity, step.message)
     if step.operation is not None:
         transaction.append_operation(
-            live.session, live.kernel, step.operation, live.head, identity, {"branch": branch, **step.details}
+            live.session,
+            live.kernel,
+            step.operation,
+            live.head,
+            identity,
+            live.details(branch=branch, **step.details),
         )
     return Commit(
         id=identity,
@@ -436,13 +443,21 @@ def _finish(
             live.dirty(group.keys)
         live.remember(made[group], value.body)
     live.facet_bytes.update(found.facets)
+    _tell_branch(live, commit)
+    live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
+    live.last_names = commit.names
+    live.pending_names = set()
+
+
+def _tell_branch(live: Live, commit: Commit) -> None:
+    """A branch that starts by itself is said when it happens; the first branch of a session is none."""
     if commit.branch != live.branch:
         live.notices.append(
             f"the session was not at the tip of {live.branch}, so this step creates branch {commit.branch}"
         )
-    live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
-    live.last_names = commit.names
-    live.pending_names = set()
+    elif live.fresh_branch:
+        live.notices.append(f"this step creates branch {commit.branch}")
+    live.fresh_branch = False
 
 
 def commit_if_changed(live: Live, *, idle: bool = True) -> Commit | None:

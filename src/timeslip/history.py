@@ -17,6 +17,7 @@ from timeslip.errors import (
 from timeslip.ids import CommitId, OperationId, RecordId, SessionId
 from timeslip.model import Commit, CommitStats, Names, Operation, Ref, is_name
 from timeslip.store.repository import Repository
+from timeslip.store.rows import Head
 
 _EXECUTION = re.compile(r"In\[(\d+)\]\Z")
 _BACK = re.compile(r"(.+?)~(\d*)\Z")
@@ -29,7 +30,7 @@ class History:
     Args:
         repository: the store.
         session: whose history.
-        kernel: the kernel whose HEAD is meant; None for the one that moved last.
+        kernel: the kernel whose HEAD is meant; None for the session's own, see `main_head`.
     """
 
     def __init__(self, repository: Repository, session: SessionId, kernel: str | None = None) -> None:
@@ -42,14 +43,26 @@ class History:
     @property
     def head(self) -> CommitId | None:
         """Where the kernel is; None before the first commit."""
-        head = self.repository.head(self.session, self.kernel)
+        head = self._head()
+        return head.commit if head is not None else None
+
+    @property
+    def head_or_last(self) -> CommitId | None:
+        """HEAD; before the first commit of a new kernel, where the session was last."""
+        own = self._head()
+        head = own if own is not None else main_head(self.repository, self.session)
         return head.commit if head is not None else None
 
     @property
     def branch_name(self) -> str:
         """The branch the kernel is on."""
-        head = self.repository.head(self.session, self.kernel)
+        head = self._head()
         return head.branch if head is not None else "main"
+
+    def _head(self) -> Head | None:
+        if self.kernel is None:
+            return main_head(self.repository, self.session)
+        return self.repository.head(self.session, self.kernel)
 
     def refs(self, kind: str | None = None) -> list[Ref]:
         """Branches and tags, or those of one kind."""
@@ -76,10 +89,7 @@ class History:
         if back:
             return self._ancestor(self.resolve(back[1]), int(back[2] or 1), reference)
         if reference == "HEAD":
-            head = self.head
-            if head is None:  # a new kernel: where the session was last
-                latest = self.repository.head(self.session)
-                head = latest.commit if latest is not None else None
+            head = self.head_or_last
             if head is None:
                 raise CommitNotFoundError("nothing is recorded in this session yet", hint="run a cell first")
             return head
@@ -164,7 +174,7 @@ class History:
         """Commits, newest first.
 
         Args:
-            reference: where to start going back; default HEAD.
+            reference: where to start going back; default HEAD, in a new kernel where the session was last.
             all: every commit of the session, whatever leads to it.
             limit: at most so many.
             names: only commits that created, changed or deleted one of these names.
@@ -188,7 +198,7 @@ class History:
         if everything and reference is None:
             yield from self.repository.commits(self.session)
             return
-        commit = self.resolve(reference) if reference else self.head
+        commit = self.resolve(reference) if reference else self.head_or_last
         while commit is not None:
             body = self.repository.commit(commit)
             yield commit, body
@@ -206,7 +216,7 @@ class History:
             if name in commit.names.created or name in commit.names.changed or name in commit.names.deleted
         ]
         if not found:
-            known = sorted({key for key in self.state(self.head) if is_name(key)}) if self.head else []
+            known = sorted(filter(is_name, self.state(self.head_or_last)))
             raise name_not_found(name, known)
         return found
 
@@ -261,6 +271,39 @@ class History:
             if not body["parents"] or self.state(CommitId(body["parents"][0])).get(key) != record:
                 return identity
         return None
+
+
+def main_head(repository: Repository, session: str) -> Head | None:
+    """Where the session itself is: HEAD of the kernel that holds it, else of the one that held it last.
+
+    A kernel that works beside the one that holds the session is a guest: its HEAD counts only when there is no other.
+    """
+    heads = repository.heads(session)
+    holder = next((lease.kernel for lease in repository.leases(session) if lease.holder and lease.alive), None)
+    held = next((head for head in heads if head.kernel == holder), None)
+    if held is not None:
+        return held
+    return next((head for head in heads if not is_guest(repository, session, head)), heads[0] if heads else None)
+
+
+def is_guest(repository: Repository, session: str, head: Head) -> bool:
+    """Whether the kernel of *head* last worked beside another one that held the session."""
+    last = repository.operations(session, kernel=head.kernel, limit=1)
+    return bool(last and (last[0].details or {}).get("guest"))
+
+
+def guests_beside(repository: Repository, session: str, main: Head) -> list[Head]:
+    """HEADs of guests that no longer live and that worked while the kernel of *main* did, or later; newest first."""
+    alive = {lease.kernel for lease in repository.leases(session) if lease.alive}
+    guests = [
+        head
+        for head in repository.heads(session)
+        if head.kernel not in alive and head.commit is not None and is_guest(repository, session, head)
+    ]
+    if not guests:
+        return []
+    began = repository.operations(session, kernel=main.kernel)[-1].time
+    return [head for head in guests if head.time >= began]
 
 
 def name_not_found(name: str, known: Iterable[str]) -> NameNotFoundError:

@@ -55,7 +55,8 @@ class Live:
         unfinished: runs whose commit failed since recording was paused.
         unseen: code ran that was not looked at; the next look takes nothing for granted.
         off: of that code, some was the user's (``%%timeslip off``, or a run whose commit failed): it is a step.
-        shared: another kernel holds the session.
+        shared: another kernel holds the session; this one is a guest on a branch of its own.
+        fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
         hooked: why code of the session may run without being named, or None.
     """
 
@@ -86,6 +87,7 @@ class Live:
         self.unseen = False
         self.off = False
         self.shared = False
+        self.fresh_branch = False
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
         self.pid = os.getpid()
@@ -163,6 +165,17 @@ class Live:
         self.tracker = Tracker(self.encoder, self.settings.chunk_bytes)
         self.tracker.node_digests = digests
         self.unseen = True
+
+    def details(self, **given: Any) -> dict[str, Any]:
+        """Details of an entry in the operation log: what is *given*, and whether this kernel is a guest."""
+        return {**given, "guest": True} if self.shared else given
+
+    def take_over(self) -> None:
+        """A guest whose host has ended holds the session from now on: its HEAD is the session's."""
+        leases = self.repository.leases(self.session)
+        if self.shared and not any(lease.holder and lease.alive for lease in leases):
+            mine = next((lease.info for lease in leases if lease.kernel == self.kernel), {})
+            self.shared = not self.repository.acquire_lease(self.session, self.kernel, mine)
 
     def dirty(self, keys: Iterable[str]) -> None:
         """Make sure that the next commit captures *keys* again, whatever the tracker thinks of them."""

@@ -198,6 +198,8 @@ class Status:
         store_bytes: size of the store on disk, bytes.
         resumable: the last commit of an earlier kernel that `resume` would bring back, or None.
         kernel: "this" (live here), "live" (held by another process), "none".
+        shared: another kernel holds the session, and this one is on a branch of its own.
+        next_branch: the branch that the next run is recorded on; another one than `branch` when that run starts it.
     """
 
     session: str
@@ -216,6 +218,8 @@ class Status:
     store_bytes: int = 0
     resumable: CommitId | None = None
     kernel: str = "none"
+    shared: bool = False
+    next_branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Naming:
         with live.repository.transaction() as transaction:
             transaction.describe(live.session, commit, message)
             transaction.append_operation(
-                live.session, live.kernel, "describe", live.head, live.head, {"commit": commit}
+                live.session, live.kernel, "describe", live.head, live.head, live.details(commit=commit)
             )
 
     def _require_free(self, name: str) -> None:
@@ -81,7 +81,7 @@ class Naming:
             for name, commit in moves.items():
                 transaction.set_ref(live.session, kind, name, commit)
             transaction.append_operation(
-                live.session, live.kernel, kind, live.head, live.head, {"names": sorted(moves)}
+                live.session, live.kernel, kind, live.head, live.head, live.details(names=sorted(moves))
             )
 
 

@@ -22,7 +22,7 @@ from timeslip.errors import (
     NoSessionError,
     UsageError,
 )
-from timeslip.history import History
+from timeslip.history import History, main_head
 from timeslip.ids import CommitId, SessionId
 from timeslip.live import Live
 from timeslip.model import (
@@ -308,7 +308,7 @@ class Session:
         options = self._options(dry_run, replay, verify, allow_lost)
         with self._live.turn():
             self._require_open()
-            target = self._resolve_earlier(ref) if ref is not None else self._resumable
+            target = self._history.resolve(ref) if ref is not None else self._earlier()
             if target is None:
                 raise CommitNotFoundError(
                     "there is no earlier state to bring back",
@@ -319,10 +319,12 @@ class Session:
                 self._resumable = None
             return result
 
-    def _resolve_earlier(self, ref: str) -> CommitId:
-        if self.head is None and ref.startswith("HEAD"):
-            return History(self.repository, self.id).resolve(ref)
-        return self._history.resolve(ref)
+    def _earlier(self) -> CommitId | None:
+        """What `resume` brings: the last state of the session before this kernel; beside a live kernel, that one's."""
+        if self._resumable is None or not self._live.shared:
+            return self._resumable
+        head = main_head(self.repository, self.id)
+        return head.commit if head is not None else self._resumable
 
     def get(self, ref: str, name: str, as_: str | None = None) -> Any:
         """The value that *name* had at *ref*; with *as_* it is bound to that name, recorded as a step.
@@ -359,9 +361,7 @@ class Session:
         names: tuple[str, ...] | list[str] = (),
         grep: str | None = None,
     ) -> list[Commit]:
-        """Commits, newest first; in a new kernel those of the session so far. See `History.log`."""
-        if self.head is None and ref is None:
-            return self._history.log(all=True, limit=limit, names=names, grep=grep)
+        """Commits, newest first. See `History.log`."""
         return self._history.log(ref, all=all, limit=limit, names=names, grep=grep)
 
     def show(self, ref: str, name: str | None = None) -> Any:
@@ -373,7 +373,9 @@ class Session:
         return looking.show(self._history, commit)
 
     def diff(self, a: str | None = None, b: str | None = None, *names: str) -> StateDiff:
-        """What differs between two states. Default: before and after the last run; "." is the live state.
+        """What differs between two states. Default: before and after the last run; with only *a*, from there to HEAD.
+
+        "." is the live state.
 
         Raises:
             CommitNotFoundError, NameNotFoundError.
@@ -387,7 +389,7 @@ class Session:
                 raise UsageError("the live state cannot be compared with itself", hint="diff REF .")
             return self.diff(b, ".", *names)
         first = self._history.resolve(a) if a is not None else None
-        if b is None or b == ".":
+        if b == ".":
             with self._live.turn():
                 self._require_open()
                 self._traveller.commit_live()
@@ -399,7 +401,7 @@ class Session:
                     live=self._live.namespace.snapshot(),
                     live_records=self._live.records,
                 )
-        return looking.diff(self._history, first, self._history.resolve(b), names)
+        return looking.diff(self._history, first, self._history.resolve(b if b is not None else "HEAD"), names)
 
     def blame(self, name: str) -> list[Commit]:
         """The runs that made or changed *name*, newest first. Raises NameNotFoundError."""
@@ -415,7 +417,6 @@ class Session:
         last = self._history.log(all=True, limit=1)
         tips = {ref.name: ref.commit for ref in self.repository.refs(self.id) if ref.kind == "branch"}
         inexact, placeholders = looking.not_exact(live)
-        resumable = self._resumable
         return Status(
             session=self.id,
             name=self.name,
@@ -431,8 +432,10 @@ class Session:
             unfinished=live.unfinished,
             paused=live.paused,
             store_bytes=self.repository.size_bytes(),
-            resumable=resumable,
+            resumable=self._earlier(),
             kernel="none" if self.closed else "this",
+            shared=live.shared,
+            next_branch=recording.next_branch(live),
         )
 
     def verify(self, ref: str | None = None) -> Verification:
@@ -528,9 +531,8 @@ class Session:
             if not dry_run:
                 head = self._live.head
                 with self.repository.transaction() as transaction:
-                    transaction.append_operation(
-                        self.id, self._live.kernel, "gc", head, head, {"freed_bytes": collected.freed_bytes}
-                    )
+                    details = self._live.details(freed_bytes=collected.freed_bytes)
+                    transaction.append_operation(self.id, self._live.kernel, "gc", head, head, details)
             return collected
 
     def config(self, key: str | None = None, value: Any = None) -> Any:

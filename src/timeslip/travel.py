@@ -159,7 +159,7 @@ class Traveller:
             with live.repository.transaction() as transaction:
                 transaction.set_head(live.session, live.kernel, target, on)
                 transaction.append_operation(
-                    live.session, live.kernel, kind, live.head, target, {"branch": on, **details}
+                    live.session, live.kernel, kind, live.head, target, live.details(branch=on, **details)
                 )
 
         work.apply(finish)
@@ -290,7 +290,7 @@ class Traveller:
     def _branch_of(self, commit: CommitId) -> str:
         tips = [ref.name for ref in self.live.repository.refs(self.live.session) if ref.kind == "branch"]
         if self.live.shared:
-            return self.live.branch  # another kernel is on the session's branch
+            return self.live.branch  # the session's branch belongs to the kernel that holds it
         head = next((h for h in self.live.repository.heads(self.live.session) if h.commit == commit), None)
         named = [
             ref.name

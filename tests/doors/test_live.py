@@ -280,3 +280,25 @@ def test_a_branch_that_starts_by_itself_is_said_once(kernels: Kernels) -> None:
     assert kernel.cell("x = 4").shown.strip() == ""
     kernel.cells("%undo 2")
     assert kernel.cell("x = 5; x").stderr.endswith("creates branch main-3\n")
+
+
+def test_after_two_kernels_died_the_load_line_says_what_works(kernels: Kernels) -> None:
+    first = kernels.start(notebook="work.ipynb")
+    first.cells("x = 'first'")
+    second = kernels.start(notebook="work.ipynb", attach=False)
+    shown = second.cell("%load_ext timeslip").shown
+    assert "%timeslip resume brings the other kernel's state in" in shown
+    assert "resumed" in second.cell("%timeslip resume").shown
+    assert second.value("x") == "first"
+    second.cells("x = 'second'")
+    first.kill()
+    second.kill()
+    third = kernels.start(notebook="work.ipynb", attach=False)
+    shown = third.cell("%load_ext timeslip").shown
+    assert "the last after In[2]; %timeslip resume brings that state back" in shown
+    assert "`%timeslip resume main-2` brings its last state" in shown
+    assert answer(kernels, "log")["commits"][0]["code"] == "x = 'first'"
+    third.cells("%timeslip resume")
+    assert third.value("x") == "first"
+    third.cells("%timeslip resume main-2")
+    assert third.value("x") == "second"

@@ -73,7 +73,8 @@ figures were put back"""
 
 def test_status() -> None:
     status = Status(
-        "ab", "titanic.ipynb", None, "/store", "main", HISTORY[0], at_tip=False, last=HISTORY[1],
+        "ab", "titanic.ipynb", None, "/store", "main", HISTORY[0], at_tip=False,
+        next_branch="main-2", last=HISTORY[1],
         inexact={"g": "a generator cannot be stored"}, assumed=("big",), unfinished=1, paused="the disk is full",
         store_bytes=10**7, resumable=an_id(4),
     )  # fmt: skip
@@ -83,7 +84,7 @@ def test_status() -> None:
 titanic.ipynb  on main at 06060606 In[6]  x = 6
 recording is paused: the disk is full
 an earlier state can be brought back: %timeslip resume  (04040404)
-the next run starts a branch of its own, because this is not the tip of main
+the next run creates branch main-2, because this is not the tip of main
 last    In[5] no change  ✗ KeyError: 'fare'
 cost    3 ms to record, 6.2 kB added, 2.0 kB looked at  (00:16:45 · 0.60 s · 6.2 kB)
 not stored exactly: g  a generator cannot be stored

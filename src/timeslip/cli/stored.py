@@ -9,6 +9,7 @@ from timeslip.errors import NoKernelError
 from timeslip.history import History
 from timeslip.ids import CommitId
 from timeslip.model import Commit, Operation, Preview, Ref, Shown, StateDiff, Status
+from timeslip.naming import free_branch
 from timeslip.store.repository import Repository
 from timeslip.store.rows import SessionRow
 
@@ -16,7 +17,7 @@ from timeslip.store.rows import SessionRow
 class StoredSession:
     """The methods of `timeslip.session.Session` that only read, on the store alone.
 
-    HEAD is that of the kernel that moved last.
+    HEAD is that of the kernel that holds the session, or held it last.
 
     Args:
         repository: the open store.
@@ -97,6 +98,8 @@ class StoredSession:
         last = self._history.log(all=True, limit=1)
         values = show(self._history, head).values if head is not None else ()
         tips = {ref.name: ref.commit for ref in self.branch()}
+        at_tip = head is None or tips.get(self.branch_name, head) == head
+        taken = [ref.name for ref in (*self.branch(), *self.tag())]
         return Status(
             session=self._row.id,
             name=self._row.name,
@@ -104,12 +107,13 @@ class StoredSession:
             store=str(self._repository.directory),
             branch=self.branch_name,
             head=self._history.commit(head) if head is not None else None,
-            at_tip=head is None or tips.get(self.branch_name, head) == head,
+            at_tip=at_tip,
             last=last[0] if last else None,
             inexact={value.name: value.note.removeprefix("not stored: ") for value in values if value.note},
             store_bytes=self._repository.size_bytes(),
             resumable=head if self._row.lease is None else None,
             kernel="live" if self._row.lease is not None else "none",
+            next_branch=self.branch_name if at_tip else free_branch(self.branch_name, taken),
         )
 
     def __getattr__(self, verb: str) -> Any:

@@ -175,12 +175,14 @@ def found_line(session: Session) -> str:
     where = f"timeslip: recording '{one_line(status.name)}'"
     if status.paused:
         return f"{where}, but paused: {one_line(status.paused)}"
+    commits = next(row.commits for row in session.repository.sessions() if row.id == session.id)
     if status.resumable is None:
-        return f"{where} (new); %undo takes a cell back, %timeslip help lists the rest"
-    last = status.last
-    what = ""
-    if last is not None:
-        commits = next(row.commits for row in session.repository.sessions() if row.id == session.id)
-        place = f"In[{last.execution_count}]" if last.execution_count is not None else last.kind
-        what = f"; {plural(commits, 'earlier commit')}, the last after {place}"
-    return f"{where}{what}; %timeslip resume brings that state back ({size(status.store_bytes)} stored)"
+        known = f"; {plural(commits, 'earlier commit')}, %timeslip log --all lists them" if commits else " (new)"
+        return f"{where}{known}; %undo takes a cell back, %timeslip help lists the rest"
+    last = session.show(status.resumable).commit
+    place = f"In[{last.execution_count}]" if last.execution_count is not None else last.kind
+    stored = f"({size(status.store_bytes)} stored)"
+    if status.shared:
+        return f"{where} on branch {status.branch}; %timeslip resume brings the other kernel's state in, after {place}"
+    what = f"; {plural(commits, 'earlier commit')}, the last after {place}"
+    return f"{where}{what}; %timeslip resume brings that state back {stored}"

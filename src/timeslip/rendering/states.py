@@ -43,12 +43,19 @@ def _warnings(answer: Json) -> Document:
         blocks.append(line(span("recording is paused: ", "warn"), one_line(answer["paused"])))
     if answer["resumable"]:
         ref = answer["resumable"][:8]
-        blocks.append(line("an earlier state can be brought back: ", span("%timeslip resume", "code"), f"  ({ref})"))
+        what = (
+            "the other kernel's state can be brought in: "
+            if answer["shared"]
+            else "an earlier state can be brought back: "
+        )
+        blocks.append(line(what, span("%timeslip resume", "code"), f"  ({ref})"))
     if not answer["at_tip"]:
+        moved = answer["next_branch"] != answer["branch"]
         blocks.append(
             line(
-                "the next run starts a branch of its own, because this is not the tip of ",
-                span(answer["branch"], "branch"),
+                "the next run creates branch ",
+                span(answer["next_branch"], "branch"),
+                *((", because this is not the tip of ", span(answer["branch"], "branch")) if moved else ()),
             )
         )
     return blocks
