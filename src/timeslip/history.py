@@ -97,7 +97,7 @@ class History:
         if execution:
             found = self.repository.commits_with_execution_count(self.session, int(execution[1]))
             if not found:
-                raise CommitNotFoundError(f"{reference} was not recorded in this session", hint="see `timeslip log`")
+                raise CommitNotFoundError(f"{reference} was not recorded in this session", hint="`log` lists what was")
             return found[0]
         for ref in self.repository.refs(self.session):
             if ref.name == reference:
@@ -108,7 +108,9 @@ class History:
         for _ in range(steps):
             parents = self.repository.commit(commit)["parents"]
             if not parents:
-                raise CommitNotFoundError(f"'{reference}' goes back beyond the first commit", hint="see `timeslip log`")
+                raise CommitNotFoundError(
+                    f"'{reference}' goes back beyond the first commit", hint="`log` lists what was"
+                )
             commit = CommitId(parents[0])
         return commit
 
@@ -123,7 +125,7 @@ class History:
             )
         names = [ref.name for ref in self.repository.refs(self.session)]
         close = get_close_matches(reference, [*names, "HEAD"], 1)
-        hint = f"did you mean '{close[0]}'?" if close else "see `timeslip log --all` for commits, `timeslip branch`"
+        hint = f"did you mean '{close[0]}'?" if close else "`log --all` lists the commits, `branch` and `tag` the names"
         raise CommitNotFoundError(f"no commit, branch or tag is called '{reference}' in this session", hint=hint)
 
     # ---- commits

@@ -11,6 +11,7 @@ from timeslip.ids import CommitId
 from timeslip.live import Live
 from timeslip.model import Ref
 
+_MANY = {"branch": "branches", "tag": "tags"}
 _NUMBERED = re.compile(r"(.+)-[1-9][0-9]*\Z")
 
 
@@ -32,7 +33,8 @@ class Naming:
             if ref.name == name:
                 return ref
         raise CommitNotFoundError(
-            f"there is no {kind} '{name}'", hint=f"{kind}s: " + (", ".join(ref.name for ref in refs) or "none")
+            f"there is no {kind} '{name}'",
+            hint=f"{_MANY[kind]}: {', '.join(ref.name for ref in refs)}" if refs else f"there is no {kind} yet",
         )
 
     def create(self, kind: str, name: str, ref: str | None) -> None:

@@ -17,6 +17,7 @@ from timeslip import looking
 from timeslip.checkout import Options
 from timeslip.commit import Step
 from timeslip.config import Settings
+from timeslip.describing.summary import counted
 from timeslip.errors import (
     CommitNotFoundError,
     NoSessionError,
@@ -220,7 +221,8 @@ class Session:
         self._retained_at = self.repository.size_bytes()
         if collected.values:
             self._live.notices.append(
-                f"the store is above its limit of {limit / 1e9:.1f} GB: {collected.values} old values were dropped, "
+                f"the store is above its limit of {limit / 1e9:.1f} GB: "
+                f"{counted(collected.values, 'old value')} dropped, "
                 "code and log stay (`%timeslip config max_store_bytes` changes the limit)"
             )
         elif self._retained_at > limit:

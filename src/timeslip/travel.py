@@ -15,6 +15,7 @@ from timeslip import commit as recording
 from timeslip.checkout import Checkout, Options, check_bytes, foresee
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
+from timeslip.describing.summary import counted
 from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, UsageError
 from timeslip.history import History, check_count, name_not_found
 from timeslip.ids import CommitId, RecordId
@@ -73,12 +74,13 @@ class Traveller:
             TimeslipError: as `checkout`.
         """
         check_count(n)
-        if not options.dry_run:
+        # Only what is committed now could add a step: do not commit for an undo that cannot be.
+        if not options.dry_run and n <= len(self.steps.done) + 1:
             self.commit_live()
         available = len(self.steps.done)
         if n > available:
             raise NothingToUndoError(
-                f"{available} step{'s' if available != 1 else ''} can be undone in this kernel, not {n}",
+                _too_few(available, n, "undone in this kernel"),
                 hint="`checkout REF` goes to any recorded state; `log --all` lists them",
             )
         target = self.steps.done[-n].before
@@ -91,12 +93,12 @@ class Traveller:
     def redo(self, n: int, options: Options) -> CheckoutResult:
         """Go forward again by *n* steps. Raises as `undo`."""
         check_count(n)
-        if not options.dry_run:
+        if not options.dry_run and n <= len(self.steps.undone):
             self.commit_live()
         available = len(self.steps.undone)
         if n > available:
             raise NothingToUndoError(
-                f"{available} step{'s' if available != 1 else ''} can be redone, not {n}",
+                _too_few(available, n, "redone"),
                 hint="a run after an undo clears what could be redone; `log --all` still lists those states",
             )
         target = self.steps.undone[-n].after
@@ -220,10 +222,13 @@ class Traveller:
         """
         if not new.isidentifier() or keyword.iskeyword(new):
             raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose another one")
-        if new in self.live.namespace.globals:
-            raise NameTakenError(f"there is a '{new}' already; nothing was changed", hint="choose another name")
         state = self.history.state(source)
         keys = self._wanted(state, [name])
+        if new in self.live.namespace.globals:
+            raise NameTakenError(
+                f"there is a '{new}' already; nothing was changed",
+                hint=f"get {source[:8]} {name} --as {self._free_name(name)} binds it to another name",
+            )
         self.commit_live()
         fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])
         target = {key: state[key] for key in keys}
@@ -236,6 +241,12 @@ class Traveller:
         work.prepared.values = {new: value}
         self._bind(work, Plan((), (), (), (), ()), Step("get", "get", details={"from": source, "name": name}))
         return value
+
+    def _free_name(self, name: str) -> str:
+        """A name for a past value, beside the present one."""
+        stem = f"{name if name.isidentifier() else 'value'}_before"
+        tries = (stem, *(f"{stem}_{number}" for number in range(2, 1000)))
+        return next((new for new in tries if new not in self.live.namespace.globals), stem)
 
     def value(self, source: CommitId, name: str) -> Any:
         """The value of *name* at *source*, for the caller alone: nothing is bound and nothing recorded.
@@ -351,6 +362,12 @@ class Traveller:
         work.prepared.messages += replayer.take_messages()
         self._bind(work, Plan((), (), (), (), ()), Step("checkout", "replay", details={"names": sorted(placeholders)}))
         return work.result(Plan((), (), (), (), ()), self.live.head, began)
+
+
+def _too_few(available: int, wanted: int, done: str) -> str:
+    if not available:
+        return f"there is nothing that can be {done}"
+    return f"only {counted(available, 'step')} can be {done}, not {wanted}"
 
 
 def name_lost(value: Placeholder) -> ReplayError:

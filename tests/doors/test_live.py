@@ -302,3 +302,11 @@ def test_after_two_kernels_died_the_load_line_says_what_works(kernels: Kernels) 
     assert third.value("x") == "first"
     third.cells("%timeslip resume main-2")
     assert third.value("x") == "second"
+
+
+def test_a_look_at_the_live_state_in_a_mixed_cell(kernels: Kernels) -> None:
+    kernel = kernels.start()
+    kernel.cells("x = 1", "x = 2\n%timeslip diff HEAD~1 .\ny = 1")
+    assert [commit["code"] for commit in answer(kernels, "log")["commits"]] == ["y = 1", "x = 2", "x = 1"]
+    kernel.cells("%undo 2")
+    assert kernel.value("[x, 'y' in globals()]") == [1, False]

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.doors.fakes import FakeSession
 from tests.doors.schema import validate
 
-from timeslip.errors import CommitNotFoundError, UsageError
+import timeslip
+from timeslip.errors import CommitNotFoundError, NameTakenError, TimeslipError, UsageError
 from timeslip.rendering.html import to_html
 from timeslip.rendering.registry import document
 from timeslip.rendering.text import to_text
@@ -26,7 +28,7 @@ EXAMPLES = [
 ]  # fmt: skip
 
 
-def run(line: str, session: FakeSession | None = None) -> dict[str, Any]:
+def run(line: str, session: Any = None) -> dict[str, Any]:
     name, *words = split_line(line)
     verb = find_verb(VERBS, name)
     return verb.run(session or FakeSession(), parse(verb, words))
@@ -107,12 +109,24 @@ def test_options_reach_the_session() -> None:
     assert session.calls == [("checkout", "HEAD~3", ("a", "b"), options)]
 
 
-def test_get_without_another_name_never_overwrites() -> None:
+def test_get_without_another_name_never_overwrites(tmp_path: Path) -> None:
     session = FakeSession()
-    session.namespace["df"] = 1
-    with pytest.raises(LookupError, match="exists"):
-        run("get HEAD df", session)
-    assert session.calls == []
+    run("get HEAD df", session)
+    assert session.calls == [("get", "HEAD", "df", "df")], "the session refuses what would be overwritten"
+    real = timeslip.attach({"__name__": "__main__"}, store=tmp_path / "store", name="get", min_free_bytes=0)
+    try:
+        real.run("df = [1]")
+        before, ops = real.namespace["df"], len(real.ops())
+        with pytest.raises(NameTakenError) as raised:
+            run("get HEAD df", real)
+        assert raised.value.hint == f"get {str(real.head)[:8]} df --as df_before binds it to another name"
+        assert real.namespace["df"] is before
+        assert len(real.ops()) == ops
+        real.run("del df")
+        run("get HEAD~1 df", real)
+        assert real.namespace["df"] == [1]
+    finally:
+        real.close()
 
 
 def test_help_of_every_verb() -> None:
@@ -135,3 +149,27 @@ def test_people_get_an_end_to_the_log_and_programs_do_not() -> None:
     assert (len(run("log HEAD~40 --json")["commits"]), run("log HEAD~40 --json")["more"]) == (240, False)
     assert run("log HEAD~40 -n 240")["more"] is False
     assert run("log")["more"] is False
+
+
+def test_numbers_and_kinds_in_messages(tmp_path: Path) -> None:
+    session = timeslip.attach({"__name__": "__main__"}, store=tmp_path / "store", name="words", min_free_bytes=0)
+    try:
+        session.run("x = 1")
+
+        def refused(line: str) -> TimeslipError:
+            with pytest.raises(TimeslipError) as raised:
+                run(line, session)
+            return raised.value
+
+        assert refused("redo").message == "there is nothing that can be redone"
+        assert refused("undo 2").message == "only 1 step can be undone in this kernel, not 2"
+        assert refused("switch nosuch").hint == "branches: main"
+        assert refused("tag --delete nosuch").hint == "there is no tag yet"
+        session.tag("first")
+        assert refused("tag --delete nosuch").hint == "tags: first"
+        session.run("x = 2")
+        assert refused("undo 9").message == "only 2 steps can be undone in this kernel, not 9"
+        run("undo", session)
+        assert refused("redo 5").message == "only 1 step can be redone, not 5"
+    finally:
+        session.close()

@@ -352,10 +352,10 @@ def test_frames() -> None:
         "   int64  float64",
         "0      1      0.5",
         "1      2      nan",
-        "… 1 more rows",
+        "… 1 more row",
     ]
     assert summarize(frame["a"])[1] == "3 rows, int64, name 'a'"
-    assert shown(frame["a"], lines=3) == ["0  1", "1  2", "… 1 more rows"]
+    assert shown(frame["a"], lines=3) == ["0  1", "1  2", "… 1 more row"]
     assert summarize(frame.index)[1] == "3 labels, int64"
     assert summarize(pandas.DataFrame())[1] == "0 rows × 0 columns"
     wide = pandas.DataFrame([[0] * 50])

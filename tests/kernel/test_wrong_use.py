@@ -62,7 +62,7 @@ WRONG = {
     "get HEAD nosuch": "name-not-found",
     "get HEAD nosuch --as z": "name-not-found",
     "get nosuch x --as z": "commit-not-found",
-    "get HEAD x": "name-not-found",
+    "get HEAD x": "name-taken",
     "get HEAD x --as 1bad": "usage",
     "get HEAD x --as": "usage",
     "get HEAD x --as class": "usage",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from timeslip.cli import check_cmd, config_cmd, du_cmd, gc_cmd, mv_cmd, rm_cmd, sessions_cmd, verb_cmd
+from timeslip.cli import check_cmd, config_cmd, du_cmd, gc_cmd, mv_cmd, rm_cmd, sessions_cmd, trust_cmd, verb_cmd
 from timeslip.cli.command import Command, Invocation
 from timeslip.cli.output import write_answer, write_document, write_error
 from timeslip.errors import InternalError, TimeslipError, UsageError
@@ -24,6 +24,7 @@ _OWN = (
     du_cmd.COMMAND,
     gc_cmd.COMMAND,
     config_cmd.COMMAND,
+    trust_cmd.COMMAND,
 )
 
 COMMANDS: dict[str, Command] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from timeslip import answers
 from timeslip.cli.command import Command, Invocation, only_here
 from timeslip.errors import UsageError
+from timeslip.rendering.units import plural
 from timeslip.verbs.spec import JSON, Answer, Argument, Verb
 
 VERB = Verb(
@@ -27,9 +28,8 @@ def _run(invocation: Invocation) -> Answer:
         session = repository.find_session(named)
         row = next(row for row in repository.sessions() if row.id == session)
         repository.remove_session(session)
-        return answers.message_json(
-            "rm", f"removed session '{row.name}' with {row.commits:,} commits; `timeslip gc` gives its space back"
-        )
+        what = f"session '{row.name}' with {plural(row.commits, 'commit')}"
+        return answers.message_json("rm", f"removed {what}; `timeslip gc` gives its space back")
 
 
 COMMAND = Command(VERB, _run, takes_session=False)

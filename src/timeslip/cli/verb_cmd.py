@@ -11,7 +11,7 @@ from timeslip.cli.output import write_answer
 from timeslip.cli.stored import StoredSession
 from timeslip.cli.target import check_words, choose_session
 from timeslip.verbs.parsing import parse
-from timeslip.verbs.spec import Answer, Verb
+from timeslip.verbs.spec import Answer, Verb, asks_for_live
 
 
 def command(verb: Verb) -> Command:
@@ -34,7 +34,7 @@ def _run(verb: Verb, invocation: Invocation) -> Answer:
 def _on_store(verb: Verb, options: argparse.Namespace) -> bool:
     """Whether the store alone can answer: reading verbs, unless they ask for the live state; and lists of names."""
     if verb.stored:
-        return "." not in (getattr(options, "a", None), getattr(options, "b", None), getattr(options, "ref", None))
+        return not asks_for_live(verb, options)
     if verb.name in ("branch", "tag"):
         return not (options.name or options.delete or getattr(options, "rename", None))
     return False

@@ -30,7 +30,7 @@ from timeslip.describing.kinds import (
 from timeslip.describing.plots import plot_lines
 from timeslip.describing.sameness import module_members
 from timeslip.describing.sources import class_attributes, source_of
-from timeslip.describing.summary import signature
+from timeslip.describing.summary import counted, signature
 from timeslip.describing.tables import array_lines, frame_table, index_lines, series_table
 
 
@@ -42,7 +42,7 @@ def look(value: object, width: int, lines: int, patience: Patience) -> list[str]
     kind, _ = kind_of(type(value))
     shown = _LOOKS.get(kind, _other)(value, width, lines, patience)
     if len(shown) > lines:
-        shown = [*shown[: lines - 1], f"… {len(shown) - lines + 1:,} more lines"]
+        shown = [*shown[: lines - 1], f"… {counted(len(shown) - lines + 1, 'more line')}"]
     return [cut(line, width) for line in shown]
 
 
@@ -111,7 +111,7 @@ def _text(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
 def _folded(start: str, size: int, width: int, lines: int) -> list[str]:
     pieces = [start[at : at + width] for at in range(0, len(start), width)][: max(1, lines - 1)]
     shown = sum(map(len, pieces))
-    return [*pieces, f"… {size - shown:,} more characters"] if shown < size else pieces
+    return [*pieces, f"… {counted(size - shown, 'more character')}"] if shown < size else pieces
 
 
 def _instance(value: object, width: int, lines: int, patience: Patience) -> list[str]:
@@ -128,7 +128,7 @@ def _instance(value: object, width: int, lines: int, patience: Patience) -> list
     shown = len(held) if len(held) < lines else max(1, lines - 2)
     for name, item in islice(held.items(), shown):
         said.append(f"  .{name} = {brief(item, width, patience=patience, depth=3)}")
-    return [*said, f"  … {len(held) - shown:,} more attributes"] if len(held) > shown else said
+    return [*said, f"  … {counted(len(held) - shown, 'more attribute')}"] if len(held) > shown else said
 
 
 def _other(value: object, width: int, lines: int, patience: Patience) -> list[str]:

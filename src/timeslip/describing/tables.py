@@ -11,6 +11,7 @@ from typing import Any
 
 from timeslip.describing.brief import Patience, brief, cut
 from timeslip.describing.kinds import library, type_name
+from timeslip.describing.summary import counted
 
 _CELL = 20
 _MOMENTS = frozenset(
@@ -76,7 +77,7 @@ def frame_table(frame: Any, width: int, lines: int, patience: Patience) -> list[
     text = table(list(zip(*[names, *columns], strict=True)), width)
     if wide < frame.shape[1] and not text[0].endswith("…"):
         text = [line + "  …" for line in text]
-    return [*text, f"… {len(frame) - shown:,} more rows"] if len(frame) > shown else text
+    return [*text, f"… {counted(len(frame) - shown, 'more row')}"] if len(frame) > shown else text
 
 
 def series_table(series: Any, width: int, lines: int, patience: Patience) -> list[str]:
@@ -85,7 +86,7 @@ def series_table(series: Any, width: int, lines: int, patience: Patience) -> lis
     head = series.iloc[:shown]
     pairs = zip(head.index.tolist(), head.tolist(), strict=True)
     text = table([(cell(label, patience), cell(item, patience, width // 2)) for label, item in pairs], width)
-    return [*text, f"… {len(series) - shown:,} more rows"] if len(series) > shown else text
+    return [*text, f"… {counted(len(series) - shown, 'more row')}"] if len(series) > shown else text
 
 
 def index_lines(index: Any, width: int, lines: int, patience: Patience) -> list[str]:
@@ -98,7 +99,7 @@ def array_lines(array: Any, width: int, lines: int, patience: Patience) -> list[
     numpy = library("numpy")
     if array.dtype.hasobject:
         few = [brief(item, width, patience=patience, depth=2) for item in array.flat[: max(1, lines - 1)].tolist()]
-        return [*few, f"… {array.size - len(few):,} more items"] if array.size > len(few) else few
+        return [*few, f"… {counted(array.size - len(few), 'more item')}"] if array.size > len(few) else few
     masked = issubclass(type(array), numpy.ma.MaskedArray)
     plain = array.view(numpy.ma.MaskedArray if masked else numpy.ndarray)
     edge = 3 if plain.ndim < 3 else 2

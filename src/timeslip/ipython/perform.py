@@ -10,6 +10,7 @@ from timeslip.ipython.recorder import Recorder
 from timeslip.verbs import VERBS
 from timeslip.verbs.help import overview, verb_help
 from timeslip.verbs.parsing import find_verb, parse, split_line
+from timeslip.verbs.spec import asks_for_live
 
 
 def perform_line(shell: Any, session: Any, recorder: Recorder, line: str, *, verb: str = "") -> None:
@@ -47,7 +48,7 @@ def _help(shell: Any, words: Sequence[str]) -> None:
 def perform(session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str, Any] | None:
     """Run the verb that *words* name and return its answer; None when help was asked for.
 
-    What ran before the verb in the same cell is recorded first, unless the verb only reads.
+    What ran before the verb in the same cell is recorded first, unless the verb only reads what is recorded.
 
     Raises:
         TimeslipError: the verb failed; the session is as it was.
@@ -56,7 +57,7 @@ def perform(session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str,
     options = parse(verb, words[1:])
     if options.help:
         return None
-    if verb.effect == "reads":
+    if verb.effect == "reads" and not asks_for_live(verb, options):
         return verb.run(session, options)
     recorder.before_verb()
     failure: BaseException | None = None

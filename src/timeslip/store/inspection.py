@@ -197,9 +197,9 @@ class Checker:
                 if row is not None and int(row[0]) > len(refs):
                     self._problems.append(Problem("name", session.name, "a branch or tag points at no commit"))
                 if found < session.commits:
-                    self._problems.append(
-                        Problem("name", session.name, f"{session.commits - found} commits of this session are gone")
-                    )
+                    gone = session.commits - found
+                    text = f"{gone} commit{'s' if gone != 1 else ''} of this session cannot be found any more"
+                    self._problems.append(Problem("name", session.name, text))
             except StoreError as error:
                 self._problems.append(Problem("name", session.name, error.message))
 

@@ -116,9 +116,11 @@ def _messages(plan: DropPlan, held: int) -> list[str]:
             "belongs to a HEAD, a branch, a tag, one of the last undo steps or one of the newest commits"
         )
     if plan.unreadable:
-        messages.append(f"{plan.unreadable} commits could not be read; `timeslip check` says why")
+        commits = "1 commit" if plan.unreadable == 1 else f"{plan.unreadable} commits"
+        messages.append(f"{commits} could not be read; `timeslip check` says why")
     if held:
-        messages.append(f"{held} packs are being written by a live kernel: their dead bytes go with a later gc")
+        packs = "1 pack is" if held == 1 else f"{held} packs are"
+        messages.append(f"{packs} being written by a live kernel: dead bytes in there go with a later gc")
     return messages
 
 

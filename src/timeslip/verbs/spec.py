@@ -116,6 +116,13 @@ class Verb:
         return " ".join(words)
 
 
+def asks_for_live(verb: Verb, options: argparse.Namespace) -> bool:
+    """Whether a verb that reads has to look at the live state, which is recorded first."""
+    if "." in (getattr(options, "a", None), getattr(options, "b", None), getattr(options, "ref", None)):
+        return True
+    return verb.name == "verify" and options.ref is None
+
+
 REF_HELP = "commit id or unique prefix, branch, tag, HEAD, HEAD~3, In[12]"
 
 

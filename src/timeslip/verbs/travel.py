@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from timeslip import answers
-from timeslip.errors import NameNotFoundError, UsageError
+from timeslip.errors import UsageError
 from timeslip.verbs.spec import DRY_RUN, JSON, RESTORE_OPTIONS, Answer, Argument, Verb, names, ref
 
 
@@ -52,11 +52,6 @@ def _get(session: Any, options: Namespace) -> Answer:
     new = options.new or options.name
     if not new.isidentifier() or keyword.iskeyword(new):
         raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose one with --as NEW")
-    if options.new is None and options.name in session.namespace:
-        raise NameNotFoundError(
-            f"'{options.name}' exists beside it; get needs another name for the past value",
-            hint=f"get {options.ref} {options.name} --as {options.name}_before",
-        )
     session.get(options.ref, options.name, as_=new)
     return answers.answer("get", ref=options.ref, name=options.name, new=new, commit=session.head)
 

@@ -92,6 +92,7 @@ TRUST = Verb(
     "them. Do it only for a store that you, or somebody you trust, wrote.",
     arguments=(JSON,),
     run=_trust,
+    stored=True,
 )
 
 FORGET = Verb(
