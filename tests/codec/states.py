@@ -127,3 +127,11 @@ FRAMES = {
     "groups": "df = pd.DataFrame({'k': list('aab'), 'v': [1, 2, 3]}); r = df.groupby('k').sum()",
 }
 """Run after ``import numpy as np, pandas as pd``."""
+
+PARTS = {
+    "memoryviews of parts": "import array\nb = bytearray(range(10)); m = memoryview(b); n = m[2:5]; r = m[::-2]; z = m[3:3]; a = array.array('i', range(8))\n"
+    "am = memoryview(a)[2:6:2]; rr = memoryview(a)[::-1]; ro = memoryview(b'abcdef')[1:3]; c = memoryview(a).cast('B')[4:12].cast('h')\n"
+    "n[0] = 77; rr[0] = 5; c[1] = 9; o = memoryview(a).cast('B')[1:7].toreadonly()",
+    "weak proxies": "import weakref\nclass K:\n    v = [1]\n    def __call__(self): return self.v\nclass P: v = 1\nk = K(); j = P(); p = weakref.proxy(k); q = [weakref.proxy(k), weakref.proxy(j)]",
+}
+"""What only looks at another object: seen through, not compared."""

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.codec.kernels import Kernel, differences, only_iterative, resumed, stored
-from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PLAIN
+from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PARTS, PLAIN
 
 from timeslip.codec.capture import capture_atom
 from timeslip.errors import UnrestorableError
@@ -345,3 +345,32 @@ def test_any_graph_of_containers_comes_back(state: dict[str, Any], iterative: bo
     else:
         other = resumed(kernel)
     assert differences(kernel, other) == []
+
+
+def test_memoryviews_of_parts_see_the_same_memory_again() -> None:
+    names = resumed(Kernel(PARTS["memoryviews of parts"])).namespace
+    assert names["b"][2] == 77
+    assert all(names[view].obj is names[owner] for view, owner in (("n", "b"), ("r", "b"), ("am", "a"), ("c", "a")))
+    names["n"][1], names["am"][1], names["rr"][7], names["c"][0] = 1, 2, 3, 4
+    assert (names["b"][3], names["a"][4], names["a"][0], names["a"][1] & 0xFFFF) == (1, 2, 3, 4)
+    assert (bytes(names["ro"]), len(names["z"]), names["o"].readonly, bytes(names["r"][:2])) == (
+        b"bc",
+        0,
+        True,
+        b"\t\x07",
+    )
+
+
+def test_weak_proxies_hand_on_to_the_object_that_came_back() -> None:
+    names = resumed(Kernel(PARTS["weak proxies"])).namespace
+    assert (type(names["p"]), type(names["q"][1])) == (weakref.CallableProxyType, weakref.ProxyType)
+    assert names["p"] is names["q"][0]
+    names["k"].v = [2]
+    assert names["p"].v == names["p"]() == [2]
+
+
+def test_flat_iterators_go_on_where_they_were() -> None:
+    pytest.importorskip("numpy")
+    names = resumed(Kernel("import numpy as np\nx = np.arange(6.).reshape(2, 3); i = x.T.flat; next(i)")).namespace
+    names["x"][1, 0] = 9
+    assert list(names["i"]) == [9, 1, 4, 2, 5]

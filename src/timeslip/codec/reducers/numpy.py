@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
+from timeslip.codec.reducers import views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -262,6 +263,8 @@ def find(kind: type) -> Any:
     numpy = library()
     if kind is numpy.ndarray:
         return _array
+    if kind is numpy.flatiter:
+        return views.flat_iterator
     if kind is numpy.ufunc:
         return _ufunc
     if kind is numpy.memmap:

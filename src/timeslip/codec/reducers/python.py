@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, system
+from timeslip.codec.reducers import instances, system, views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -128,20 +128,6 @@ def _weak_set(state: Pass, values: Any) -> Any:
 def weak_mapping(kind: Any, items: list[Any]) -> Any:
     """A weak dictionary or set with *items*; those whose objects nobody else holds vanish, as they must."""
     return kind(items)
-
-
-def _memoryview(state: Pass, view: memoryview) -> Any:
-    owner: Any = view.obj  # None for memory that no object owns
-    if owner is None or view.nbytes != memoryview(owner).nbytes or view.ndim != 1:
-        return state.hole(view, "a memoryview of part of an object cannot be stored")
-    return cast_view, (owner, view.format, view.readonly)
-
-
-def cast_view(obj: Any, form: str, readonly: bool) -> memoryview:
-    """A one-dimensional memoryview of *obj*."""
-    view = memoryview(obj)
-    view = view if view.format == form else view.cast("B").cast(form)  # type: ignore[call-overload]
-    return view.toreadonly() if readonly else view
 
 
 def _placeholder(state: Pass, value: Placeholder) -> Any:
@@ -267,7 +253,9 @@ REDUCERS: dict[type, Any] = {
     weakref.WeakKeyDictionary: _weak_mapping,
     weakref.WeakValueDictionary: _weak_mapping,
     weakref.WeakSet: _weak_set,
-    memoryview: _memoryview,
+    memoryview: views.memory_view,
+    weakref.ProxyType: views.weak_proxy,
+    weakref.CallableProxyType: views.weak_proxy,
     functools.partial: _partial,
     io.BytesIO: _memory_file,
     io.StringIO: _memory_file,
