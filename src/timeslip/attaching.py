@@ -14,6 +14,7 @@ from timeslip.config import Settings
 from timeslip.errors import NamespaceError
 from timeslip.history import guests_beside, main_head
 from timeslip.ids import SessionId
+from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
 from timeslip.naming import free_branch
 from timeslip.session import Session, open_sessions
@@ -89,9 +90,36 @@ def _attach(
     notebook: str | None,
     info: dict[str, Any],
 ) -> Session:
-    identity = _find_or_create(repository, name, notebook)
+    session = None
+    try:
+        with uninterrupted():  # a lease without a session would keep others off as long as this process lives
+            session = _hold(repository, namespace, settings, _find_or_create(repository, name, notebook), info)
+        if namespace.snapshot():
+            with session._live.turn():
+                step = Step("attach", "attach", started=time.time(), everything=True)
+                recording.record(session._live, step)  # no step: what was there before attaching is never undone
+    except BaseException:  # whatever went wrong, an interrupt too: the next one who attaches must find all free
+        if session is not None:
+            session.close()
+        raise
+    return session
+
+
+def _hold(
+    repository: Repository, namespace: Namespace, settings: Settings, identity: SessionId, info: dict[str, Any]
+) -> Session:
     live = Live(repository, identity, namespace, settings, "main")
     holds = repository.acquire_lease(identity, live.kernel, {"python": sys.version.split()[0], **info})
+    try:
+        return _begin(live, holds=holds)
+    except BaseException:  # as in `_attach`
+        repository.release_lease(identity, live.kernel)
+        raise
+
+
+def _begin(live: Live, *, holds: bool) -> Session:
+    """The session of *live*, at the place in history where it goes on; *holds* whether no other kernel has it."""
+    repository, identity = live.repository, live.session
     row = next(row for row in repository.sessions() if row.id == identity)
     head = main_head(repository, identity)
     resumable = head.commit if head is not None else None
@@ -111,12 +139,7 @@ def _attach(
         ]
     live.notices += repository.notices
     live.facets.attach()
-    session = Session(live, row.name, row.notebook, resumable)
-    if namespace.snapshot():
-        with live.turn():
-            step = Step("attach", "run", started=time.time(), everything=True)
-            recording.record(live, step)  # no step: what was there before attaching is never undone
-    return session
+    return Session(live, row.name, row.notebook, resumable)
 
 
 def _find_or_create(repository: Repository, name: str | None, notebook: str | None) -> SessionId:

@@ -214,16 +214,19 @@ class Checkout:
     def apply(self, finish: Callable[[], None]) -> None:
         """Swap, then call *finish* (which writes HEAD); any failure of either undoes the swap.
 
+        Only when HEAD has moved in the store all the same, the swap stands: the store is what the session goes by.
+        The caller holds interrupts back.
+
         Raises:
             whatever failed, after everything is as it was.
         """
-        live, prepared = self.live, self.prepared
+        live, prepared, head = self.live, self.prepared, self.live.head
         snapshot = live.namespace.snapshot()
         before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
         added = [key for key in prepared.values if key not in snapshot]
         facets = live.facets.capture() if prepared.facets else {}
         applied: list[Any] = []
-        swapped = False
+        swapped = finishing = False
         try:
             for change in prepared.loader.changes:
                 change.apply()
@@ -233,8 +236,13 @@ class Checkout:
             swapped = True
             live.namespace.apply(prepared.values, prepared.drop)
             prepared.loader.register()
+            finishing = True
             finish()
         except BaseException:  # an interrupt too: nothing may stay half done
+            if finishing:
+                live.tear()
+                if _has_moved(live, head):
+                    raise
             if swapped:
                 live.namespace.apply(before, added)
             for change in reversed(applied):
@@ -299,6 +307,15 @@ class Checkout:
             duration=time.perf_counter() - began,
             dry_run=False,
         )
+
+
+def _has_moved(live: Live, head: CommitId | None) -> bool:
+    """Whether the store says that the session is elsewhere than at *head*; not, when it cannot say."""
+    try:
+        there = live.repository.head(live.session, live.kernel)
+    except StoreError:  # what the swap brought in is then found as a change, and nothing is lost
+        return False
+    return there is not None and there.commit != head
 
 
 def _has_hole(live: Live, name: str, value: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.activity import user_tasks, user_threads
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import RecordId
+from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, is_name
 from timeslip.naming import free_branch
@@ -201,16 +202,13 @@ def record(live: Live, step: Step) -> Commit:
         live.take_over()
     if live.paused is not None:
         _require_space(live)
-    try:
-        found = look(live, source, everything=step.everything)
+    with live.changing():  # what was looked at and not written must be found again, whatever came in between
+        with open_to_interrupts():
+            found = look(live, source, everything=step.everything)
         try:
             return write(live, step, found, began)
         finally:
             found.update.release()
-    except BaseException:  # an interrupt too: what was looked at but not written must be found again
-        live.start_over()
-        live.off = live.off or step.kind == "run"
-        raise
 
 
 def _require_space(live: Live) -> None:
@@ -245,12 +243,29 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
 
 
 def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) -> Commit:
-    repository = live.repository
-    written = repository.bytes_written
-    encoded = _encode(live, found, reuse)
-    values = dict(_facet_values(live, found))
+    written = live.repository.bytes_written
+    with open_to_interrupts():
+        encoded = _encode(live, found, reuse)
+        values = dict(_facet_values(live, found))
     names = _names(live, found)
     names = replace(names, inexact=_inexact(live, [body.body for body in encoded.values()], found))
+    # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
+    with uninterrupted():
+        return _put(live, step, found, began, written, encoded, values, names)
+
+
+def _put(
+    live: Live,
+    step: Step,
+    found: Look,
+    began: float,
+    written: int,
+    encoded: Mapping[Covariable, Encoded],
+    values: Mapping[str, Encoded],
+    names: Names,
+) -> Commit:
+    """The transaction, and what is noted of it here."""
+    repository, before = live.repository, live.head
     with repository.transaction() as transaction:
         branch = next_branch(live)
         changes: dict[str, RecordId | None] = {}
@@ -280,6 +295,8 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
         )
         commit = _put_commit(live, transaction, step, manifest, names, stats, branch)
     _finish(live, commit, changes, encoded, made, found)
+    if step.operation is not None:
+        live.steps.note(step.operation, before, commit.id, step.details)
     return commit
 
 
@@ -447,6 +464,7 @@ def _finish(
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
     live.last_names = commit.names
     live.pending_names = set()
+    live.owed = None
 
 
 def _tell_branch(live: Live, commit: Commit) -> None:
@@ -460,31 +478,28 @@ def _tell_branch(live: Live, commit: Commit) -> None:
     live.fresh_branch = False
 
 
-def commit_if_changed(live: Live, *, idle: bool = True) -> Commit | None:
+def commit_if_changed(live: Live, *, idle: bool = True, details: Mapping[str, Any] | None = None) -> Commit | None:
     """Commit the live state before travelling, if it differs from HEAD's.
 
     Checks everything that was assumed. The commit is not a step of its own: what is found belongs to the last one.
+
+    Args:
+        live: the session.
+        idle: as `look`.
+        details: of the operation.
 
     Raises:
         StoreError: it could not be written.
     """
     began = time.perf_counter()
-    tracker = live.tracker
-    snapshot = live.namespace.snapshot()
-    bound, lost = tracker.rebound(snapshot)
-    idle = idle and not (bound or lost)
-    try:
+    with live.changing():
+        bound, lost = live.tracker.rebound(live.namespace.snapshot())
+        idle = idle and not (bound or lost)
         found = look(live, "" if idle else None, everything=True, idle=idle)
-    except BaseException:  # as in `record`
-        live.start_over()
-        raise
-    try:
-        # A class or function that was let go can leave its co-variable, and no value differs.
-        if not found.update.names and not any(map(is_name, found.update.gone)):
-            return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
-        return write(live, Step(kind="live", operation="live", started=time.time()), found, began)
-    except BaseException:  # as in `record`
-        live.start_over()
-        raise
-    finally:
-        found.update.release()
+        try:
+            # A class or function that was let go can leave its co-variable, and no value differs.
+            if not found.update.names and not any(map(is_name, found.update.gone)):
+                return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
+            return write(live, Step("live", "live", started=time.time(), details=dict(details or {})), found, began)
+        finally:
+            found.update.release()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import threading
 import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.capture import Encoder, Resources
@@ -21,16 +23,23 @@ from timeslip.codec.definitions import Registry
 from timeslip.config import Settings
 from timeslip.errors import SessionBusyError, StoreError
 from timeslip.ids import CommitId, RecordId, SessionId
+from timeslip.interrupts import uninterrupted
 from timeslip.model import Names
 from timeslip.planner import ValueInfo
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.namespace import Namespace
+from timeslip.steps import Steps, steps_in_log
 from timeslip.store.repository import Repository
 from timeslip.values import ValueWriter, content_of, lost_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from timeslip.commit import Step
+
+_WAIT_SECONDS = 10.0
+"""How long a verb waits for one that another thread has called, seconds."""
 
 _BODIES = 4096
 """Value records kept in memory: their bodies are small and immutable."""
@@ -54,9 +63,12 @@ class Live:
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
         unseen: code ran that was not looked at; the next look takes nothing for granted.
-        off: of that code, some was the user's (``%%timeslip off``, or a run whose commit failed): it is a step.
+        off: of that code, some was the user's (``%%timeslip off``).
+        owed: the last step that could not be recorded; nothing of it is lost, and it is recorded before travelling.
         shared: another kernel holds the session; this one is a guest on a branch of its own.
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
+        steps: what undo and redo walk over.
+        through: what the present verb is for has happened, whatever comes after.
         hooked: why code of the session may run without being named, or None.
     """
 
@@ -86,33 +98,70 @@ class Live:
         self.hooked: str | None = None
         self.unseen = False
         self.off = False
+        self.owed: Step | None = None
         self.shared = False
         self.fresh_branch = False
+        self.steps = Steps()
+        self.through = False
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
         self.pid = os.getpid()
         self.born = time.monotonic()
-        self._mutex = threading.RLock()
+        self._whole = True
+        self.mutex = threading.Lock()
+        self.holder: tuple[FrameType, int] | None = None
         self._bodies: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """One verb at a time.
+    def turn(self) -> _Turn:
+        """A block in which one verb has the session. What an earlier one left half done is put right first.
 
         Raises:
-            SessionBusyError: in a forked child, or another thread is at it.
+            SessionBusyError: in a forked child, another thread is at it, or a value's own code calls a verb while one
+                is under way.
+            StoreError: an earlier verb was torn, and the store does not say what is recorded.
         """
-        if os.getpid() != self.pid:
-            raise SessionBusyError(
-                "this is a forked copy of the session's process; it is not recorded",
-                hint="use the session in the process that attached it, or attach another one here",
-            )
-        if not self._mutex.acquire(timeout=10):
-            raise SessionBusyError("another thread is recording or restoring", hint="try again when it has finished")
-        try:
-            yield
-        finally:
-            self._mutex.release()
+        return _Turn(self)
+
+    def begin(self) -> None:
+        """The turn has begun."""
+        self.through = False
+        if not self._whole:
+            self._recover()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Around everything that changes what is noted here about the live state.
+
+        When the block does not end well, the next turn takes the truth from the store and looks at everything again,
+        so that nothing is lost wherever it was torn.
+        """
+        self.tear()
+        yield
+        self._whole = True
+
+    def tear(self) -> None:
+        """What is noted here cannot be relied on: see `changing`."""
+        self._whole = False
+
+    def _recover(self) -> None:
+        """After a block of `changing` that did not end: HEAD and the steps from the store, and the rest anew.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        head = self.repository.head(self.session, self.kernel)
+        if head is not None:
+            manifest = None
+            if head.commit is not None:
+                manifest = RecordId(self.repository.commit(head.commit)["manifest"])
+            records = self.repository.manifest(manifest) if manifest is not None else {}
+            steps = steps_in_log(self.repository, self.session, self.kernel)
+            self.steps, self.records, self.manifest = steps, records, manifest
+            self.head, self.branch = head.commit, head.branch or self.branch
+        self.facet_bytes = {}
+        self.forget_bodies()
+        self.start_over()
+        self._whole = True
 
     def body(self, record: str) -> dict[str, Any]:
         """The body of a value record; cached.
@@ -161,9 +210,9 @@ class Live:
 
     def start_over(self) -> None:
         """After a look or a commit that failed half-way: the next one captures everything again."""
-        digests = self.tracker.node_digests
-        self.tracker = Tracker(self.encoder, self.settings.chunk_bytes)
-        self.tracker.node_digests = digests
+        tracker = Tracker(self.encoder, self.settings.chunk_bytes)
+        tracker.node_digests = self.tracker.node_digests
+        self.tracker = tracker
         self.unseen = True
 
     def details(self, **given: Any) -> dict[str, Any]:
@@ -181,3 +230,56 @@ class Live:
         """Make sure that the next commit captures *keys* again, whatever the tracker thinks of them."""
         for group in {self.tracker.groups[key] for key in keys if key in self.tracker.groups}:
             self.tracker.forget(group)
+
+
+class _Turn:
+    """See `Live.turn`. A class, not a generator: see `interrupts`."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def __enter__(self) -> None:
+        live = self._live
+        if os.getpid() != live.pid:
+            raise SessionBusyError(
+                "this is a forked copy of the session's process; it is not recorded",
+                hint="use the session in the process that attached it, or attach another one here",
+            )
+        taken = False
+        try:
+            self._refuse_inner()
+            # An interrupt in the first instant of `__exit__` leaves the lock with us: it is ours all the same.
+            taken = live.holder is not None and live.holder[1] == threading.get_ident()
+            if taken:
+                live.mutex.acquire(blocking=False)
+            deadline = time.monotonic() + _WAIT_SECONDS
+            while not taken:
+                if time.monotonic() > deadline:
+                    raise SessionBusyError(
+                        "another thread is recording or restoring", hint="try again when it has finished"
+                    )
+                with uninterrupted():  # taken and not noted, it would stay taken for ever
+                    taken = live.mutex.acquire(timeout=0.05)
+            live.holder = (sys._getframe(1), threading.get_ident())
+            live.begin()
+        except BaseException:  # an interrupt too
+            if taken:
+                self.__exit__()
+            raise
+
+    def _refuse_inner(self) -> None:
+        """Refuse when the block that holds the session is one that we are in."""
+        holder, frame = self._live.holder, sys._getframe(2)
+        while holder is not None and frame is not None:
+            if frame is holder[0]:
+                raise SessionBusyError(
+                    "a verb was called while another one is under way; it did nothing",
+                    hint="code that runs while a value is saved or restored cannot use the session",
+                )
+            frame = frame.f_back  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        self._live.mutex.release()
+        self._live.holder = None

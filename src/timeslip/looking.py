@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from timeslip import commit as recording
 from timeslip.codec.placeholder import Placeholder
+from timeslip.commit import Step
 from timeslip.diffing import diff_values
 from timeslip.errors import StoreError, TimeslipError
 from timeslip.history import History, name_not_found
@@ -17,6 +19,7 @@ from timeslip.model import (
     Preview,
     Shown,
     StateDiff,
+    Status,
     ValueDiff,
     Verification,
     is_facet,
@@ -228,6 +231,51 @@ def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:
             if lost or rebuilt:
                 inexact[name] = lost or f"comes back rebuilt: {rebuilt}"
     return inexact, placeholders
+
+
+def status(
+    live: Live, history: History, *, name: str, notebook: str | None, resumable: CommitId | None, kernel: str
+) -> Status:
+    """Where a live session is, and what a user should know about it. Arguments as the attributes of `Status`."""
+    last = history.log(all=True, limit=1)
+    tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
+    inexact, placeholders = not_exact(live)
+    return Status(
+        session=live.session,
+        name=name,
+        notebook=notebook,
+        store=str(live.repository.directory),
+        branch=live.branch,
+        head=history.commit(live.head) if live.head is not None else None,
+        at_tip=not tips or tips.get(live.branch) == live.head,
+        last=last[0] if last else None,
+        inexact=inexact,
+        placeholders=placeholders,
+        assumed=live.last_names.assumed,
+        unfinished=live.unfinished,
+        paused=live.paused,
+        store_bytes=live.repository.size_bytes(),
+        resumable=resumable,
+        kernel=kernel,
+        shared=live.shared,
+        next_branch=recording.next_branch(live),
+    )
+
+
+def verify_live(live: Live) -> Verification:
+    """Capture everything again and compare with what is recorded; what differs is recorded as found late."""
+    began = time.perf_counter()
+    with live.changing():
+        found = recording.look(live, None, everything=True)
+        try:
+            changed = {key for key in found.update.names | found.update.gone if is_name(key)}
+            when = f"changed since {live.head[:8]}" if live.head else "not recorded yet"
+            if found:
+                recording.write(live, Step("live", "live", started=time.time()), found, began)
+        finally:
+            found.update.release()
+    intact = tuple(name for name in sorted(live.namespace.snapshot()) if name not in changed)
+    return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, (), time.perf_counter() - began)
 
 
 def verify_restorable(history: History, commit: CommitId) -> Verification:

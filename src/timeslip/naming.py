@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from timeslip.errors import CommitNotFoundError, ConflictError, NameTakenError, UsageError
 from timeslip.history import History
 from timeslip.ids import CommitId
+from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
 from timeslip.model import Ref
 
@@ -57,11 +58,8 @@ class Naming:
         """Rename a branch. Raises as `create` and `delete`."""
         ref = self.find("branch", old)
         self._require_free(new)
-        self._move("branch", {old: None, new: ref.commit})
-        if self.live.branch == old:
-            with self.live.repository.transaction() as transaction:
-                transaction.set_head(self.live.session, self.live.kernel, self.live.head, new)
-            self.live.branch = new
+        with uninterrupted():
+            self._move("branch", {old: None, new: ref.commit}, on=new if self.live.branch == old else None)
 
     def describe(self, commit: CommitId, message: str) -> None:
         """Give a commit a message."""
@@ -77,14 +75,18 @@ class Naming:
         if any(known.name == name for known in self.history.refs()):
             raise NameTakenError(f"there is a branch or tag '{name}' already", hint="choose another name")
 
-    def _move(self, kind: str, moves: Mapping[str, CommitId | None]) -> None:
+    def _move(self, kind: str, moves: Mapping[str, CommitId | None], on: str | None = None) -> None:
+        """Point names elsewhere; *on* is what the branch of the session is called from now on."""
         live = self.live
         with live.repository.transaction() as transaction:
             for name, commit in moves.items():
                 transaction.set_ref(live.session, kind, name, commit)
+            if on is not None:
+                transaction.set_head(live.session, live.kernel, live.head, on)
             transaction.append_operation(
                 live.session, live.kernel, kind, live.head, live.head, live.details(names=sorted(moves))
             )
+        live.branch = on or live.branch
 
 
 def check_ref_name(name: str) -> None:

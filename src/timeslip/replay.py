@@ -19,6 +19,7 @@ from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
+from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
 from timeslip.model import Commit, ReplayStep, is_facet, is_name
 from timeslip.past import Loads, headers_of
@@ -206,7 +207,21 @@ class Replayer:
                 keys = [key for key, value in recipe.before.items() if value == record]
                 values = self.rebuild(recipe.commit.parents[0], keys, error.message, depth + 1)
             inputs.update({k: v for k, v in values.items() if is_name(k) and recipe.before.get(k) == record})
+        self._load_definitions(recipe, loads)
         return {key: value for key, value in inputs.items() if not key.startswith("Out[")}
+
+    def _load_definitions(self, recipe: Recipe, loads: Loads) -> None:
+        """Have the content of the classes and functions that the cell reaches put in as it was, as a copy.
+
+        Otherwise the cell would change what live ones hold (default arguments, class attributes) a second time.
+        """
+        for identity in {identity for name in recipe.reads for identity in self._references(recipe.before, name)}:
+            record = recipe.before.get(f"def:{identity}")
+            try:
+                if record is not None and identity not in loads.loader.made:
+                    loads.load(record, self.live.body(record))
+            except (UnrestorableError, StoreError) as error:
+                raise ReplayError(f"it needs a class or function that cannot be loaded: {error.message}") from error
 
     def _set_facets(self, recipe: Recipe) -> None:
         wanted = {}
@@ -218,7 +233,15 @@ class Replayer:
 
 @contextmanager
 def _borrowed(live: Live, loader: Loader) -> Iterator[None]:
-    """The session's globals without its names, its classes as *loader* needs them; all put back at the end."""
+    """The session's globals without its names, its classes as *loader* needs them; all put back at the end.
+
+    Interrupts are held back, except where recorded code runs (`Namespace.execute`).
+    """
+    with uninterrupted():
+        yield from _swapped(live, loader)
+
+
+def _swapped(live: Live, loader: Loader) -> Iterator[None]:
     namespace = live.namespace.globals
     saved = dict(namespace)
     names = [name for name in live.namespace.snapshot() if name in namespace]

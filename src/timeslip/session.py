@@ -25,6 +25,7 @@ from timeslip.errors import (
 )
 from timeslip.history import History, main_head
 from timeslip.ids import CommitId, SessionId
+from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
 from timeslip.model import (
     CheckoutResult,
@@ -40,7 +41,6 @@ from timeslip.model import (
     Status,
     Usage,
     Verification,
-    is_name,
 )
 from timeslip.naming import Naming
 from timeslip.store.maintenance import RetentionPolicy, forget, gc, usage
@@ -159,15 +159,17 @@ class Session:
             error=error,
             started=time.time() - duration if started is None else started,
             duration=duration,
-            everything=self._live.unseen or code is None,
+            everything=self._live.unseen or self._live.owed is not None or code is None,
         )
-        with self._live.turn():
+        live = self._live
+        with uninterrupted(), live.turn():
             self._require_open()
-            before = self._live.head
-            commit = recording.record(self._live, step)
-            self._traveller.steps.add(before, commit.id)
-            self._live.unseen = self._live.off = False
-            self._retain()
+            live.owed = step  # until it is recorded: now, or before the next verb that travels
+            commit = recording.record(live, step)
+            live.unseen = live.off = False
+            live.through = True
+            with open_to_interrupts():
+                self._retain()
             return commit
 
     def run(self, code: str, *, silent: bool = False) -> RunResult:
@@ -183,31 +185,38 @@ class Session:
             StoreError: the code ran, but recording is paused.
         """
         started, clock = time.time(), time.perf_counter()
-        error: BaseException | None = None
+        with uninterrupted():  # an interrupt between the code and its recording would lose the step
+            error = self._execute(code)
+            duration = time.perf_counter() - clock
+            if silent:
+                self.note_unrecorded(code)
+                return RunResult(None, error, CommitStats())
+            outcome = "ok" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
+            line = None if error is None else _one_line(error)
+            commit = self.record(code, outcome=outcome, error=line, started=started, duration=duration)
+            return RunResult(commit, error, commit.stats)
+
+    def _execute(self, code: str) -> BaseException | None:
+        """Run *code* in the namespace; what it raised."""
         try:
-            # Running what the caller gives is what this method is for.
-            exec(compile(code, "<session>", "exec", dont_inherit=True), self.namespace)  # noqa: S102
+            with open_to_interrupts():
+                # Running what the caller gives is what this method is for.
+                exec(compile(code, "<session>", "exec", dont_inherit=True), self.namespace)  # noqa: S102
         except (Exception, KeyboardInterrupt, SystemExit) as caught:
             # the user's own code: whatever it raises is a result; the traceback would keep its frames alive
-            error = caught.with_traceback(None)
-        duration = time.perf_counter() - clock
-        if silent:
-            self.note_unrecorded(code)
-            return RunResult(None, error, CommitStats())
-        outcome = "ok" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
-        line = None if error is None else f"{type(error).__name__}: {error}"[:500]
-        commit = self.record(code, outcome=outcome, error=line, started=started, duration=duration)
-        return RunResult(commit, error, commit.stats)
+            return caught.with_traceback(None)
+        return None
 
     def commit(self, message: str | None = None) -> Commit:
         """Record the live state now, changed or not. Raises StoreError."""
         with self._live.turn():
             self._require_open()
-            before = self._live.head
+            self._traveller.record_owed()
             step = Step("commit", "run", message=message, started=time.time(), everything=True)
-            commit = recording.record(self._live, step)
-            self._traveller.steps.add(before, commit.id)
-            return commit
+            with uninterrupted():
+                commit = recording.record(self._live, step)
+                self._live.through = True
+                return commit
 
     def _retain(self) -> None:
         """Automatic retention: when the store is above its limit, let old values go, and say so the first time."""
@@ -415,51 +424,22 @@ class Session:
 
     def status(self) -> Status:
         """Where the session is, and what a user should know about it."""
-        live = self._live
-        last = self._history.log(all=True, limit=1)
-        tips = {ref.name: ref.commit for ref in self.repository.refs(self.id) if ref.kind == "branch"}
-        inexact, placeholders = looking.not_exact(live)
-        return Status(
-            session=self.id,
+        return looking.status(
+            self._live,
+            self._history,
             name=self.name,
             notebook=self.notebook,
-            store=str(self.repository.directory),
-            branch=live.branch,
-            head=self._history.commit(live.head) if live.head is not None else None,
-            at_tip=not tips or tips.get(live.branch) == live.head,
-            last=last[0] if last else None,
-            inexact=inexact,
-            placeholders=placeholders,
-            assumed=live.last_names.assumed,
-            unfinished=live.unfinished,
-            paused=live.paused,
-            store_bytes=self.repository.size_bytes(),
             resumable=self._earlier(),
             kernel="none" if self.closed else "this",
-            shared=live.shared,
-            next_branch=recording.next_branch(live),
         )
 
     def verify(self, ref: str | None = None) -> Verification:
         """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
         if ref is not None and ref != ".":
             return looking.verify_restorable(self._history, self._history.resolve(ref))
-        began = time.perf_counter()
         with self._live.turn():
             self._require_open()
-            live = self._live
-            found = recording.look(live, None, everything=True)
-            try:
-                changed = {key for key in found.update.names | found.update.gone if is_name(key)}
-                when = f"changed since {live.head[:8]}" if live.head else "not recorded yet"
-                if found:
-                    before = live.head
-                    commit = recording.write(live, Step("live", "live", started=time.time()), found, began)
-                    self._traveller.steps.extend(before, commit.id)
-            finally:
-                found.update.release()
-        intact = tuple(name for name in self.names() if name not in changed)
-        return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, (), time.perf_counter() - began)
+            return looking.verify_live(self._live)
 
     # ---- names of commits
 
@@ -528,8 +508,10 @@ class Session:
     def gc(self, dry_run: bool = False) -> Collected:
         """Drop what retention no longer keeps. Raises StoreError."""
         with self._live.turn():
-            collected = gc(self.repository, keep=RetentionPolicy.from_settings(self.settings), dry_run=dry_run)
-            self._live.forget_bodies()
+            try:
+                collected = gc(self.repository, keep=RetentionPolicy.from_settings(self.settings), dry_run=dry_run)
+            finally:
+                self._live.forget_bodies()
             if not dry_run:
                 head = self._live.head
                 with self.repository.transaction() as transaction:
@@ -569,10 +551,11 @@ class Session:
         """
         with self._live.turn():
             records = self._history.versions_of(target) or self._history.said_by(self._history.resolve(target))
-            forget(self.repository, self.id, records)
-            self._live.forget_bodies()
-            gone = {key for key, record in self._live.records.items() if record in records}
-            self._live.dirty(gone)
+            with self._live.changing():
+                forget(self.repository, self.id, records)
+                self._live.forget_bodies()
+                gone = {key for key, record in self._live.records.items() if record in records}
+                self._live.dirty(gone)
 
     # ---- ends
 
@@ -586,11 +569,12 @@ class Session:
         """Stop recording. The namespace stays as it is. Harmless when done already, and in a forked child."""
         if self.closed or os.getpid() != self._live.pid:
             return
-        self.closed = True
-        _open.discard(self)
-        with self._live.turn():
-            self.repository.release_lease(self.id, self._live.kernel)
-            self.repository.close()
+        with uninterrupted():
+            self.closed = True
+            _open.discard(self)
+            with self._live.turn():
+                self.repository.release_lease(self.id, self._live.kernel)
+                self.repository.close()
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """A session that the user bound to a name is recorded as "the session of this process", never as its parts."""
@@ -605,6 +589,14 @@ class Session:
     def _require_open(self) -> None:
         if self.closed:
             raise NoSessionError("this session was closed", hint="attach again: timeslip.attach()")
+
+
+def _one_line(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # an exception of the user's may fail to become text
+        text = ""
+    return f"{type(error).__name__}: {text}"[:500]
 
 
 def open_sessions() -> list[Session]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from timeslip import commit as recording
@@ -19,41 +19,12 @@ from timeslip.describing.summary import counted
 from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, UsageError
 from timeslip.history import History, check_count, name_not_found
 from timeslip.ids import CommitId, RecordId
+from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
 from timeslip.model import CheckoutResult, ReplayStep, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
 from timeslip.replay import Replayer
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """One step that undo and redo walk over: HEAD before it and after it."""
-
-    before: CommitId | None
-    after: CommitId | None
-
-
-@dataclass(slots=True)
-class Steps:
-    """The steps of this kernel, and how many of them are done.
-
-    Attributes:
-        done: oldest first.
-        undone: that can be redone, the next one last.
-    """
-
-    done: list[Walked] = field(default_factory=list)
-    undone: list[Walked] = field(default_factory=list)
-
-    def extend(self, before: CommitId | None, after: CommitId) -> None:
-        """HEAD moved on from *before* without a step: what was found late belongs to the last one."""
-        if self.done and self.done[-1].after == before:
-            self.done[-1] = Walked(self.done[-1].before, after)
-
-    def add(self, before: CommitId | None, after: CommitId | None) -> None:
-        """A step was done; what could be redone is gone."""
-        self.done.append(Walked(before, after))
-        self.undone.clear()
+from timeslip.steps import STEP
 
 
 class Traveller:
@@ -62,7 +33,6 @@ class Traveller:
     def __init__(self, live: Live, history: History) -> None:
         self.live = live
         self.history = history
-        self.steps = Steps()
 
     # ---- whole states
 
@@ -77,36 +47,28 @@ class Traveller:
         # Only what is committed now could add a step: do not commit for an undo that cannot be.
         if not options.dry_run and n <= len(self.steps.done) + 1:
             self.commit_live()
-        available = len(self.steps.done)
+        steps = self.live.steps
+        available = len(steps.done)
         if n > available:
             raise NothingToUndoError(
                 _too_few(available, n, "undone in this kernel"),
                 hint="`checkout REF` goes to any recorded state; `log --all` lists them",
             )
-        target = self.steps.done[-n].before
-        result = self._go(target, "undo", options, {"steps": n})
-        if not options.dry_run:
-            for _ in range(n):
-                self.steps.undone.append(self.steps.done.pop())
-        return result
+        return self._go(steps.done[-n].before, "undo", options, {"steps": n})
 
     def redo(self, n: int, options: Options) -> CheckoutResult:
         """Go forward again by *n* steps. Raises as `undo`."""
         check_count(n)
         if not options.dry_run and n <= len(self.steps.undone):
             self.commit_live()
-        available = len(self.steps.undone)
+        steps = self.live.steps
+        available = len(steps.undone)
         if n > available:
             raise NothingToUndoError(
                 _too_few(available, n, "redone"),
                 hint="a run after an undo clears what could be redone; `log --all` still lists those states",
             )
-        target = self.steps.undone[-n].after
-        result = self._go(target, "redo", options, {"steps": n})
-        if not options.dry_run:
-            for _ in range(n):
-                self.steps.done.append(self.steps.undone.pop())
-        return result
+        return self._go(steps.undone[-n].after, "redo", options, {"steps": n})
 
     def checkout(self, target: CommitId, kind: str, options: Options, branch: str | None = None) -> CheckoutResult:
         """Make the live state equal to *target*'s.
@@ -116,26 +78,24 @@ class Traveller:
         """
         if not options.dry_run:
             self.commit_live()
-        before = self.live.head
-        result = self._go(target, kind, options, {}, branch)
-        if not options.dry_run:
-            self.steps.add(before, target)
-        return result
+        return self._go(target, kind, options, {}, branch)
 
     def commit_live(self) -> None:
         """Commit what changed since the last commit, so that nothing is lost by travelling."""
         if self.live.head is None and not self.live.namespace.snapshot():
             return
         live = self.live
-        before, own = live.head, live.off
-        made = recording.commit_if_changed(live, idle=not live.unseen)
+        if not self.record_owed():
+            # Code that the user kept out of the record has run: taking that back is a step.
+            recording.commit_if_changed(live, idle=not live.unseen, details={STEP: True} if live.off else None)
         live.unseen = live.off = False
-        if made is None:
-            return
-        if own:  # code that the user kept out of the record has run: taking that back is a step
-            self.steps.add(before, made.id)
-        else:
-            self.steps.extend(before, made.id)
+
+    def record_owed(self) -> bool:
+        """Record the step whose recording failed or was interrupted, if there is one."""
+        if self.live.owed is None:
+            return False
+        recording.record(self.live, replace(self.live.owed, everything=True))
+        return True
 
     def _go(
         self,
@@ -164,10 +124,14 @@ class Traveller:
                     live.session, live.kernel, kind, live.head, target, live.details(branch=on, **details)
                 )
 
-        work.apply(finish)
-        live.head, live.branch = target, on
-        live.manifest = self._manifest(target)
-        work.settle(plan)
+        manifest = self._manifest(target)
+        with uninterrupted():
+            work.apply(finish)
+            with live.changing():
+                live.steps.note(kind, live.head, target, details)
+                live.head, live.branch, live.manifest = target, on, manifest
+                live.through = True
+                work.settle(plan)
         return work.result(plan, target, began)
 
     def _manifest(self, commit: CommitId | None) -> RecordId | None:
@@ -270,7 +234,6 @@ class Traveller:
 
     def _bind(self, work: Checkout, plan: Plan, step: Step) -> None:
         """Apply, and commit what came of it as a step of its own."""
-        before = self.live.head
         restored = {tuple(body["keys"]): RecordId(record) for record, body in work.prepared.records.items()}
         step = Step(
             step.kind,
@@ -280,7 +243,13 @@ class Traveller:
             everything=True,
             restored=restored if plan.load else {},
         )
-        work.apply(lambda: self.steps.add(before, recording.record(self.live, step).id))
+
+        def finish() -> None:
+            recording.record(self.live, step)
+
+        with uninterrupted():
+            work.apply(finish)
+            self.live.through = True
 
     # ---- after a restart
 
@@ -292,11 +261,7 @@ class Traveller:
         """
         if not options.dry_run:
             self.commit_live()
-        before = self.live.head
-        result = self._go(target, "resume", options, {}, self._branch_of(target))
-        if not options.dry_run:
-            self.steps.add(before, target)
-        return result
+        return self._go(target, "resume", options, {}, self._branch_of(target))
 
     def _branch_of(self, commit: CommitId) -> str:
         tips = [ref.name for ref in self.live.repository.refs(self.live.session) if ref.kind == "branch"]

@@ -105,7 +105,7 @@ def test_unknown_ids(repo: Repository, name: str) -> None:
 
 
 def test_record_with_unknown_chunk_is_refused_and_nothing_is_published(steps: Steps) -> None:
-    with pytest.raises(ChunkMissingError), steps.repo.transaction() as tx:  # noqa: PT012 - the block is the subject
+    with pytest.raises(ChunkMissingError), steps.repo.transaction() as tx:
         tx.put_record("text", {})
         tx.put_record("value", {}, chunks=["00" * 32])
     assert steps.repo._database.one("SELECT count(*) FROM records") == (0,)

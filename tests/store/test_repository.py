@@ -110,7 +110,7 @@ def test_failed_block_changes_nothing(steps: Steps) -> None:
     class Stop(BaseException):
         pass
 
-    with pytest.raises(Stop), steps.repo.transaction() as tx:  # noqa: PT012 - the block is the subject
+    with pytest.raises(Stop), steps.repo.transaction() as tx:
         value = tx.put_record("value", {"x": 1})
         commit = tx.put_commit(steps.session, {"manifest": tx.put_manifest(None, {"a": value})}, [before])
         tx.set_head(steps.session, "k1", commit, "main")

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from timeslip.errors import NamespaceError
+from timeslip.interrupts import open_to_interrupts
 
 UNDERS = ("_", "__", "___")
 """Names that the display hook sets to the last outputs."""
@@ -68,7 +69,7 @@ class IPythonNamespace:
         from IPython.utils.capture import capture_output
 
         compiled = compile(code, "<replayed cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        with capture_output():
+        with capture_output(), open_to_interrupts():
             if compiled.co_flags & inspect.CO_COROUTINE:
                 _run_to_end(eval(compiled, self.globals))  # noqa: S307  # replay runs the user's own recorded code
             else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from timeslip.interrupts import open_to_interrupts
+
 
 class Namespace(Protocol):
     """What the engine needs of a namespace. Node keys are variable names, and ``Out[n]``, ``_``, ``__``, ``___``.
@@ -27,7 +29,10 @@ class Namespace(Protocol):
         """Cell text as plain Python (magics turned into calls)."""
 
     def execute(self, code: str) -> None:
-        """Run plain Python from `transform` in `globals`, nothing displayed; raises what the code raises."""
+        """Run plain Python from `transform` in `globals`, nothing displayed; raises what the code raises.
+
+        Interrupts that are held back come through while the code runs.
+        """
 
 
 HIDDEN = frozenset({"__builtins__", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__"})
@@ -58,5 +63,6 @@ class PlainNamespace:
 
     def execute(self, code: str) -> None:
         """See `Namespace.execute`."""
-        # Replay runs recorded code of this user, whose records carry the key of this user.
-        exec(compile(code, "<replayed cell>", "exec"), self.globals)  # noqa: S102
+        with open_to_interrupts():
+            # Replay runs recorded code of this user, whose records carry the key of this user.
+            exec(compile(code, "<replayed cell>", "exec"), self.globals)  # noqa: S102

@@ -30,6 +30,7 @@ from timeslip.errors import (
     StoreNotFoundError,
     StoreReadOnlyError,
 )
+from timeslip.interrupts import uninterrupted
 from timeslip.store import schema
 from timeslip.store.files import Files
 from timeslip.store.host import is_local
@@ -153,27 +154,27 @@ class Database:
     def write(self) -> Iterator[None]:
         """One transaction, all or nothing: ``BEGIN IMMEDIATE``, then COMMIT, or ROLLBACK after any exception.
 
-        Holds `lock` throughout, so other threads of this process wait. Not reentrant.
+        Holds `lock` throughout, so other threads of this process wait. Not reentrant. An interrupt waits for its end.
 
         Raises:
             StoreBusyError: another process kept the write lock for `BUSY_SECONDS`.
             StoreFullError, StoreReadOnlyError: nothing was written.
         """
         self.check_process()
-        with self.lock:
+        with self.lock, uninterrupted():  # nobody could tell an interrupt just before COMMIT from one just after it
             connection = self._live()
             if self.in_transaction():
                 raise InternalError("a transaction was begun inside another one")
             if self.read_only:
                 raise StoreReadOnlyError("the store was opened for reading only")
             self._files.step("begin")
-            self.execute("BEGIN IMMEDIATE")
             try:
+                self.execute("BEGIN IMMEDIATE")
                 yield
                 self._files.step("commit")
                 self.execute("COMMIT")
                 self._files.step("committed")
-            except BaseException:  # an interrupt as well must not leave a transaction open
+            except BaseException:  # whatever came, no transaction may stay open
                 if self.in_transaction():
                     connection.rollback()
                 raise

@@ -25,6 +25,7 @@ from timeslip.errors import (
     StoreReadOnlyError,
 )
 from timeslip.ids import ChunkId, CommitId, RecordId, SessionId
+from timeslip.interrupts import uninterrupted
 from timeslip.store import durability as durable
 from timeslip.store.chunks import ChunkPlace, ChunkStore
 from timeslip.store.database import FILE_NAME, Database, Durability
@@ -252,7 +253,7 @@ class Repository:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All or nothing: see `Transaction`. Publishes every chunk put so far.
+        """All or nothing: see `Transaction`. Publishes every chunk put so far. An interrupt waits for its end.
 
         Raises:
             StoreFullError: less free space than the floor, or the disk is full; nothing was written.
@@ -263,18 +264,19 @@ class Repository:
         self._chunks.require_space()
         if self._database.durability == "full":
             self._packs.sync()
-        with self._chunks.publishing(), self._database.write():
-            transaction = Transaction(self)
-            try:
-                yield transaction
-                self._files.step("publish")
-                self._chunks.publish()
-                if self._database.durability == "full":
-                    self._packs.sync()
-            finally:
-                transaction._finish()
-        if self._database.durability == "normal":
-            self._syncer.committed()
+        with uninterrupted():
+            with self._chunks.publishing(), self._database.write():
+                transaction = Transaction(self)
+                try:
+                    yield transaction
+                    self._files.step("publish")
+                    self._chunks.publish()
+                    if self._database.durability == "full":
+                        self._packs.sync()
+                finally:
+                    transaction._finish()
+            if self._database.durability == "normal":
+                self._syncer.committed()
 
     def _raw_transaction(self) -> Transaction:
         """For maintenance: the methods of a transaction, inside a transaction of the database that is open already."""
