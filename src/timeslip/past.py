@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,7 +80,9 @@ class Loads:
         self._repository = repository
         self._records = records
         self._running: set[str] = set()
-        loader.complete = self._complete
+        # A weak one: in a cycle, what was loaded would outlive the user's `del` until the next garbage collection.
+        itself = weakref.ref(self)
+        loader.complete = lambda identity: _complete(itself(), identity)
 
     def load(self, record: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a co-variable by node key.
@@ -103,7 +106,8 @@ class Loads:
             self._running.discard(record)
         return self.values[record]
 
-    def _complete(self, identity: str) -> None:
+    def complete(self, identity: str) -> None:
+        """Load the co-variable of a definition, if it is of this state and not loaded yet. Raises as `load`."""
         record = self._records.get(f"def:{identity}")
         if record is None or record in self._running or record in self.values:
             return
@@ -112,3 +116,8 @@ class Loads:
         except TimeslipError as error:
             self.failed[identity] = error.message
             raise
+
+
+def _complete(loads: Loads | None, identity: str) -> None:
+    if loads is not None:
+        loads.complete(identity)
