@@ -45,7 +45,7 @@ class Traveller:
         """
         check_count(n)
         # Only what is committed now could add a step: do not commit for an undo that cannot be.
-        if not options.dry_run and n <= len(self.steps.done) + 1:
+        if not options.dry_run and n <= len(self.live.steps.done) + 1:
             self.commit_live()
         steps = self.live.steps
         available = len(steps.done)
@@ -59,7 +59,7 @@ class Traveller:
     def redo(self, n: int, options: Options) -> CheckoutResult:
         """Go forward again by *n* steps. Raises as `undo`."""
         check_count(n)
-        if not options.dry_run and n <= len(self.steps.undone):
+        if not options.dry_run and n <= len(self.live.steps.undone):
             self.commit_live()
         steps = self.live.steps
         available = len(steps.undone)
