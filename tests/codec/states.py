@@ -91,6 +91,7 @@ ARRAYS = {
     "large views": "a = np.arange(5000.); v = a[10:]; m = a.reshape(50, 100); c = m[:, 3]; i = a.view('i4')",
     "base of a name that is gone": "v = np.arange(5000.)[100:200]; w = v[::3]",
     "F-order": "f = np.asfortranarray(np.arange(6.).reshape(2, 3)); g = np.asfortranarray(np.ones((70, 80))); v = g[1:, ::2]; c = np.ones((1, 5))",
+    "other orders": "a = np.arange(6000.).reshape(10, 20, 30).transpose(1, 0, 2).copy('K'); v = a[2:5, :, ::3]; w = v.T; s = np.arange(24).reshape(2, 3, 4).transpose(1, 2, 0).copy('K'); t = s[1]; o = np.empty((2, 3, 4), object).transpose(2, 0, 1).copy('K'); o[1, 1, 1] = [o]; p = o[1]",
     "dtypes": "l = [np.zeros(3, d) for d in '? b B h H i I l L q Q e f d g F D G S3 U4 V5 M8[ns] M8[D] m8[s] >i4 <f8'.split()]; n = np.array('NaT', 'M8[us]')",
     "structured": "s = np.zeros(3, [('a', 'i4'), ('b', 'f8', (2, 2))]); s['a'] = 7; f = s['b']; p = np.ones(200, np.dtype('i1,f8', align=True)); r = p['f1']",
     "structured with objects": "s = np.zeros(2, [('o', 'O'), ('n', 'i4')]); l = [1]; s['o'][0] = l; s['o'][1] = s",
@@ -108,6 +109,8 @@ ARRAYS = {
 
 OVER_OTHERS = {
     "subclasses": "class A(np.ndarray): pass\na = np.arange(4.).view(A); a.tag = [a]; b = a[1:]; p = a.view(np.ndarray); o = np.zeros(3).view(A).copy(); o.tag = a; q = o[::-1]; b[0] = 9",
+    "masked": "m = np.ma.array([1, 2, 3, 4], mask=[0, 1, 0, 0]); d = m.data; k = m.mask; v = m[1:]; b = m.base; n = np.ma.masked; z = np.ma.zeros((40, 50)); y = z.data; f = np.ma.array([1.5], fill_value=7.); s = np.ma.zeros(2, [('a', 'i4')]); s.mask = [(1,), (0,)]; q = s[0]; m.note = [d]",
+    "a subclass with hooks of its own": "class Q(np.ndarray):\n    def __reduce__(self): return (Q, (0,))\nq = np.arange(3.).view(Q); q.unit = ['m']; d = q.view(np.ndarray); class_ = Q",
     "over bytes": "b = bytes(range(64)) * 50; a = np.frombuffer(b, 'i2'); c = bytearray(b); d = np.frombuffer(c, 'u1', offset=3); e = d[::-1]; c[3] = 99",
     "over array.array": "import array\nx = array.array('d', range(400)); a = np.frombuffer(x); a[3] = 9; b = a[5:]",
 }

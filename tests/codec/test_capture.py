@@ -267,8 +267,11 @@ def test_standard_streams_are_the_process_own() -> None:
     assert other.namespace["l"][0] is sys.__stdout__
 
 
-def test_a_reduction_that_pickle_does_not_accept_leaves_a_hole() -> None:
-    kernel = Kernel("class K(dict):\n    def __reduce_ex__(self, p): return 5\nk = K()")
+def test_a_reduction_that_pickle_does_not_accept_leaves_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = types.ModuleType("installed")
+    exec("class K(dict):\n    def __reduce_ex__(self, p): return 5", installed.__dict__)
+    monkeypatch.setitem(sys.modules, "installed", installed)
+    kernel = Kernel("import installed\nk = installed.K()")
     assert "does not accept" in kernel.capture("k").holes[0].reason
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -134,3 +135,22 @@ def test_the_plain_unpickler_reads_it(value: Any) -> None:
 def test_a_readonly_buffer_stays_one() -> None:
     assert memoryview(loads(pickle.PickleBuffer(b"abc"))).readonly
     assert not memoryview(loads(pickle.PickleBuffer(bytearray(b"abc")))).readonly
+
+
+def test_an_object_that_is_made_from_copies_of_itself_is_a_hole_and_not_the_end_of_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed = types.ModuleType("installed")
+    exec("class K:\n    def __reduce__(self): return (K, (dict(vars(self)),))", installed.__dict__)
+    installed.K.__module__ = "installed"
+    monkeypatch.setitem(sys.modules, "installed", installed)
+    kernel = Kernel("import installed\nk = installed.K(); k.me = k; x = [1]")
+    captured = kernel.capture("k", "x")
+    assert "copies of itself" in captured.holes[0].reason
+
+
+def test_an_object_that_is_met_again_in_what_it_is_made_from() -> None:
+    lists = "a, b, c = [1], [2], [3]\nclass T(tuple): pass\nt = T((a, b, c))\nfor l in t: l.append(t)"
+    kernel = Kernel(lists)
+    with only_iterative():
+        assert differences(kernel, resumed(kernel)) == []

@@ -300,7 +300,14 @@ class Pass:
             reducer = self.table[kind]
         except KeyError:
             reducer = self.find(kind)
-        result = NotImplemented if reducer is None else reducer(self, obj)
+        try:
+            result = NotImplemented if reducer is None else reducer(self, obj)
+        except RecursionError:
+            raise
+        except Exception as error:  # reducers ask users' and libraries' objects: anything may come
+            if not self.careful:
+                raise
+            result = self.hole(obj, f"cannot be pickled: {_one_line(error)}")
         if result is NotImplemented and self.careful and not isinstance(obj, _GLOBALS):
             return _guarded(self, obj)
         return result

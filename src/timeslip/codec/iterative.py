@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
 _BATCH = 1000
+_NESTED = 100
+"""An object may be met again in what it is made from, but only as often as there are other objects between."""
 Parts = Generator[Any, None, None]
 
 
@@ -40,6 +42,7 @@ class IterativePickler:
         self.state = state
         self.memo: Any = _Memo()
         self._out = bytearray()
+        self._being_made: dict[int, int] = {}
 
     def dump(self, root: Any) -> None:
         """Write *root*.
@@ -205,7 +208,13 @@ class IterativePickler:
     # ---- everything else ----
 
     def _object(self, kind: type, obj: Any) -> Parts:
-        reduced = self.state.reduce(obj)
+        reduced: Any
+        if self._being_made.get(id(obj), 0) <= _NESTED:
+            reduced = self.state.reduce(obj)
+        elif self.state.careful:
+            reduced = self.state.hole(obj, "it is made from copies of itself, without end")
+        else:
+            raise pickle.PicklingError(f"{kind.__name__}: it is made from copies of itself, without end")
         if reduced is NotImplemented:
             if isinstance(obj, pickle.PickleBuffer):
                 self.state.out_of_band.append(obj)
@@ -244,7 +253,10 @@ class IterativePickler:
         setter: Any = None,
     ) -> Parts:
         self.state.keep.append((function, args, state))  # addresses in the memo must stay taken until the end
+        nested = self._being_made.get(id(obj), 0)
+        self._being_made[id(obj)] = nested + 1
         yield from self._made(function, args)
+        self._being_made[id(obj)] = nested
         if id(obj) in self.memo:  # an argument refers back to the object
             self._out += pickle.POP
             self._get(self.memo[id(obj)][0])

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from timeslip.codec.definitions import module_of
+from timeslip.codec.kinds import is_of_session
 
 _NEVER: frozenset[type] = frozenset(
     {
@@ -105,11 +106,13 @@ def never_links(kind: type) -> bool:
     known = _skip_cache.get(kind)
     if known is not None:
         return known
-    skip = (
-        kind in _NEVER
-        or issubclass(kind, (type, enum.Enum, datetime.tzinfo, datetime.date, datetime.timedelta))
-        or any((str(base.__module__).partition(".")[0], base.__name__) in _NEVER_NAMES for base in kind.__mro__)
-    )
+    skip = kind in _NEVER or issubclass(kind, (type, enum.Enum))
+    if not skip and not is_of_session(kind):  # whose instances can be told apart, and may have attributes
+        names = {(str(base.__module__).partition(".")[0], base.__name__) for base in kind.__mro__}
+        skip = issubclass(kind, (datetime.tzinfo, datetime.date, datetime.timedelta)) or not names.isdisjoint(
+            _NEVER_NAMES
+        )
+        skip = skip and ("numpy", "void") not in names  # rows of structured arrays can change
     if _lives_long(kind):
         _skip_cache[kind] = skip
     return skip

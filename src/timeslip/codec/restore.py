@@ -313,11 +313,12 @@ class Loader:
         state.reduce(obj)
         return any(hole.identity == identity for hole in state.holes)
 
-    def array(self, stored: Stored, index: int, shape: Any, dtype: Any, order: str, writeable: bool) -> Any:
+    def array(self, stored: Stored, index: int, shape: Any, dtype: Any, order: Any, writeable: bool) -> Any:
         """A numpy array that owns its memory, read straight into it."""
-        numpy = import_module("numpy")
-        made = numpy.empty(shape, dtype, order)
-        line = (made.T if order == "F" else made).reshape(-1).view("u1")
+        arrays = import_module("timeslip.codec.reducers.numpy")  # imports nothing for values without arrays
+        import_module("numpy")
+        made = arrays.empty(shape, dtype, order)
+        line = arrays.straight(made, order).reshape(-1).view("u1")
         stored.buffers[index].read_into(memoryview(line))
         made.flags.writeable = writeable
         return made

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of
-from timeslip.codec.reducers import instances, python, system
+from timeslip.codec.reducers import instances, python, subclasses, system
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -29,7 +29,7 @@ LIBRARIES = {
 VOLATILE = frozenset({"matplotlib"})
 """Top-level packages whose objects are changed by being shown: drawing fills caches and moves things about."""
 
-BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS}
+BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS, **subclasses.REDUCERS}
 """Exact types of Python itself. Read-only."""
 
 _process_cache: dict[type, Reducer | None] = {}

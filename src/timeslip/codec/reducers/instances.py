@@ -7,14 +7,14 @@ already (a singleton would then be *changed* by loading an old version of it). A
 
 from __future__ import annotations
 
-import copyreg
 import enum
 import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.definitions import module_of, resolve_global
+from timeslip.codec.definitions import module_of
+from timeslip.codec.kinds import attributes_of, is_of_session, is_plain, library_of, set_slots, slots_of
+from timeslip.codec.reducers import subclasses
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -31,9 +31,6 @@ _HOOKS = frozenset(
         "__setattr__",
     }
 )
-_HEAP_TYPE = 1 << 9
-_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: types of C modules that are made at run time since Python 3.12
-
 _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_function"})
 """Functions of compiled modules: found by their names, although their types are found nowhere."""
 
@@ -42,20 +39,12 @@ _OWN_REFERENCES = 3
 
 
 def _by_attributes(state: Pass, obj: Any) -> Any:
-    kind = type(obj)
-    attributes = _dict_of(obj)
-    slots = {}
-    for name in copyreg._slotnames(kind):  # type: ignore[attr-defined]  # what object.__reduce_ex__ itself uses
-        try:
-            slots[name] = object.__getattribute__(obj, name)
-        except AttributeError:
-            continue  # an empty slot
-    return load.instance, (kind,), (attributes, slots), None, None, load.set_instance
+    return load.instance, (type(obj),), (attributes_of(obj), slots_of(obj)), None, None, load.set_instance
 
 
 def _plain(state: Pass, obj: Any) -> Any:
     # The dict itself may be shared: by all instances through the class, or with a name.
-    attributes = _dict_of(obj)
+    attributes = attributes_of(obj)
     if attributes is None or sys.getrefcount(attributes) <= _OWN_REFERENCES:
         return NotImplemented
     for base in type(obj).__mro__[:-1]:
@@ -64,27 +53,6 @@ def _plain(state: Pass, obj: Any) -> Any:
     if any(value is attributes for value in state.namespace.values()):
         return _by_attributes(state, obj)
     return NotImplemented
-
-
-def _with_attributes(state: Pass, obj: Any) -> Any:
-    """As pickle does it, with the attributes that the reduction of the type written in C leaves out."""
-    attributes = _dict_of(obj)
-    if not attributes:
-        return NotImplemented
-    reduced = obj.__reduce_ex__(5)
-    if not isinstance(reduced, tuple) or len(reduced) < 2 or not isinstance(reduced[1], tuple):
-        return NotImplemented
-    if (len(reduced) > 2 and reduced[2] is not None) or hasattr(type(obj), "__setstate__"):
-        return NotImplemented
-    return (*reduced[:2], attributes, *reduced[3:])
-
-
-def _dict_of(obj: Any) -> dict[str, Any] | None:
-    try:
-        found = object.__getattribute__(obj, "__dict__")
-    except AttributeError:
-        return None
-    return found if type(found) is dict else None
 
 
 def _member(state: Pass, member: enum.Enum) -> Any:
@@ -100,34 +68,21 @@ def member(kind: Any, name: str) -> Any:
 
 
 def find(kind: type) -> Any:
-    """The reducer for instances of a class of the session that is built on plain ``object``, else None."""
+    """The reducer for instances of a class of the session, else None."""
     if issubclass(kind, enum.Enum):
         return _member
-    if kind.__name__ in _COMPILED_FUNCTIONS:
+    if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
         return None
-    own = False
+    own = library = False
     for base in kind.__mro__[:-1]:
-        if not base.__flags__ & _HEAP_TYPE or base.__flags__ & _IMMUTABLE_TYPE or "__module__" not in base.__dict__:
-            # Built on a type written in C: object.__new__ does not make such an instance.
-            return _with_attributes if _is_of_session(kind) else None
-        hooked = not _HOOKS.isdisjoint(base.__dict__)
-        imported = _is_imported(base)
-        if imported and hooked:
-            return _by_attributes if own else None
-        own = own or (hooked and not imported)
-    if _is_imported(kind):
-        return None
+        if not _HOOKS.isdisjoint(base.__dict__):
+            if is_of_session(base):
+                own = True
+            else:
+                library = True
+    if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
+        return subclasses.reducer(kind)
     return _by_attributes if own else _plain
-
-
-def _is_of_session(kind: type) -> bool:
-    """Whether *kind* is a class statement's, not a metaclass or an exception, and not of an installed module."""
-    made = kind.__flags__ & _HEAP_TYPE and not kind.__flags__ & _IMMUTABLE_TYPE
-    return bool(made) and not issubclass(kind, (type, BaseException)) and not _is_imported(kind)
-
-
-def _is_imported(kind: type) -> bool:
-    return kind.__module__ != "__main__" and resolve_global(kind.__module__, kind.__qualname__) is kind
 
 
 def type_variable(state: Pass, variable: Any) -> Any:
@@ -159,9 +114,4 @@ def set_instance(obj: Any, state: tuple[dict[str, Any] | None, dict[str, Any]]) 
     attributes, slots = state
     if attributes is not None:
         object.__setattr__(obj, "__dict__", attributes)
-    for name, value in slots.items():
-        for base in type(obj).__mro__:
-            slot = base.__dict__.get(name)
-            if isinstance(slot, types.MemberDescriptorType):
-                slot.__set__(obj, value)
-                break
+    set_slots(obj, slots)

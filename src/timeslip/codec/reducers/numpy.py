@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
+from timeslip.codec.kinds import attributes_of, filled, own_slots, set_slots
 from timeslip.codec.reducers import views
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ def library() -> Any:
 
 def root_of(array: Any) -> Any:
     """The array at the end of the chain of bases."""
-    ndarray = library().ndarray
+    ndarray, void = library().ndarray, library().void
     while True:
         base = array.base
+        if isinstance(base, void):  # a row of a structured array, which is a view as well
+            base = base.base
         if type(base).__name__ == "DummyArray":  # what numpy's stride tricks leave between a view and its array
             base = getattr(base, "base", None)
         if not isinstance(base, ndarray):
@@ -56,25 +59,53 @@ def owned(state: Pass, array: Any) -> Any:
     dtype = array.dtype
     if dtype.hasobject:
         order = _order(array)
-        items = array.flatten(order).tolist()
+        items = straight(array, order).flatten().tolist()
         return object_array, (array.shape, dtype, order), (items, bool(array.flags.writeable)), None, None, fill_objects
     order = _order(array)
-    flat = array if order != "C" or array.flags.c_contiguous else library().ascontiguousarray(array)
+    flat = straight(array, order)
+    if not flat.flags.c_contiguous:
+        flat = library().ascontiguousarray(flat)
     if flat.nbytes <= IN_BAND or dtype.itemsize == 0:
-        return small_array, (flat.tobytes(order), array.shape, dtype, order, bool(array.flags.writeable))
-    state.buffers.append(_bytes_view(flat, order))
-    rows = array.shape[-1 if order == "F" else 0] if array.ndim > 1 else 0
+        return small_array, (flat.tobytes(), array.shape, dtype, order, bool(array.flags.writeable))
+    state.buffers.append(memoryview(flat.ravel().view(library().uint8)))
+    rows = flat.shape[0] if flat.ndim > 1 else 0
     state.rows.append(flat.nbytes // rows if rows else 0)
     return load.array, (len(state.buffers) - 1, array.shape, dtype, order, bool(array.flags.writeable))
 
 
-def _bytes_view(flat: Any, order: str) -> memoryview:
-    line = flat.ravel("F" if order == "F" else "C")
-    return memoryview(line.view(library().uint8))
+Order = str | tuple[int, ...]
+"""How the memory of an array goes: "C", "F", or its axes from the slowest to the fastest."""
 
 
-def _order(array: Any) -> str:
-    return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+def _order(array: Any) -> Order:
+    if array.flags.c_contiguous:
+        return "C"
+    if array.flags.f_contiguous:
+        return "F"
+    shape, strides = array.shape, array.strides
+    axes = sorted(range(array.ndim), key=lambda axis: -strides[axis])
+    step = array.itemsize
+    for axis in reversed(axes):
+        if shape[axis] != 1 and strides[axis] != step:
+            return "C"  # gaps, overlaps or backwards: nothing that memory of its own would have
+        step *= shape[axis]
+    return tuple(axes)
+
+
+def straight(array: Any, order: Order) -> Any:
+    """*array* with its axes in the order of its memory."""
+    if order == "C":
+        return array
+    return array.T if order == "F" else array.transpose(order)
+
+
+def empty(shape: tuple[int, ...], dtype: Any, order: Order) -> Any:
+    """An array that owns its memory, in that order."""
+    numpy = library()
+    if isinstance(order, str):
+        return numpy.empty(shape, dtype, order)
+    pattern = numpy.empty([shape[axis] for axis in order], dtype).transpose(numpy.argsort(order))
+    return numpy.empty_like(pattern, order="K")
 
 
 def _array(state: Pass, array: Any) -> Any:
@@ -108,36 +139,38 @@ def _plain(state: Pass, root: Any) -> Any:
 
 
 def _is_subclass(kind: Any) -> bool:
-    """Whether *kind* is a subclass that leaves pickling to numpy, which forgets attributes and shared memory."""
+    """Whether *kind* is a subclass: an array with attributes. Its own pickling forgets them, or the shared memory."""
     numpy = library()
-    if kind is numpy.ndarray or issubclass(kind, numpy.memmap):
-        return False
-    hooks = ("__reduce__", "__reduce_ex__", "__setstate__")
-    return all(getattr(kind, hook) is getattr(numpy.ndarray, hook) for hook in hooks)
+    return kind is not numpy.ndarray and not issubclass(kind, (numpy.memmap, numpy.ma.core.MaskedConstant))
 
 
 def _subclass(state: Pass, array: Any) -> Any:
     owner = root_of(array) is array
     plain = _plain(state, array) if owner else array.view(library().ndarray)
     state.keep.append(plain)
-    attributes = getattr(array, "__dict__", None) or None
-    return subclass, (type(array), plain), attributes, None, None, set_attributes
+    kind = type(array)
+    attributes, slots = attributes_of(array) or None, filled(array, own_slots(kind)) or None
+    parts = (attributes, slots) if attributes or slots else None
+    return subclass, (kind, plain), parts, None, None, set_attributes
 
 
 def subclass(kind: Any, plain: Any) -> Any:
     """An instance of a subclass of arrays, over the memory of *plain*."""
-    return plain.view(kind)
+    return library().ndarray.view(plain, kind)
 
 
-def set_attributes(array: Any, attributes: dict[str, Any]) -> None:
+def set_attributes(array: Any, parts: tuple[dict[str, Any] | None, dict[str, Any] | None]) -> None:
     """State setter for instances of subclasses."""
-    array.__dict__.clear()
-    array.__dict__.update(attributes)
+    attributes, slots = parts
+    if attributes is not None:
+        array.__dict__.clear()
+        array.__dict__.update(attributes)
+    set_slots(array, slots or {})
 
 
 def _reachable(root: Any, array: Any) -> bool:
     """Whether *array* lies inside the memory of a contiguous *root* (as_strided may reach outside)."""
-    if not (root.flags.c_contiguous or root.flags.f_contiguous) or type(root) is not library().ndarray:
+    if type(root) is not library().ndarray or not straight(root, _order(root)).flags.c_contiguous:
         return False
     if not array.size or not root.size:
         return bool(root.size) or not array.size
@@ -165,7 +198,7 @@ def view(root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable
     was = root.flags.writeable
     if writeable and not was:
         root.flags.writeable = True  # a read-only owner may have views made while it was writeable
-    flat = root if root.flags.c_contiguous else root.T
+    flat = straight(root, _order(root))
     made = library().ndarray(shape, dtype, flat, offset, strides)
     made.flags.writeable = writeable
     if root.flags.writeable != was:
@@ -181,28 +214,47 @@ def over(owner: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeabl
     return made
 
 
-def small_array(data: bytes, shape: Any, dtype: Any, order: str, writeable: bool) -> Any:
+def small_array(data: bytes, shape: Any, dtype: Any, order: Order, writeable: bool) -> Any:
     """An array that owns a copy of *data*."""
     numpy = library()
-    made = numpy.empty(shape, dtype, order)
+    made = empty(shape, dtype, order)
     if made.nbytes:  # as bytes, so that the padding of structures comes along
-        (made.T if order == "F" else made).reshape(-1).view("u1")[...] = numpy.frombuffer(data, "u1")
+        straight(made, order).reshape(-1).view("u1")[...] = numpy.frombuffer(data, "u1")
     made.flags.writeable = writeable
     return made
 
 
-def object_array(shape: Any, dtype: Any, order: str) -> Any:
+def object_array(shape: Any, dtype: Any, order: Order) -> Any:
     """An empty array of Python objects; `fill_objects` fills it, so that it may contain itself."""
-    return library().empty(shape, dtype, order)
+    return empty(shape, dtype, order)
 
 
 def fill_objects(array: Any, state: tuple[list[Any], bool]) -> None:
     """State setter for arrays of Python objects."""
     items, writeable = state
-    line = (array if array.flags.c_contiguous else array.T).reshape(-1)
+    line = straight(array, _order(array)).reshape(-1)
     for index, item in enumerate(items):  # one by one: numpy would take a list of lists apart
         line[index] = item
     array.flags.writeable = writeable
+
+
+def _row(state: Pass, row: Any) -> Any:
+    """A row of a structured array: a scalar that looks into the array."""
+    address = row.__array_interface__["data"][0]
+    state.spans.append((address, address + row.nbytes, True))
+    if row.base is None:
+        return NotImplemented
+    root = _plain(state, root_of(row))
+    start, stop = span(root)
+    if type(root) is not library().ndarray or not start <= address <= stop - row.nbytes or root.dtype.hasobject:
+        return NotImplemented
+    return row_of, (type(row), root, row.dtype, address - start, bool(row.flags.writeable))
+
+
+def row_of(kind: Any, root: Any, dtype: Any, offset: int, writeable: bool) -> Any:
+    """A scalar that looks into the memory of *root*."""
+    made = view(root, (), library().dtype((kind, dtype)), offset, (), writeable)
+    return made[()]
 
 
 def _memory_map(state: Pass, array: Any) -> Any:
@@ -267,6 +319,8 @@ def find(kind: type) -> Any:
         return views.flat_iterator
     if kind is numpy.ufunc:
         return _ufunc
+    if kind in (numpy.void, numpy.record):
+        return _row
     if kind is numpy.memmap:
         return _memory_map
     if issubclass(kind, numpy.ndarray) and _is_subclass(kind):

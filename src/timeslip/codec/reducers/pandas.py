@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
+from timeslip.codec.kinds import attributes_of
 from timeslip.codec.reducers import numpy as arrays
 from timeslip.codec.streams import NAN_PATTERNS
 
@@ -131,6 +132,29 @@ def _not_a_time(state: Pass, value: Any) -> Any:
     return load.attribute, ("pandas", name)
 
 
+_KEPT = frozenset({"_mgr", "_attrs", "_flags", "_item_cache", "_cache", "_cacher", "_is_copy", "_typ", "_metadata"})
+
+
+def _frame(state: Pass, frame: Any) -> Any:
+    """A frame or series as pandas does it, with the attributes that pandas forgets."""
+    attributes = attributes_of(frame) or {}
+    if attributes.keys() <= _KEPT:
+        return NotImplemented
+    internal: frozenset[str] = getattr(type(frame), "_internal_names_set", frozenset())
+    made, args, parts = frame.__reduce_ex__(5)[:3]
+    extra = {k: v for k, v in attributes.items() if k not in _KEPT and k not in internal and k not in parts}
+    if not extra:
+        return NotImplemented
+    return made, args, (parts, extra), None, None, set_frame
+
+
+def set_frame(frame: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """State setter for frames with attributes."""
+    parts, extra = state
+    frame.__setstate__(parts)
+    frame.__dict__.update(extra)
+
+
 def find(kind: type) -> Any:
     """The reducer for blocks, indexes and the missing time, or None."""
     internals = sys.modules.get("pandas._libs.internals")
@@ -143,4 +167,6 @@ def find(kind: type) -> Any:
         return _single_manager
     if pandas is not None and issubclass(kind, getattr(pandas, "Index", ())):
         return _index
+    if pandas is not None and kind in (getattr(pandas, "DataFrame", None), getattr(pandas, "Series", None)):
+        return _frame
     return None

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
+from timeslip.codec.kinds import filled, library_of, own_slots, set_slots
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, system, views
+from timeslip.codec.reducers import instances, subclasses, system, views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -182,30 +183,45 @@ def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool, at
 
 
 def _exception(state: Pass, error: BaseException) -> Any:
-    """An exception without calling its constructor, which may want other arguments than ``args``."""
-    reduced = error.__reduce_ex__(5)
-    if type(error).__reduce__ not in (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__):
-        return NotImplemented
-    extra = reduced[2] if len(reduced) > 2 else None
+    """An exception without the constructor of the session, which may want other arguments than ``args``."""
+    kind = type(error)
+    library: Any = library_of(kind)
+    reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
+    function, args, extra = (*reduced, None)[:3]
+    # ImportError adds what it was not made from; all others that are written in C answer their attribute dict
+    attributes = {**(extra if type(extra) is dict else {}), **vars(error)} or None
     chain = (error.__cause__, error.__context__, error.__suppress_context__)
-    return new_exception, (type(error), reduced[1]), (extra, chain), None, None, set_exception
+    slots = filled(error, own_slots(kind)) or None
+    if function is kind and library.__reduce__ in _PLAIN_EXCEPTIONS:
+        made: Any = (new_exception, (kind, args))
+    elif function is kind:
+        made = (subclasses.native, (kind, library, args))
+    else:
+        made = (function, args)
+    return *made, (attributes, chain, slots), None, None, set_exception
+
+
+_PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
 
 def new_exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     """An exception of that type with those ``args``."""
+    library: Any = library_of(kind)
     if issubclass(kind, (OSError, ImportError, StopIteration, SystemExit, UnicodeError)):
-        return kind(*args)  # their constructors take C attributes from the arguments
-    made = kind.__new__(kind, *args)
+        made: BaseException = subclasses.native(kind, library, args)  # which takes C attributes from the arguments
+        return made
+    made = library.__new__(kind, *args)
     made.args = args
     return made
 
 
-def set_exception(error: BaseException, state: tuple[Any, Any]) -> None:
-    """State setter for exceptions."""
-    extra, (cause, context, suppress) = state
-    if extra:
-        error.__setstate__(extra)
+def set_exception(error: BaseException, state: tuple[Any, ...]) -> None:
+    """State setter for exceptions: attributes, what caused it, slots."""
+    attributes, (cause, context, suppress), slots = state
+    for name, value in (attributes or {}).items():
+        object.__setattr__(error, name, value)
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
+    set_slots(error, slots or {})
 
 
 def _named_singletons(kind: type) -> dict[int, str]:

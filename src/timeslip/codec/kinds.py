@@ -1,0 +1,159 @@
+"""What kind of class an instance has: made in the session or not, on what it is built, where its attributes are."""
+
+from __future__ import annotations
+
+import copyreg
+import dis
+import functools
+import struct
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from timeslip.codec.definitions import resolve_global
+
+HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
+_POINTER = struct.calcsize("P")
+_OF_C = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+
+
+def is_imported(kind: type) -> bool:
+    """Whether *kind* is found under its name in an installed module."""
+    return kind.__module__ != "__main__" and resolve_global(kind.__module__, kind.__qualname__) is kind
+
+
+def is_of_session(kind: type) -> bool:
+    """Whether *kind* is a class statement's, and not of an installed module."""
+    return bool(kind.__flags__ & HEAP_TYPE) and not _is_of_c(kind) and not is_imported(kind)
+
+
+def _is_of_c(kind: type) -> bool:
+    """Whether *kind* was made by code in C: more and more of these types are made at run time, as classes are."""
+    for name, value in kind.__dict__.items():
+        if name == "__new__" and type(value) is types.BuiltinFunctionType and value.__self__ is kind:
+            return True
+        if isinstance(value, _OF_C) and value.__objclass__ is kind:
+            return True
+    return False
+
+
+def library_of(kind: type) -> type:
+    """The first base of *kind* that is not of the session."""
+    return next(base for base in kind.__mro__ if not is_of_session(base))
+
+
+def is_plain(kind: type) -> bool:
+    """Whether an instance of *kind* is its attributes and slots and nothing else, so that ``object.__new__`` makes one.
+
+    As `copyreg` decides it: the constructor in C is that of ``object``, and there is no room for anything of C.
+    """
+    for base in kind.__mro__:
+        new = base.__dict__.get("__new__")
+        if type(new) is types.BuiltinFunctionType:
+            if base is not object:
+                return False
+            break
+    size = object.__basicsize__
+    size += _POINTER * ((kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0) + len(slot_names(kind)))
+    return not kind.__itemsize__ and kind.__basicsize__ <= size
+
+
+def slot_names(kind: type) -> list[str]:
+    """The names of all slots of *kind*, as the interpreter mangles them."""
+    names: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]  # what object.__reduce_ex__ itself uses
+    return names
+
+
+def slots_of(obj: Any) -> dict[str, Any]:
+    """All slots of *obj* that hold something."""
+    found = {}
+    for name in slot_names(type(obj)):
+        try:
+            found[name] = object.__getattribute__(obj, name)
+        except AttributeError:
+            continue  # an empty slot
+    return found
+
+
+def own_slots(kind: type) -> dict[str, types.MemberDescriptorType]:
+    """The slots that classes of the session have added to the instances of *kind*."""
+    found: dict[str, types.MemberDescriptorType] = {}
+    for base in kind.__mro__:
+        if "__slots__" in base.__dict__ and is_of_session(base):
+            for name, slot in base.__dict__.items():
+                if isinstance(slot, types.MemberDescriptorType):
+                    found.setdefault(name, slot)
+    return found
+
+
+def filled(obj: Any, slots: dict[str, types.MemberDescriptorType]) -> dict[str, Any]:
+    """What of *slots* holds something in *obj*."""
+    found = {}
+    for name, slot in slots.items():
+        try:
+            found[name] = slot.__get__(obj)
+        except AttributeError:
+            continue  # an empty slot
+    return found
+
+
+def set_slots(obj: Any, slots: dict[str, Any]) -> None:
+    """Fill slots directly, without ``__setattr__`` of the session."""
+    for name, value in slots.items():
+        for base in type(obj).__mro__:
+            slot = base.__dict__.get(name)
+            if isinstance(slot, types.MemberDescriptorType):
+                slot.__set__(obj, value)
+                break
+
+
+def attributes_of(obj: Any) -> Any:
+    """The attribute dict of *obj*, or None."""
+    try:
+        found = object.__getattribute__(obj, "__dict__")
+    except AttributeError:
+        return None
+    return found if type(found) is dict else None
+
+
+def set_attributes(obj: Any, attributes: dict[str, Any]) -> None:
+    """Give *obj* that very dict, which others may share; or what is in it, where its dict cannot be replaced."""
+    try:
+        object.__setattr__(obj, "__dict__", attributes)
+    except (AttributeError, TypeError):
+        held = attributes_of(obj)
+        held.clear()
+        held.update(attributes)
+
+
+_STORE_ATTR = dis.opmap["STORE_ATTR"]
+
+
+@functools.lru_cache(maxsize=512)
+def stored_names(library: type) -> frozenset[str]:
+    """Names of the attributes that the code of an installed class keeps in its instances: its own business."""
+    found: set[str] = set()
+    for base in library.__mro__:
+        if is_of_session(base):
+            continue
+        for name, value in vars(base).items():
+            if isinstance(value, functools.cached_property):
+                found.add(name)
+            for function in _functions(value):
+                found.update(_stored(function.__code__))
+    return frozenset(found)
+
+
+def _functions(value: Any) -> Iterator[types.FunctionType]:
+    for part in (value, *(getattr(value, name, None) for name in ("__func__", "fget", "fset", "func", "__wrapped__"))):
+        if isinstance(part, types.FunctionType):
+            yield part
+
+
+def _stored(code: types.CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opcode == _STORE_ATTR:
+            yield str(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _stored(constant)
