@@ -122,7 +122,26 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
         return resolve_global(obj.__module__, obj.__qualname__) is not obj
     if not obj.__flags__ & _HEAP_TYPE:
         return False
-    return _is_of(obj, namespace) or resolve_global(obj.__module__, obj.__qualname__) is not obj
+    if _is_of(obj, namespace):
+        return True
+    return resolve_global(obj.__module__, obj.__qualname__) is not obj and not is_written_in_c(obj)
+
+
+_C_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+
+
+def is_written_in_c(cls: type) -> bool:
+    """Whether a class is none of a ``class`` statement: it has methods of its own that are written in C.
+
+    Many such classes are found nowhere under the name they give themselves (``_json.Scanner`` is
+    ``_json.make_scanner``), and none can be made again from its parts.
+    """
+    for value in cls.__dict__.values():
+        if type(value) in _C_METHODS and value.__objclass__ is cls:
+            return True
+        if type(value) is types.BuiltinFunctionType and value.__name__ == "__new__" and value.__self__ is cls:
+            return True
+    return False
 
 
 def _is_of(obj: Any, namespace: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ Everything here reads the type through the descriptors of `type` itself.
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections import deque
@@ -164,6 +165,10 @@ def attributes(value: object, most: int | None = None) -> dict[str, object]:
 
 
 def _instance_dict(value: object, most: int | None) -> dict[str, object]:
+    if type(value) is functools.partial:
+        state: Any = value.__reduce__()
+        if not state[2][3]:
+            return {}  # asking for its dict makes one, and a partial with a dict is not merged into one made from it
     for base in bases(type(value)):
         descriptor: Any = namespace(base).get("__dict__")
         # `is`, because comparing classes by == can run a metaclass

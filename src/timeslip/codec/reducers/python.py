@@ -45,6 +45,10 @@ def _class(state: Pass, cls: type) -> Any:
         return load.attribute, (module, name)
     if cls in (type(None), type(Ellipsis), type(NotImplemented)):
         return NotImplemented
+    module_dict = getattr(definitions.module_of(cls), "__dict__", {})
+    for name, value in list(module_dict.items()):
+        if value is cls:
+            return load.attribute, (cls.__module__, name)
     return state.hole(cls, "a type that cannot be found by its name")
 
 
