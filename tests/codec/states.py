@@ -42,6 +42,9 @@ PLAIN = {
 }
 
 DEFINITIONS = {
+    "subclass of a dataclass with slots": "from dataclasses import dataclass\n@dataclass(slots=True)\nclass A:\n    x: list\n"
+    "@dataclass(slots=True)\nclass B(A):\n    y: int = 0\nb = B([1])",
+    "partial of a partial": "import functools\np = functools.partial(max, key=len); q = functools.partial(p, default=3)",
     "function with everything": "shared = []\ndef f(a, b=shared, *c, d=shared, **e) -> 'r':\n    'doc'\n    return a\nf.tag = shared; g = f",
     "lambdas and nested functions": "f = lambda x: x + 1\ndef outer():\n    def inner(): return f(1)\n    return inner\ng = outer()",
     "closures that share a cell": "def make():\n    n = [0]\n    def up(): n[0] += 1; return n\n    def get(): return n\n    return up, get\nup, get = make(); r = up()",

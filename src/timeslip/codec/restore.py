@@ -190,13 +190,15 @@ class Loader:
             return live
         if identity in self._making:
             raise UnrestorableError(f"definition {identity} refers to itself in its own header")
+        if identity not in self._header_bytes:
+            headers = self._headers(identity)
+            if headers is None or identity not in headers[0]:
+                raise UnrestorableError(f"the class or function {identity} is not part of that state")
+            self._read_headers(*headers)
+            if identity in self.made:  # another one of the same co-variable needed it: a subclass its base
+                return self.made[identity]
         self._making.add(identity)
         try:
-            if identity not in self._header_bytes:
-                headers = self._headers(identity)
-                if headers is None or identity not in headers[0]:
-                    raise UnrestorableError(f"the class or function {identity} is not part of that state")
-                self._read_headers(*headers)
             made = self._make(self._header(identity))
         finally:
             self._making.discard(identity)
