@@ -44,6 +44,7 @@ PLAIN = {
 DEFINITIONS = {
     "subclass of a dataclass with slots": "from dataclasses import dataclass\n@dataclass(slots=True)\nclass A:\n    x: list\n"
     "@dataclass(slots=True)\nclass B(A):\n    y: int = 0\nb = B([1])",
+    "new types and generic aliases": "from typing import *\nT = TypeVar('T')\nclass G(Generic[T]): pass\ng = G[int](); X = G[T]; N = NewType('N', int); l = [list[int], N]; B = Optional[str]; U = Union[int, str]",
     "partial of a partial": "import functools\np = functools.partial(max, key=len); q = functools.partial(p, default=3)",
     "function with everything": "shared = []\ndef f(a, b=shared, *c, d=shared, **e) -> 'r':\n    'doc'\n    return a\nf.tag = shared; g = f",
     "lambdas and nested functions": "f = lambda x: x + 1\ndef outer():\n    def inner(): return f(1)\n    return inner\ng = outer()",

@@ -10,11 +10,10 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from timeslip.codec.definitions import resolve_global
+from timeslip.codec.definitions import is_written_in_c, resolve_global
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
 _POINTER = struct.calcsize("P")
-_OF_C = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 
 
 def is_imported(kind: type) -> bool:
@@ -24,17 +23,7 @@ def is_imported(kind: type) -> bool:
 
 def is_of_session(kind: type) -> bool:
     """Whether *kind* is a class statement's, and not of an installed module."""
-    return bool(kind.__flags__ & HEAP_TYPE) and not _is_of_c(kind) and not is_imported(kind)
-
-
-def _is_of_c(kind: type) -> bool:
-    """Whether *kind* was made by code in C: more and more of these types are made at run time, as classes are."""
-    for name, value in kind.__dict__.items():
-        if name == "__new__" and type(value) is types.BuiltinFunctionType and value.__self__ is kind:
-            return True
-        if isinstance(value, _OF_C) and value.__objclass__ is kind:
-            return True
-    return False
+    return bool(kind.__flags__ & HEAP_TYPE) and not is_written_in_c(kind) and not is_imported(kind)
 
 
 def library_of(kind: type) -> type:

@@ -7,12 +7,14 @@ already (a singleton would then be *changed* by loading an old version of it). A
 
 from __future__ import annotations
 
+import collections
 import enum
 import sys
+import typing
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.definitions import module_of
+from timeslip.codec.definitions import module_of, resolve_global
 from timeslip.codec.kinds import attributes_of, is_of_session, is_plain, library_of, set_slots, slots_of
 from timeslip.codec.reducers import subclasses
 
@@ -68,7 +70,14 @@ def member(kind: Any, name: str) -> Any:
 
 
 def find(kind: type) -> Any:
-    """The reducer for instances of a class of the session, else None."""
+    """The reducer for a class of the session, and for dicts that may be their own attributes, else None."""
+    found = _of_session(kind)
+    if issubclass(kind, dict) and kind.__dictoffset__ and not issubclass(kind, collections.defaultdict):
+        return subclasses.own_attributes(kind, found)
+    return found
+
+
+def _of_session(kind: type) -> Any:
     if issubclass(kind, enum.Enum):
         return _member
     if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
@@ -101,6 +110,23 @@ def make_type_variable(kind: Any, name: str, constraints: tuple[Any, ...], optio
     bound, covariant, contravariant, module = options
     made = kind(name, *constraints, bound=bound, covariant=covariant, contravariant=contravariant)
     made.__module__ = module
+    return made
+
+
+def new_type(state: Pass, made: Any) -> Any:
+    """A `typing.NewType` of the session by what it is made of; its own reduction is a name in ``__main__``."""
+    module = sys.modules.get(str(made.__module__))
+    imported = module is not None and module.__dict__ is not state.namespace
+    if imported and resolve_global(made.__module__, made.__qualname__) is made:
+        return NotImplemented
+    return make_new_type, (made.__name__, made.__qualname__, made.__module__, made.__supertype__)
+
+
+def make_new_type(name: str, qualname: str, module: str, supertype: Any) -> Any:
+    """A NewType."""
+    kind: Any = typing.NewType  # a type checker wants a literal name
+    made = kind(name, supertype)
+    made.__name__, made.__qualname__, made.__module__ = name, qualname, module
     return made
 
 

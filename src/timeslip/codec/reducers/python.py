@@ -283,4 +283,5 @@ REDUCERS: dict[type, Any] = {
     functools._lru_cache_wrapper: _lru_cache,
     typing.TypeVar: instances.type_variable,
     typing.ParamSpec: instances.type_variable,
+    typing.NewType: instances.new_type,
 }

@@ -22,6 +22,7 @@ from timeslip.codec.kinds import (
     own_slots,
     set_attributes,
     set_slots,
+    slots_of,
     stored_names,
 )
 
@@ -174,6 +175,35 @@ def _container(kind: type, library: Any) -> Any:
 def _overrides(kind: type, names: Iterable[str]) -> bool:
     bases = [base for base in kind.__mro__[:-1] if is_of_session(base)]
     return any(name in base.__dict__ for base in bases for name in names)
+
+
+def own_attributes(kind: type, usual: Any) -> Any:
+    """The reducer for dicts whose attributes may be their items: ``self.__dict__ = self``, as many an "AttrDict" does.
+
+    Pickled as usual, such an object comes back with two dicts that know nothing of each other.
+
+    Args:
+        kind: subclass of dict.
+        usual: the reducer for all others, or None.
+    """
+    library = next(base for base in kind.__mro__ if base in (collections.OrderedDict, dict))
+    family = _FAMILIES[library]
+
+    def reduce(state: Pass, obj: Any) -> Any:
+        if object.__getattribute__(obj, "__dict__") is not obj:
+            return NotImplemented if usual is None else usual(state, obj)
+        flat = [part for pair in family.items(obj) for part in pair]
+        return native_new, (kind, library, ()), (library, flat, slots_of(obj)), None, None, fill_itself
+
+    return reduce
+
+
+def fill_itself(obj: Any, parts: tuple[Any, list[Any], dict[str, Any]]) -> None:
+    """State setter for a dict that is its own attributes."""
+    library, items, slots = parts
+    _FAMILIES[library].fill(obj, items)
+    object.__setattr__(obj, "__dict__", obj)
+    set_slots(obj, slots)
 
 
 # ---- everything else
