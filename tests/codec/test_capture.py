@@ -377,3 +377,15 @@ def test_flat_iterators_go_on_where_they_were() -> None:
     names = resumed(Kernel("import numpy as np\nx = np.arange(6.).reshape(2, 3); i = x.T.flat; next(i)")).namespace
     names["x"][1, 0] = 9
     assert list(names["i"]) == [9, 1, 4, 2, 5]
+
+
+def test_a_frame_is_stored_without_an_attribute_that_cannot_be() -> None:
+    pytest.importorskip("pandas")
+    code = (
+        "import pandas as pd, warnings\nwarnings.simplefilter('ignore')\n"
+        "df = pd.DataFrame({'a': [1, 2]}); df.design = (i for i in [1]); df.note = [df['a'].sum()]; both = [df, df]"
+    )
+    kernel = Kernel(code)
+    names = resumed(kernel).namespace
+    assert names["both"][0] is names["both"][1] is names["df"]
+    assert (hasattr(names["df"], "design"), names["df"].note, names["df"]["a"].tolist()) == (False, [3], [1, 2])

@@ -28,7 +28,7 @@ from timeslip.codec.streams import SegmentReader
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 
-_HARMLESS = frozenset({system.make_lock, system.make_rlock, python.lru_cache, system.closed_file})
+_HARMLESS = frozenset({system.make_lock, system.make_rlock, python.lru_cache, system.closed_file, system.missing})
 """Resources that may be made for a look at a value: they touch nothing outside."""
 
 _NESTED = 12

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load
 from timeslip.codec.kinds import attributes_of
 from timeslip.codec.reducers import numpy as arrays
+from timeslip.codec.reducers.system import MISSING, Borrowed
 from timeslip.codec.streams import NAN_PATTERNS
+from timeslip.errors import UnstorableError
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -145,14 +147,37 @@ def _frame(state: Pass, frame: Any) -> Any:
     extra = {k: v for k, v in attributes.items() if k not in _KEPT and k not in internal and k not in parts}
     if not extra:
         return NotImplemented
+    for name in [name for name, value in extra.items() if not _storable(state, value)]:
+        # The frame is worth more than what a library has hung on it (patsy: its design), and pandas itself forgets it.
+        reason = f"the attribute '{name}' of a frame cannot be stored: it comes back without"
+        extra[name] = Borrowed(extra[name], reason)
     return made, args, (parts, extra), None, None, set_frame
+
+
+_trying: set[int] = set()
+"""Addresses of attributes that are being tried: one may hold the frame that it hangs on."""
+
+
+def _storable(state: Pass, value: Any) -> bool:
+    if id(value) in _trying:
+        return True
+    _trying.add(id(value))
+    try:
+        captured = state.encoder.capture([("attribute", value)])
+    except UnstorableError:
+        return False
+    finally:
+        _trying.discard(id(value))
+    storable = not any(hole.fatal for hole in captured.holes)
+    captured.release()
+    return storable
 
 
 def set_frame(frame: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """State setter for frames with attributes."""
     parts, extra = state
     frame.__setstate__(parts)
-    frame.__dict__.update(extra)
+    frame.__dict__.update({name: value for name, value in extra.items() if value is not MISSING})
 
 
 def find(kind: type) -> Any:

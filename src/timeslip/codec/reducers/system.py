@@ -164,7 +164,36 @@ def find(kind: type) -> Any:
     return None
 
 
+class Borrowed:
+    """A part that cannot be stored, of a value that is worth having without it: the live object while there is one.
+
+    Args:
+        value: the part.
+        reason: what is said of it at commit time.
+    """
+
+    __slots__ = ("reason", "value")
+
+    def __init__(self, value: Any, reason: str) -> None:
+        self.value = value
+        self.reason = reason
+
+
+MISSING = "timeslip: this part could not be stored"
+"""What comes back in the place of a borrowed part that is not there any more."""
+
+
+def missing() -> str:
+    """That very text."""
+    return MISSING
+
+
+def _borrowed(state: Pass, part: Borrowed) -> Any:
+    return state.resource(part.value, part.reason, "", missing, ())
+
+
 REDUCERS: dict[type, Any] = {
+    Borrowed: _borrowed,
     _thread.LockType: _lock,
     type(threading.RLock()): _rlock,
     types.GeneratorType: _generator,
