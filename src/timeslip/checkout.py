@@ -20,8 +20,9 @@ from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.past import Loads, headers_of
-from timeslip.planner import Plan
+from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
+from timeslip.state.fingerprint import fingerprint
 from timeslip.values import chunk_names, read_stream, rebuilt_reason
 
 
@@ -97,6 +98,9 @@ class Checkout:
         self.options = options
         loader = Loader(live.encoder, lambda i: headers_of(live.repository, target, i), fresh=fresh)
         self.prepared = Prepared(loader)
+        self.beside = False
+        """What is loaded comes beside the session, as a copy, and shares nothing with it."""
+        self._after: dict[str, tuple[str, Any]] = {}
         self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
@@ -121,6 +125,7 @@ class Checkout:
             if reason is not None:
                 failed[record] = reason
         if failed:
+            self._foresee_bindings(plan, snapshot)
             self._rebuild(failed)
         for key in plan.facets:
             body = self.live.body(self.target[key])
@@ -149,49 +154,125 @@ class Checkout:
                 prepared.fidelity[key] = EXACT
         return None
 
+    def _foresee_bindings(self, plan: Plan, snapshot: Mapping[str, Any]) -> None:
+        """Node key -> (record, object) for what will be there after this restore, as far as it is known now."""
+        live, after = self.live, self._after
+        touched = {*plan.keep, *plan.drop, *(key for key, record in self.target.items() if record in plan.load)}
+        touched |= {key for record in plan.replay for key in live.info(record).keys}
+        for key, record in live.records.items():
+            if key in plan.keep or key not in touched:
+                obj = live.registry.live(key[4:]) if is_definition(key) else snapshot.get(key)
+                if obj is not None or key in snapshot:
+                    after[key] = (record, obj)
+        for loaded in self.prepared.records:
+            for key, value in self.loads.values[loaded].items():
+                if self.target.get(key) == loaded:
+                    after[key] = (loaded, value)
+
+    def keep_everything(self) -> None:
+        """Say that this restore only adds names: all that is live stays."""
+        self._foresee_bindings(Plan((), (), (), (), ()), self.live.namespace.snapshot())
+
+    def stays(self, record: str) -> dict[str, Any] | None:
+        """What the keys of *record* will be bound to after this restore, if that version is there then (`inputs`)."""
+        wanted = self.live.info(record)
+        found = {key: self._after.get(key) for key in wanted.keys}
+        there = {entry[0] if entry is not None else None for entry in found.values()}
+        if self.beside or len(there) != 1:
+            return None
+        version = there.pop()
+        if version is None or (version != record and not self._same_content(version, wanted)):
+            return None
+        return {key: entry[1] for key, entry in found.items() if entry is not None}
+
+    def _same_content(self, version: str, wanted: ValueInfo) -> bool:
+        info = self.live.info(version)
+        return info.content is not None and info.content == wanted.content and info.keys == wanted.keys
+
     def _rebuild(self, failed: Mapping[str, str]) -> None:
         """Replay what could not be loaded, or put placeholders; abort for what was promised."""
-        replayer = Replayer(self.live, self.history, self.options.replay, self.prepared.loader)
+        replayer = Replayer(self.live, self.history, self.options.replay, self.prepared.loader, self.stays, self.target)
         for record, reason in failed.items():
             keys = sorted(key for key, value in self.target.items() if value == record)
-            keys = self._salvage(record, keys)
-            if not any(map(is_name, keys)):
+            whole = self._salvage(record, keys)
+            left = [key for key in keys if is_name(key) and key not in whole]
+            if not left:
+                self._take_whole(whole, {}, ())
                 continue  # all names were whole; or a class or function: the names that need it say whether they load
             try:
                 assert self.commit is not None
-                values = replayer.rebuild(self.commit, keys, reason)
+                rebuilt = replayer.rebuild(self.commit, keys, reason, left)
             except ReplayError as error:
-                self._lose(record, keys, reason, error)
+                self._take_whole(whole, {}, left)
+                self._lose(record, left, reason, error)
                 continue
-            self.prepared.messages += replayer.take_messages()
-            for key, value in values.items():
-                self.prepared.values[key] = value
+            finally:
+                self.prepared.messages += replayer.take_messages()
+            self._take_whole(whole, rebuilt.values, left)
+            for key in left:
+                self.prepared.values[key] = rebuilt.values[key]
                 self.prepared.fidelity[key] = REPLAYED
-                self.prepared.notes[key] = f"rebuilt by running its cells again, because {reason}"
+                note = f"rebuilt by running its cells again, because {reason}"
+                odd = rebuilt.notes.get(key) or self._compare(record, keys, rebuilt.values)
+                self.prepared.notes[key] = f"{note}; {odd}" if odd else note
                 self.prepared.replayed.add(key)
 
-    def _salvage(self, record: str, keys: list[str]) -> list[str]:
-        """Take what is whole out of a co-variable that has a hole somewhere; returns the keys that are left.
-
-        What is left has lost its aliases with what was whole.
-        """
+    def _salvage(self, record: str, keys: list[str]) -> dict[str, Any]:
+        """Names of a co-variable that has a hole somewhere, with their values, as far as those are whole."""
         names = [key for key in keys if is_name(key)]
         if len(names) < 2 or self.live.info(record).lost is None:
-            return keys
+            return {}
         loader = self.prepared.loader
         loader.salvage = True
         try:
             values = self.loads.load(record, self.live.body(record))
         except (UnrestorableError, StoreError):
-            return keys  # there is more than a hole: nothing of it can be taken
+            return {}  # there is more than a hole: nothing of it can be taken
         finally:
             loader.salvage = False
-        left = [name for name in names if _has_hole(self.live, name, values[name])]
+        return {name: values[name] for name in names if not _has_hole(self.live, name, values[name])}
+
+    def _take_whole(self, whole: Mapping[str, Any], replayed: Mapping[str, Any], left: Iterable[str]) -> None:
+        """Take the whole names of a co-variable, and say what they do not share any more with what is *left* of it.
+
+        Where replay gave the same value, its object is taken: it shares with the others what it shared then.
+        """
+        names = sorted(whole)
+        together = bool(names) and all(name in replayed for name in names)
+        same = together and self._digest(names, whole) == self._digest(names, replayed)
         for name in names:
-            if name not in left:
-                self.prepared.values[name] = values[name]
-                self.prepared.fidelity[name] = EXACT
-        return left
+            self.prepared.values[name] = (replayed if same else whole)[name]
+            self.prepared.fidelity[name] = EXACT
+            if left and not same:
+                self.prepared.notes[name] = f"whole, but what it shared with {', '.join(left)} is not shared any more"
+
+    def _digest(self, names: Iterable[str], values: Mapping[str, Any]) -> bytes | None:
+        """A digest of some values together; None when they cannot be captured."""
+        try:
+            captured = self.live.encoder.capture([(name, values[name]) for name in names])
+        except UnstorableError:
+            return None
+        try:
+            return fingerprint(captured, self.live.tracker.chunk_bytes).digest
+        finally:
+            captured.release()
+
+    def _compare(self, record: str, keys: Iterable[str], values: Mapping[str, Any]) -> str:
+        """Whether a rebuilt value has the recorded bytes, where all of them were recorded; "" where they were not."""
+        try:
+            body = self.live.body(record)
+        except StoreError:
+            return ""
+        if "stream" not in body or body.get("holes") or any(key not in values for key in body["keys"]):
+            return ""
+        try:
+            captured = self.live.encoder.capture([(key, values[key]) for key in body["keys"]])
+            recorded = b"".join(read_stream(self.live.repository, body["stream"]))
+        except (UnstorableError, StoreError):
+            return ""
+        same = b"".join(captured.segments) == recorded
+        captured.release()
+        return "its bytes are those that were recorded" if same else "it is not byte for byte what was recorded"
 
     def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
         promised = self.live.info(record).lost is None

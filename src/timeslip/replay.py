@@ -1,30 +1,44 @@
 """Rebuilding a value by running recorded cells again (rules: the interface, *History*).
 
-The cell that made the version is found in history. The names it reads are brought in as they were before it, from the
-store or, where they were not stored either, by replay of their own cells. Then it runs with the random generators as
-they were, in the session's own globals, emptied for the time: only so do functions and generators that it makes belong
-to the live namespace. Afterwards every name, every class of the session, the facets and the module table are put back.
+The cell that made the version is found in history. The names it reads are brought in as they were before it
+(`timeslip.inputs`). Then it runs with the facets as they were, in the session's own globals, emptied for the time
+(`timeslip.borrowing`): only so do functions and generators that it makes belong to the live namespace. Afterwards
+everything that it changed is put back; the only difference that is left is the rebuilt value.
+
+Unasked, a cell is run only if all that it can reach stays within the session (`timeslip.state.rerun`), and behind a
+fence (`timeslip.state.fence`).
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from timeslip.activity import user_threads
+from timeslip.borrowing import Loan, borrowed
+from timeslip.codec.definitions import is_definition
 from timeslip.codec.restore import Loader
-from timeslip.errors import ReplayError, StoreError, UnrestorableError
+from timeslip.errors import ReplayError, StoreError, TimeslipError
+from timeslip.executing import Execution
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
-from timeslip.interrupts import uninterrupted
+from timeslip.inputs import Inputs, Stays, mentions_of, nothing_stays, reads_output
 from timeslip.live import Live
 from timeslip.model import Commit, ReplayStep, is_facet, is_name
 from timeslip.past import Loads, headers_of
 from timeslip.state.bytecode import facts_of_code
-from timeslip.state.reach import Reached, facts_of_source, facts_reads_before_binding, reached
+from timeslip.state.facets.differences import parsed
+from timeslip.state.holding import held_by, shares
+from timeslip.state.reach import (
+    Reached,
+    facts_of_source,
+    facts_reads_before_binding,
+    reached,
+    timeslip_commands,
+)
+from timeslip.state.rerun import Examined, examine
 from timeslip.values import read_stream
 
 _DEPTH = 20
@@ -39,15 +53,38 @@ class Recipe:
         commit: the run that made it.
         source: its code as plain Python.
         before: the state it ran in, node key -> record.
-        reads: names of that state that it needs.
-        touches: what it seems to touch outside.
+        reads: node keys of that state that it needs.
+        definitions: node keys of the classes and functions of that state that it can reach.
+        everything: it may need other names as well, which cannot be told.
+        touches: what it seems to touch outside, or to change beside the session.
     """
 
     commit: Commit
     source: str
     before: dict[str, RecordId]
     reads: tuple[str, ...]
+    definitions: tuple[str, ...]
+    everything: bool
     touches: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """The run, for people."""
+        count = self.commit.execution_count
+        return f"In[{count}]" if count is not None else f"commit {self.commit.id[:8]}"
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a replay gave.
+
+    Attributes:
+        values: name -> object.
+        notes: name -> what is to be said of it.
+    """
+
+    values: dict[str, Any]
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 class Replayer:
@@ -58,20 +95,35 @@ class Replayer:
         history: of the session.
         mode: "auto", "ask", "never" or "always".
         outer: the loader of the restore, or None. Definitions that it made are used.
+        stays: tells what will be there after the restore.
+        target: the state being restored, node key -> record.
     """
 
-    def __init__(self, live: Live, history: History, mode: str, outer: Loader | None = None) -> None:
+    def __init__(
+        self,
+        live: Live,
+        history: History,
+        mode: str,
+        outer: Loader | None = None,
+        stays: Stays = nothing_stays,
+        target: Mapping[str, str] | None = None,
+    ) -> None:
         self.live = live
         self.history = history
         self.mode = mode
         self.outer = outer
+        self.stays = stays
+        self.target: Mapping[str, str] = target if target is not None else {}
         self._messages: list[str] = []
-        self._done: dict[tuple[str, str], dict[str, Any]] = {}
+        self._done: dict[str, Rebuilt] = {}
+        self._seconds = 0.0
 
     def take_messages(self) -> list[str]:
         """What was run, one sentence each; empties the list."""
         taken, self._messages = self._messages, []
         return taken
+
+    # ---- recipes
 
     def recipe(self, commit: CommitId, key: str) -> Recipe:
         """How *key* came to be what it is at *commit*.
@@ -88,20 +140,32 @@ class Replayer:
         source = self.live.namespace.transform(made.code)
         before = self.history.state(made.parents[0] if made.parents else None)
         reach = self._reach(source, before)
-        reads = facts_reads_before_binding(source) | (reach.names - facts_of_source(source).names)
-        return Recipe(made, source, before, tuple(sorted(reads & before.keys())), reach.outside)
+        names = facts_reads_before_binding(source) | (reach.names - facts_of_source(source).names)
+        reads = tuple(sorted(key for key in before if is_name(key) and reads_output(key, names)))
+        references = {f"def:{identity}" for name in reads for identity in self._references(before, name)}
+        definitions = tuple(sorted(references & before.keys()))
+        touches = self._seems(source, before, reads, definitions)
+        if key in made.names.late:
+            touches = (f"may not be what changed {key}: that was found later", *touches)
+        return Recipe(made, source, before, reads, definitions, reach.everything, touches)
 
     def _reach(self, source: str, before: Mapping[str, str]) -> Reached:
-        def codes_of(name: str) -> Iterator[Any]:
-            if name not in before:
-                return
-            for identity in self._references(before, name):
-                code = getattr(self.live.registry.live(identity), "__code__", None)
-                if code is not None:
-                    facts_of_code(code)
-                    yield code
+        def codes_of(name: str) -> Iterable[types.CodeType]:
+            if name in before:
+                yield from self._codes(self._references(before, name))
 
         return reached(facts_of_source(source), codes_of)
+
+    def _codes(self, identities: Iterable[str], loader: Loader | None = None) -> list[types.CodeType]:
+        """The code of the functions among definitions, as it is now."""
+        found = []
+        for identity in identities:
+            made = None if loader is None else loader.made.get(identity, loader.adopted.get(identity))
+            code = getattr(made if made is not None else self.live.registry.live(identity), "__code__", None)
+            if isinstance(code, types.CodeType):
+                facts_of_code(code)
+                found.append(code)
+        return found
 
     def _references(self, state: Mapping[str, str], name: str) -> set[str]:
         found: set[str] = set()
@@ -120,6 +184,22 @@ class Replayer:
                     work.append(f"def:{identity}")
         return found
 
+    def _seems(
+        self, source: str, before: Mapping[str, RecordId], reads: Iterable[str], definitions: Iterable[str]
+    ) -> tuple[str, ...]:
+        """What the cell seems to touch, going by what is live of its inputs; nothing is loaded for it."""
+        snapshot = self.live.namespace.snapshot()
+        values = {name: snapshot[name] for name in reads if self._is_live(name, before) and name in snapshot}
+        codes = self._codes(key[4:] for key in definitions)
+        try:
+            held = mentions_of(self.live, [before[key] for key in (*reads, *definitions)])
+        except ReplayError as error:
+            return (error.message,)
+        return examine(source, values, codes, held, self.live.namespace.globals).reasons
+
+    def _is_live(self, name: str, before: Mapping[str, str]) -> bool:
+        return self.live.records.get(name) == before.get(name)
+
     def plan(self, commit: CommitId, key: str) -> list[ReplayStep]:
         """The runs that rebuilding *key* takes, first to last."""
         recipe = self.recipe(commit, key)
@@ -131,28 +211,41 @@ class Replayer:
         steps.append(ReplayStep(made.id, made.execution_count, made.code or "", made.duration, recipe.touches, (key,)))
         return steps
 
-    def rebuild(self, commit: CommitId, keys: list[str], reason: str, depth: int = 0) -> dict[str, Any]:
+    # ---- rebuilding
+
+    def rebuild(
+        self, commit: CommitId, keys: list[str], reason: str, required: Iterable[str] | None = None, depth: int = 0
+    ) -> Rebuilt:
         """The values of *keys* as they were at *commit*, made by their cell.
+
+        Args:
+            commit: where the version is.
+            keys: the node keys of one co-variable.
+            reason: why it is not loaded, for the message.
+            required: names that must come out; the others of *keys* are given if they do. Default: all.
+            depth: of replays within replays.
 
         Raises:
             ReplayError: it may not be run, or does not give them; nothing has changed.
         """
         names = [key for key in keys if is_name(key)]
-        if not names:
+        required = names if required is None else list(required)
+        if not required:
             raise ReplayError(f"{', '.join(keys)} is a class or function that no name is bound to")
         if depth > _DEPTH:
-            raise ReplayError(f"rebuilding {names[0]} leads through more than {_DEPTH} cells")
-        recipe = self.recipe(commit, names[0])
-        self._permit(recipe, names)
-        cached = self._done.get((recipe.commit.id, ",".join(names)))
-        if cached is not None:
-            return cached
-        values = self._run(recipe, names, depth)
-        self._done[recipe.commit.id, ",".join(names)] = values
-        made = recipe.commit
-        where = f"In[{made.execution_count}]" if made.execution_count is not None else f"commit {made.id[:8]}"
-        self._messages.append(f"{where} was run again for {', '.join(names)}, because {reason}")
-        return values
+            raise ReplayError(f"rebuilding {required[0]} leads through more than {_DEPTH} cells")
+        record = self.history.state(commit).get(required[0])
+        done = self._done.get(record) if record is not None else None
+        if done is not None and done.values.keys() >= set(required):
+            return done
+        recipe = self.recipe(commit, required[0])
+        self._permit(recipe, required)
+        self._seconds += recipe.commit.duration
+        rebuilt = self._run(recipe, names, required, depth)
+        if record is not None and all(self.target.get(name) == record for name in required):
+            self._done[record] = rebuilt  # it will be there: whoever else reads it is given the same objects
+        self._messages.append(f"{recipe.where} was run again for {', '.join(rebuilt.values)}, because {reason}")
+        return rebuilt
 
     def _permit(self, recipe: Recipe, names: list[str]) -> None:
         """Raise ReplayError unless the cell may be run now."""
@@ -160,108 +253,166 @@ class Replayer:
         hint = f"`%timeslip replay {' '.join(names)}` runs it"
         if user_threads(self.live.threads):
             raise ReplayError("threads of the session are running, which a replay would disturb", hint=hint)
+        if timeslip_commands(recipe.source):
+            raise ReplayError(f"the cell that made {what} travels in time itself", hint="run its other lines by hand")
         if self.mode == "always":
             return
         if self.mode != "auto":
             raise ReplayError(f"replay is set to '{self.mode}'", hint=hint)
         if recipe.touches:
-            raise ReplayError(f"the cell that made {what} touches the outside: {recipe.touches[0]}", hint=hint)
-        if recipe.commit.duration > self.live.settings.replay_seconds:
-            raise ReplayError(f"the cell that made {what} took {recipe.commit.duration:.0f} s", hint=hint)
+            raise ReplayError(f"the cell that made {what} is not run unasked: it {recipe.touches[0]}", hint=hint)
+        seconds = recipe.commit.duration
+        if not seconds:
+            raise ReplayError(f"how long the cell that made {what} takes is not known", hint=hint)
+        if seconds + self._seconds > self.live.settings.replay_seconds:
+            raise ReplayError(f"the cells that made {what} took {seconds + self._seconds:.0f} s", hint=hint)
         if recipe.commit.outcome != "ok":
             raise ReplayError(f"the cell that made {what} ended with an error", hint=hint)
 
-    def _run(self, recipe: Recipe, names: list[str], depth: int) -> dict[str, Any]:
-        loader = Loader(self.live.encoder, lambda i: headers_of(self.live.repository, recipe.before, i))
-        if self.outer is not None:
-            loader.made.update(self.outer.made)
-        inputs = self._inputs(recipe, loader, depth)
-        with _borrowed(self.live, loader):
+    def _run(self, recipe: Recipe, names: list[str], required: list[str], depth: int) -> Rebuilt:
+        unasked = self.mode != "always"
+        execution = Execution(self.live, recipe.source, recipe.commit.execution_count, required, fenced=unasked)
+        inputs = self._inputs(recipe, depth, unasked)
+        pending = self.outer.changes if self.outer is not None else []
+        adopted = inputs.loader.adopted.values()
+        with borrowed(self.live, adopted, [*pending, *inputs.loader.changes]) as loan:
+            self._examine(recipe, inputs, loan, unasked)
+            inputs.note()
             self._set_facets(recipe)
-            self.live.namespace.globals.update(inputs)
-            try:
-                self.live.namespace.execute(recipe.source)
-            except Exception as error:  # the user's own code: whatever it raises is the reason
-                raise ReplayError(
-                    f"running it again failed: {type(error).__name__}: {error}",
-                    hint="the recorded inputs may have come from outside the session",
-                ) from error
-            made = self.live.namespace.snapshot()
-        missing = [name for name in names if name not in made]
+            self.live.namespace.globals.update(inputs.names())
+            made = execution.run()
+            changed = inputs.changed()
+        self._messages += execution.messages
+        self._repair(changed, recipe)
+        missing = [name for name in required if name not in made]
         if missing:
             raise ReplayError(f"running it again did not make {', '.join(missing)}")
-        return {name: made[name] for name in names}
+        values = {name: made[name] for name in names if name in made}
+        execution.check(values)
+        if self.outer is not None:
+            self.outer.made.update({i: obj for i, obj in inputs.loader.made.items() if i not in self.outer.made})
+        return Rebuilt(values, self._settle(recipe, inputs, values, made))
 
-    def _inputs(self, recipe: Recipe, loader: Loader, depth: int) -> dict[str, Any]:
-        inputs: dict[str, Any] = {}
-        loads = Loads(loader, self.live.repository, recipe.before)
-        for name in recipe.reads:
-            if name in inputs:
-                continue
-            record = recipe.before[name]
-            try:
-                values = loads.load(record, self.live.body(record))
-            except (UnrestorableError, StoreError) as error:
-                if not recipe.commit.parents:
-                    raise ReplayError(f"it needs '{name}', which cannot be loaded: {error.message}") from error
-                keys = [key for key, value in recipe.before.items() if value == record]
-                values = self.rebuild(recipe.commit.parents[0], keys, error.message, depth + 1)
-            inputs.update({k: v for k, v in values.items() if is_name(k) and recipe.before.get(k) == record})
-        self._load_definitions(recipe, loads)
-        return {key: value for key, value in inputs.items() if not key.startswith("Out[")}
+    def _inputs(self, recipe: Recipe, depth: int, unasked: bool) -> Inputs:
+        def rebuild(keys: list[str], reason: str) -> dict[str, Any]:
+            if not recipe.commit.parents:
+                raise ReplayError(f"it needs {', '.join(keys)}, which cannot be loaded: {reason}")
+            return self.rebuild(recipe.commit.parents[0], keys, reason, None, depth + 1).values
 
-    def _load_definitions(self, recipe: Recipe, loads: Loads) -> None:
-        """Have the content of the classes and functions that the cell reaches put in as it was, as a copy.
+        inputs = Inputs(self.live, recipe.before, self.outer, self.stays, rebuild, unasked=unasked)
+        inputs.take((*recipe.definitions, *recipe.reads))
+        if recipe.everything:
+            inputs.take(filter(is_name, recipe.before), optional=True)
+        return inputs
 
-        Otherwise the cell would change what live ones hold (default arguments, class attributes) a second time.
-        """
-        for identity in {identity for name in recipe.reads for identity in self._references(recipe.before, name)}:
-            record = recipe.before.get(f"def:{identity}")
-            try:
-                if record is not None and identity not in loads.loader.made:
-                    loads.load(record, self.live.body(record))
-            except (UnrestorableError, StoreError) as error:
-                raise ReplayError(f"it needs a class or function that cannot be loaded: {error.message}") from error
+    def _examine(self, recipe: Recipe, inputs: Inputs, loan: Loan, unasked: bool) -> None:
+        """Look at the cell with the very objects that it will have; raise ReplayError if it may not be run."""
+        codes = self._codes((key[4:] for key in recipe.definitions), inputs.loader)
+        names = inputs.names()
+        found = examine(recipe.source, names, codes, inputs.mentions(), self.live.namespace.globals)
+        problem = loan.keep(found)
+        if not unasked:
+            return
+        if found.reasons:
+            raise ReplayError(f"it is not run unasked: it {found.reasons[0]}")
+        if problem is not None:
+            raise ReplayError(f"it is not run unasked: it may change a variable that cannot be put back ({problem})")
+        if found.draws and self._figures_open(recipe, found):
+            raise ReplayError("it is not run unasked: it may draw on a figure that was open")
+
+    def _figures_open(self, recipe: Recipe, found: Examined) -> bool:
+        record = recipe.before.get("facet:matplotlib")
+        if record is None:
+            return False
+        document = parsed(b"".join(read_stream(self.live.repository, self.live.body(record)["facet"])))
+        return bool(document.get("figures"))
 
     def _set_facets(self, recipe: Recipe) -> None:
+        """The facets as they were before the cell. Figures are left: what was drawn on them is not known here."""
         wanted = {}
         for key, record in recipe.before.items():
-            if is_facet(key) and key.endswith("random"):
+            if is_facet(key) and key != "facet:matplotlib":
                 wanted[key[6:]] = b"".join(read_stream(self.live.repository, self.live.body(record)["facet"]))
         self._messages += self.live.facets.restore(wanted)
 
+    # ---- afterwards
 
-@contextmanager
-def _borrowed(live: Live, loader: Loader) -> Iterator[None]:
-    """The session's globals without its names, its classes as *loader* needs them; all put back at the end.
+    def _repair(self, changed: list[str], recipe: Recipe) -> None:
+        """What was given itself and has changed although it did not the first time: load it again, and say so.
 
-    Interrupts are held back, except where recorded code runs (`Namespace.execute`).
-    """
-    with uninterrupted():
-        yield from _swapped(live, loader)
-
-
-def _swapped(live: Live, loader: Loader) -> Iterator[None]:
-    namespace = live.namespace.globals
-    saved = dict(namespace)
-    names = [name for name in live.namespace.snapshot() if name in namespace]
-    facets = live.facets.capture()
-    modules = dict(sys.modules)
-    applied: list[Any] = []
-    try:
+        Raises:
+            ReplayError: if anything has changed; then the result is not to be relied on either.
+        """
+        if not changed:
+            return
+        repaired: list[str] = []
+        loader = Loader(self.live.encoder, lambda identity: headers_of(self.live.repository, recipe.before, identity))
+        loads = Loads(loader, self.live.repository, recipe.before)
+        for record in changed:
+            keys = [key for key, value in recipe.before.items() if value == record]
+            try:
+                values = loads.load(record, self.live.body(record))
+            except TimeslipError:
+                repaired += keys  # said below: there is no other copy of it
+                continue
+            live = {key: value for key, value in values.items() if is_name(key) and self._is_live(key, recipe.before)}
+            self.live.namespace.apply(live, ())
+            repaired += keys
         for change in loader.changes:
             change.apply()
-            applied.append(change)
-        for name in names:
-            del namespace[name]
-        yield
-    finally:
-        for name in [name for name in namespace if name not in saved]:
-            del namespace[name]
-        namespace.update(saved)
-        for change in reversed(applied):
-            change.invert()
-        for name, module in modules.items():
-            if sys.modules.get(name) is not module:
-                sys.modules[name] = module
-        live.facets.restore(facets)
+        loader.register()
+        what = ", ".join(key for key in repaired if is_name(key)) or "a class or function"
+        self._messages.append(f"running {recipe.where} again changed {what}, which was loaded from the store again")
+        raise ReplayError(f"running it again changed {what}, which it had not changed the first time")
+
+    def _settle(self, recipe: Recipe, inputs: Inputs, values: dict[str, Any], made: dict[str, Any]) -> dict[str, str]:
+        """Make *values* belong to the state being restored; what is to be said of them where they do not."""
+        held = {name: held_by([value], [self.live.namespace.globals]) for name, value in values.items()}
+        notes: dict[str, str] = {}
+        for name, objects in held.items():
+            cut = [
+                other
+                for other, copy in inputs.copies.items()
+                if self._is_apart(other, recipe, name, values, copy, objects)
+            ]
+            odd = self._keep_identity(recipe, made, objects)
+            if cut:
+                notes[name] = f"it holds {', '.join(sorted(cut))} as before its cell, apart from what is in this state"
+            elif odd:
+                notes[name] = f"it holds objects of {', '.join(odd)} as its cell made it again"
+        return notes
+
+    def _is_apart(
+        self, other: str, recipe: Recipe, name: str, values: Mapping[str, Any], copy: Any, objects: Mapping[int, Any]
+    ) -> bool:
+        """Whether *name* holds a copy of *other*, which will be there as another object."""
+        if other in values or other not in self.target:
+            return False
+        captured = self.live.encoder.capture([(other, copy)])
+        captured.find_links(frozenset())
+        links = captured.links
+        captured.release()
+        return shares(objects, links)
+
+    def _keep_identity(self, recipe: Recipe, made: Mapping[str, Any], objects: Mapping[int, Any]) -> list[str]:
+        """Give instances of classes that the cell made anew the classes of the session; names where that fails."""
+        odd: list[str] = []
+        after = self.history.state(recipe.commit.id)
+        for name, new in made.items():
+            if not isinstance(new, type) or id(new) not in objects or name not in after:
+                continue
+            if self.live.registry.known(new) is not None or not is_definition(new, self.live.namespace.globals):
+                continue
+            identity = self.live.body(after[name]).get("definitions", {}).get(name, "")
+            made_outside = self.outer.made.get(identity) if self.outer is not None else None
+            session = made_outside if made_outside is not None else self.live.registry.live(identity)
+            if session is None or session is new:
+                continue
+            for obj in list(objects.values()):
+                if type(obj) is new:
+                    try:
+                        object.__setattr__(obj, "__class__", session)
+                    except TypeError:  # another layout of its slots
+                        odd.append(name)
+                        break
+        return odd

@@ -197,6 +197,7 @@ class Traveller:
         fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])
         target = {key: state[key] for key in keys}
         work = Checkout(self.live, self.history, source, {**state, **target}, options, fresh)
+        work.beside = True
         plan = make_plan({}, {key: record for key, record in target.items() if not is_definition(key)}, self.live.info)
         work.prepare(plan)
         value = work.prepared.values[name]
@@ -224,6 +225,7 @@ class Traveller:
         keys = self._wanted(state, [name])
         fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])
         work = Checkout(self.live, self.history, source, state, Options(replay="auto"), fresh)
+        work.beside = True
         target = {key: state[key] for key in keys if not is_definition(key)}
         work.prepare(make_plan({}, target, self.live.info))
         work.prepared.loader.register()
@@ -316,12 +318,17 @@ class Traveller:
             self.replay_plan(names)
             return CheckoutResult(self.live.head, replayed=tuple(sorted(placeholders)), dry_run=True)
         self.commit_live()
-        replayer = Replayer(self.live, self.history, "always")
-        work = Checkout(self.live, self.history, self.live.head, self.live.records, Options())
+        live = self.live
+        work = Checkout(live, self.history, live.head, live.records, Options())
+        work.keep_everything()
+        lost = {value.timeslip_name: value.timeslip_record for value in placeholders.values()}
+        replayer = Replayer(live, self.history, "always", None, work.stays, {**live.records, **lost})
         for name, value in placeholders.items():
             commit = CommitId(value.timeslip_commit)
-            made = replayer.rebuild(commit, [value.timeslip_name], value.timeslip_reason)
-            work.prepared.values[name] = made[value.timeslip_name]
+            rebuilt = replayer.rebuild(commit, [value.timeslip_name], value.timeslip_reason)
+            work.prepared.values[name] = rebuilt.values[value.timeslip_name]
+            if rebuilt.notes:
+                work.prepared.notes[name] = rebuilt.notes[value.timeslip_name]
             work.prepared.replayed.add(name)
             work.prepared.fidelity[name] = "replayed"
         work.prepared.messages += replayer.take_messages()

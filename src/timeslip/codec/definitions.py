@@ -26,7 +26,8 @@ from timeslip.ids import DefinitionId
 # The C half of abc, always there on CPython: the only way to read what was registered. Typeshed does not know it.
 _abc: Any = import_module("_abc")
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
+HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter."""
 
 FUNCTION, CLASS = "function", "class"
 
@@ -75,6 +76,12 @@ class Registry:
         self._by_id[identity] = reference
         self._by_address[address] = (reference, identity)
 
+    def objects(self) -> list[Any]:
+        """Every live class, function and scope that has an id."""
+        found = [self.live(identity) for identity in list(self._by_id)]
+        scopes = [self.scopes.live(identity) for identity, _ in self.scopes.all()]
+        return [obj for obj in (*found, *scopes) if obj is not None]
+
     def live(self, identity: str) -> Any | None:
         """The live object of *identity*, or None."""
         reference = self._by_id.get(identity)
@@ -120,7 +127,7 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
         if obj.__globals__ is namespace or _is_of(obj, namespace):
             return True
         return resolve_global(obj.__module__, obj.__qualname__) is not obj
-    if not obj.__flags__ & _HEAP_TYPE:
+    if not obj.__flags__ & HEAP_TYPE:
         return False
     if _is_of(obj, namespace):
         return True

@@ -112,6 +112,12 @@ class Loader:
         self._making: set[str] = set()
         self.salvage = False
         """Put placeholders into holes, to see what of a co-variable is whole."""
+        self.adopted: dict[str, Any] = {}
+        """Definitions by identity that another restore has made: they are used as if they were live."""
+        self.apart = False
+        """Use no live object that cannot be copied: what is loaded is given to code that may change it."""
+        self.unasked = False
+        """Make no resource that touches the outside."""
         self.complete: Callable[[str], None] | None = None
         """Called when a definition was made: loads its content, before anything is done with it."""
         self._incomplete: list[str] = []
@@ -166,7 +172,8 @@ class Loader:
     def _live(self, identity: str) -> Any | None:
         if self.isolated or identity in self._fresh:
             return None
-        return self.encoder.registry.live(identity)
+        adopted = self.adopted.get(identity)
+        return adopted if adopted is not None else self.encoder.registry.live(identity)
 
     def _read_header(self, data: bytes, seeds: int) -> dict[str, Any]:
         stored = Stored((), {}, (), (), (), seeds)
@@ -291,7 +298,7 @@ class Loader:
 
     def hole(self, identity: str) -> Any:
         """The live object that could not be stored, if it is still in that state."""
-        found = None if self.isolated else self.encoder.resources.live(identity)
+        found = None if self.isolated or self.apart else self.encoder.resources.live(identity)
         if found is None or not self._same_state(found[0], identity):
             if self.salvage:
                 return Placeholder("part of a value", "", "it could not be stored", "")
@@ -300,11 +307,13 @@ class Loader:
 
     def resource(self, identity: str, make: Any, args: tuple[Any, ...]) -> Any:
         """The live object, if it is still in that state, or a new one."""
-        found = None if self.isolated else self.encoder.resources.live(identity)
+        found = None if self.isolated or self.apart else self.encoder.resources.live(identity)
         if found is not None and self._same_state(found[0], identity):
             return found[0]
         if self.isolated and make not in _HARMLESS:
             raise HoleError("it holds a resource that is not opened for looking at it")
+        if self.unasked and make not in _HARMLESS:
+            raise HoleError("it holds a resource that is not opened unasked")
         self.rebuilt.append(identity)
         return make(*args)
 

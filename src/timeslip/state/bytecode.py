@@ -55,6 +55,10 @@ _AT_NAME = re.compile(r"@\s*([^\W\d]\w*)")
 _WORD = re.compile(r"[^\W\d]\w*")
 _FORMULA = re.compile(r"[\w\s.()+*:^\-/,|=\[\]\"']*~[\w\s.()+*:^\-/,|=\[\]\"'%]+")
 _FORMULA_LENGTH = 2000
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_TAKING = frozenset({"getattr", "attrgetter", "methodcaller", "__getattribute__"})
+_SETTING = frozenset({"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__"})
+_BY_NAME = _TAKING | _SETTING
 _EVALUATORS = frozenset({"query", "eval"})
 _ALL_WORDS = frozenset({"evaluate", "sql", "execute", "from_formula"})
 
@@ -83,12 +87,16 @@ def scan(code: types.CodeType, extra: tuple[Use, ...] = ()) -> CodeFacts:
     scanner = _Scanner()
     scanner.scan(code, is_module=not code.co_flags & inspect.CO_OPTIMIZED)
     scanner.read_names_in_text()
+    scanner.read_attributes_in_text()
     return make_facts(
         reads=scanner.reads,
         binds=scanner.binds,
         deletes=scanner.deletes,
         attributes=scanner.attributes,
         uses=(*extra, *scanner.resolved()),
+        imports=scanner.imports,
+        stores=scanner.stores,
+        computed=scanner.computed,
     )
 
 
@@ -114,10 +122,12 @@ class _Body:
     Attributes:
         path: the dotted path being read, None between paths; `is_global` tells where it starts.
         importing: module, whether with a from-list, and the path that the next store binds; None between imports.
+        constant, earlier: the constant loaded last, and the one before it.
     """
 
     __slots__ = (
-        "closure", "constant", "constants", "fast", "importing", "is_global", "is_module", "names", "optimized", "path",
+        "closure", "constant", "constants", "earlier", "fast", "importing", "is_global", "is_module", "names",
+        "optimized", "path",
     )  # fmt: skip
 
     def __init__(self, code: types.CodeType, is_module: bool) -> None:
@@ -130,6 +140,7 @@ class _Body:
         self.is_global = False
         self.importing: tuple[str, bool, str] | None = None
         self.constant: object = None
+        self.earlier: object = None
 
     def local(self, operation: str, index: int) -> str:
         """Name of a local or closure variable."""
@@ -148,6 +159,9 @@ class _Scanner:
         self.texts: set[str] = set()
         self.aliases: dict[str, set[str]] = {}
         self.fixed: list[Use] = []
+        self.imports: set[str] = set()
+        self.stores: set[str] = set()
+        self.computed = False
         self._raw: dict[tuple[str, bool, tuple[str, ...], str], None] = {}
 
     # -- the walk ---------------------------------------------------------------------------------------------------
@@ -175,6 +189,7 @@ class _Scanner:
                 continue
             if operation in _ATTRIBUTE_CHANGES:
                 name = self._attribute(operation, argument, body)
+                self.stores.add(name)
                 if body.path is not None:
                     body.path.append(name)
             if body.path is not None:
@@ -189,7 +204,7 @@ class _Scanner:
                 if body.is_module or operation == "DELETE_GLOBAL":
                     self.deletes.add(body.names[argument])
             elif operation == "LOAD_CONST":
-                body.constant = body.constants[argument]
+                body.earlier, body.constant = body.constant, body.constants[argument]
             elif operation in _IMPORTS:
                 self._import(operation, argument, body)
 
@@ -229,11 +244,14 @@ class _Scanner:
 
     def _import(self, operation: str, argument: int, body: _Body) -> None:
         if operation == "IMPORT_NAME":
-            module, has_list = body.names[argument], body.constant is not None
-            body.importing = (module, has_list, module if has_list else module.split(".")[0])
+            level = body.earlier if type(body.earlier) is int else 0  # the dots of a relative import
+            module, has_list = "." * level + body.names[argument], body.constant is not None
+            self.imports.add(module)
+            body.importing = (module, has_list, module if has_list or level else module.split(".")[0])
         elif operation == "IMPORT_FROM" and body.importing is not None:
             module, has_list, _ = body.importing
-            body.importing = (module, has_list, f"{module}.{body.names[argument]}" if has_list else module)
+            path = f"{module}.{body.names[argument]}" if module.strip(".") else module + body.names[argument]
+            body.importing = (module, has_list, path if has_list else module)
         elif operation == "IMPORT_STAR" or (operation == "CALL_INTRINSIC_1" and argument == _INTRINSIC_IMPORT_STAR):
             finding = Finding("dynamic", "binds names that the code does not say (import *)")
             self.fixed.append(Use("", "", "", True, "", finding))
@@ -251,6 +269,17 @@ class _Scanner:
         for text in self.texts:
             if all_words or ("~" in text and len(text) < _FORMULA_LENGTH and _FORMULA.fullmatch(text)):
                 self.reads.update(_WORD.findall(text))
+
+    def read_attributes_in_text(self) -> None:
+        """Add attributes that are named in a text: ``getattr(x, "name")``, ``setattr(x, "name", 1)``."""
+        names = self.reads | self.attributes
+        words = {text for text in self.texts if _DOTTED.fullmatch(text)} if names & _BY_NAME else set()
+        if names & _TAKING:
+            self.computed = not words
+            for word in words:
+                self._raw[("?", False, tuple(word.split(".")), "")] = None
+        if names & _SETTING:
+            self.stores |= words
 
     def resolved(self) -> Iterator[Use]:
         """The uses, with what the imports in the code say about their roots."""

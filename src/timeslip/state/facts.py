@@ -51,6 +51,9 @@ class CodeFacts:
         outside: why it seems to touch files, network, processes, clocks and so on; phrases for people.
         starts_threads: it seems to start a thread or a task that may run on after it.
         hooks: why code of the session may be kept by a library and be run by a later, unrelated cell.
+        imports: modules it imports, as written: relative ones with their dots.
+        stores: attribute names it may set or delete on some object.
+        computed: it seems to take attributes by names that are not written in it (``getattr(x, name)``).
         uses: the dotted names behind the reasons, for a second look with live values (`timeslip.state.reach.reached`).
     """
 
@@ -62,6 +65,9 @@ class CodeFacts:
     outside: tuple[str, ...] = ()
     starts_threads: bool = False
     hooks: tuple[str, ...] = ()
+    imports: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
+    computed: bool = False
     uses: tuple[Use, ...] = field(default=(), repr=False)
 
     @property
@@ -105,6 +111,9 @@ def make_facts(
     deletes: Iterable[str],
     attributes: Iterable[str],
     uses: Iterable[Use],
+    imports: Iterable[str] = (),
+    stores: Iterable[str] = (),
+    computed: bool = False,
 ) -> CodeFacts:
     """Build facts, deriving the reasons from *uses*."""
     uses = tuple(dict.fromkeys(uses))
@@ -120,8 +129,11 @@ def make_facts(
         outside=tuple(reasons.outside),
         starts_threads=reasons.threads,
         hooks=tuple(reasons.hooks),
-        # A use that says nothing now and starts from no global name can say nothing later either.
-        uses=tuple(use for use in uses if use.root or use.findings()),
+        imports=frozenset(imports),
+        stores=frozenset(stores),
+        computed=computed,
+        # A use that says nothing now and starts from no global name or import can say nothing later either.
+        uses=tuple(use for use in uses if use.root or use.known or use.findings()),
     )
 
 
@@ -136,4 +148,7 @@ def combine(facts: Iterable[CodeFacts]) -> CodeFacts:
         deletes=frozenset().union(*(piece.deletes for piece in pieces)),
         attributes=frozenset().union(*(piece.attributes for piece in pieces)),
         uses=(use for piece in pieces for use in piece.uses),
+        imports=frozenset().union(*(piece.imports for piece in pieces)),
+        stores=frozenset().union(*(piece.stores for piece in pieces)),
+        computed=any(piece.computed for piece in pieces),
     )

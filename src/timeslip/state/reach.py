@@ -127,6 +127,7 @@ def _judge(use: Use, targets: dict[str, str | None], target_of: Callable[[str], 
 
 _BOUND = frozenset({types.BuiltinFunctionType, types.MethodWrapperType})
 _CALLABLES = frozenset({types.FunctionType, functools._lru_cache_wrapper})
+_FOREIGN_FUNCTIONS = frozenset({"_ArrayFunctionDispatcher", "cython_function_or_method", "fused_cython_function"})
 
 
 def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str | None:
@@ -149,9 +150,18 @@ def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str
         return canonical(name) if type(name) is str else None
     if kind in _BOUND:
         return _path_of_bound(value, namespace)
-    if kind in _CALLABLES:
+    if kind in _CALLABLES or is_foreign_function(kind):
         return _joined(getattr(value, "__module__", None), getattr(value, "__qualname__", None))
     return _path_of_class(value if issubclass(kind, type) else kind)  # type: ignore[arg-type]
+
+
+def is_foreign_function(kind: type) -> bool:
+    """Whether *kind* is the type of functions of numpy or Cython, which have the attributes of Python's functions."""
+    if type.__dict__["__name__"].__get__(kind) not in _FOREIGN_FUNCTIONS:
+        return False
+    module = type.__dict__["__module__"].__get__(kind)
+    # Cython's type has a field of that name for its functions, in the place of its own.
+    return type(module) is types.MemberDescriptorType or (type(module) is str and module.startswith("numpy"))
 
 
 def _path_of_bound(value: Any, namespace: dict[str, Any] | None) -> str | None:

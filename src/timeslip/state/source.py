@@ -7,6 +7,7 @@ The text is what IPython made of the cell: plain Python with calls for magics. I
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import types
 import warnings
@@ -54,6 +55,15 @@ def parse(source: str) -> ast.Module:
     return tree
 
 
+def awaits(source: str) -> bool:
+    """Whether a transformed cell awaits something at its top level."""
+    try:
+        with quiet():
+            return bool(_compile(source).co_flags & inspect.CO_COROUTINE)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
 def _compile(source: str | ast.Module) -> types.CodeType:
     return cast(types.CodeType, compile(source, FILENAME, "exec", _FLAGS, dont_inherit=True))
 
@@ -69,6 +79,9 @@ def _without_stand_ins(facts: CodeFacts) -> CodeFacts:
         deletes=facts.deletes,
         attributes=facts.attributes,
         uses=(use for use in facts.uses if use.root != TIMED),
+        imports=facts.imports,
+        stores=facts.stores,
+        computed=facts.computed,
     )
 
 

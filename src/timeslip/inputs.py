@@ -1,0 +1,209 @@
+"""What a replayed cell is given: the values that the names it reads had when it ran.
+
+A value that is the same before the cell and in the state being restored is given itself, so that what the cell makes
+shares objects with it as it did then; the cell did not change it the first time, and it is looked at afterwards whether
+it has now. Every other value is given as a copy from the store, or is rebuilt by replay in its turn.
+"""
+
+from __future__ import annotations
+
+from ast import literal_eval
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from timeslip.borrowing import OUTPUTS
+from timeslip.codec.mentions import mentioned
+from timeslip.codec.restore import Loader
+from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError
+from timeslip.ids import RecordId
+from timeslip.live import Live
+from timeslip.model import is_name
+from timeslip.past import Loads, headers_of
+from timeslip.state.fingerprint import fingerprint
+from timeslip.values import read_headers, read_stream
+
+Stays = Callable[[str], "dict[str, Any] | None"]
+"""For a value record: the objects that its keys will be bound to after the restore, if that version is there then."""
+
+_GIVEN = frozenset({"builtins.generator", "_thread.lock", "_thread.RLock", "functools._lru_cache_wrapper"})
+"""Kinds of objects that cannot be copied and may be given to a cell that is run unasked, if they stay as they are."""
+
+
+def nothing_stays(_: str) -> None:
+    """Of a restore that puts copies beside the session."""
+
+
+@dataclass(slots=True)
+class _Shared:
+    """One co-variable that is given itself: its record, its keys with their objects, and its digest before the run."""
+
+    record: str
+    nodes: list[tuple[str, Any]]
+    digest: bytes = b""
+
+
+class Inputs:
+    """The inputs of one replayed cell.
+
+    Args:
+        live: the session.
+        before: the state that the cell ran in, node key -> record.
+        outer: the loader of the restore, or None. Definitions that it made are used.
+        stays: tells what will be there after the restore.
+        rebuild: makes the keys of a record that cannot be loaded, for a reason.
+        unasked: nothing outside is opened, and no live object that the cell could use up is given.
+
+    Attributes:
+        loader: with the in-place changes that give definitions the content they had.
+        values: node key -> object.
+        copies: node key -> object, of those that are no part of the state being restored.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        before: Mapping[str, RecordId],
+        outer: Loader | None,
+        stays: Stays,
+        rebuild: Callable[[list[str], str], dict[str, Any]],
+        *,
+        unasked: bool,
+    ) -> None:
+        self.live = live
+        self.before = before
+        self.loader = Loader(live.encoder, lambda identity: headers_of(live.repository, before, identity))
+        self.loader.apart, self.loader.unasked = True, unasked
+        self.loader.adopted = dict(outer.made) if outer is not None else {}
+        self.values: dict[str, Any] = {}
+        self.copies: dict[str, Any] = {}
+        self._loads = Loads(self.loader, live.repository, before)
+        self._stays = stays
+        self._rebuild = rebuild
+        self._unasked = unasked
+        self._shared: list[_Shared] = []
+        self._records: dict[str, None] = {}
+
+    # ---- taking
+
+    def take(self, keys: Iterable[str], *, optional: bool = False) -> None:
+        """Bring the values of node keys in, each with its whole co-variable.
+
+        Args:
+            keys: of the state before the cell.
+            optional: leave out what cannot be had.
+
+        Raises:
+            ReplayError: one cannot be had.
+        """
+        for key in keys:
+            record = self.before.get(key)
+            if record is None or record in self._records:
+                continue
+            try:
+                self._take(key, record)
+            except ReplayError:
+                if not optional:
+                    raise
+
+    def _take(self, key: str, record: RecordId) -> None:
+        self._records[record] = None
+        if self._unasked:
+            self._refuse_live(key, record)
+        staying = self._stays(record)
+        if staying is not None:
+            self._shared.append(_Shared(record, list(staying.items())))
+            self._add(staying, record)
+            return
+        try:
+            values = self._loads.load(record, self.live.body(record))
+        except (UnrestorableError, StoreError) as error:
+            keys = [other for other, value in self.before.items() if value == record]
+            if not any(map(is_name, keys)):
+                raise ReplayError(f"a class or function that it uses cannot be loaded: {error.message}") from error
+            values = self._rebuild(keys, error.message)
+        self._add(values, record)
+        self.copies.update({name: value for name, value in values.items() if name in self.values})
+
+    def _refuse_live(self, key: str, record: RecordId) -> None:
+        """Raise ReplayError for an input that holds something of the outside."""
+        try:
+            holes = self.live.body(record).get("holes", ())
+        except StoreError:
+            return  # it is not there at all: loading says so
+        for type_name, reason, _ in holes:
+            if type_name not in _GIVEN and not reason.startswith("a closed"):
+                raise ReplayError(f"it is given {key}, which holds something of the outside ({type_name})")
+
+    def _add(self, values: Mapping[str, Any], record: RecordId) -> None:
+        found = {name: value for name, value in values.items() if is_name(name) and self.before.get(name) == record}
+        self.values.update(found)
+
+    # ---- telling
+
+    def names(self) -> dict[str, Any]:
+        """What to bind: the values by name, outputs also under the names that IPython gives them."""
+        bound = {key: value for key, value in self.values.items() if not key.startswith("Out[")}
+        outputs = {literal_eval(key[4:-1]): value for key, value in self.values.items() if key.startswith("Out[")}
+        bound.update({f"_{number}": value for number, value in outputs.items()})
+        if outputs:
+            bound.update(dict.fromkeys(OUTPUTS, outputs))
+        return bound
+
+    def mentions(self) -> set[tuple[str, str]]:
+        """`mentions_of` everything taken."""
+        return mentions_of(self.live, self._records)
+
+    # ---- whether they stayed as they were
+
+    def note(self) -> None:
+        """Before the run, definitions having the content they will have in it: remember what is shared."""
+        for shared in self._shared:
+            shared.digest = self._digest(shared.nodes)
+
+    def changed(self) -> list[str]:
+        """After the run: the records of what is shared and has changed."""
+        return [shared.record for shared in self._shared if self._digest(shared.nodes) != shared.digest]
+
+    def _digest(self, nodes: list[tuple[str, Any]]) -> bytes:
+        """The second of two digests: the first capture of some objects changes them."""
+        digest = b""
+        for _ in range(2):
+            try:
+                captured = self.live.encoder.capture(nodes)
+            except UnstorableError:
+                return b""  # what cannot be captured cannot be compared either
+            again = captured.reduced
+            digest = fingerprint(captured, self.live.tracker.chunk_bytes).digest
+            captured.release()
+            if not again:
+                break
+        return digest
+
+
+def mentions_of(live: Live, records: Iterable[str]) -> set[tuple[str, str]]:
+    """(module, name) of everything that the values of *records* refer to by name, at any depth.
+
+    Raises:
+        ReplayError: that cannot be told.
+    """
+    found: set[tuple[str, str]] = set()
+    for record in dict.fromkeys(records):
+        try:
+            body = live.body(record)
+            if "stream" in body:
+                names = mentioned(read_stream(live.repository, body["stream"]), read_headers(body), body["seeds"])
+                kinds = {kind for kind, _ in body.get("summary", {}).values()}
+                # A name bound to a module hands nothing on by itself: what is used of it stands in the code.
+                found |= {(module, name) for module, name in names if name or kinds != {"module"}}
+        except (ValueError, StoreError) as error:
+            raise ReplayError(f"is given values that cannot be looked into: {error}") from error
+    return found
+
+
+def reads_output(key: str, names: Iterable[str]) -> bool:
+    """Whether code that mentions *names* may read the node *key*."""
+    names = set(names)
+    if not key.startswith("Out["):
+        return key in names
+    return not names.isdisjoint(OUTPUTS) or f"_{key[4:-1]}" in names
