@@ -310,11 +310,22 @@ def _made_of(state: Pass, function: Any, ufunc: Any) -> Any:
     return vectorized, (function, ufunc.nin, ufunc.nout, ufunc.identity)
 
 
+def _dtype(state: Pass, dtype: Any) -> Any:
+    # pickle makes a copy; code that asks `is`, as numpy's own `astype(copy=False)` does, then takes it for another type
+    make = library().dtype
+    for code in (dtype.str, dtype.char):
+        if make(code) is dtype:
+            return make, (code,)
+    return NotImplemented
+
+
 def find(kind: type) -> Any:
     """The reducer for arrays and ufuncs, or None."""
     numpy = library()
     if kind is numpy.ndarray:
         return _array
+    if issubclass(kind, numpy.dtype):
+        return _dtype
     if kind is numpy.flatiter:
         return views.flat_iterator
     if kind is numpy.ufunc:
