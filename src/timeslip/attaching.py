@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from timeslip import commit as recording
+from timeslip.arguments import check_text
 from timeslip.commit import Step
 from timeslip.config import Settings
-from timeslip.errors import NamespaceError
+from timeslip.errors import NamespaceError, UsageError
 from timeslip.history import guests_beside, main_head
 from timeslip.ids import SessionId
 from timeslip.interrupts import uninterrupted
@@ -51,7 +52,9 @@ def attach(
             raise NamespaceError(
                 f"this namespace is already recorded as '{other.name}'", hint="close that session first"
             )
-    directory = Path(store) if store is not None else default_store_directory()
+    if name is not None and not check_text(name, "the name of a session").strip():
+        raise UsageError("the name of a session is empty", hint="leave it out to go by the notebook")
+    directory = _directory(store)
     chosen = _settings(directory, settings)
     repository = Repository.open(
         directory,
@@ -63,6 +66,15 @@ def attach(
     except BaseException:  # whatever went wrong: the store must not stay open
         repository.close()
         raise
+
+
+def _directory(store: Path | str | None) -> Path:
+    if store is None:
+        return default_store_directory()
+    usable = isinstance(store, Path) or type(store) is str  # what callers give can be anything
+    if not usable or not check_text(str(store), "the directory of a store").strip():
+        raise UsageError(f"{store!r} is not the directory of a store", hint="leave it out for the usual one")
+    return Path(store)
 
 
 def _settings(directory: Path, given: Mapping[str, Any]) -> Settings:

@@ -19,6 +19,7 @@ from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, is_name
 from timeslip.naming import free_branch
 from timeslip.preview import summarize
+from timeslip.retaining import require_room
 from timeslip.state.covariables import Covariable, Update
 from timeslip.state.reach import Reached, facts_of_source, path_of_value, reached
 from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason
@@ -215,6 +216,7 @@ def _require_space(live: Live) -> None:
     """While recording is paused for want of space, do not look at everything only to fail again."""
     try:
         live.repository.require_space()
+        require_room(live)
     except StoreError:
         live.unfinished += 1
         live.unseen = live.off = True
@@ -228,6 +230,7 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
         StoreError: nothing was written; recording is paused, and what was found is found again next time.
     """
     try:
+        require_room(live)
         try:
             commit = _write(live, step, found, began, reuse=True)
         except (ChunkMissingError, ForgottenError, NotFoundError):
@@ -238,6 +241,8 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
         live.paused = error.message
         live.unfinished += 1
         raise
+    if live.paused is not None:
+        live.notices.append("recording goes on")
     live.paused, live.unfinished = None, 0
     return commit
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from timeslip.arguments import check_count, check_names, check_text
 from timeslip.errors import (
     AmbiguousReferenceError,
     CommitNotFoundError,
     ForgottenError,
     NameNotFoundError,
-    UsageError,
 )
 from timeslip.ids import CommitId, OperationId, RecordId, SessionId
 from timeslip.model import Commit, CommitStats, Names, Operation, Ref, is_name
@@ -80,11 +80,7 @@ class History:
             CommitNotFoundError: none does.
             AmbiguousReferenceError: a prefix of several.
         """
-        if not isinstance(reference, str):
-            raise UsageError(
-                f"{reference!r} is not a REF", hint="a commit id, branch, tag, HEAD, HEAD~2 or In[12], as text"
-            )
-        reference = reference.strip()
+        reference = check_text(reference, "a REF (commit id, branch, tag, HEAD, HEAD~2 or In[12])").strip()
         back = _BACK.match(reference)
         if back:
             return self._ancestor(self.resolve(back[1]), int(back[2] or 1), reference)
@@ -182,7 +178,9 @@ class History:
             names: only commits that created, changed or deleted one of these names.
             grep: only commits whose code or message contains this text (any case).
         """
-        wanted, text = set(names), grep.lower() if grep else None
+        wanted, text = set(check_names(names)), check_text(grep, "text to look for").lower() if grep else None
+        if limit is not None:
+            check_count(limit)
         found: list[Commit] = []
         for identity, body in self._walk(reference, all):
             if limit is not None and len(found) >= limit:
@@ -212,6 +210,7 @@ class History:
         Raises:
             NameNotFoundError: it is nowhere on that way.
         """
+        check_text(name, "the name of a variable or output")
         found = [
             commit
             for commit in (self.commit(identity, body) for identity, body in self._walk(None, False))
@@ -223,7 +222,9 @@ class History:
         return found
 
     def operations(self, limit: int | None = None) -> list[Operation]:
-        """The operation log, newest first."""
+        """The operation log, newest first. Raises UsageError for a *limit* that is no number."""
+        if limit is not None:
+            check_count(limit)
         return [
             Operation(OperationId(str(row.seq)), row.kind, row.before, row.after, row.time, row.details or {})
             for row in self.repository.operations(self.session, limit=limit)
@@ -239,7 +240,7 @@ class History:
 
     def versions_of(self, name: str) -> set[RecordId]:
         """Every recorded version of a name; empty for what is no name or was never one."""
-        if not is_name(name):
+        if not is_name(check_text(name, "a name or a REF")):
             return set()
         states = (self.state(commit) for commit, _ in self.repository.commits(self.session))
         return {state[name] for state in states if name in state}
@@ -314,14 +315,3 @@ def name_not_found(name: str, known: Iterable[str]) -> NameNotFoundError:
     close = get_close_matches(name, known, 1)
     hint = f"did you mean '{close[0]}'?" if close else "names: " + (", ".join(known[:12]) or "none")
     return NameNotFoundError(f"there is no '{name}' in that state", hint=hint)
-
-
-def check_count(n: object) -> int:
-    """*n* as a number of steps.
-
-    Raises:
-        UsageError: it is not a positive whole number.
-    """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise UsageError(f"'{n}' is not a number of steps", hint="give a whole number from 1 on")
-    return n

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from timeslip.commit import Step
+    from timeslip.store.retention import RetentionPolicy
 
 _WAIT_SECONDS = 10.0
 """How long a verb waits for one that another thread has called, seconds."""
@@ -62,6 +63,8 @@ class Live:
         pending: names of earlier steps whose commit failed; they belong to the next one.
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
+        no_room_for: the retention policy under which the store was found to have no room left, or None.
+        told_drop: the user has been told that old values were dropped.
         unseen: code ran that was not looked at; the next look takes nothing for granted.
         off: of that code, some was the user's (``%%timeslip off``).
         owed: the last step that could not be recorded; nothing of it is lost, and it is recorded before travelling.
@@ -95,6 +98,8 @@ class Live:
         self.pending_names: set[str] = set()
         self.paused: str | None = None
         self.unfinished = 0
+        self.no_room_for: RetentionPolicy | None = None
+        self.told_drop = False
         self.hooked: str | None = None
         self.unseen = False
         self.off = False

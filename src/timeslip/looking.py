@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from timeslip import commit as recording
+from timeslip.arguments import check_names, check_text
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.diffing import diff_values
@@ -64,6 +65,7 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
         NameNotFoundError: no such name there.
     """
     state = history.state(commit)
+    check_text(name, "the name of a variable or output")
     if name not in state or not is_name(name):
         raise name_not_found(name, sorted(filter(is_name, state)))
     maker = history.maker(commit, name)
@@ -148,7 +150,7 @@ def diff(
     """
     first = Side(history, history.state(a))
     second = Side(history, live_records if live_records is not None else history.state(b), live)
-    asked = list(names)
+    asked = check_names(list(names))
     present = {key for key in (*first.records, *second.records) if is_name(key)}
     for name in asked:
         if name not in present:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from timeslip.arguments import check_text
 from timeslip.errors import CommitNotFoundError, ConflictError, NameTakenError, UsageError
 from timeslip.history import History
 from timeslip.ids import CommitId
@@ -30,6 +31,7 @@ class Naming:
             CommitNotFoundError: there is none.
         """
         refs = self.history.refs(kind)
+        check_text(name, f"the name of a {kind}")
         for ref in refs:
             if ref.name == name:
                 return ref
@@ -54,8 +56,11 @@ class Naming:
             raise ConflictError(f"'{name}' is the branch the session is on", hint="switch to another one first")
         self._move(kind, {name: None})
 
-    def rename(self, old: str, new: str) -> None:
-        """Rename a branch. Raises as `create` and `delete`."""
+    def rename(self, pair: tuple[str, str]) -> None:
+        """Rename a branch, given its old and its new name. Raises as `create` and `delete`."""
+        if type(pair) not in (tuple, list) or len(pair) != 2:  # what callers give can be anything
+            raise UsageError("to rename a branch takes two names", hint="rename=(OLD, NEW)")
+        old, new = pair
         ref = self.find("branch", old)
         self._require_free(new)
         with uninterrupted():
@@ -64,6 +69,7 @@ class Naming:
     def describe(self, commit: CommitId, message: str) -> None:
         """Give a commit a message."""
         live = self.live
+        check_text(message, "the message")
         with live.repository.transaction() as transaction:
             transaction.describe(live.session, commit, message)
             transaction.append_operation(
@@ -95,6 +101,7 @@ def check_ref_name(name: str) -> None:
     Raises:
         UsageError: it could be taken for another kind of reference.
     """
+    check_text(name, "the name of a branch or tag")
     strange = not name or name != name.strip() or name.startswith(("-", "In[", "HEAD"))
     if strange or any(letter in name for letter in "~ \t\n."):
         raise UsageError(

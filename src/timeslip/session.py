@@ -14,10 +14,10 @@ from typing import Any
 
 from timeslip import commit as recording
 from timeslip import looking
+from timeslip.arguments import check_text
 from timeslip.checkout import Options
 from timeslip.commit import Step
 from timeslip.config import Settings
-from timeslip.describing.summary import counted
 from timeslip.errors import (
     CommitNotFoundError,
     NoSessionError,
@@ -43,6 +43,7 @@ from timeslip.model import (
     Verification,
 )
 from timeslip.naming import Naming
+from timeslip.retaining import retain
 from timeslip.store.maintenance import RetentionPolicy, forget, gc, usage
 from timeslip.store.preferences import save_preference
 from timeslip.store.repository import Repository
@@ -169,7 +170,7 @@ class Session:
             live.unseen = live.off = False
             live.through = True
             with open_to_interrupts():
-                self._retain()
+                retain(live)
             return commit
 
     def run(self, code: str, *, silent: bool = False) -> RunResult:
@@ -209,6 +210,8 @@ class Session:
 
     def commit(self, message: str | None = None) -> Commit:
         """Record the live state now, changed or not. Raises StoreError."""
+        if message is not None:
+            check_text(message, "the message")
         with self._live.turn():
             self._require_open()
             self._traveller.record_owed()
@@ -216,33 +219,14 @@ class Session:
             with uninterrupted():
                 commit = recording.record(self._live, step)
                 self._live.through = True
+                with open_to_interrupts():
+                    retain(self._live)
                 return commit
-
-    def _retain(self) -> None:
-        """Automatic retention: when the store is above its limit, let old values go, and say so the first time."""
-        limit = self.settings.max_store_bytes
-        if not limit or self.repository.size_bytes() <= limit:
-            return
-        if self.repository.size_bytes() < self._retained_at * 1.05:
-            return  # tried lately, and nothing more could go
-        collected = gc(self.repository, keep=RetentionPolicy.from_settings(self.settings))
-        self._live.forget_bodies()
-        self._retained_at = self.repository.size_bytes()
-        if collected.values:
-            self._live.notices.append(
-                f"the store is above its limit of {limit / 1e9:.1f} GB: "
-                f"{counted(collected.values, 'old value')} dropped, "
-                "code and log stay (`%timeslip config max_store_bytes` changes the limit)"
-            )
-        elif self._retained_at > limit:
-            self._live.paused = f"the store is above its limit of {limit / 1e9:.1f} GB and nothing more may be dropped"
-
-    _retained_at = 0
 
     # ---- travelling
 
     def _options(self, dry_run: bool, replay: str | None, verify: bool, allow_lost: bool) -> Options:
-        mode = replay or self.settings.replay
+        mode = replay if replay is not None else self.settings.replay
         if mode not in ("auto", "ask", "never"):
             raise UsageError(f"'{mode}' is not a way to replay", hint="one of: auto, ask, never")
         return Options(dry_run, mode, verify, allow_lost)
@@ -460,7 +444,7 @@ class Session:
             if delete is not None:
                 self._naming.delete("branch", delete)
             elif rename is not None:
-                self._naming.rename(*rename)
+                self._naming.rename(rename)
             elif name is not None:
                 self._naming.create("branch", name, ref)
         return self._history.refs("branch")
@@ -526,8 +510,10 @@ class Session:
             UsageError: no such setting, or a value that it cannot take.
         """
         if key is None:
+            if value is not None:
+                raise UsageError("a value was given without the setting it is for", hint="config KEY VALUE")
             return self.settings.as_dict()
-        if key not in self.settings.as_dict():
+        if check_text(key, "the name of a setting") not in self.settings.as_dict():
             raise UsageError(f"there is no setting '{key}'", hint="settings: " + ", ".join(self.settings.as_dict()))
         if value is not None:
             changed = self.settings.changed(**{key: value})

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from timeslip import commit as recording
+from timeslip.arguments import check_count, check_names, check_text
 from timeslip.checkout import Checkout, Options, check_bytes, foresee
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.describing.summary import counted
 from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, UsageError
-from timeslip.history import History, check_count, name_not_found
+from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
@@ -165,7 +166,7 @@ class Traveller:
         return result
 
     def _wanted(self, state: Mapping[str, RecordId], names: list[str]) -> set[str]:
-        for name in names:
+        for name in check_names(names):
             if name not in state or not is_name(name):
                 raise name_not_found(name, sorted(filter(is_name, state)))
         live = self.live
@@ -184,7 +185,7 @@ class Traveller:
             NameNotFoundError: no such name there.
             UnrestorableError: it cannot be loaded; nothing was changed.
         """
-        if not new.isidentifier() or keyword.iskeyword(new):
+        if not check_text(new, "the new name").isidentifier() or keyword.iskeyword(new):
             raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose another one")
         state = self.history.state(source)
         keys = self._wanted(state, [name])
@@ -284,7 +285,7 @@ class Traveller:
     def _placeholders(self, names: Iterable[str]) -> dict[str, Placeholder]:
         snapshot = self.live.namespace.snapshot()
         found: dict[str, Placeholder] = {}
-        for name in names:
+        for name in check_names(list(names)):
             if name not in snapshot:
                 raise name_not_found(name, sorted(snapshot))
             value = snapshot[name]

@@ -310,3 +310,19 @@ def test_a_look_at_the_live_state_in_a_mixed_cell(kernels: Kernels) -> None:
     assert [commit["code"] for commit in answer(kernels, "log")["commits"]] == ["y = 1", "x = 2", "x = 1"]
     kernel.cells("%undo 2")
     assert kernel.value("[x, 'y' in globals()]") == [1, False]
+
+
+def test_a_store_at_its_limit_is_told_once(kernels: Kernels) -> None:
+    kernel = kernels.start()
+    kernel.cells("%timeslip config max_store_bytes 3000000", "import os", "x = os.urandom(2_000_000)")
+    said = kernel.cell("x = os.urandom(2_000_000)").stderr
+    assert said.startswith("timeslip: recording is paused: ")
+    assert "its limit is 3.0 MB" in said
+    for code in ("y = 1", "y = 2", "y = 3"):
+        assert kernel.cell(code).shown.strip() == ""
+    assert "recording is paused" in kernel.cell("%timeslip").shown
+    assert "3 runs not recorded since then" in kernel.cell("%timeslip").shown
+    kernel.cells("%timeslip config max_store_bytes 0")
+    assert kernel.cell("z = 1").stderr == "timeslip: recording goes on\n"
+    kernel.cells("%undo")
+    assert kernel.value("['y' in globals(), 'z' in globals()]") == [False, False]

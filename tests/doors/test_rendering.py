@@ -89,7 +89,7 @@ last    In[5] no change  ✗ KeyError: 'fare'
 cost    3 ms to record, 6.2 kB added, 2.0 kB looked at  (00:16:45 · 0.60 s · 6.2 kB)
 not stored exactly: g  a generator cannot be stored
 not looked at, expensive and not reached: big
-1 run still being saved
+1 run not recorded since then; what was changed belongs to the next step that is recorded
 store   10 MB  /store"""
     )
 

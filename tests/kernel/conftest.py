@@ -18,7 +18,10 @@ from kernels import ANSI, Kernel
 COUNT = re.compile(r"0x[0-9a-f]+|ipykernel_\d+|/tmp/[^\s'\"]+|\bpid=?\s*\d+")
 TIMES = re.compile(r"(CPU times|Wall time): .*|\d+(\.\d+)?(e[-+]\d+)?\s*(ns|[µμ]s|us|ms|s|min)\b")
 
-REPORT = re.compile(r"^timeslip: (cannot be stored exactly|changed some time before this run).*\n", re.MULTILINE)
+REPORT = re.compile(
+    r"^timeslip: (cannot be stored exactly|changed some time before this run|.*this step creates branch).*\n",
+    re.MULTILINE,
+)
 """What must be said at commit time, while the user can still act (rule 7); said beside the cell's own output."""
 
 

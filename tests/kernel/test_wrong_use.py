@@ -108,6 +108,29 @@ WRONG = {
     "forget nosuch": "not-found",
     "status extra": "usage",
     "log 'unbalanced": "usage",
+    "checkout HEAD --replay=yes": "usage",
+    "checkout ünknown": "commit-not-found",
+    "get HEAD x --as 'two words'": "usage",
+    "get HEAD 'two words'": "usage",
+    "get HEAD x --as ünï ö": "usage",
+    "describe HEAD -m": "usage",
+    "describe -m it's": "usage",
+    "switch HEAD": "not-found",
+    "branch main~": "usage",
+    "branch --rename side": "usage",
+    "branch --rename side 'a b'": "usage",
+    "tag --delete": "usage",
+    "resume a b": "usage",
+    "redo 99": "nothing-to-undo",
+    "replay x": "conflict",
+    "verify HEAD~999": "commit-not-found",
+    "diff . .": "usage",
+    "show HEAD 'x y'": "name-not-found",
+    "blame x y": "usage",
+    "ops extra": "usage",
+    "config keep_commits 3 4": "usage",
+    "gc extra": "usage",
+    "help nosuch": "usage",
 }
 
 
@@ -116,7 +139,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabKernel]:
     made = Kernels(tmp_path_factory.mktemp("wrong"))
     kernel = made.start()
     kernel.cells("x = [1]; y = 2", "%timeslip tag first", "x.append(2)", "%timeslip branch side")
-    kernel.cells(*["pass"] * 60)
+    kernel.cells(*["pass"] * 120)
     yield kernel
     made.stop()
 

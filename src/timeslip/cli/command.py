@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from timeslip.errors import StoreError
 from timeslip.store.repository import Repository, default_store_directory
 from timeslip.verbs.parsing import parse
 from timeslip.verbs.spec import Answer, Verb
@@ -34,7 +35,13 @@ class Invocation:
             StoreNotFoundError: nothing was ever recorded there.
             StoreError: it cannot be read.
         """
-        return Repository.open(self.store or default_store_directory(), create=False, read_only=read_only)
+        directory = self.store or default_store_directory()
+        if directory.exists() and not directory.is_dir():
+            raise StoreError(
+                f"'{directory}' is a file, and a store is a folder",
+                hint="choose another folder: --store or TIMESLIP_HOME",
+            )
+        return Repository.open(directory, create=False, read_only=read_only)
 
     def options(self, verb: Verb) -> argparse.Namespace:
         """The words as options of a command that takes no SESSION before them. Raises UsageError."""

@@ -9,7 +9,7 @@ from timeslip.cli.command import Invocation
 from timeslip.errors import NotFoundError, SessionNotFoundError, UsageError
 from timeslip.store.repository import Repository
 from timeslip.store.rows import SessionRow
-from timeslip.verbs.parsing import parse
+from timeslip.verbs.parsing import check_characters, parse
 from timeslip.verbs.spec import Verb
 
 
@@ -29,6 +29,7 @@ def choose_session(repository: Repository, invocation: Invocation, verb: Verb) -
             "nothing has been recorded in this store yet", hint="run %load_ext timeslip in a notebook or IPython"
         )
     words = list(invocation.words)
+    check_characters(verb, words)
     if invocation.session is not None:
         return _row(known, repository.find_session(invocation.session)), words
     place = next((i for i, word in enumerate(words) if not word.startswith("-") or word == "--"), len(words))
@@ -51,6 +52,7 @@ def check_words(verb: Verb, words: Sequence[str]) -> None:
     Raises:
         UsageError: they cannot.
     """
+    check_characters(verb, words)
     place = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     if place is not None and _parses(verb, [*words[:place], *words[place + 1 :]]):
         return

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from timeslip.errors import TimeslipError
+from timeslip.errors import StoreFullError, TimeslipError
 
 LOG_BYTES = 1_000_000
 """The log starts anew above this size, bytes."""
@@ -44,18 +44,30 @@ class Faults:
             self.say(f"{what} was interrupted; what changed is noticed with the next step")
         except Exception as error:  # rule 8: nothing of ours may reach the user's cell
             self.report(what, error)
-        else:
-            self._last = ""
 
     def report(self, what: str, error: Exception) -> None:
-        """Write one warning line about *error*, unless it was the last one, and its detail to the log file."""
+        """Write one warning line about *error*, and its detail to the log file.
+
+        A pause of recording is told once, until `worked` says that something was recorded again.
+        """
         where = self._write(what, error)
+        if isinstance(error, StoreFullError):
+            self.say_once(f"recording is paused: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+            return
         if isinstance(error, TimeslipError) and error.code != "internal":
             text = f"{what} failed: {error.message}" + (f" ({error.hint})" if error.hint else "")
         else:
             text = f"{what} failed inside Timeslip ({_one_line(error)}); the session goes on" + (
                 f"; details in {where}" if where else ""
             )
+        self.say_once(text)
+
+    def worked(self) -> None:
+        """Something was recorded: a fault that comes back from here on is news again."""
+        self._last = ""
+
+    def say_once(self, text: str) -> None:
+        """Write one line, unless it was the last one written so."""
         if text != self._last:
             self._last = text
             self.say(text)

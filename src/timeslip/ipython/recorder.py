@@ -157,6 +157,7 @@ class Recorder:
             duration=max(0.0, ended - run.clock),
             source=source,
         )
+        self._faults.worked()
         self.tell(commit)
 
     def tell(self, commit: Commit | None = None) -> None:
@@ -166,7 +167,7 @@ class Recorder:
             for line in warnings_of(commit, settings.warn_seconds) if settings.announce else ():
                 self._faults.say(line)
         for notice in self._session.notices():
-            self._faults.say(" ".join(notice.split()))
+            self._faults.say_once(" ".join(notice.split()))
 
     def before_verb(self) -> None:
         """A verb that acts is about to run: what ran before it in this cell becomes a step of its own."""

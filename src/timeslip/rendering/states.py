@@ -23,9 +23,16 @@ def status(answer: Json, clock: Clock) -> Document:
     if answer["assumed"]:
         blocks.append(line(span("not looked at, expensive and not reached: ", "dim"), ", ".join(answer["assumed"])))
     if answer["unfinished"]:
-        blocks.append(line(span(f"{plural(answer['unfinished'], 'run')} still being saved", "warn")))
+        blocks.append(line(span(_unfinished(answer), "warn")))
     blocks.append(line(span("store   ", "dim"), size(answer["store_bytes"]), span("  " + answer["store"], "dim")))
     return blocks
+
+
+def _unfinished(answer: Json) -> str:
+    runs = plural(answer["unfinished"], "run")
+    if answer["paused"]:
+        return f"{runs} not recorded since then; what was changed belongs to the next step that is recorded"
+    return f"{runs} still being saved"
 
 
 def _where(answer: Json, head: Json | None) -> Line:

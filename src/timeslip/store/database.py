@@ -406,7 +406,9 @@ def _input_output(path: Path, text: str) -> StoreError:
             return _full(path, text)
     except OSError:  # the disk cannot even be asked: then the message of SQLite is all there is to say
         pass
-    return StoreError(f"the disk of the store does not work ({text})")
+    return StoreError(
+        f"the disk of the store does not work ({text})", hint=f"is '{path}' a file, and is its disk in order?"
+    )
 
 
 _MEANING = {

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from timeslip.arguments import check_text
 from timeslip.errors import UsageError
 from timeslip.verbs.spec import Argument, Verb
 
@@ -91,6 +92,7 @@ def parse(verb: Verb, words: Sequence[str]) -> argparse.Namespace:
     Raises:
         UsageError: unknown option, missing or superfluous argument, a value of the wrong kind.
     """
+    check_characters(verb, words)
     before, after = _split_at_dashes(words)
     if any(word in ("-h", "--help") for word in before):
         return argparse.Namespace(help=True)
@@ -105,6 +107,15 @@ def parse(verb: Verb, words: Sequence[str]) -> argparse.Namespace:
         if not after:
             raise UsageError("no name after '--'", hint=verb.hint)
     return options
+
+
+def check_characters(verb: Verb, words: Sequence[str]) -> None:
+    """Whether all *words* are text. Raises UsageError."""
+    for word in words:
+        try:
+            check_text(word, "a word")
+        except UsageError as error:
+            raise UsageError(f"{verb.name}: {error.message}", hint=verb.hint) from error
 
 
 def _split_at_dashes(words: Sequence[str]) -> tuple[list[str], list[str] | None]:
