@@ -348,7 +348,9 @@ class Checkout:
             owners = [other for other in tracker.covariables() if other.references & {k[4:] for k in group.keys}]
             for stale_group in (group, *owners):
                 tracker.forget(stale_group)
-        live.facet_bytes = {**live.facet_bytes, **live.facets.capture()}
+        # What is recorded of the facets, not what they are: one that could not be put back is news for the next step.
+        known = {**live.facet_bytes, **self.prepared.facets}
+        live.facet_bytes = {name: data for name, data in known.items() if f"facet:{name}" in live.records}
 
     def _touched(self, plan: Plan) -> Iterable[str]:
         for record in (*plan.load, *plan.replay):

@@ -220,6 +220,11 @@ class Live:
         self.tracker = tracker
         self.unseen = True
 
+    def moved_facets(self) -> set[str]:
+        """Keys of the facets that are not as they are recorded: moved since, or never put back."""
+        now = self.facets.capture()
+        return {f"facet:{name}" for name, data in now.items() if self.facet_bytes.get(name) != data}
+
     def details(self, **given: Any) -> dict[str, Any]:
         """Details of an entry in the operation log: what is *given*, and whether this kernel is a guest."""
         return {**given, "guest": True} if self.shared else given

@@ -109,7 +109,9 @@ class Traveller:
         began = time.perf_counter()
         live = self.live
         state = self.history.state(target)
-        plan = make_plan(live.records, state, live.info)
+        moved = live.moved_facets()
+        recorded = {key: record for key, record in live.records.items() if key not in moved}
+        plan = make_plan(recorded, state, live.info)
         if options.dry_run:
             return foresee(live, plan, state, target, began)
         if options.verify or live.settings.verify == "eager":
