@@ -503,7 +503,8 @@ def commit_if_changed(live: Live, *, idle: bool = True, details: Mapping[str, An
         found = look(live, "" if idle else None, everything=True, idle=idle)
         try:
             # A class or function that was let go can leave its co-variable, and no value differs.
-            if not found.update.names and not any(map(is_name, found.update.gone)):
+            gone = any(is_name(key) and key not in live.tracker.groups for key in live.records)
+            if not found.update.names and not gone and not live.pending_names:
                 return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
             return write(live, Step("live", "live", started=time.time(), details=dict(details or {})), found, began)
         finally:

@@ -19,7 +19,11 @@ from typing import Any
 INSISTENCE = 3
 """A signal that comes so often within one section is let through: whoever waits must not be locked in."""
 
-_HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name))
+# The functions below the ones of the module `signal`, which spend most of their time on making enums.
+_get: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+_set: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+
+_HELD = tuple(int(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -53,19 +57,19 @@ class _Shield:
     def raise_(self) -> None:
         """Hold signals back. Those that the user ignores, or leaves to the system, stay as they are."""
         for number in _HELD:
-            handler = signal.getsignal(number)
+            handler = _get(number)
             if callable(handler) and handler != self.note:
                 self.before[number] = handler  # first, so that it is put back whatever comes now
                 try:
-                    signal.signal(number, self.note)
+                    _set(number, self.note)
                 except ValueError:  # a subinterpreter: signals do not reach it
                     return
 
     def lower(self) -> None:
         """Put the handlers back, those excepted that somebody has replaced meanwhile."""
         for number in [number for number in reversed(_HELD) if number in self.before]:
-            if signal.getsignal(number) == self.note:
-                signal.signal(number, self.before[number])
+            if _get(number) == self.note:
+                _set(number, self.before[number])
 
     def deliver(self) -> None:
         """Call the handlers of what came."""
@@ -81,7 +85,7 @@ _shield = _Shield()
 
 
 def _is_main() -> bool:
-    return threading.current_thread() is threading.main_thread()
+    return threading.get_ident() == threading.main_thread().ident
 
 
 # Classes, not generators: a generator whose block was never entered ends when the collector finds it, which may be

@@ -71,7 +71,7 @@ class Live:
         shared: another kernel holds the session; this one is a guest on a branch of its own.
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
         steps: what undo and redo walk over.
-        through: what the present verb is for has happened, whatever comes after.
+        moves: how many verbs have done what they are for.
         hooked: why code of the session may run without being named, or None.
     """
 
@@ -107,12 +107,13 @@ class Live:
         self.shared = False
         self.fresh_branch = False
         self.steps = Steps()
-        self.through = False
+        self.moves = 0
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
         self.pid = os.getpid()
         self.born = time.monotonic()
         self._whole = True
+        self._noted = self.tracker.noted()
         self.mutex = threading.Lock()
         self.holder: tuple[FrameType, int] | None = None
         self._bodies: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -129,7 +130,6 @@ class Live:
 
     def begin(self) -> None:
         """The turn has begun."""
-        self.through = False
         if not self._whole:
             self._recover()
 
@@ -146,6 +146,8 @@ class Live:
 
     def tear(self) -> None:
         """What is noted here cannot be relied on: see `changing`."""
+        if self._whole:
+            self._noted = self.tracker.noted()
         self._whole = False
 
     def _recover(self) -> None:
@@ -165,7 +167,8 @@ class Live:
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
         self.forget_bodies()
-        self.start_over()
+        self.tracker = self.tracker.anew(self._noted)
+        self.unseen = True
         self._whole = True
 
     def body(self, record: str) -> dict[str, Any]:
@@ -212,13 +215,6 @@ class Live:
     def forget_bodies(self) -> None:
         """After gc, forget or trust: what was cached may not be there any more, or may be now."""
         self._bodies.clear()
-
-    def start_over(self) -> None:
-        """After a look or a commit that failed half-way: the next one captures everything again."""
-        tracker = Tracker(self.encoder, self.settings.chunk_bytes)
-        tracker.node_digests = self.tracker.node_digests
-        self.tracker = tracker
-        self.unseen = True
 
     def moved_facets(self) -> set[str]:
         """Keys of the facets that are not as they are recorded: moved since, or never put back."""

@@ -272,7 +272,7 @@ def verify_live(live: Live) -> Verification:
         try:
             changed = {key for key in found.update.names | found.update.gone if is_name(key)}
             when = f"changed since {live.head[:8]}" if live.head else "not recorded yet"
-            if found:
+            if changed or found.facets:
                 recording.write(live, Step("live", "live", started=time.time()), found, began)
         finally:
             found.update.release()

@@ -113,6 +113,11 @@ class Session:
         """The present settings."""
         return self._live.settings
 
+    @property
+    def moves(self) -> int:
+        """How many verbs have done what they are for: tells, when one was interrupted, whether it was done."""
+        return self._live.moves
+
     def names(self) -> list[str]:
         """The present state names, sorted."""
         return sorted(self._live.namespace.snapshot())
@@ -168,7 +173,7 @@ class Session:
             live.owed = step  # until it is recorded: now, or before the next verb that travels
             commit = recording.record(live, step)
             live.unseen = live.off = False
-            live.through = True
+            live.moves += 1
             with open_to_interrupts():
                 retain(live)
             return commit
@@ -218,7 +223,7 @@ class Session:
             step = Step("commit", "run", message=message, started=time.time(), everything=True)
             with uninterrupted():
                 commit = recording.record(self._live, step)
-                self._live.through = True
+                self._live.moves += 1
                 with open_to_interrupts():
                     retain(self._live)
                 return commit

@@ -133,7 +133,7 @@ class Traveller:
             with live.changing():
                 live.steps.note(kind, live.head, target, details)
                 live.head, live.branch, live.manifest = target, on, manifest
-                live.through = True
+                live.moves += 1
                 work.settle(plan)
         return work.result(plan, target, began)
 
@@ -254,7 +254,7 @@ class Traveller:
 
         with uninterrupted():
             work.apply(finish)
-            self.live.through = True
+            self.live.moves += 1
 
     # ---- after a restart
 

@@ -86,6 +86,7 @@ class FakeSession:
 
     def __init__(self, directory: Path | None = None) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.moves = 0
         self.head = an_id(6)
         self.branch_name = "main"
         self.name = "titanic.ipynb"

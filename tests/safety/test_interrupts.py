@@ -10,6 +10,7 @@ import signal
 import string
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -272,20 +273,22 @@ def test_replayed_code_can_be_interrupted(tmp_path: Path) -> None:
         assert next(namespace["g"]) == 0
 
 
-def test_a_verb_within_a_verb_is_refused(tmp_path: Path) -> None:
+def test_a_verb_within_a_verb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     with timeslip.attach(namespace, store=tmp_path, name="s", min_free_bytes=0) as session:
-        namespace["session"], namespace["told"] = session, []
-        session.run(
+        meddling = types.ModuleType("meddling")
+        monkeypatch.setitem(sys.modules, "meddling", meddling)
+        exec(
             "class Meddler(list):\n"
             "    def __reduce_ex__(self, protocol):\n"
             "        try: session.undo()\n"
             "        except Exception as error: told.append(type(error).__name__)\n"
-            "        return list, ()\n"
-            "m = Meddler()"
+            "        return list, ()\n",
+            meddling.__dict__,
         )
-        assert namespace["told"]
-        assert set(namespace["told"]) == {SessionBusyError.__name__}
+        meddling.session, meddling.told = session, (told := [])  # type: ignore[attr-defined]
+        session.run("import meddling; m = meddling.Meddler()")
+        assert set(told) == {SessionBusyError.__name__}
 
 
 # ---- the sections themselves

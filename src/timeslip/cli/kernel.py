@@ -34,11 +34,15 @@ def perform(session: SessionRow, words: Sequence[str]) -> dict[str, Any]:
         NoKernelError: there is no live kernel, or none that can be reached.
         SessionBusyError: a cell is running; nothing was or will be changed.
         TimeslipError: what the verb raised there.
+        KeyboardInterrupt: a line has said what that means for the kernel.
     """
     client = _connect(session)
     try:
         _wait_until_heard(client, session)
         reply = _request(client, session, words)
+    except KeyboardInterrupt:
+        write_notice("nobody waits for the answer any more; if the kernel has begun, it goes on: `timeslip ops` tells")
+        raise
     finally:
         client.stop_channels()
     if reply.get("late"):

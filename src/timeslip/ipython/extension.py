@@ -10,8 +10,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import NamespaceError, TimeslipError
+from timeslip.interrupts import uninterrupted
 from timeslip.ipython.completion import matcher
-from timeslip.ipython.faults import Faults, without_traceback
+from timeslip.ipython.faults import Faults, interrupted, without_traceback
 from timeslip.ipython.magics import TimeslipMagics
 from timeslip.ipython.namespace import IPythonNamespace
 from timeslip.ipython.place import place_of
@@ -61,6 +62,8 @@ def load(shell: Any) -> None:
             _attached.recorder.tell()
     except TimeslipError as error:
         raise without_traceback(error) from None
+    except KeyboardInterrupt:
+        raise interrupted("%load_ext timeslip", done=_attached is not None) from None
 
 
 def attach_shell(
@@ -86,19 +89,20 @@ def attach_shell(
     choices = {**_configured(shell), **(settings or {})}
     chosen_store, chosen_name = choices.pop("store", None), choices.pop("name", None)
     place = place_of(shell)
-    session = attach(
-        IPythonNamespace(shell),
-        store=store or chosen_store or None,
-        name=name or chosen_name or (None if place.notebook else place.name),
-        notebook=place.notebook,
-        kernel=place.kernel,
-        **choices,
-    )
-    try:
-        _attached = _hang_in(shell, session)
-    except BaseException:  # whatever went wrong: a session that nothing tells about runs must not stay open
-        session.close()
-        raise
+    with uninterrupted():  # a session that nothing tells about runs must not stay open
+        session = attach(
+            IPythonNamespace(shell),
+            store=store or chosen_store or None,
+            name=name or chosen_name or (None if place.notebook else place.name),
+            notebook=place.notebook,
+            kernel=place.kernel,
+            **choices,
+        )
+        try:
+            _attached = _hang_in(shell, session)
+        except BaseException:  # whatever went wrong
+            session.close()
+            raise
     return session
 
 
@@ -133,19 +137,20 @@ def unload(shell: Any) -> None:
     attachment = _attached
     if attachment is None or attachment.shell is not shell or _is_reload():
         return
-    _attached = None
-    attachment.recorder.stop()
-    if strip_off_line in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.remove(strip_off_line)
-    if getattr(shell, "Completer", None) is not None and attachment.matcher in shell.Completer.custom_matchers:
-        shell.Completer.custom_matchers.remove(attachment.matcher)
-    table = shell.magics_manager.magics
-    for kind, names in _MAGICS.items():
-        for name in names:
-            table[kind].pop(name, None)
-        table[kind].update(attachment.replaced[kind])
-    with attachment.faults.guard("closing the session"):
-        attachment.session.close()
+    with uninterrupted():
+        _attached = None
+        attachment.recorder.stop()
+        if strip_off_line in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(strip_off_line)
+        if getattr(shell, "Completer", None) is not None and attachment.matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(attachment.matcher)
+        table = shell.magics_manager.magics
+        for kind, names in _MAGICS.items():
+            for name in names:
+                table[kind].pop(name, None)
+            table[kind].update(attachment.replaced[kind])
+        with attachment.faults.guard("closing the session"):
+            attachment.session.close()
 
 
 def _is_reload() -> bool:

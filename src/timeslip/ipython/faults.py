@@ -37,11 +37,12 @@ class Faults:
 
     @contextlib.contextmanager
     def guard(self, what: str) -> Iterator[None]:
-        """Run a block of Timeslip's own; whatever it raises becomes one warning line that begins with *what*."""
+        """Run a block of Timeslip's own; whatever it raises becomes one warning line that begins with *what*.
+
+        An interrupt is the user's, and passes.
+        """
         try:
             yield
-        except KeyboardInterrupt:
-            self.say(f"{what} was interrupted; what changed is noticed with the next step")
         except Exception as error:  # rule 8: nothing of ours may reach the user's cell
             self.report(what, error)
 
@@ -102,6 +103,35 @@ def without_traceback(error: TimeslipError) -> TimeslipError:
     text = clean(error.render())
     error._render_traceback_ = lambda: text.split("\n")  # type: ignore[attr-defined]
     return error
+
+
+class VerbInterrupted(KeyboardInterrupt):
+    """An interrupt that says what holds, shown by IPython as these lines alone.
+
+    Attributes:
+        message: what was interrupted, and whether it was done.
+        hint: what to do next.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"interrupted: {self.message}", f"hint:  {self.hint}"]
+
+
+def interrupted(verb: str, *, done: bool) -> VerbInterrupted:
+    """What to raise in the place of an interrupt of *verb*.
+
+    Args:
+        verb: its name.
+        done: whether it has done what it is for.
+    """
+    if done:
+        return VerbInterrupted(f"{verb} was done before the interrupt came through", "`%timeslip` says where you are")
+    return VerbInterrupted(f"{verb} was not done; the session is as it was", "run it again")
 
 
 def _one_line(error: Exception) -> str:

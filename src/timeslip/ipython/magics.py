@@ -7,7 +7,7 @@ from typing import Any
 from IPython.core.magic import no_var_expand
 
 from timeslip.errors import TimeslipError, UsageError
-from timeslip.ipython.faults import without_traceback
+from timeslip.ipython.faults import VerbInterrupted, interrupted, without_traceback
 from timeslip.ipython.recorder import Recorder
 
 
@@ -44,12 +44,18 @@ class TimeslipMagics:
         raise without_traceback(UsageError(f"%%timeslip {line.strip()} cannot be used here", hint=hint))
 
     def _do(self, line: str, *, verb: str = "") -> None:
-        from timeslip.ipython.perform import perform_line
-
+        moves = self._session.moves
         try:
+            from timeslip.ipython.perform import perform_line
+
             perform_line(self.shell, self._session, self._recorder, line, verb=verb)
         except TimeslipError as error:
             raise without_traceback(error) from None
+        except VerbInterrupted:
+            raise
+        except KeyboardInterrupt:  # while its answer was shown, or before it began
+            name = verb or (line.split() or ["status"])[0]
+            raise interrupted(name, done=self._session.moves != moves) from None
 
 
 # A line such as `commit -m costs {x} $y` is the user's text: IPython must not replace names in it.

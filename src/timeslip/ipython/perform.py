@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.ipython.display import show, show_document
+from timeslip.ipython.faults import interrupted
 from timeslip.ipython.recorder import Recorder
 from timeslip.verbs import VERBS
 from timeslip.verbs.help import overview, verb_help
@@ -52,19 +54,27 @@ def perform(session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str,
 
     Raises:
         TimeslipError: the verb failed; the session is as it was.
+        VerbInterrupted: it says whether the verb was done.
     """
     verb = find_verb(VERBS, words[0])
     options = parse(verb, words[1:])
     if options.help:
         return None
-    if verb.effect == "reads" and not asks_for_live(verb, options):
-        return verb.run(session, options)
-    recorder.before_verb()
-    failure: BaseException | None = None
+    moves = session.moves
     try:
-        return verb.run(session, options)
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        recorder.after_verb(failure)
+        if verb.effect == "reads" and not asks_for_live(verb, options):
+            return verb.run(session, options)
+        with uninterrupted():  # the recorder must know how it ended
+            recorder.before_verb()
+            moves = session.moves
+            failure: BaseException | None = None
+            try:
+                with open_to_interrupts():
+                    return verb.run(session, options)
+            except BaseException as error:
+                failure = error
+                raise
+            finally:
+                recorder.after_verb(failure)
+    except KeyboardInterrupt:
+        raise interrupted(verb.name, done=session.moves != moves) from None

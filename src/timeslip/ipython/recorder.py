@@ -8,6 +8,7 @@ step, and what follows is the next one.
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Literal
 
+from timeslip.interrupts import uninterrupted
 from timeslip.ipython.faults import Faults
 from timeslip.ipython.namespace import UNDERS
 from timeslip.model import Commit
@@ -87,35 +89,68 @@ class Recorder:
     # What IPython calls
 
     def _before(self, info: Any) -> None:
-        if os.getpid() != self._pid:
-            return
-        if self._run is not None:
-            self._run.nested.append(info)
-            return
-        with self._faults.guard("preparing to record"):
-            request = _running_request()
-            run = self._new_run(info, request[1] if request else None)
-            self._run = run
+        try:
+            with uninterrupted(), self._faults.guard("preparing to record"):
+                if os.getpid() == self._pid:
+                    self._begin(info)
+        except KeyboardInterrupt:  # the user means the cell, which begins now: pass it on
+            threading.Timer(0.001, _thread.interrupt_main).start()
+
+    def _begin(self, info: Any) -> None:
+        request = _running_request()
+        run = self._run
+        if run is not None and run.thread == threading.get_ident():
+            if request is not None and request[0] is run.info:
+                run.nested.append(info)
+                return
+            # An interrupt in the very instant of its end kept us from hearing of it.
+            self._run = None
             if run.kind == "step":
-                self._session.before_run("\n".join(run.source))
-            run.started, run.clock = time.time(), time.perf_counter()
+                self._record(run, len(run.raw), time.perf_counter(), "interrupted", None)
+        run = self._new_run(info, request[1] if request else None)
+        self._run = run
+        if run.kind == "step":
+            self._session.before_run("\n".join(run.source))
+        run.started, run.clock = time.time(), time.perf_counter()
 
     def _after(self, result: Any) -> None:
-        ended = time.perf_counter()
+        moves, run = self._session.moves, self._run
+        try:
+            with uninterrupted():
+                if os.getpid() == self._pid:
+                    self._end(result, time.perf_counter())
+        except KeyboardInterrupt as stop:
+            self._interrupted(run, result, stop, done=self._session.moves != moves)
+
+    def _end(self, result: Any, ended: float) -> None:
         run = self._run
-        if run is None or os.getpid() != self._pid or self._is_nested(run, result):
-            return
-        self._run = None
-        with self._faults.guard(f"recording In[{run.count}]" if run.count is not None else "recording the run"):
+        what = f"recording In[{run.count}]" if run is not None and run.count is not None else "recording the run"
+        with self._faults.guard(what):
+            if run is None or self._is_nested(run, result):
+                return
+            self._run = None
             if run.kind == "step":
                 self._finish(run, result, ended)
             elif run.kind == "unrecorded":
                 self._session.note_unrecorded("\n".join(run.source))
 
+    def _interrupted(self, run: _Run | None, result: Any, stop: KeyboardInterrupt, *, done: bool) -> None:
+        """The user stopped us, not the cell, which had ended: say what holds, and stop the cells that are waiting."""
+        where = f"In[{run.count}]" if run is not None and run.count is not None else "the run"
+        if done:
+            self._faults.say(f"interrupted; {where} had been recorded by then")
+        else:
+            self._faults.say(
+                f"recording {where} was interrupted; nothing is lost: %undo and `%timeslip commit` record it as a step "
+                "of its own, and otherwise it becomes part of the next one"
+            )
+        if result is not None and _error_of(result) is None:
+            result.error_in_exec = stop.with_traceback(None)
+
     def _after_any(self) -> None:
         """Every run ends here, silent ones included, for which IPython has no other event."""
         if self._run is None and os.getpid() == self._pid and _is_silent_request():
-            with self._faults.guard("noticing a silent request"):
+            with uninterrupted(), self._faults.guard("noticing a silent request"):
                 self._session.note_unrecorded(None)
 
     # Steps

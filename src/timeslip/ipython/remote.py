@@ -11,6 +11,7 @@ from typing import Any
 
 from timeslip.errors import TimeslipError
 from timeslip.ipython.extension import attached
+from timeslip.ipython.faults import VerbInterrupted
 from timeslip.ipython.perform import perform
 
 
@@ -38,6 +39,8 @@ def call(words: Sequence[str], deadline: float) -> Reply:
         return Reply(_error("no-session", "this kernel is not being recorded", "run %load_ext timeslip there", 1))
     try:
         answer = perform(attachment.session, attachment.recorder, words)
+    except VerbInterrupted as stop:
+        return Reply(_error("interrupted", stop.message, stop.hint, 1))
     except TimeslipError as error:
         return Reply(_error(error.code, error.message, error.hint, error.exit_status))
     except Exception as error:  # the command line must get an answer, and the kernel must not show a traceback

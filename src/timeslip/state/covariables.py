@@ -137,6 +137,7 @@ class Tracker:
         self.groups: dict[str, Covariable] = {}
         self.node_digests: dict[str, Digest] = {}
         self._addresses: dict[str, int] = {}
+        self.earlier: dict[str, int] | None = None
         self._atoms: dict[str, Any] = {}
         self._weak: dict[str, int] = {}
         self._owners: dict[int, Covariable] = {}
@@ -214,7 +215,23 @@ class Tracker:
         bound, lost = self.rebound(snapshot)
         result = Regrouping(self, snapshot, self.weak_roots(snapshot, bound)).run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
+        self.earlier = None
         return result
+
+    def noted(self) -> tuple[dict[str, Digest], dict[str, int]]:
+        """What the next tracker needs to know to tell which names changed, for `anew`."""
+        return self.node_digests.copy(), self._addresses.copy()
+
+    def anew(self, noted: tuple[dict[str, Digest], dict[str, int]]) -> Tracker:
+        """A tracker that knows no co-variable and captures everything; names count as changed since *noted*."""
+        tracker = Tracker(self.encoder, self.chunk_bytes)
+        tracker.node_digests, tracker.earlier = noted
+        return tracker
+
+    def newly_bound(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> set[str]:
+        """Those of *bound* that hold another object than before, for a tracker made by `anew`, too."""
+        earlier = self.earlier
+        return set(bound) if earlier is None else {key for key in bound if earlier.get(key) != id(snapshot[key])}
 
     def _note_bindings(self, snapshot: Mapping[str, Any], bound: set[str], lost: set[str]) -> None:
         for key in bound:

@@ -234,6 +234,7 @@ class Regrouping:
             if group not in self.broken:
                 tracker.add(group)
         self._name_changes(result)
+        bound = tracker.newly_bound(self.snapshot, bound)
         result.names |= bound & {key for change in result.changed for key in change.covariable.keys}
         result.gone |= {key for key in before if key not in tracker.groups}
         result.gone |= self._drop_unused(result)
