@@ -39,7 +39,7 @@ EXACT: dict[str, list[str]] = {
     "names with underscores": ["_ = 1; __ = 2; _private = [1]; __very = 3", "_private.append(_)", "_ = [3]; del __very"],
     "annotations": ["x: int = 1", "y: 'list[int]' = []", "y.append(x)"],
     "dict that is its own attributes": ["import collections\nclass AttrDict(dict):\n    def __init__(self, *a, **k):\n        super().__init__(*a, **k); self.__dict__ = self\nclass Ordered(collections.OrderedDict):\n    __slots__ = ('extra',)\n    def __init__(self, *a): super().__init__(*a); self.__dict__ = self\nd = AttrDict(a=[1]); o = Ordered([('x', 1)])", "d.b = 2; o.y = d; o.extra = [o]", "d['c'] = d.a; e = d; o.move_to_end('x')", "del d.a; d.itself = d"],
-    "attrs of a frame under a name": ["import pandas as pd\ndf = pd.DataFrame({'a': [1]}); df.attrs['m'] = [1]; e = pd.Series([1]); n = e.attrs", "df.attrs['m'].append(2); l = df.attrs; n['x'] = l", "l['z'] = df.attrs['m']", "df2 = df.copy(); df2.attrs['m'].append(3)"],
+    "attrs of a frame under a name": ["import pandas as pd\ndf = pd.DataFrame({'a': [1]}); df.attrs['m'] = [1]; e = pd.Series([1]); e.attrs['s'] = 1; n = e.attrs", "df.attrs['m'].append(2); l = df.attrs; n['x'] = l", "l['z'] = df.attrs['m']", "df2 = df.copy(); df2.attrs['m'].append(3)"],
     # ---- aliases
     "alias cut by an equal value": ["x = [1, 2]; y = x", "x = [1, 2]", "x.append(3)", "y = x"],
     "alias made by an equal value": ["x = [1]; y = [1]", "y = x", "x.append(2)"],

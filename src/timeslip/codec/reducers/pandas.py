@@ -137,21 +137,16 @@ def _not_a_time(state: Pass, value: Any) -> Any:
 _KEPT = frozenset({"_mgr", "_attrs", "_flags", "_item_cache", "_cache", "_cacher", "_is_copy", "_typ", "_metadata"})
 
 
-_OWN_REFERENCES = 3
-"""To the dict of a frame's `attrs`: the frame's, the local variable's, and the argument of getrefcount."""
-
-
 def _frame(state: Pass, frame: Any) -> Any:
     """A frame or series as pandas does it, with the attributes that pandas forgets."""
     attributes = attributes_of(frame) or {}
     about = attributes.get("_attrs")
-    held = about is not None and (about or sys.getrefcount(about) > _OWN_REFERENCES)
-    if attributes.keys() <= _KEPT and not held:
+    if attributes.keys() <= _KEPT and not about:
         return NotImplemented
     internal: frozenset[str] = getattr(type(frame), "_internal_names_set", frozenset())
     made, args, parts = frame.__reduce_ex__(5)[:3]
     extra = {k: v for k, v in attributes.items() if k not in _KEPT and k not in internal and k not in parts}
-    if held:  # pandas makes a copy of it, and a name may be bound to the dict itself
+    if about:  # pandas makes a copy of it, and a name may be bound to the dict itself
         extra["_attrs"] = about
     if not extra:
         return NotImplemented
