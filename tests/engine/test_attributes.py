@@ -122,28 +122,37 @@ CHANGES = [
 ]
 
 
+def check(states: list[Any], live: Any, position: int, how: str) -> None:
+    """The oracle, after what a path computes when it is asked was computed on both sides."""
+    for namespace in (states[position], live.namespace):
+        for path in (*(namespace.get("L") or ()), *(namespace.get("t") or ())):
+            if hasattr(path, "parts"):
+                _ = path.parts, hash(path), str(path), getattr(path, "_raw_path", None), path < path
+    agree(states, live, position, how)
+
+
 def go_through(cells: list[str], live: Any, sessions: Sessions) -> None:
     """Run *cells*, go all the way back and forth, and through a new namespace; the oracle looks at every state."""
     states = [bare(cells[:position]) for position in range(len(cells) + 1)]
     for position, cell in enumerate(cells, 1):
         result = live.run(cell)
         assert result.error is None, f"{cell}: {result.error!r}"
-        agree(states, live, position, "run")
+        check(states, live, position, "run")
     for position in reversed(range(1, len(cells))):
         result = live.session.undo()
         assert set(result.fidelity.values()) <= {"exact"}, result.notes
-        agree(states, live, position, "undo")
+        check(states, live, position, "undo")
         assert getattr(live["L"][0], "tags", None) is live.namespace.get("t") or position != 3
     for position in range(2, len(cells) + 1):
         live.session.redo()
-        agree(states, live, position, "redo")
+        check(states, live, position, "redo")
     commits = live.commits
     sessions.close()
     again = sessions.attach()
     for position in reversed(range(1, len(cells))):
         result = again.session.resume(commits[position - 1].id)
         assert set(result.fidelity.values()) <= {"exact"}, result.notes
-        agree(states, again, position, "resume")
+        check(states, again, position, "resume")
         sessions.close()
         again = sessions.attach()
 

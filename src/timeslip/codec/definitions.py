@@ -126,7 +126,7 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
     if type(obj) is types.FunctionType:
         if obj.__globals__ is namespace or _is_of(obj, namespace):
             return True
-        return resolve_global(obj.__module__, obj.__qualname__) is not obj
+        return importable_part(obj) is None
     if not obj.__flags__ & HEAP_TYPE:
         return False
     if _is_of(obj, namespace):
@@ -149,6 +149,28 @@ def is_written_in_c(cls: type) -> bool:
         if type(value) is types.BuiltinFunctionType and value.__name__ == "__new__" and value.__self__ is cls:
             return True
     return False
+
+
+_PARTS = ("__func__", "__wrapped__", "fget", "fset", "fdel")
+
+
+def importable_part(function: types.FunctionType) -> str | None:
+    """Where an installed module has *function*: "" under its own name, or the attribute of what has its name.
+
+    A function behind a class method, a property or a decorator has the name of that.
+    """
+    found = resolve_global(function.__module__, function.__qualname__)
+    if found is function:
+        return ""
+    if found is None:
+        return None
+    for part in _PARTS:
+        try:
+            if getattr(found, part, None) is function:
+                return part
+        except Exception:  # as in `resolve_global`
+            continue
+    return None
 
 
 def _is_of(obj: Any, namespace: dict[str, Any]) -> bool:

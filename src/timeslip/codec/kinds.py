@@ -6,6 +6,7 @@ import copyreg
 import dis
 import functools
 import struct
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,12 @@ def is_of_session(kind: type) -> bool:
     return bool(kind.__flags__ & HEAP_TYPE) and not is_written_in_c(kind) and not is_imported(kind)
 
 
+def is_made_by_library(kind: type) -> bool:
+    """Whether *kind* says that it belongs to a loaded module, as the classes do that libraries make while they run."""
+    module: Any = kind.__module__  # which a class statement may set to anything
+    return isinstance(module, str) and module in sys.modules and module not in ("__main__", "builtins", "types")
+
+
 def library_of(kind: type) -> type:
     """The first base of *kind* that is not of the session."""
     return next(base for base in kind.__mro__ if not is_of_session(base))
@@ -43,30 +50,30 @@ def is_plain(kind: type) -> bool:
                 return False
             break
     size = object.__basicsize__
-    size += _POINTER * ((kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0) + len(slot_names(kind)))
+    size += _POINTER * ((kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0) + _slot_count(kind))
     return not kind.__itemsize__ and kind.__basicsize__ <= size
 
 
-def slot_names(kind: type) -> list[str]:
-    """The names of all slots of *kind*, as the interpreter mangles them."""
-    names: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]  # what object.__reduce_ex__ itself uses
-    return names
+def _slot_count(kind: type) -> int:
+    return len(copyreg._slotnames(kind))  # type: ignore[attr-defined]  # what object.__reduce_ex__ itself uses
 
 
-def slots_of(obj: Any) -> dict[str, Any]:
-    """All slots of *obj* that hold something."""
-    found = {}
-    for name in slot_names(type(obj)):
-        try:
-            found[name] = object.__getattribute__(obj, name)
-        except AttributeError:
-            continue  # an empty slot
+Slots = dict[str, types.MemberDescriptorType]
+
+
+def all_slots(kind: type) -> Slots:
+    """The slots of a plain class, by name. Not by asking the instance: a property may have the name of a slot."""
+    found: Slots = {}
+    for base in kind.__mro__[:-1]:
+        for name, slot in base.__dict__.items():
+            if isinstance(slot, types.MemberDescriptorType):
+                found.setdefault(name, slot)
     return found
 
 
-def own_slots(kind: type) -> dict[str, types.MemberDescriptorType]:
+def own_slots(kind: type) -> Slots:
     """The slots that classes of the session have added to the instances of *kind*."""
-    found: dict[str, types.MemberDescriptorType] = {}
+    found: Slots = {}
     for base in kind.__mro__:
         if "__slots__" in base.__dict__ and is_of_session(base):
             for name, slot in base.__dict__.items():
@@ -75,7 +82,7 @@ def own_slots(kind: type) -> dict[str, types.MemberDescriptorType]:
     return found
 
 
-def filled(obj: Any, slots: dict[str, types.MemberDescriptorType]) -> dict[str, Any]:
+def filled(obj: Any, slots: Slots) -> dict[str, Any]:
     """What of *slots* holds something in *obj*."""
     found = {}
     for name, slot in slots.items():

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from timeslip.codec.definitions import module_of
-from timeslip.codec.kinds import is_of_session
+from timeslip.codec.kinds import is_made_by_library, is_of_session
 
 _NEVER: frozenset[type] = frozenset(
     {
@@ -107,7 +107,7 @@ def never_links(kind: type) -> bool:
     if known is not None:
         return known
     skip = kind in _NEVER or issubclass(kind, (type, enum.Enum))
-    if not skip and not is_of_session(kind):  # whose instances can be told apart, and may have attributes
+    if not skip and (is_made_by_library(kind) or not is_of_session(kind)):  # whose instances may have attributes
         names = {(str(base.__module__).partition(".")[0], base.__name__) for base in kind.__mro__}
         skip = issubclass(kind, (datetime.tzinfo, datetime.date, datetime.timedelta)) or not names.isdisjoint(
             _NEVER_NAMES

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.definitions import module_of, resolve_global
-from timeslip.codec.kinds import attributes_of, is_of_session, is_plain, library_of, set_slots, slots_of
+from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain, library_of, set_slots
 from timeslip.codec.reducers import subclasses
 
 if TYPE_CHECKING:
@@ -40,21 +40,25 @@ _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_func
 _OWN_REFERENCES = 3
 
 
-def _by_attributes(state: Pass, obj: Any) -> Any:
-    return load.instance, (type(obj),), (attributes_of(obj), slots_of(obj)), None, None, load.set_instance
+def _by_attributes(kind: type) -> Any:
+    slots = all_slots(kind)
+
+    def reduce(state: Pass, obj: Any) -> Any:
+        return load.instance, (kind,), (attributes_of(obj), filled(obj, slots)), None, None, load.set_instance
+
+    return reduce
 
 
-def _plain(state: Pass, obj: Any) -> Any:
-    # The dict itself may be shared: by all instances through the class, or with a name.
-    attributes = attributes_of(obj)
-    if attributes is None or sys.getrefcount(attributes) <= _OWN_REFERENCES:
-        return NotImplemented
-    for base in type(obj).__mro__[:-1]:
-        if any(value is attributes for value in base.__dict__.values()):
-            return _by_attributes(state, obj)
-    if any(value is attributes for value in state.namespace.values()):
-        return _by_attributes(state, obj)
-    return NotImplemented
+def _plain(kind: type) -> Any:
+    by_attributes = _by_attributes(kind)
+
+    def reduce(state: Pass, obj: Any) -> Any:
+        attributes = attributes_of(obj)
+        if attributes is None or sys.getrefcount(attributes) <= _OWN_REFERENCES:
+            return NotImplemented
+        return by_attributes(state, obj)  # somebody else holds the dict: other instances, a name, a container
+
+    return reduce
 
 
 def _member(state: Pass, member: enum.Enum) -> Any:
@@ -91,7 +95,7 @@ def _of_session(kind: type) -> Any:
                 library = True
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
-    return _by_attributes if own else _plain
+    return _by_attributes(kind) if own else _plain(kind)
 
 
 def type_variable(state: Pass, variable: Any) -> Any:

@@ -51,6 +51,8 @@ class Detached:
 
 
 def _detached(state: Pass, values: Any) -> Any:
+    if not _copies_on_write():
+        return values  # plain memory: a column taken from a frame shows what is written to the frame
     numpy = arrays.library()
     if isinstance(values, numpy.ndarray):
         root = arrays.root_of(values)
@@ -63,6 +65,14 @@ def _detached(state: Pass, values: Any) -> Any:
             state.spans.append((*arrays.span(root), False))
         return Detached(values)
     return Detached(values)
+
+
+def _copies_on_write() -> bool:
+    """Whether writing to a frame is never seen in another: always from pandas 3 on, before it an option."""
+    pandas = sys.modules["pandas"]
+    if int(pandas.__version__.partition(".")[0]) >= 3:
+        return True
+    return pandas.get_option("mode.copy_on_write") is True
 
 
 def _reduce_detached(state: Pass, stand_in: Detached) -> Any:

@@ -31,6 +31,9 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
         if function.__globals__ is not state.namespace:
             state.meet_scope(function)
         return state.refer(function)
+    part = definitions.importable_part(function)
+    if part:
+        return load.attribute, (function.__module__, f"{function.__qualname__}.{part}")
     return NotImplemented
 
 

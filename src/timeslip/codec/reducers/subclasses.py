@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.kinds import (
+    all_slots,
     attributes_of,
     filled,
     is_of_session,
@@ -22,7 +23,6 @@ from timeslip.codec.kinds import (
     own_slots,
     set_attributes,
     set_slots,
-    slots_of,
     stored_names,
 )
 
@@ -188,12 +188,13 @@ def own_attributes(kind: type, usual: Any) -> Any:
     """
     library = next(base for base in kind.__mro__ if base in (collections.OrderedDict, dict))
     family = _FAMILIES[library]
+    slots = all_slots(kind)
 
     def reduce(state: Pass, obj: Any) -> Any:
         if object.__getattribute__(obj, "__dict__") is not obj:
             return NotImplemented if usual is None else usual(state, obj)
         flat = [part for pair in family.items(obj) for part in pair]
-        return native_new, (kind, library, ()), (library, flat, slots_of(obj)), None, None, fill_itself
+        return native_new, (kind, library, ()), (library, flat, filled(obj, slots)), None, None, fill_itself
 
     return reduce
 
@@ -274,13 +275,15 @@ def _maker(kind: Any, library: Any, function: Any, args: tuple[Any, ...], obj: A
         return native_new, (kind, library, args[1:])
     if any(part is kind for part in args):
         return function, args
-    # a reduction that forgets that there are subclasses
+    # a reduction that does not name the class: perhaps it forgets that there are subclasses
     package = str(library.__module__).partition(".")[0]
     if package == "numpy" and hasattr(library, "dtype"):
         return native_new, (kind, library, (function(*args),))
     if package == "numpy" and library.__name__ in ("Generator", "RandomState"):
         return native, (kind, library, (obj._bit_generator,))
-    raise TypeError(f"the reduction of {library.__name__} forgets the class {kind.__name__!r}")
+    if type(function(*args)) is not kind:  # it may look its classes up, as those of time zones do
+        raise TypeError(f"the reduction of {library.__name__} forgets the class {kind.__name__!r}")
+    return function, args
 
 
 def _general(kind: type, library: Any) -> Any:
