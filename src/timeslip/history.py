@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,6 +13,7 @@ from timeslip.errors import (
     CommitNotFoundError,
     ForgottenError,
     NameNotFoundError,
+    StoreError,
 )
 from timeslip.ids import CommitId, OperationId, RecordId, SessionId
 from timeslip.model import Commit, CommitStats, Names, Operation, Ref, is_name
@@ -238,6 +239,23 @@ class History:
             return {}
         return self.repository.manifest(self.repository.commit(commit)["manifest"])
 
+    def definition_key(self, state: Mapping[str, str], key: str) -> str | None:
+        """The node of the class, function or module of the session that the name *key* is bound to; None for others.
+
+        The record of such a name says only which one; what it is like is in that node's record.
+        """
+        if key not in state or not is_name(key):
+            return None
+        try:
+            body = self.repository.record("value", state[key], trusted=False, dropped=True)
+        except StoreError:  # forgotten or damaged: whoever needs the value will say so
+            return None
+        identity = body.get("definitions", {}).get(key)
+        references = body.get("references", ())
+        if identity is None and len(references) == 1 and body.get("summary", {}).get(key, ("",))[0] == "module":
+            identity = references[0]  # a module made by hand: all that it holds is in the node of its dict
+        return f"def:{identity}" if identity is not None else None
+
     def versions_of(self, name: str) -> set[RecordId]:
         """Every recorded version of a name; empty for what is no name or was never one."""
         if not is_name(check_text(name, "a name or a REF")):
@@ -258,20 +276,26 @@ class History:
 
         Looked for among the ancestors first; a version that came in by a checkout is looked for everywhere.
         """
-        record = self.state(commit).get(key)
+        definition = self.definition_key(self.state(commit), key)
+
+        def version(at: CommitId | None) -> object:
+            state = self.state(at)
+            return state.get(key), state.get(definition) if definition is not None else None
+
+        record = version(commit)
         at: CommitId | None = commit
         while at is not None:
             body = self.repository.commit(at)
             parent = CommitId(body["parents"][0]) if body["parents"] else None
-            if self.state(parent).get(key) != record:
+            if version(parent) != record:
                 if body["kind"] in ("run", "attach", "commit", "live"):
                     return at
                 break
             at = parent
         for identity, body in self.repository.commits(self.session):
-            if body["kind"] != "run" or self.state(identity).get(key) != record:
+            if body["kind"] != "run" or version(identity) != record:
                 continue
-            if not body["parents"] or self.state(CommitId(body["parents"][0])).get(key) != record:
+            if not body["parents"] or version(CommitId(body["parents"][0])) != record:
                 return identity
         return None
 

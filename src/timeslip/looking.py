@@ -157,12 +157,20 @@ def diff(
             raise name_not_found(name, sorted(present))
     keys = asked or sorted(present)
     cells = Cells(history, b if live is None else history.head, a)
-    values = [_differs(first, second, key, cells) for key in keys if first.records.get(key) != second.records.get(key)]
+    values = [_differs(first, second, key, cells) for key in keys if not _same_version(history, first, second, key)]
     found = [value for value in values if asked or value.summary != SAME]
     if not asked:
         found += _facets(first, second)
     runs = _between(history, a, b) if live is None else ()
     return StateDiff(a, None if live is not None else b, live is not None, tuple(runs), tuple(found))
+
+
+def _same_version(history: History, first: Side, second: Side, key: str) -> bool:
+    """Whether a name is bound to the same version on both sides, also of the class or function that it stands for."""
+    if first.records.get(key) != second.records.get(key):
+        return False
+    definition = history.definition_key(first.records, key)
+    return definition is None or first.records.get(definition) == second.records.get(definition)
 
 
 def _differs(first: Side, second: Side, key: str, cells: Iterable[str]) -> ValueDiff:

@@ -78,3 +78,20 @@ def test_a_title_set_in_a_silent_run_is_kept(session: Any) -> None:
     session.undo()
     assert session.namespace["ax"].get_title() == "U"
     session.run("plt.close('all')")
+
+
+def test_generators_of_torch(session: Any) -> None:
+    torch: Any = pytest.importorskip("torch")
+    session.run("import torch; torch.manual_seed(1); first = torch.rand(3)")
+    session.run("second = torch.rand(3)")
+    session.run("torch.rand(100)", silent=True)
+    expected = session.namespace["second"].tolist()
+    session.undo()
+    assert torch.rand(3).tolist() == expected
+    session.redo()
+    session.run("third = torch.rand(3)")
+    torch.manual_seed(1)
+    torch.rand(6)
+    assert session.namespace["third"].tolist() == torch.rand(3).tolist()
+    (told,) = [value for value in session.diff("HEAD~1", "HEAD").values if value.name.startswith("facet:")]
+    assert told.summary == "torch's generators moved"

@@ -22,6 +22,7 @@ def as_array(value: Any) -> Any:
     if kind_of(type(value))[0] == "tensor":
         torch = library("torch")
         plain = value.detach().cpu()
+        plain = plain.dequantize() if plain.is_quantized else plain.to_dense()
         return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     if _is_masked(value):
         return value.filled()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+from timeslip.describing.arrays import as_array
 from timeslip.describing.brief import (
     Patience,
     brief,
@@ -141,7 +142,11 @@ def _other(value: object, width: int, lines: int, patience: Patience) -> list[st
 
 
 def _tensor(value: Any, width: int, lines: int, patience: Patience) -> list[str]:
-    return own_repr(value.detach().flatten()[: max(1, lines)], width * lines, patience).split("\n")
+    """Edge items as of an array; a tensor that is not a plain block of memory (sparse, quantized) as torch shows it."""
+    plain = value.detach()
+    if library("numpy") is None or str(plain.layout) != "torch.strided" or plain.is_quantized:
+        return own_repr(plain, width * lines, patience).split("\n")
+    return array_lines(as_array(plain), width, lines, patience)
 
 
 def _module(value: Any, width: int, lines: int, patience: Patience) -> list[str]:

@@ -35,9 +35,8 @@ def diff_functions(before: Any, after: Any, path: str, report: Report, level: in
             if not same(old_held, new_held, report.work):
                 said.append(f"closes over another {name}")
                 child(old_held, new_held, f"{path}<{name}>", report, level + 1)
-    if not same(before.__dict__, after.__dict__, report.work):
-        said.append("attributes changed")
-    return "; ".join(said)
+    told = diff_members(before.__dict__, after.__dict__, path, report, level, child)
+    return "; ".join([*said, told] if told else said)
 
 
 def _diff_sources(before: Any, after: Any, report: Report) -> bool:
