@@ -81,6 +81,10 @@ DEFINITIONS = {
     "u = U(); u.x = 1; d = {u: u}; s = {u}",
     "keys that hash by what they hold": "class K:\n    def __init__(self, v): self.v = v\n    def __hash__(self): return hash(self.v)\n    def __eq__(self, o): return self.v == o.v\n"
     "k = K(1); d = {k: [k], K(2): 0}; s = {k, K(3)}",
+    "keys of the containers they hold": "class K:\n    name = None\n    def __init__(self, v): self.v = v; self.d = {self: 1}; self.f = frozenset([self])\n"
+    "    def __hash__(self): return hash((self.v, self.name))\n    def __eq__(self, o): return self.v == o.v\nclass S:\n    __slots__ = ('a', 'held')\n"
+    "    def __init__(self, a): self.a = a; self.held = {self: [self]}\n    def __hash__(self): return hash(self.a)\n    def __eq__(self, o): return self.a == o.a\n"
+    "k = K(('x', 2)); s = S(K(3)); k.name = 'n'; k.d = {k: s}; k.s = {k, 5}",
     "exceptions of the session": "class E(Exception):\n    def __init__(self, m, code): super().__init__(m); self.code = code\ne = E('m', [1]); e.code.append(e)",
     "generics": "from typing import *\nT = TypeVar('T', bound=int)\nclass Box(Generic[T]):\n    def __init__(self, v: T): self.v = v\n"
     "b = Box[int]([1]); a = Box[int]; l = list[a]; c = Callable[[T], int]; p = ParamSpec('p')",

@@ -83,9 +83,9 @@ def attribute(module_name: str, qualname: str) -> Any:
     return _outside(module_name, qualname)
 
 
-def instance(kind: type) -> Any:
-    """An empty instance of a class of the session."""
-    return _outside(kind)
+def instance(kind: type, early: Any = None) -> Any:
+    """An instance of a class of the session, empty but for what it may be hashed by."""
+    return _outside(kind, early)
 
 
 def set_instance(target: Any, state: Any) -> Any:

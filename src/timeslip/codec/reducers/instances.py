@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.definitions import module_of, resolve_global
+from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain, library_of, set_slots
 from timeslip.codec.reducers import subclasses
 
@@ -42,21 +43,29 @@ _OWN_REFERENCES = 3
 
 def _by_attributes(kind: type) -> Any:
     slots = all_slots(kind)
+    hashed = hashes_by_value(kind)
 
     def reduce(state: Pass, obj: Any) -> Any:
-        return load.instance, (kind,), (attributes_of(obj), filled(obj, slots)), None, None, load.set_instance
+        attributes, held = attributes_of(obj), filled(obj, slots)
+        early = early_parts(obj, attributes, held) if hashed else None
+        made = (kind,) if early is None else (kind, early)
+        return load.instance, made, (attributes, held), None, None, load.set_instance
 
     return reduce
 
 
 def _plain(kind: type) -> Any:
     by_attributes = _by_attributes(kind)
+    slots = all_slots(kind)
+    hashed = hashes_by_value(kind)
 
     def reduce(state: Pass, obj: Any) -> Any:
         attributes = attributes_of(obj)
-        if attributes is None or sys.getrefcount(attributes) <= _OWN_REFERENCES:
-            return NotImplemented
-        return by_attributes(state, obj)  # somebody else holds the dict: other instances, a name, a container
+        if attributes is not None and sys.getrefcount(attributes) > _OWN_REFERENCES:
+            return by_attributes(state, obj)  # somebody else holds the dict: other instances, a name, a container
+        if hashed and early_parts(obj, attributes, filled(obj, slots) if slots else {}) is not None:
+            return by_attributes(state, obj)
+        return NotImplemented
 
     return reduce
 
@@ -134,9 +143,15 @@ def make_new_type(name: str, qualname: str, module: str, supertype: Any) -> Any:
     return made
 
 
-def make_instance(kind: type) -> Any:
-    """An empty instance, without running ``__new__`` of the session."""
-    return object.__new__(kind)
+def make_instance(kind: type, early: dict[str, Any] | None = None) -> Any:
+    """An instance, without running ``__new__`` of the session; empty but for what it may be hashed by."""
+    made: Any = object.__new__(kind)
+    if early:
+        held = attributes_of(made)
+        if held is not None:
+            held.update(early)
+        set_slots(made, early)
+    return made
 
 
 def set_instance(obj: Any, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
