@@ -11,7 +11,7 @@ _LIBRARY_THREADS = ("TMonitor", "HistorySavingThread", "Heartbeat", "IOPubThread
 """Classes of threads that front ends and libraries run for themselves."""
 
 
-_LIBRARIES = ("ipykernel", "zmq", "tornado", "timeslip", "IPython")
+_LIBRARIES = ("ipykernel", "zmq", "tornado", "timeslip", "IPython", "joblib", "loky")
 
 
 def user_threads(known: Container[threading.Thread]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,12 @@ class Loan:
         variables = Variables(examined.variables)
         self._keepers += [Attributes(examined.stores, self.definitions), variables]
         return variables.problem
+
+    def let_die(self) -> None:
+        """Have finalizers of what the run has left run now, on the classes that they belong to."""
+        classes = [obj for obj in self.definitions if isinstance(obj, type)]
+        if any("__del__" in vars(base) for kind in classes for base in type.mro(kind)):
+            gc.collect()
 
     def put_back(self) -> None:
         """Undo what the cell did to what was kept, the last first."""
@@ -75,6 +82,7 @@ def _lent(live: Live, adopted: Iterable[Any], changes: Iterable[Change]) -> Iter
         yield loan
     finally:
         _put_back_names(namespace, saved)
+        loan.let_die()
         loan.put_back()
         for name, module in modules.items():
             if sys.modules.get(name) is not module:

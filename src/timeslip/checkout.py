@@ -17,12 +17,12 @@ from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
+from timeslip.inputs import digest_of
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
-from timeslip.state.fingerprint import fingerprint
 from timeslip.values import chunk_names, read_stream, rebuilt_reason
 
 
@@ -162,7 +162,7 @@ class Checkout:
         for key, record in live.records.items():
             if key in plan.keep or key not in touched:
                 obj = live.registry.live(key[4:]) if is_definition(key) else snapshot.get(key)
-                if obj is not None or key in snapshot:
+                if (obj is not None or key in snapshot) and type(obj) is not Placeholder:
                     after[key] = (record, obj)
         for loaded in self.prepared.records:
             for key, value in self.loads.values[loaded].items():
@@ -209,6 +209,7 @@ class Checkout:
             finally:
                 self.prepared.messages += replayer.take_messages()
             self._take_whole(whole, rebuilt.values, left)
+            self._take_together(rebuilt.together, left)
             for key in left:
                 self.prepared.values[key] = rebuilt.values[key]
                 self.prepared.fidelity[key] = REPLAYED
@@ -239,23 +240,46 @@ class Checkout:
         """
         names = sorted(whole)
         together = bool(names) and all(name in replayed for name in names)
-        same = together and self._digest(names, whole) == self._digest(names, replayed)
+        same = together and digest_of(self.live, [(name, whole[name]) for name in names]) == digest_of(
+            self.live, [(name, replayed[name]) for name in names]
+        )
         for name in names:
             self.prepared.values[name] = (replayed if same else whole)[name]
             self.prepared.fidelity[name] = EXACT
             if left and not same:
                 self.prepared.notes[name] = f"whole, but what it shared with {', '.join(left)} is not shared any more"
 
-    def _digest(self, names: Iterable[str], values: Mapping[str, Any]) -> bytes | None:
-        """A digest of some values together; None when they cannot be captured."""
-        try:
-            captured = self.live.encoder.capture([(name, values[name]) for name in names])
-        except UnstorableError:
-            return None
-        try:
-            return fingerprint(captured, self.live.tracker.chunk_bytes).digest
-        finally:
-            captured.release()
+    def rebuild_placeholder(self, replayer: Replayer, name: str, value: Placeholder) -> None:
+        """Replay the placeholder that *name* is bound to, and whatever was stored together with it.
+
+        Raises:
+            ReplayError: it cannot be rebuilt; nothing was changed.
+        """
+        record, snapshot = value.timeslip_record, self.live.namespace.snapshot()
+        keys = [key for key in self.live.info(record).keys if is_name(key)] or [value.timeslip_name]
+        commit = CommitId(value.timeslip_commit)
+        rebuilt = replayer.rebuild(commit, sorted(keys), value.timeslip_reason, [value.timeslip_name])
+        self._take_together(rebuilt.together, [name])
+        made = {key: other for key, other in rebuilt.values.items() if _stands_for(snapshot.get(key), key, record)}
+        for key, other in {**made, name: rebuilt.values[value.timeslip_name]}.items():
+            self.prepared.values[key] = other
+            self.prepared.replayed.add(key)
+            self.prepared.fidelity[key] = REPLAYED
+            note = rebuilt.notes.get(value.timeslip_name if key == name else key)
+            if note:
+                self.prepared.notes[key] = note
+        whole = {
+            key: snapshot[key] for key in rebuilt.values if self.live.records.get(key) == record and key not in made
+        }
+        self._take_whole({key: other for key, other in whole.items() if key != name}, rebuilt.values, [name, *made])
+
+    def _take_together(self, values: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Take what is as in this state, and shares objects with rebuilt *names*, from their run."""
+        for key, value in values.items():
+            self.prepared.values[key] = value
+            self.prepared.fidelity[key] = EXACT
+            self.prepared.notes[key] = f"equal to what was recorded; made again with {', '.join(names)}, which share it"
+            self._after[key] = (self.target[key], value)
 
     def _compare(self, record: str, keys: Iterable[str], values: Mapping[str, Any]) -> str:
         """Whether a rebuilt value has the recorded bytes, where all of them were recorded; "" where they were not."""
@@ -379,7 +403,7 @@ class Checkout:
         lost = tuple(name for name, value in fidelity.items() if value == LOST)
         return CheckoutResult(
             commit=commit,
-            kept=tuple(sorted(set(filter(is_name, plan.keep)) - changed)),
+            kept=tuple(sorted(set(filter(is_name, plan.keep)) - changed - prepared.values.keys())),
             loaded=tuple(sorted((set(prepared.values) | changed) - prepared.replayed - set(lost))),
             replayed=tuple(sorted(prepared.replayed)),
             dropped=plan.drop,
@@ -399,6 +423,11 @@ def _has_moved(live: Live, head: CommitId | None) -> bool:
     except StoreError:  # what the swap brought in is then found as a change, and nothing is lost
         return False
     return there is not None and there.commit != head
+
+
+def _stands_for(value: Any, key: str, record: str) -> bool:
+    """Whether *value* is the placeholder of the version *record* of *key*."""
+    return type(value) is Placeholder and value.timeslip_record == record and value.timeslip_name == key
 
 
 def _has_hole(live: Live, name: str, value: Any) -> bool:

@@ -18,7 +18,7 @@ from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError
 from timeslip.ids import RecordId
 from timeslip.live import Live
-from timeslip.model import is_name
+from timeslip.model import is_definition, is_name
 from timeslip.past import Loads, headers_of
 from timeslip.state.fingerprint import fingerprint
 from timeslip.values import read_headers, read_stream
@@ -40,7 +40,7 @@ class _Shared:
 
     record: str
     nodes: list[tuple[str, Any]]
-    digest: bytes = b""
+    digest: bytes | None = None
 
 
 class Inputs:
@@ -57,7 +57,8 @@ class Inputs:
     Attributes:
         loader: with the in-place changes that give definitions the content they had.
         values: node key -> object.
-        copies: node key -> object, of those that are no part of the state being restored.
+        copies: node key -> object, of those that are no part of the state being restored. A class or function itself
+            may well be; then what it holds is not.
     """
 
     def __init__(
@@ -123,7 +124,8 @@ class Inputs:
                 raise ReplayError(f"a class or function that it uses cannot be loaded: {error.message}") from error
             values = self._rebuild(keys, error.message)
         self._add(values, record)
-        self.copies.update({name: value for name, value in values.items() if name in self.values})
+        there = {key: value for key, value in values.items() if self.before.get(key) == record}
+        self.copies.update({key: value for key, value in there.items() if is_definition(key) or key in self.values})
 
     def _refuse_live(self, key: str, record: RecordId) -> None:
         """Raise ReplayError for an input that holds something of the outside."""
@@ -140,6 +142,10 @@ class Inputs:
         self.values.update(found)
 
     # ---- telling
+
+    def is_shared(self, key: str, value: Any) -> bool:
+        """Whether *key* was given itself, and is bound to that very object."""
+        return self.values.get(key) is value and key not in self.copies
 
     def names(self) -> dict[str, Any]:
         """What to bind: the values by name, outputs also under the names that IPython gives them."""
@@ -159,26 +165,37 @@ class Inputs:
     def note(self) -> None:
         """Before the run, definitions having the content they will have in it: remember what is shared."""
         for shared in self._shared:
-            shared.digest = self._digest(shared.nodes)
+            shared.digest = digest_of(self.live, shared.nodes)
 
     def changed(self) -> list[str]:
         """After the run: the records of what is shared and has changed."""
-        return [shared.record for shared in self._shared if self._digest(shared.nodes) != shared.digest]
+        return [shared.record for shared in self._shared if digest_of(self.live, shared.nodes) != shared.digest]
 
-    def _digest(self, nodes: list[tuple[str, Any]]) -> bytes:
-        """The second of two digests: the first capture of some objects changes them."""
-        digest = b""
-        for _ in range(2):
-            try:
-                captured = self.live.encoder.capture(nodes)
-            except UnstorableError:
-                return b""  # what cannot be captured cannot be compared either
-            again = captured.reduced
-            digest = fingerprint(captured, self.live.tracker.chunk_bytes).digest
-            captured.release()
-            if not again:
-                break
-        return digest
+    def let_go(self) -> None:
+        """Drop all values."""
+        self.values.clear()
+        self.copies.clear()
+        self._shared.clear()
+        self._loads.values.clear()
+
+
+def digest_of(live: Live, nodes: list[tuple[str, Any]]) -> bytes | None:
+    """A digest of objects under node keys, by which a change shows; None when they cannot be captured.
+
+    The second of two: the first capture of some objects changes them.
+    """
+    digest = b""
+    for _ in range(2):
+        try:
+            captured = live.encoder.capture(nodes)
+        except UnstorableError:
+            return None
+        again = captured.reduced
+        digest = fingerprint(captured, live.tracker.chunk_bytes).digest
+        captured.release()
+        if not again:
+            break
+    return digest
 
 
 def mentions_of(live: Live, records: Iterable[str]) -> set[tuple[str, str]]:

@@ -13,24 +13,23 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from timeslip.activity import user_threads
 from timeslip.borrowing import Loan, borrowed
-from timeslip.codec.definitions import is_definition
 from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, TimeslipError
 from timeslip.executing import Execution
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.inputs import Inputs, Stays, mentions_of, nothing_stays, reads_output
+from timeslip.joining import Joining, Rebuilt
 from timeslip.live import Live
 from timeslip.model import Commit, ReplayStep, is_facet, is_name
 from timeslip.past import Loads, headers_of
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facets.differences import parsed
-from timeslip.state.holding import held_by, shares
 from timeslip.state.reach import (
     Reached,
     facts_of_source,
@@ -74,19 +73,6 @@ class Recipe:
         return f"In[{count}]" if count is not None else f"commit {self.commit.id[:8]}"
 
 
-@dataclass(slots=True)
-class Rebuilt:
-    """What a replay gave.
-
-    Attributes:
-        values: name -> object.
-        notes: name -> what is to be said of it.
-    """
-
-    values: dict[str, Any]
-    notes: dict[str, str] = field(default_factory=dict)
-
-
 class Replayer:
     """Replays for one restore.
 
@@ -116,6 +102,7 @@ class Replayer:
         self.target: Mapping[str, str] = target if target is not None else {}
         self._messages: list[str] = []
         self._done: dict[str, Rebuilt] = {}
+        self._earlier: list[Rebuilt] = []
         self._seconds = 0.0
 
     def take_messages(self) -> list[str]:
@@ -282,22 +269,23 @@ class Replayer:
             self.live.namespace.globals.update(inputs.names())
             made = execution.run()
             changed = inputs.changed()
+            rebuilt = None if changed else self._outcome(recipe, inputs, execution, made, names, required)
+            made.clear()
+            inputs.let_go()  # while the classes have the content that finalizers of copies are to see
         self._messages += execution.messages
         self._repair(changed, recipe)
-        missing = [name for name in required if name not in made]
-        if missing:
-            raise ReplayError(f"running it again did not make {', '.join(missing)}")
-        values = {name: made[name] for name in names if name in made}
-        execution.check(values)
+        assert rebuilt is not None
         if self.outer is not None:
             self.outer.made.update({i: obj for i, obj in inputs.loader.made.items() if i not in self.outer.made})
-        return Rebuilt(values, self._settle(recipe, inputs, values, made))
+        return rebuilt
 
     def _inputs(self, recipe: Recipe, depth: int, unasked: bool) -> Inputs:
         def rebuild(keys: list[str], reason: str) -> dict[str, Any]:
             if not recipe.commit.parents:
                 raise ReplayError(f"it needs {', '.join(keys)}, which cannot be loaded: {reason}")
-            return self.rebuild(recipe.commit.parents[0], keys, reason, None, depth + 1).values
+            rebuilt = self.rebuild(recipe.commit.parents[0], keys, reason, None, depth + 1)
+            self._earlier.append(rebuilt)
+            return rebuilt.values
 
         inputs = Inputs(self.live, recipe.before, self.outer, self.stays, rebuild, unasked=unasked)
         inputs.take((*recipe.definitions, *recipe.reads))
@@ -365,54 +353,25 @@ class Replayer:
         self._messages.append(f"running {recipe.where} again changed {what}, which was loaded from the store again")
         raise ReplayError(f"running it again changed {what}, which it had not changed the first time")
 
-    def _settle(self, recipe: Recipe, inputs: Inputs, values: dict[str, Any], made: dict[str, Any]) -> dict[str, str]:
-        """Make *values* belong to the state being restored; what is to be said of them where they do not."""
-        held = {name: held_by([value], [self.live.namespace.globals]) for name, value in values.items()}
-        notes: dict[str, str] = {}
-        for name, objects in held.items():
-            cut = [
-                other
-                for other, copy in inputs.copies.items()
-                if self._is_apart(other, recipe, name, values, copy, objects)
-            ]
-            odd = self._keep_identity(recipe, made, objects)
-            if cut:
-                notes[name] = f"it holds {', '.join(sorted(cut))} as before its cell, apart from what is in this state"
-            elif odd:
-                notes[name] = f"it holds objects of {', '.join(odd)} as its cell made it again"
-        return notes
+    def _outcome(
+        self,
+        recipe: Recipe,
+        inputs: Inputs,
+        execution: Execution,
+        made: dict[str, Any],
+        names: list[str],
+        required: list[str],
+    ) -> Rebuilt:
+        """What of *made* is wanted, made to belong to the state being restored.
 
-    def _is_apart(
-        self, other: str, recipe: Recipe, name: str, values: Mapping[str, Any], copy: Any, objects: Mapping[int, Any]
-    ) -> bool:
-        """Whether *name* holds a copy of *other*, which will be there as another object."""
-        if other in values or other not in self.target:
-            return False
-        captured = self.live.encoder.capture([(other, copy)])
-        captured.find_links(frozenset())
-        links = captured.links
-        captured.release()
-        return shares(objects, links)
-
-    def _keep_identity(self, recipe: Recipe, made: Mapping[str, Any], objects: Mapping[int, Any]) -> list[str]:
-        """Give instances of classes that the cell made anew the classes of the session; names where that fails."""
-        odd: list[str] = []
-        after = self.history.state(recipe.commit.id)
-        for name, new in made.items():
-            if not isinstance(new, type) or id(new) not in objects or name not in after:
-                continue
-            if self.live.registry.known(new) is not None or not is_definition(new, self.live.namespace.globals):
-                continue
-            identity = self.live.body(after[name]).get("definitions", {}).get(name, "")
-            made_outside = self.outer.made.get(identity) if self.outer is not None else None
-            session = made_outside if made_outside is not None else self.live.registry.live(identity)
-            if session is None or session is new:
-                continue
-            for obj in list(objects.values()):
-                if type(obj) is new:
-                    try:
-                        object.__setattr__(obj, "__class__", session)
-                    except TypeError:  # another layout of its slots
-                        odd.append(name)
-                        break
-        return odd
+        Raises:
+            ReplayError: something of it is missing, or cannot live on.
+        """
+        missing = [name for name in required if name not in made]
+        if missing:
+            raise ReplayError(f"running it again did not make {', '.join(missing)}")
+        rebuilt = Rebuilt({name: made[name] for name in names if name in made})
+        execution.check(rebuilt.values)
+        joining = Joining(self.live, self.history, recipe.commit.id, self.outer, self.stays, self.target, self._done)
+        joining.join(rebuilt, made, inputs, self._earlier)
+        return rebuilt

@@ -327,13 +327,7 @@ class Traveller:
         lost = {value.timeslip_name: value.timeslip_record for value in placeholders.values()}
         replayer = Replayer(live, self.history, "always", None, work.stays, {**live.records, **lost})
         for name, value in placeholders.items():
-            commit = CommitId(value.timeslip_commit)
-            rebuilt = replayer.rebuild(commit, [value.timeslip_name], value.timeslip_reason)
-            work.prepared.values[name] = rebuilt.values[value.timeslip_name]
-            if rebuilt.notes:
-                work.prepared.notes[name] = rebuilt.notes[value.timeslip_name]
-            work.prepared.replayed.add(name)
-            work.prepared.fidelity[name] = "replayed"
+            work.rebuild_placeholder(replayer, name, value)
         work.prepared.messages += replayer.take_messages()
         self._bind(work, Plan((), (), (), (), ()), Step("checkout", "replay", details={"names": sorted(placeholders)}))
         return work.result(Plan((), (), (), (), ()), self.live.head, began)

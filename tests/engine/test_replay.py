@@ -242,6 +242,63 @@ def test_an_input_that_has_changed_since_is_said(attach: Attach) -> None:
     assert "apart" in result.notes["g"]
 
 
+@pytest.mark.parametrize("later", ["g = None", "x.append(9); g = None"])
+def test_a_rebuilt_value_shares_objects_with_what_its_cell_changed(attach: Attach, later: str) -> None:
+    session = attach()
+    session.run("x = [1]; y = [x]; z = [5]")
+    untouched = session.namespace["z"]
+    session.run("x.append(2); g = (i for i in x)")
+    session.run(later)
+    result = session.undo()
+    assert result.fidelity == {"g": "replayed", "x": "exact", "y": "exact", "z": "exact"}
+    assert session.namespace["x"] == [1, 2]
+    assert session.namespace["y"][0] is session.namespace["x"]
+    assert session.namespace["z"] is untouched
+    session.namespace["x"].append(3)
+    assert list(session.namespace["g"]) == [1, 2, 3]
+    assert not set(result.kept) & set(result.loaded)
+    assert not session.verify().changed.keys() - {"g", "x", "y"}
+
+
+def test_placeholders_are_rebuilt_with_what_was_stored_together(attach: Attach) -> None:
+    session = attach(replay="ask")
+    session.run("x = [1]; g = (i for i in x)")
+    session.run("h = {'g': g, 'v': [1]}; w = h['v']")
+    session.run("k = (i for i in g)")
+    session.run("del g, h, w, k")
+    assert set(session.undo().placeholders) == {"g", "h", "k"}
+    result = session.replay("h", "k")
+    assert result.replayed == ("g", "h", "k")
+    namespace = session.namespace
+    assert namespace["h"]["v"] is namespace["w"]
+    assert namespace["h"]["g"] is namespace["g"]
+    assert not any("apart" in note for note in result.notes.values()), result.notes
+    namespace["x"].append(2)
+    assert list(namespace["k"]) == [1, 2]
+    assert list(namespace["g"]) == []
+
+
+def test_what_a_function_holds_and_the_rebuilt_value_as_well_is_said(attach: Attach) -> None:
+    session = attach()
+    session.run("def f(v, seen=[]):\n    seen.append(v)\n    return (i for i in seen)")
+    result = lose_and_undo(session, "g = f(1)")
+    assert "what f holds" in result.notes["g"]
+    assert session.namespace["f"].__defaults__ == ([1],)
+
+
+def test_finalizers_of_copies_do_not_reach_live_classes(attach: Attach) -> None:
+    session = attach()
+    lose_and_undo(
+        session,
+        "class C:\n    alive = 0\n    def __init__(self): C.alive += 1; self.me = self\n"
+        "    def __del__(self): C.alive -= 1\nc = C()",
+        "d = C(); c.d = d; g = (i for i in [C.alive])",
+    )
+    gc.collect()
+    assert session.namespace["C"].alive == 2
+    assert list(session.namespace["g"]) == [2]
+
+
 def test_two_rebuilt_values_share_what_they_shared(attach: Attach) -> None:
     session = attach()
     lose_and_undo(session, "g = (i for i in range(4))", "h = (i * 2 for i in g)", names="g h")

@@ -52,12 +52,12 @@ What of them does touch the outside (``datetime.now``, ``json.dump``) is in the 
 """
 
 _KNOWN = _words(
-    """IPython.core.display_functions IPython.display IPython.lib.pretty PIL altair attr attrs bs4 cycler cytoolz
-    dateutil einops frozendict jax jaxlib jaxtyping markupsafe matplotlib matplotlib_inline more_itertools
-    mpl_toolkits mpmath multidict narwhals networkx numba numexpr numpy packaging pandas patsy plotly polars pyarrow
-    pydantic pydantic_core pyparsing pytz regex scipy seaborn shapely simplejson six skimage sklearn
-    sortedcontainers soupsieve statsmodels sympy tabulate tenacity threadpoolctl tomli toolz torch torchvision tqdm
-    typing_extensions tzdata tzlocal wrapt xarray yaml"""
+    """IPython.core.display IPython.core.display_functions IPython.display IPython.lib.pretty PIL altair attr attrs
+    bs4 cycler cytoolz dateutil einops frozendict jax jaxlib jaxtyping markupsafe matplotlib matplotlib_inline
+    more_itertools mpl_toolkits mpmath multidict narwhals networkx numba numexpr numpy packaging pandas patsy
+    plotly polars pyarrow pydantic pydantic_core pyparsing pytz regex scipy seaborn shapely simplejson six
+    skimage sklearn sortedcontainers soupsieve statsmodels sympy tabulate tenacity threadpoolctl tomli toolz
+    torch torchvision tqdm typing_extensions tzdata tzlocal wrapt xarray yaml"""
 )
 """Installed libraries that compute and draw, by the longest name that is trusted with all below it.
 

@@ -190,6 +190,8 @@ _NOT_OUTSIDE = frozenset({
     "read_only", "write_only", "sys.stdout.write", "sys.stderr.write", "sys.stdout.flush", "io.StringIO", "io.BytesIO",
     "read_text_only", "download_button",
 })  # fmt: skip
+_DISPLAYING = ("IPython.core.display.", "IPython.core.display_functions.", "IPython.core.formatters.")
+"""Parts of the shell that only show something."""
 _IN_MEMORY = ("io.StringIO.", "io.BytesIO.")
 _RENDERERS = frozenset({"to_html", "to_latex", "to_markdown", "to_string", "to_xml", "to_json", "to_image", "to_yaml"})
 """Methods that return text without an argument and may write a file with one."""
@@ -288,7 +290,7 @@ def _path_findings(path: str, parts: list[str], known: bool, follow: str) -> lis
         if prefix in _HOOK_PATHS:
             found.append(Finding("hook", f"hands on code to be run later ({prefix})"))
         # The bare name of a module says something only when it certainly is that module: `socket` may be a plain list.
-        if prefix in _DYNAMIC_MODULES and (not last or known):
+        if prefix in _DYNAMIC_MODULES and (not last or known) and not path.startswith(_DISPLAYING):
             found.append(Finding("dynamic", f"{_DYNAMIC_MODULES[prefix]} ({path})"))
         if prefix in _OUTSIDE_MODULES and (not last or known) and path != "sqlite3.connect":
             found.append(Finding("outside", f"{_OUTSIDE_MODULES[prefix]} ({path})"))

@@ -229,7 +229,12 @@ class _Examiner:
             return
         if sets_by_name and follow.startswith(("text:", "name")) and self._is_shared(obj, rest, live=False):
             self.say(f"may change an attribute of a library ({self._spell(obj, rest)})")
-        if rest and rest[0] in ("__dict__", "__setattr__") and self._is_shared(obj, [], live=False):
+        if (
+            rest
+            and rest[0] in ("__dict__", "__setattr__")
+            and obj is not object
+            and self._is_shared(obj, [], live=False)
+        ):
             self.say(f"may change an attribute of a library ({self._spell(obj, rest)})")
         follow = "" if assigned else follow
         if live and origin(spelled) in ("standard", "installed") and not _is_made_of_code(obj):
@@ -310,6 +315,10 @@ class _Examiner:
         for part in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             self._contents(part)
 
+    def _is_read(self, function: types.FunctionType) -> bool:
+        """Whether the code of a method is the session's or of a module of the user's."""
+        return function.__globals__ is self._namespace or origin(str(function.__globals__.get("__name__"))) == "own"
+
     def _class(self, kind: type) -> None:
         """Read the methods of a class of the session or of a module of the user's, and of its bases."""
         if id(kind) in self._seen:
@@ -333,8 +342,14 @@ class _Examiner:
         kind = type(obj)
         self._class(kind)
         path = path_of_value(obj, self._namespace)
-        if kind in _PLAIN or origin(path or "?") in ("session", "own"):
+        if kind in _PLAIN:
             self._findings(SESSION, rest, follow)
+        elif origin(path or "?") in ("session", "own"):
+            method = _class_attribute(kind, rest[0]) if rest else _MISSING
+            if type(method) is not types.FunctionType or not self._is_read(method):
+                self._findings(SESSION, rest, follow)
+            elif rest[1:]:
+                self._findings(SESSION, rest[1:], follow)  # the method itself is read: its name says nothing
         else:
             self._library(obj, rest, follow)
         if kind in _CONTAINERS:
