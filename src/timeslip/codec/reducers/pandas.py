@@ -96,6 +96,26 @@ def _island_bytes(outer: Pass, values: Any) -> bytes:
     return data
 
 
+def _without_cache(obj: Any) -> Any:
+    """The reduction of *obj* without what pandas has computed from the rest, a look at a value being enough for it."""
+    reduced = obj.__reduce_ex__(5)
+    state = reduced[2] if len(reduced) > 2 else None
+    if type(state) is dict:
+        state = _other_keys(state)
+    elif type(state) is tuple:  # of arrays written in C: type, values, attributes (older pandas loads no shorter one)
+        parts = [_other_keys(part) if type(part) is dict else part for part in state]
+        state = (*parts, {}) if len(parts) == 2 else tuple(parts)
+    return (*reduced[:2], state, *reduced[3:])
+
+
+def _other_keys(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attributes.items() if key != "_cache"}
+
+
+def _extension_array(state: Pass, array: Any) -> Any:
+    return _without_cache(array)
+
+
 class _IslandPickler(pickle.Pickler):
     """Writes what an island holds; its numeric arrays become buffers of the whole stream."""
 
@@ -103,16 +123,16 @@ class _IslandPickler(pickle.Pickler):
         super().__init__(file, 5)
         self._outer = outer
         self._ndarray = arrays.library().ndarray
+        self._backed: Any = getattr(sys.modules.get("pandas._libs.arrays"), "NDArrayBacked", ())
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is self._ndarray:
             return arrays.owned(self._outer, obj)
+        if isinstance(obj, self._backed):
+            return _without_cache(obj)
         attributes = getattr(obj, "__dict__", None)
         if attributes and "_cache" in attributes and type(obj).__module__.startswith("pandas"):
-            reduced = obj.__reduce_ex__(5)
-            if len(reduced) > 2 and type(reduced[2]) is dict:  # what pandas has computed from the rest
-                kept = {key: value for key, value in reduced[2].items() if key != "_cache"}
-                return (*reduced[:2], kept, *reduced[3:])
+            return _without_cache(obj)
         return self._outer.reduce(obj)
 
 
@@ -199,6 +219,9 @@ def find(kind: type) -> Any:
     pandas = sys.modules.get("pandas")
     if internals is not None and issubclass(kind, internals.Block):
         return _block
+    backed = sys.modules.get("pandas._libs.arrays")
+    if backed is not None and issubclass(kind, backed.NDArrayBacked):
+        return _extension_array
     if kind.__name__ == "NaTType":
         return _not_a_time
     if kind.__name__ == "SingleBlockManager":
