@@ -141,7 +141,7 @@ class Checkout:
             body = self.live.body(record)
             values = self.loads.load(record, body)
         except (UnrestorableError, StoreError) as error:
-            return error.message
+            return self.live.info(record).lost or error.message  # what was said when it was recorded says more
         prepared.records[record] = body
         for key, value in values.items():
             if is_definition(key) or self.target.get(key) != record:

@@ -74,7 +74,7 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
         value = PastState(history.repository, state).value(name)
         shown = preview(name, value, cells=Cells(history, commit))
     except TimeslipError as error:
-        return Preview(name, line.type, line.summary, commit=maker, note=error.message)
+        return Preview(name, line.type, line.summary, commit=maker, note=line.note or error.message)
     return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)
 
 

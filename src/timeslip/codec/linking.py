@@ -91,7 +91,7 @@ def is_atom(value: Any) -> bool:
         return len(value) <= _LARGE
     if kind is float:
         return bool(value == value)
-    if kind is types.ModuleType:
+    if kind is types.ModuleType or (kind not in _ATOMS and issubclass(kind, types.ModuleType)):
         return sys.modules.get(value.__dict__.get("__name__", "")) is value
     if kind is int:
         return bool(value.bit_length() <= 8 * _LARGE)

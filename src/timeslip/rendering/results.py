@@ -109,11 +109,10 @@ def verification(answer: Json, clock: Clock) -> Document:
     """What `verify` found."""
     where = f"commit {answer['commit'][:8]}" if answer["commit"] else "the live state"
     took = span(f"  ({duration(answer['duration'])})", "dim")
-    bad = len(answer["changed"]) + len(answer["unrestorable"])
-    if bad:
-        head = line(span(where, "strong"), f": {plural(bad, 'name')} not as recorded", took)
-    else:
-        head = line(span(where, "strong"), f": {plural(len(answer['intact']), 'name')} as recorded", took)
+    good = f": {plural(len(answer['intact']), 'name')} {'can be restored' if answer['commit'] else 'as recorded'}"
+    bad = f", {len(answer['changed'])} not as recorded" if answer["changed"] else ""
+    bad += f", {len(answer['unrestorable'])} cannot" if answer["unrestorable"] else ""
+    head = line(span(where, "strong"), good + bad, took)
     blocks: Document = [head]
     for name, reason in sorted(answer["changed"].items()):
         blocks.append(line(span("differs: ", "warn"), span(name, "strong"), "  " + one_line(reason)))

@@ -35,7 +35,9 @@ class Namespace(Protocol):
         """
 
 
-HIDDEN = frozenset({"__builtins__", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__"})
+HIDDEN = frozenset(
+    {"__builtins__", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__cached__"}
+)
 
 
 class PlainNamespace:

@@ -82,6 +82,12 @@ def _module(state: Pass, module: types.ModuleType) -> Any:
     return load.scope_module, (str(state.refer_scope(module)),)
 
 
+def _module_of_its_own_class(state: Pass, module: types.ModuleType) -> Any:
+    """A module that a library has given a class of its own (lazy loading, warnings): by name, like any other."""
+    name = module.__dict__.get("__name__")
+    return (load.module, (name,)) if type(name) is str and sys.modules.get(name) is module else NotImplemented
+
+
 def _property(state: Pass, value: property) -> Any:
     return property, (value.fget, value.fset, value.fdel, value.__doc__)
 
@@ -245,6 +251,8 @@ def find(kind: type) -> Any:
         return _class
     if issubclass(kind, BaseException):
         return _exception
+    if issubclass(kind, types.ModuleType):
+        return _module_of_its_own_class
     if kind.__reduce_ex__ is not object.__reduce_ex__ or kind in copyreg.dispatch_table:
         return None
     named = _named_singletons(kind)
