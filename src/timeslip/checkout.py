@@ -347,6 +347,7 @@ class Checkout:
             if finishing:
                 live.tear()
                 if _has_moved(live, head):
+                    live.recover()
                     raise
             if swapped:
                 live.namespace.apply(before, added)

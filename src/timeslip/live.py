@@ -131,7 +131,7 @@ class Live:
     def begin(self) -> None:
         """The turn has begun."""
         if not self._whole:
-            self._recover()
+            self.recover()
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -150,7 +150,7 @@ class Live:
             self._noted = self.tracker.noted()
         self._whole = False
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
         """After a block of `changing` that did not end: HEAD and the steps from the store, and the rest anew.
 
         Raises:
