@@ -170,7 +170,10 @@ class Regrouping:
 
         The first reduction of some objects fills a cache or makes an attribute dict; only the second is the same again.
         """
-        if shot.captured is None or not shot.captured.reduced or shot.seconds > _QUICK:
+        if shot.captured is None or not shot.captured.reduced:
+            return shot
+        # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
+        if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
             return shot
         again = self._capture(keys, shared)
         return shot if again.fingerprint.digest == shot.fingerprint.digest else again
@@ -345,8 +348,8 @@ class Regrouping:
 _FEW = 12
 """Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
 
-_QUICK = 0.005
-"""Captures up to this many seconds may be made twice."""
+_QUICK, _QUICK_IF_SMALL, _SMALL = 0.005, 0.1, 100_000
+"""Captures up to this many seconds may be made twice; the second for those of up to so many bytes."""
 
 
 def _order(key: str) -> tuple[bool, str]:
