@@ -12,7 +12,7 @@ from typing import Any
 from timeslip.codec.changes import Change
 from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
-from timeslip.state.putback import Attributes, Definitions, Keeper, Process, Variables
+from timeslip.state.putback import Attributes, Containers, Definitions, Keeper, Process, Variables
 from timeslip.state.rerun import Examined
 
 OUTPUTS = ("Out", "_oh")
@@ -36,7 +36,7 @@ class Loan:
     def keep(self, examined: Examined) -> str | None:
         """Take note of what the cell may change; what of it cannot be put back, or None. Before it runs."""
         variables = Variables(examined.variables)
-        self._keepers += [Attributes(examined.stores, self.definitions), variables]
+        self._keepers += [Attributes(examined.stores, self.definitions), Containers(examined.containers), variables]
         return variables.problem
 
     def let_die(self) -> None:

@@ -32,7 +32,7 @@ class Options:
 
     Attributes:
         dry_run: only say what would be done.
-        replay: "auto", "ask" or "never"; "always" for ``--replay``.
+        replay: "auto", "ask" or "never".
         verify: check all stored bytes before anything is loaded.
         allow_lost: a promised value that cannot be brought back becomes a placeholder.
     """

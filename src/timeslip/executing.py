@@ -6,6 +6,7 @@ import ast
 import atexit
 import contextlib
 import contextvars
+import importlib
 import io
 import sys
 import threading
@@ -17,7 +18,7 @@ from timeslip.errors import ReplayError
 from timeslip.live import Live
 from timeslip.state.fence import OutsideReached, fence
 from timeslip.state.holding import held_by
-from timeslip.state.source import parse, quiet
+from timeslip.state.source import facts_of_source, parse, quiet
 
 _RESULT = "_timeslip_result"
 
@@ -60,12 +61,13 @@ class Execution:
         threads, callbacks = set(threading.enumerate()), atexit._ncallbacks()
         breach: str | None = None
         with ExitStack() as stack:
-            stack.enter_context(contextlib.redirect_stdout(self._sink))
-            stack.enter_context(contextlib.redirect_stderr(self._sink))
             wall = stack.enter_context(fence()) if self._fenced else None
             if wall is not None:
                 stack.enter_context(_without_log())
             try:
+                self._import_first()
+                stack.enter_context(contextlib.redirect_stdout(self._sink))
+                stack.enter_context(contextlib.redirect_stderr(self._sink))
                 contextvars.copy_context().run(self._live.namespace.execute, self._source)
             except OutsideReached as reached:
                 breach = str(reached)
@@ -82,6 +84,13 @@ class Execution:
             raise ReplayError(f"it was stopped before it could touch the outside: it {breach}")
         self._look_around(threads, callbacks)
         return self._made()
+
+    def _import_first(self) -> None:
+        """Import what the cell imports while the output streams are the real ones: a module may keep them for good."""
+        for name in sorted(facts_of_source(self._source).imports):
+            if name not in sys.modules and not name.startswith("."):
+                with contextlib.suppress(ImportError):  # the cell may be prepared for that
+                    importlib.import_module(name)
 
     def _made(self) -> dict[str, Any]:
         names = self._live.namespace.globals

@@ -423,6 +423,36 @@ def test_variables_of_a_module_of_the_users_own_are_put_back(attach: Attach) -> 
     assert sys.modules["helper_of_mine"].seen == [5]
 
 
+@pytest.mark.usefixtures("place")
+def test_what_modules_hold_is_put_back(attach: Attach) -> None:
+    session = attach()
+    session.run("import helper_of_mine, string, json.encoder")
+    escapes = json.encoder.ESCAPE_DCT
+    try:
+        result = lose_and_undo(
+            session,
+            "helper_of_mine.seen.append(1); helper_of_mine.CACHE['k'] = helper_of_mine.seen\n"
+            "json.encoder.ESCAPE_DCT['zzz'] = len(json.encoder.ESCAPE_DCT)\ng = (i for i in range(3))",
+        )
+        assert result.fidelity["g"] == "replayed", result.notes
+        assert sys.modules["helper_of_mine"].seen == [1]
+        assert sys.modules["helper_of_mine"].CACHE == {"k": [1]}
+        assert escapes["zzz"] == len(escapes) - 1
+    finally:
+        escapes.pop("zzz", None)
+
+
+@pytest.mark.usefixtures("place")
+def test_variables_that_a_module_binds_itself_are_put_back_when_asked(attach: Attach) -> None:
+    Path("counts.py").write_text("n = 0\ndef count():\n    global n\n    n += 1\n    return (i for i in range(n))\n")
+    session = attach()
+    result = lose_and_undo(session, "import counts", "g = counts.count()")
+    assert result.placeholders == ("g",)
+    assert list(session.replay("g").replayed) == ["g"]
+    assert sys.modules["counts"].n == 1
+    del sys.modules["counts"]
+
+
 def test_what_analysis_does_not_see_is_stopped_before_it_happens(
     attach: Attach, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,6 +474,16 @@ def test_what_analysis_does_not_see_is_stopped_before_it_happens(
     assert (place / "touched").read_text() == "xx", "once in each cell that the user ran"
     assert result.placeholders == ("g", "h")
     assert session.namespace["x"] == [1]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_module_loaded_by_a_replay_keeps_the_real_streams(attach: Attach) -> None:
+    Path("keeps_streams.py").write_text("import sys\nout = sys.stdout\n")
+    session = attach(replay="ask")
+    lose_and_undo(session, "import keeps_streams; print(1); g = (i for i in range(3))")
+    del sys.modules["keeps_streams"]
+    session.replay("g")
+    assert sys.modules.pop("keeps_streams").out is sys.stdout
 
 
 def test_how_long_it_takes_must_be_known(attach: Attach) -> None:

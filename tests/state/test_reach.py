@@ -96,6 +96,16 @@ def test_a_plain_value_is_not_taken_for_a_module(earlier: str) -> None:
     assert run("import io; out = io.StringIO()", "out.write('x')").outside == ()
 
 
+def test_an_attribute_set_on_a_value_is_no_hook_and_one_set_on_a_library_is() -> None:
+    pytest.importorskip("pandas")
+    earlier = "import pandas as pd; df = pd.DataFrame({'a': [1]}); D = pd.DataFrame"
+    assert run(earlier, "df.columns = ['b']").hooks == ()
+    assert run(earlier, "pd.DataFrame.shout = print").hooks
+    assert run(earlier, "D.shout = print").hooks
+    assert run(earlier, "pd.shout = print").hooks
+    assert run("import logging; log = logging.getLogger()", "log.handle = print").hooks
+
+
 def test_paths_among_the_codes() -> None:
     assert reached(facts_of_source("tools['run']()"), lambda name: ["builtins.exec"]).everything
 

@@ -146,6 +146,7 @@ _OUTSIDE_MODULES = _words({
         asyncpg aiosqlite peewee""",
     "uses widgets": "ipywidgets ipyleaflet bqplot panel gradio streamlit dash",
     "opens a window": "tkinter PyQt5 PyQt6 PySide6 PySide2 wx pygame turtle cv2.imshow pyautogui",
+    "travels in time": "timeslip",
     "writes to a log": "logging syslog loguru structlog",
     "records or uses hardware": "serial pyaudio sounddevice pyvisa RPi",
 })  # fmt: skip

@@ -259,6 +259,18 @@ class Variables:
             restore(obj, saved)
 
 
+class Containers:
+    """Lists, dicts and sets, with what they hold themselves; not what that holds in its turn."""
+
+    def __init__(self, containers: Iterable[Any]) -> None:
+        self._kept = [(obj, _SIMPLE[type(obj)][0](obj)) for obj in containers]
+
+    def put_back(self) -> None:
+        """See `Keeper.put_back`."""
+        for obj, saved in self._kept:
+            _SIMPLE[type(obj)][1](obj, saved)
+
+
 def _restore_list(held: Any, saved: Any) -> None:
     if len(held) != len(saved) or any(a is not b for a, b in zip(held, saved, strict=True)):
         held.clear()

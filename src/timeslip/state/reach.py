@@ -44,6 +44,16 @@ SESSION = "session"
 """Path of values that belong to the session: known, and told by their code instead of a table."""
 
 
+_DATA = ("numpy.", "pandas.", "polars.", "scipy.", "sklearn.", "torch.", "xarray.")
+"""Libraries whose instances are values: an attribute set on one changes the value of a name and nothing else."""
+
+
+class OfInstance(str):
+    """Path of the class of an instance."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """What a run may have reached.
@@ -122,7 +132,9 @@ def _judge(use: Use, targets: dict[str, str | None], target_of: Callable[[str], 
     if target is None or use.known:
         reasons.add(use.findings())
     if target is not None:
-        reasons.add(classify(target + use.rest, True, use.follow))
+        is_value = type(target) is OfInstance and target.startswith(_DATA)
+        follow = "" if use.follow == "=" and is_value else use.follow
+        reasons.add(classify(target + use.rest, True, follow))
 
 
 _BOUND = frozenset({types.BuiltinFunctionType, types.MethodWrapperType})
@@ -133,8 +145,9 @@ _FOREIGN_FUNCTIONS = frozenset({"_ArrayFunctionDispatcher", "cython_function_or_
 def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str | None:
     """Dotted path that says what a live value is: for `reached` as `target_of`.
 
-    A module gives its name; a function or class of a library ``module.qualname``; an instance the path of its class;
-    what is made in the session `SESSION`; the session's own *namespace*, and its bound methods, ``builtins.globals``.
+    A module gives its name; a function or class of a library ``module.qualname``; an instance `OfInstance`, the path of
+    its class; what is made in the session `SESSION`; the session's own *namespace*, and its bound methods,
+    ``builtins.globals``.
     None when it cannot be told. Runs no user code: only exact types and their own dictionaries are looked at.
     """
     kind: type = type(value)
@@ -152,7 +165,10 @@ def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str
         return _path_of_bound(value, namespace)
     if kind in _CALLABLES or is_foreign_function(kind):
         return _joined(getattr(value, "__module__", None), getattr(value, "__qualname__", None))
-    return _path_of_class(value if issubclass(kind, type) else kind)  # type: ignore[arg-type]
+    if issubclass(kind, type):
+        return _path_of_class(cast(type, value))
+    path = _path_of_class(kind)
+    return None if path is None else OfInstance(path)
 
 
 def is_foreign_function(kind: type) -> bool:

@@ -72,12 +72,14 @@ class Examined:
         reasons: why the cell is not to be run unasked, phrases for people; empty when it may be.
         stores: attribute names that the code read may set on some object.
         variables: live objects of the user's own modules that the code may change.
+        containers: live lists, dicts and sets that modules of libraries hold, which the code may change.
         draws: it uses the figures of pyplot.
     """
 
     reasons: tuple[str, ...] = ()
     stores: frozenset[str] = frozenset()
     variables: tuple[Any, ...] = ()
+    containers: tuple[Any, ...] = ()
     draws: bool = False
 
 
@@ -86,6 +88,7 @@ class _Findings:
     reasons: dict[str, None] = field(default_factory=dict)
     stores: set[str] = field(default_factory=set)
     variables: dict[int, Any] = field(default_factory=dict)
+    containers: dict[int, Any] = field(default_factory=dict)
     draws: bool = False
 
 
@@ -115,7 +118,13 @@ def examine(
         examiner.held(module, name)
     examiner.run()
     found = examiner.found
-    return Examined(tuple(found.reasons), frozenset(found.stores), tuple(found.variables.values()), found.draws)
+    return Examined(
+        tuple(found.reasons),
+        frozenset(found.stores),
+        tuple(found.variables.values()),
+        tuple(found.containers.values()),
+        found.draws,
+    )
 
 
 class _Examiner:
@@ -174,6 +183,7 @@ class _Examiner:
         sets_by_name = not facts.reads.isdisjoint(("setattr", "delattr"))
         own = bool(package) or lookup != self.in_session
         if own and facts.binds:
+            self.found.stores |= facts.binds
             self.say(f"changes variables of a module ({', '.join(sorted(facts.binds))})")
         for use in facts.uses:
             self._use(use, facts, lookup, package, own, sets_by_name)
@@ -237,10 +247,19 @@ class _Examiner:
         ):
             self.say(f"may change an attribute of a library ({self._spell(obj, rest)})")
         follow = "" if assigned else follow
+        if live:
+            self._held_by_module(obj, spelled)
         if live and origin(spelled) in ("standard", "installed") and not _is_made_of_code(obj):
             self.path(spelled, follow)  # an object that a module of a library holds: its name says more than its type
         else:
             self.thing(obj, rest, follow, module_function=live and not rest)
+
+    def _held_by_module(self, obj: Any, path: str) -> None:
+        """Take note of what code of the session can change in a module without setting an attribute."""
+        if origin(path) == "own":
+            self._variable(obj)
+        elif type(obj) in (list, dict, set) and obj is not sys.modules:
+            self.found.containers[id(obj)] = obj
 
     def _is_shared(self, obj: Any, rest: list[str], live: bool) -> bool:
         """Whether *obj* is a module, class or function that does not belong to the session, or held by a module."""
