@@ -102,6 +102,22 @@ def test_diff_tells_references_from_names() -> None:
         run("diff nowhere", session)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("log # all of it", ["log"]),
+        ("undo  #", ["undo"]),
+        ("# nothing", []),
+        ("describe HEAD -m 'fix # 12' # why", ["describe", "HEAD", "-m", "fix # 12"]),
+        ("describe HEAD -m fix#12", ["describe", "HEAD", "-m", "fix#12"]),
+        ("describe HEAD -m #12", ["describe", "HEAD", "-m", "#12"]),
+        ("commit -m it's done # really", ["commit", "-m", "it's done # really"]),
+    ],
+)
+def test_a_comment_beside_a_verb(line: str, words: list[str]) -> None:
+    assert split_line(line) == words
+
+
 def test_options_reach_the_session() -> None:
     session = FakeSession()
     run("checkout HEAD~3 --replay --verify --allow-lost -- a b", session)

@@ -127,13 +127,14 @@ def _split_at_dashes(words: Sequence[str]) -> tuple[list[str], list[str] | None]
 
 
 def split_line(line: str) -> list[str]:
-    """The words of a magic's line, quotes respected.
+    """The words of a magic's line, quotes respected; a ``#`` by itself begins a comment, as in the cells around it.
 
     A message may hold a lone quote (``commit -m it's done``): all that follows ``-m`` is then the message.
 
     Raises:
         UsageError: a quote that is never closed.
     """
+    line = _without_comment(line)
     try:
         return shlex.split(line)
     except ValueError:
@@ -141,6 +142,19 @@ def split_line(line: str) -> list[str]:
         if not found or "'" in head or '"' in head:
             raise UsageError("a quote is opened and never closed", hint="put the text in double quotes") from None
         return [*head.split(), "-m", text.strip()]
+
+
+def _without_comment(line: str) -> str:
+    """*line* up to a ``#`` that stands by itself, outside of quotes: ``#12`` is a word."""
+    quote = ""
+    for at, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter == "#" and not line[max(0, at - 1) : at].strip() and not line[at + 1 : at + 2].strip():
+            return line[:at]
+    return line
 
 
 def find_verb(table: Mapping[str, Verb], name: str) -> Verb:
