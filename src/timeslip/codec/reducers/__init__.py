@@ -23,6 +23,7 @@ LIBRARIES = {
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
     "sqlite3": "timeslip.codec.reducers.sqlite",
+    "torch": "timeslip.codec.reducers.torch",
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
 

@@ -183,6 +183,10 @@ def _foreign(state: Pass, array: Any) -> Any:
     """An array over memory that another object owns: bytes, bytearray, array.array."""
     base = array.base
     owner = base.obj if isinstance(base, memoryview) else base
+    if "torch" in sys.modules and type(owner) is getattr(sys.modules["torch"], "Tensor", None):
+        from timeslip.codec.reducers.torch import over_tensor
+
+        return over_tensor(array, owner)
     array_type = sys.modules["array"].array if "array" in sys.modules else bytearray
     if not isinstance(owner, (bytes, bytearray, array_type)) or array.dtype.hasobject:
         if array.nbytes:
