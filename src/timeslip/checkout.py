@@ -194,15 +194,19 @@ class Checkout:
         replayer = Replayer(self.live, self.history, self.options.replay, self.prepared.loader, self.stays, self.target)
         for record, reason in failed.items():
             keys = sorted(key for key, value in self.target.items() if value == record)
+            before = set(self.prepared.loader.made)
             whole = self._salvage(record, keys)
+            salvaged = self.loads.withdraw(before)  # what the cell makes again is to have these identities
             left = [key for key in keys if is_name(key) and key not in whole]
             if not left:
+                self.prepared.loader.made.update(salvaged)
                 self._take_whole(whole, {}, ())
                 continue  # all names were whole; or a class or function: the names that need it say whether they load
             try:
                 assert self.commit is not None
                 rebuilt = replayer.rebuild(self.commit, keys, reason, left)
             except ReplayError as error:
+                self.prepared.loader.made.update(salvaged)
                 self._take_whole(whole, {}, left)
                 self._lose(record, left, reason, error)
                 continue

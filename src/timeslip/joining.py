@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from timeslip.codec.definitions import is_definition
 from timeslip.codec.linking import is_atom
 from timeslip.codec.restore import Loader
 from timeslip.errors import UnstorableError
 from timeslip.history import History
+from timeslip.identities import Identities
 from timeslip.ids import CommitId
 from timeslip.inputs import Inputs, Stays, digest_of
 from timeslip.live import Live
@@ -71,7 +71,7 @@ class Joining:
         self.done = done
         self.after = history.state(commit)
 
-    def join(self, rebuilt: Rebuilt, made: Mapping[str, Any], inputs: Inputs, earlier: Iterable[Rebuilt]) -> None:
+    def join(self, rebuilt: Rebuilt, made: dict[str, Any], inputs: Inputs, earlier: Iterable[Rebuilt]) -> None:
         """Fill *rebuilt* beyond its values.
 
         Args:
@@ -80,7 +80,8 @@ class Joining:
             inputs: of the run.
             earlier: what was rebuilt for these inputs.
         """
-        odd = self._keep_identity(made, inputs)
+        odd = Identities(self.live, self.after, self.outer, self.target).keep(made, self._not_entered(inputs))
+        rebuilt.values = {name: made[name] for name in rebuilt.values}
         others = [*inputs.copies.items()]
         others += [(key, other) for key, other in made.items() if not inputs.is_shared(key, other)]
         before = {key: other for one in earlier for key, other in one.together.items()}
@@ -141,33 +142,6 @@ class Joining:
             return False
         rebuilt.together.update(here)
         return True
-
-    def _keep_identity(self, made: Mapping[str, Any], inputs: Inputs) -> list[str]:
-        """Give instances of classes that the cell made anew the classes of the session; names where that fails."""
-        odd: list[str] = []
-        new = {name: obj for name, obj in made.items() if self._is_new_class(name, obj)}
-        if not new:
-            return odd
-        objects = held_by(made.values(), self._not_entered(inputs))
-        for name, kind in new.items():
-            identity = self.live.body(self.after[name]).get("definitions", {}).get(name, "")
-            known = self.outer.made.get(identity) if self.outer is not None else None
-            session = known if known is not None else self.live.registry.live(identity)
-            if session is None or session is kind:
-                continue
-            for obj in list(objects.values()):
-                if type(obj) is kind:
-                    try:
-                        object.__setattr__(obj, "__class__", session)
-                    except TypeError:  # another layout of its slots
-                        odd.append(name)
-                        break
-        return odd
-
-    def _is_new_class(self, name: str, obj: Any) -> bool:
-        if not isinstance(obj, type) or name not in self.after or self.live.registry.known(obj) is not None:
-            return False
-        return is_definition(obj, self.live.namespace.globals)
 
 
 def _called(key: str, obj: Any) -> str:

@@ -88,23 +88,36 @@ class Loads:
         """The values of a co-variable by node key.
 
         Raises:
-            UnrestorableError, StoreError: it cannot be loaded; in-place changes that were collected for it are dropped.
+            UnrestorableError, StoreError: it cannot be loaded; what was made and collected for it is dropped.
         """
         if record in self.values:
             return self.values[record]
         if "stream" not in body:
             raise UnrestorableError(str(lost_reason(body)))
         loader = self.loader
-        changes, rebuilt = len(loader.changes), len(loader.rebuilt)
+        changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
         self._running.add(record)
         try:
             self.values[record] = loader.load(read_value(self._repository, body))
         except TimeslipError:
             del loader.changes[changes:], loader.rebuilt[rebuilt:]
+            self.withdraw(made)
             raise
         finally:
             self._running.discard(record)
         return self.values[record]
+
+    def withdraw(self, made: set[str]) -> dict[str, Any]:
+        """Forget the definitions that were made since *made* was all of them; returns them.
+
+        Whoever needs one later makes it again; until then its identity is free.
+        """
+        loader = self.loader
+        withdrawn = {identity: loader.made.pop(identity) for identity in [*loader.made] if identity not in made}
+        if withdrawn:
+            for record in [record for record, values in self.values.items() if _has_one(values, withdrawn)]:
+                del self.values[record]
+        return withdrawn
 
     def complete(self, identity: str) -> None:
         """Load the co-variable of a definition, if it is of this state and not loaded yet. Raises as `load`."""
@@ -116,6 +129,10 @@ class Loads:
         except TimeslipError as error:
             self.failed[identity] = error.message
             raise
+
+
+def _has_one(values: Mapping[str, Any], identities: Mapping[str, Any]) -> bool:
+    return any(key.startswith("def:") and key[4:] in identities for key in values)
 
 
 def _complete(loads: Loads | None, identity: str) -> None:

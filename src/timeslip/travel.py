@@ -325,7 +325,7 @@ class Traveller:
         work = Checkout(live, self.history, live.head, live.records, Options())
         work.keep_everything()
         lost = {value.timeslip_name: value.timeslip_record for value in placeholders.values()}
-        replayer = Replayer(live, self.history, "always", None, work.stays, {**live.records, **lost})
+        replayer = Replayer(live, self.history, "always", work.prepared.loader, work.stays, {**live.records, **lost})
         for name, value in placeholders.items():
             work.rebuild_placeholder(replayer, name, value)
         work.prepared.messages += replayer.take_messages()

@@ -317,6 +317,43 @@ def test_instances_of_a_class_that_the_cell_makes_belong_to_the_class_of_the_ses
     assert isinstance(session.namespace["many"][0], session.namespace["C"])
 
 
+@pytest.mark.parametrize(
+    ("earlier", "cell", "same"),
+    [
+        ("x = [1]", "h = {'f': (lambda: x), 'x': x, 'g': (i for i in [1])}", "h['f']() is x"),
+        (
+            "def make(n):\n    def inner(): return n\n    return inner",
+            "h = [make([3]), (i for i in [1])]",
+            "h[0]() == [3]",
+        ),
+        ("x = 1", "def f(): return x\nh = [f, (i for i in [1])]", "h[0] is f"),
+        (
+            "x = 1",
+            "def f(): return x\nh = {'f': [f], 'k': lambda: f, 'g': (i for i in [1])}",
+            "h['f'][0] is f and h['k']() is f",
+        ),
+        ("x = 1", "class C: pass\nh = {'C': C, 'c': C(), 'g': (i for i in [1])}", "h['C'] is C and type(h['c']) is C"),
+        ("class B: pass", "class C(B): pass\nh = [C(), (i for i in [1])]", "type(h[0]) is C and isinstance(h[0], B)"),
+        ("import functools", "def f(): pass\nh = [functools.partial(f), (i for i in [1])]", "h[0].func() is None"),
+        (
+            "def deco(f):\n    def w(): return f()\n    return w",
+            "@deco\ndef f(): return 1\nh = [f, (i for i in [1])]",
+            "h[0] is f and f() == 1",
+        ),
+    ],
+)
+def test_what_the_cell_defines_again_keeps_its_identity(attach: Attach, earlier: str, cell: str, same: str) -> None:
+    session = attach()
+    result = lose_and_undo(session, earlier, cell, names="h")
+    assert result.fidelity["h"] == "replayed", result.notes
+    assert eval(same, session.namespace), result.notes
+    assert not session.verify().changed
+    session.redo()
+    session.undo()
+    assert session.branch_name == "main"
+    assert eval(same, session.namespace)
+
+
 # ---- what is never run unasked
 
 

@@ -294,6 +294,20 @@ class Loader:
             if made.module is not None:
                 self.encoder.registry.scopes.bind(DefinitionId(identity), made.module)
 
+    def header_of(self, identity: str) -> dict[str, Any] | None:
+        """The header of a definition, which is not made for it; None when it is not part of the state.
+
+        Raises:
+            UnrestorableError: it cannot be read.
+        """
+        if identity not in self._header_bytes:
+            headers = self._headers(identity)
+            if headers is None or identity not in headers[0]:
+                return None
+            for other, data in headers[0].items():
+                self._header_bytes.setdefault(other, (data, headers[1]))
+        return self._header(identity)
+
     # ---- the rest of what streams refer to ----
 
     def hole(self, identity: str) -> Any:
