@@ -13,9 +13,13 @@ import datetime
 import enum
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterable
+from itertools import chain, compress, filterfalse
+from operator import not_
 from typing import Any
 
+from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of
 from timeslip.codec.kinds import is_made_by_library, is_of_session
 
@@ -64,10 +68,6 @@ _NEVER_NAMES = frozenset(
     }
 )
 """Immutable (or treated as such) helpers, by top-level package and name of the type or of one of its bases."""
-
-# References to an object that only the pass holds: the memo, the copy of the memo (its tuple), the loop variable,
-# and the argument of getrefcount.
-_OWN_REFERENCES = 4
 
 _ATOMS: frozenset[type] = frozenset(
     {
@@ -148,72 +148,99 @@ def outside_addresses(kind: type) -> frozenset[int]:
     return result
 
 
-def _drop_parts(found: dict[int, Any], temporary: list[Any]) -> None:
-    """Take out of *found* what only temporary containers hold.
+def _references_in_lists(count: int) -> int:
+    """What `sys.getrefcount` says, called by `map`, of an object that only *count* lists hold."""
+    lists = [[object()]]
+    lists += [list(lists[0]) for _ in range(count - 1)]
+    return next(map(sys.getrefcount, lists[0]))
 
-    A part of a temporary container has one reference more for each such container, and the one from *found*.
+
+# What holds an object of the pass by the time its references are counted: the memo, the list of what is in it, the list
+# of candidates; for the parts of temporary containers also a dict and a list of such parts.
+_OWN_REFERENCES = _references_in_lists(3)
+_OF_PARTS = _references_in_lists(5)
+
+
+def _drop_parts(temporary: list[Any]) -> set[int]:
+    """Addresses of what only temporary containers hold.
+
+    Such a part has one reference more for each temporary container that it is in.
+
+    Args:
+        temporary: objects that nobody but the pass holds.
     """
-    seen: dict[int, int] = {}
-    while temporary:
-        holder = temporary.pop()
-        kind = type(holder)
-        if kind is dict:
-            parts: Iterable[Any] = holder.values()
-        elif kind in (tuple, list):
-            parts = holder
-        else:
-            continue
-        for part in parts:
-            address = id(part)
-            if address in found:
-                seen[address] = seen.get(address, 0) + 1
-                # memo, copy of the memo, found, the loop variable, the argument: five, and one for each holder
-                if sys.getrefcount(part) <= 5 + seen[address]:
-                    del found[address]
-                    temporary.append(part)
+    counts: Counter[int] = Counter()
+    dropped: set[int] = set()
+    work = temporary
+    while work := [holder for holder in work if type(holder) in _CONTAINERS]:
+        met = list(chain.from_iterable([holder.values() if type(holder) is dict else holder for holder in work]))
+        met = [part for part in met if type(part) not in _NO_PARTS]
+        addresses = list(map(id, met))
+        counts.update(addresses)
+        parts = dict(zip(addresses, met, strict=True))
+        del met, work
+        unique = list(parts.values())
+        references = map(sys.getrefcount, unique)
+        alone = [a for a, count in zip(parts, references, strict=True) if count <= _OF_PARTS + counts[a]]
+        del unique, references
+        work = list(map(parts.__getitem__, filterfalse(dropped.__contains__, alone)))
+        dropped.update(alone)
+        del parts
+    return dropped
+
+
+_NO_PARTS = _ATOMS | _SIZED
+_CONTAINERS = frozenset({dict, tuple, list})
+
+_NEVER_LINKS, _LINKS, _IF_LARGE, _IF_NAMED = range(4)
+
+
+def _verdict(kind: type) -> int:
+    if kind in _SIZED:
+        return _IF_LARGE
+    if kind in _NEVER:
+        return _NEVER_LINKS
+    return _IF_NAMED if kind.__name__ == "Detached" or never_links(kind) else _LINKS
 
 
 def linking_addresses(
-    memo: dict[int, tuple[int, Any]],
+    objects: list[Any],
     own: set[int],
     nans: Iterable[float],
     weak_roots: frozenset[int],
     kinds: Iterable[type],
-) -> frozenset[int]:
-    """Addresses of the objects in *memo* that link, and of the NaN objects.
+    texts: bool = True,
+) -> Links:
+    """Addresses of those of *objects* that link, and of the NaN objects.
+
+    There may be millions: each of them costs one step of a loop in C, or of a comprehension.
 
     Args:
-        memo: a copy of the pickler's memo: address -> (number, object).
+        objects: what the pass met, each held by its memo and by this list.
         own: addresses that belong to the pass itself.
         nans: NaN objects that the pass met.
         weak_roots: addresses of values that names are bound to directly. An immutable helper links only when it is
             one of them: then its identity can be compared with a name's.
         kinds: types of the objects that were met, plain containers excepted.
+        texts: whether there may be large text or bytes among them.
     """
-    found: dict[int, Any] = {}
-    temporary: list[Any] = []
-    refcount = sys.getrefcount
-    sized, never = _SIZED, _NEVER
-    verdicts: dict[type, bool] = {}
-    for address, (_, obj) in memo.items():
-        kind = type(obj)
-        if kind in sized:
-            if len(obj) <= _LARGE:
-                continue
-        elif kind in never or (kind is frozenset and not obj):
-            continue
-        if refcount(obj) <= _OWN_REFERENCES:
-            temporary.append(obj)
-            continue
-        skips = verdicts.get(kind)
-        if skips is None:
-            skips = verdicts[kind] = kind.__name__ == "Detached" or never_links(kind)
-        if (skips and address not in weak_roots) or address in own:
-            continue
-        found[address] = obj
-    obj = None
-    _drop_parts(found, temporary)
-    linking = {*found, *(id(nan) for nan in nans)}
+    verdicts = {kind: _verdict(kind) for kind in set(map(type, objects))}
+    linking, sized, named = ({kind for kind, found in verdicts.items() if found == v} for v in range(1, 4))
+    candidates = [obj for obj in objects if type(obj) in linking]
+    if frozenset in linking:
+        candidates = [obj for obj in candidates if type(obj) is not frozenset or obj]
+    if sized and texts:
+        candidates += [text for text in objects if type(text) in sized and len(text) > _LARGE]
+    if weak_roots and named:
+        candidates += [obj for obj in objects if type(obj) in named and id(obj) in weak_roots]
+    is_temporary = list(map(_OWN_REFERENCES.__ge__, map(sys.getrefcount, candidates)))
+    excluded = set(own)
+    lasting: Iterable[Any] = candidates
+    if any(is_temporary):
+        excluded |= _drop_parts(list(compress(candidates, is_temporary)))
+        lasting = compress(candidates, map(not_, is_temporary))
     for kind in kinds:
-        linking.difference_update(outside_addresses(kind))
-    return frozenset(linking)
+        excluded |= outside_addresses(kind)
+    found = list(filterfalse(excluded.__contains__, map(id, lasting)))
+    found += map(id, nans)
+    return links_of(found)

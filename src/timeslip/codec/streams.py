@@ -6,12 +6,85 @@ are passed on as they are. `SegmentWriter` keeps those objects, `SegmentReader` 
 
 from __future__ import annotations
 
+import pickletools
+import re
 from collections.abc import Iterable
 
 from timeslip.codec import load
 
-NAN_PATTERNS = (b"G\x7f\xf8", b"G\xff\xf8", b"G\x7f\xf0", b"G\xff\xf0")
-"""How a stream that holds a NaN looks: the opcode and the first two bytes (infinity matches as well, harmlessly)."""
+LARGE_NUMBER = 1024
+"""Whole numbers of more than this many bytes count as objects with an identity (design: *Linking*)."""
+
+_NOT_A_NUMBER = re.compile(rb"(?s:G(?=[\x7f\xff](?!\xf0\x00{6})[\xf0-\xff]))")
+_LARGE_NUMBER = re.compile(rb"(?s:\x8b(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
+"""How a NaN and a large whole number may look in a stream; other bytes may look so by chance."""
+
+
+def _fixed_lengths() -> dict[int, int]:
+    """Opcode -> bytes that follow it; minus the width of the length field where that says how many follow."""
+    lengths = {}
+    for opcode in pickletools.opcodes:
+        follows = 0 if opcode.arg is None else opcode.arg.n
+        if follows == pickletools.TAKEN_FROM_ARGUMENT1:
+            follows = -1
+        elif follows in (pickletools.TAKEN_FROM_ARGUMENT4, pickletools.TAKEN_FROM_ARGUMENT4U):
+            follows = -4
+        elif follows == pickletools.TAKEN_FROM_ARGUMENT8U:
+            follows = -8
+        elif follows < 0:
+            continue  # up to a line feed: no opcode of protocol 5
+        lengths[ord(opcode.code)] = follows
+    return lengths
+
+
+_FOLLOWS = _fixed_lengths()
+
+
+def has_special(segments: Iterable[bytes]) -> bool:
+    """Whether a stream that the C pickler wrote holds a NaN or a large whole number.
+
+    pickle keeps the identity of neither. Only frames are looked at; other segments are the bytes of large texts.
+    """
+    return any(_is_special(segment) for segment in segments if segment.startswith(_FRAMES))
+
+
+_LARGE_TEXT = re.compile(rb"(?s:X(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
+_LARGE_BYTES = re.compile(rb"(?s:B(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
+_FRAMES = (b"\x95", b"\x80\x05\x95")
+
+
+def may_hold_large_text(segments: Iterable[bytes]) -> bool:
+    """Whether a stream that the C pickler wrote may hold text or bytes of 1 kB and more; never wrong with its no."""
+    for segment in segments:
+        if not segment.startswith(_FRAMES) or len(segment) > 1 << 31:
+            return True
+        for pattern in (_LARGE_TEXT, _LARGE_BYTES):
+            for match in pattern.finditer(segment):
+                left = len(segment) - match.start() - 5
+                if left == 0 or int.from_bytes(segment[match.start() + 1 : match.start() + 5], "little") <= left:
+                    return True
+    return False
+
+
+def _is_special(frame: bytes) -> bool:
+    """Whether *frame* has a special number, and not only what looks like one and is part of something else."""
+    # Two searches, because each begins with one certain byte: that is many times faster than a choice of two.
+    places = {match.start() for match in _NOT_A_NUMBER.finditer(frame)}
+    for match in _LARGE_NUMBER.finditer(frame):
+        at = match.start()
+        if int.from_bytes(frame[at + 1 : at + 5], "little") <= len(frame) - at - 5:
+            places.add(at)
+    last = max(places, default=-1)
+    at = 0
+    while at <= last:
+        if at in places:
+            return True
+        follows = _FOLLOWS.get(frame[at])
+        if follows is None:
+            return True  # not to be read by us: take it for special, which is only slower
+        width = -follows if follows < 0 else 0
+        at += 1 + (width + int.from_bytes(frame[at + 1 : at + 1 + width], "little") if width else follows)
+    return False
 
 
 def scope_prefix(identities: Iterable[str]) -> bytes:

@@ -8,12 +8,11 @@ is compared is alive.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from timeslip.codec.addresses import Links, holders
 from timeslip.codec.capture import Captured, Encoder, Hole
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.state.fingerprint import Fingerprint
@@ -25,9 +24,6 @@ Digest = bytes  # a field of `Covariable` is called bytes
 _MOST_DOUBLINGS = 10
 """What cannot be captured is tried again at the latest after 2 ** 10 updates."""
 
-MANY = 50_000
-"""Co-variables with more linking objects keep their addresses as a sorted array, eight bytes each."""
-
 
 @dataclass(slots=True, eq=False)
 class Covariable:
@@ -36,7 +32,7 @@ class Covariable:
     Attributes:
         keys: sorted node keys.
         fingerprint: of the capture.
-        links: addresses of its linking objects; a sorted array when there are many.
+        links: addresses of its linking objects.
         spans: memory ranges, as `Captured.spans`.
         references: ids of the definitions that it refers to.
         holes: what of it could not be stored.
@@ -53,7 +49,7 @@ class Covariable:
 
     keys: tuple[str, ...]
     fingerprint: Fingerprint
-    links: frozenset[int] | array[int] = frozenset()
+    links: Links = frozenset()
     spans: tuple[tuple[int, int, bool], ...] = ()
     references: frozenset[str] = frozenset()
     holes: tuple[Hole, ...] = ()
@@ -71,17 +67,6 @@ class Covariable:
     def mutable(self) -> bool:
         """Whether it can change without a name being bound, as far as is known."""
         return bool(self.links or self.references) or any(key.startswith("def:") for key in self.keys)
-
-    def shares(self, addresses: Iterable[int]) -> bool:
-        """Whether one of *addresses* is among the links."""
-        links = self.links
-        if isinstance(links, frozenset):
-            return not links.isdisjoint(addresses)
-        for address in addresses:
-            at = bisect_left(links, address)
-            if at < len(links) and links[at] == address:
-                return True
-        return False
 
 
 @dataclass(slots=True)
@@ -315,23 +300,24 @@ class Tracker:
         group.seconds, group.checked = now.seconds, now.checked
         self.add(group)
 
-    def suspects(self, captured: Captured) -> set[Covariable]:
-        """Groups that may share an object or memory with *captured*, going by recorded addresses."""
-        found = self.sharing(captured.links)
+    def suspects(self, captured: Captured, known: Container[Covariable]) -> set[Covariable]:
+        """Groups that may share an object or memory with *captured*, going by recorded addresses.
+
+        Args:
+            captured: what is compared.
+            known: groups that need no look.
+        """
+        found = self.sharing(captured.links, known)
         if captured.spans and self._spanned:
             if self._span_index is None:
                 self._span_index = SpanIndex((group, group.spans) for group in self._spanned)
             found |= self._span_index.sharing(captured.spans)
-        return found
+        return {group for group in found if group not in known}
 
-    def sharing(self, links: frozenset[int]) -> set[Covariable]:
-        """Groups that have one of *links* among theirs."""
-        owners = self._owners
-        if len(links) > len(owners):
-            found = {group for address, group in owners.items() if address in links}
-        else:
-            found = {owners[address] for address in links if address in owners}
-        found.update(group for group in self._large if group.shares(links))
+    def sharing(self, links: Links, known: Container[Covariable]) -> set[Covariable]:
+        """Groups that have one of *links* among theirs, those of *known* excepted."""
+        found: set[Covariable] = {group for group in holders(links, self._owners) if group not in known}
+        found.update(group for group in self._large if group not in known and not group.links.isdisjoint(links))
         return found
 
     # ---- after a restore ----

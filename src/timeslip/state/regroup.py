@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import time
-from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.addresses import Addresses, holders, union
 from timeslip.codec.capture import Captured, capture_atom
 from timeslip.codec.linking import is_atom
 from timeslip.errors import UnstorableError
@@ -45,6 +45,7 @@ class Regrouping:
         self.snapshot = snapshot
         self.weak = weak
         self.nodes: dict[str, _Shot] = {}
+        self.unchanged: dict[str, _Shot] = {}
         self.definitions: dict[str, Any] = {}
         self.broken: set[Covariable] = set()
         self.checked = 0
@@ -142,6 +143,8 @@ class Regrouping:
             group.checked = self.tracker.count
             if self.tracker.queue.pop(group, group) is None:
                 self.tracker.queue[group] = None  # to the end
+            if len(group.keys) == 1:
+                self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
             return
         self.broken.add(group)
         if len(group.keys) == 1:
@@ -163,7 +166,8 @@ class Regrouping:
         """Capture one node, once."""
         if key not in self.nodes and (not key.startswith("def:") or self._object(key) is not None):
             self.checked += 1
-            self._keep(key, self._capture((key,)))
+            shot = self.unchanged.get(key)
+            self._keep(key, shot if shot is not None else self._capture((key,)))
 
     def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
         """*shot*, or a second one where the first has itself changed the object.
@@ -198,7 +202,7 @@ class Regrouping:
                     if node not in self.tracker.groups:
                         self.definitions.setdefault(node, obj)
                         self._take(node)
-                for group in self.tracker.suspects(captured) - self.broken:
+                for group in self.tracker.suspects(captured, self.broken):
                     self._break(group)
             for key in self._holding(self.tracker.encoder.registry.scopes.take_fresh()):
                 done.discard(key)
@@ -216,7 +220,7 @@ class Regrouping:
         held = [key for key, shot in self.nodes.items() if shot.captured and not shot.captured.links.isdisjoint(scopes)]
         for key in held:
             self._keep(key, self._capture((key,)))
-        for group in self.tracker.sharing(scopes) - self.broken:
+        for group in self.tracker.sharing(scopes, self.broken):
             self._break(group)
         return held
 
@@ -284,11 +288,17 @@ class Regrouping:
                         parent[top(key)] = top(other)
             return
         owner: dict[int, str] = {}
+        many = [(key, links) for key, links in linked if isinstance(links, Addresses)]
         for key, links in linked:
-            for address in links:
+            for address in () if isinstance(links, Addresses) else links:
                 other = owner.setdefault(address, key)
                 if other is not key:
                     parent[top(key)] = top(other)
+        for index, (key, links) in enumerate(many):
+            found = holders(links, owner)
+            found.update(other for other, others in many[:index] if not links.isdisjoint(others))
+            for other in found:
+                parent[top(key)] = top(other)
 
     def _group(self, keys: tuple[str, ...], result: Update) -> Covariable:
         """The co-variable of *keys*: the one there is when nothing differs, else a new one, noted in *result*."""
@@ -301,7 +311,7 @@ class Regrouping:
             attached = _attached(found)
             shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
-                shot.captured.find_links(self.weak)
+                shot.captured.links = union([captured.links for captured in found])
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
             # Equal content, but perhaps in other objects than before: what links is where they are now.
@@ -313,14 +323,13 @@ class Regrouping:
         return group
 
     def _covariable(self, keys: tuple[str, ...], shot: _Shot, attached: frozenset[int]) -> Covariable:
-        from timeslip.state.covariables import MANY, Covariable
+        from timeslip.state.covariables import Covariable
 
         captured = shot.captured
         group = Covariable(keys, shot.fingerprint, failure=shot.failure, seconds=shot.seconds)
         group.checked = self.tracker.count
         if captured is not None:
-            links = captured.links
-            group.links = array("Q", sorted(links)) if len(links) > MANY else links
+            group.links = captured.links
             group.spans = tuple(captured.spans)
             group.roots = attached
             group.volatile = captured.volatile

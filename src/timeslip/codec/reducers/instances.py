@@ -96,8 +96,9 @@ def _of_session(kind: type) -> Any:
     if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
         return None
     own = library = False
+    hooks = _HOOKS if all_slots(kind) else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
     for base in kind.__mro__[:-1]:
-        if not _HOOKS.isdisjoint(base.__dict__):
+        if not hooks.isdisjoint(base.__dict__):
             if is_of_session(base):
                 own = True
             else:

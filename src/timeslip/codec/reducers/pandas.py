@@ -17,7 +17,7 @@ from timeslip.codec import load
 from timeslip.codec.kinds import attributes_of
 from timeslip.codec.reducers import numpy as arrays
 from timeslip.codec.reducers.system import MISSING, Borrowed
-from timeslip.codec.streams import NAN_PATTERNS
+from timeslip.codec.streams import has_special
 from timeslip.errors import UnstorableError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _island_bytes(outer: Pass, values: Any) -> bytes:
     file = io.BytesIO()
     _IslandPickler(outer, file).dump(values)
     data = file.getvalue()
-    if any(pattern in data for pattern in NAN_PATTERNS):
+    if has_special([data]):
         del outer.buffers[start:], outer.rows[start:]
         file = io.BytesIO()
         _NanIslandPickler(outer, file).dump(values)

@@ -1,0 +1,91 @@
+"""Sets of addresses: a `frozenset` where they are few, eight bytes each where they are many."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+MANY = 50_000
+"""From so many addresses on they are kept as `Addresses`."""
+
+_SCANS = 4
+"""So often many addresses are gone through one by one before they are sorted for being asked again."""
+
+
+class Addresses:
+    """Many addresses. Sorted when they are asked often: most sets of them are replaced before."""
+
+    __slots__ = ("_asked", "_held", "_sorted")
+
+    def __init__(self, addresses: Iterable[int]) -> None:
+        self._held = array("Q", addresses)
+        self._asked = 0
+        self._sorted = False
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._held)
+
+    def __and__(self, others: Links) -> frozenset[int]:
+        return frozenset(self.common(others))
+
+    __rand__ = __and__
+
+    def isdisjoint(self, others: Links) -> bool:
+        """Whether none of *others* is here."""
+        return not self.common(others)
+
+    def common(self, others: Links) -> Collection[int]:
+        """Those of *others* that are here."""
+        if len(others) > len(self):
+            return frozenset(self._held).intersection(others)
+        self._asked += 1
+        if self._asked > _SCANS and not self._sorted:
+            self._sort()
+        if self._sorted and len(others) * 16 < len(self):
+            return [address for address in others if self._has(address)]
+        few = others if isinstance(others, frozenset) else frozenset(others)
+        return few.intersection(self._held)
+
+    def _has(self, address: int) -> bool:
+        at = bisect_left(self._held, address)
+        return at < len(self._held) and self._held[at] == address
+
+    def _sort(self) -> None:
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and hasattr(numpy, "frombuffer"):
+            numpy.frombuffer(self._held, numpy.uint64).sort()
+        else:
+            self._held = array("Q", sorted(self._held))
+        self._sorted = True
+
+
+Links = frozenset[int] | Addresses
+"""Addresses of the objects whose identity links names."""
+
+
+def links_of(addresses: Collection[int]) -> Links:
+    """*addresses* in the form that suits their number."""
+    return Addresses(addresses) if len(addresses) > MANY else frozenset(addresses)
+
+
+def union(parts: Collection[Links]) -> Links:
+    """All of *parts* together."""
+    if len(parts) == 1:
+        return next(iter(parts))
+    if sum(map(len, parts)) > MANY:
+        return Addresses(chain.from_iterable(parts))
+    return frozenset().union(*parts)
+
+
+def holders(links: Links, owner: dict[int, Any]) -> set[Any]:
+    """The owners of *links*, by the address that each of them owns."""
+    if isinstance(links, frozenset) and len(links) > len(owner):
+        return {held for address, held in owner.items() if address in links}
+    return {owner[address] for address in filter(owner.__contains__, links)}
