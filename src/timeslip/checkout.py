@@ -14,7 +14,7 @@ from typing import Any
 
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
-from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError
+from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.inputs import digest_of
@@ -140,6 +140,8 @@ class Checkout:
         try:
             body = self.live.body(record)
             values = self.loads.load(record, body)
+        except UntrustedStoreError:
+            raise  # nothing of this is lost, and no other way to it is safe: the user has to decide
         except (UnrestorableError, StoreError) as error:
             return self.live.info(record).lost or error.message  # what was said when it was recorded says more
         prepared.records[record] = body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -154,6 +155,20 @@ class History:
             manifest=RecordId(body["manifest"]),
             python=body["python"],
         )
+
+    def runnable(self, commit: str) -> Commit:
+        """A commit whose code is about to be run: like values, only from a key of this user.
+
+        Raises:
+            CommitNotFoundError, DamagedStoreError.
+            UntrustedStoreError: another key signed the commit, its manifest or its code.
+        """
+        body = self.repository.record("commit", commit, trusted=True)
+        self.repository.record("manifest", body["manifest"], trusted=True)
+        if body["code"]:
+            with suppress(ForgottenError):  # then there is nothing to run
+                self.repository.record("text", body["code"], trusted=True)
+        return self.commit(commit, body)
 
     def _text(self, record: str) -> dict[str, Any] | None:
         try:

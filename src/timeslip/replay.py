@@ -19,7 +19,7 @@ from typing import Any
 from timeslip.activity import user_threads
 from timeslip.borrowing import Loan, borrowed
 from timeslip.codec.restore import Loader
-from timeslip.errors import ReplayError, StoreError, TimeslipError
+from timeslip.errors import ReplayError, StoreError, TimeslipError, UntrustedStoreError
 from timeslip.executing import Execution
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
@@ -121,7 +121,10 @@ class Replayer:
         identity = self.history.maker(commit, key)
         if identity is None:
             raise ReplayError(f"the cell that made '{key}' is not in the history any more")
-        made = self.history.commit(identity)
+        try:
+            made = self.history.runnable(identity)
+        except UntrustedStoreError as error:
+            raise ReplayError(f"the cell that made '{key}' is not run: {error.message}", hint=error.hint) from error
         if not made.code:
             raise ReplayError(f"'{key}' was not made by a recorded cell (commit {identity[:8]}, {made.kind})")
         source = self.live.namespace.transform(made.code)

@@ -227,7 +227,7 @@ class Traveller:
         state = self.history.state(source)
         keys = self._wanted(state, [name])
         fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])
-        work = Checkout(self.live, self.history, source, state, Options(replay="auto"), fresh)
+        work = Checkout(self.live, self.history, source, state, Options(replay=self.live.settings.replay), fresh)
         work.beside = True
         target = {key: state[key] for key in keys if not is_definition(key)}
         work.prepare(make_plan({}, target, self.live.info))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
+    "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
     "sqlite3": "timeslip.codec.reducers.sqlite",
