@@ -47,6 +47,7 @@ def names_json(names: Names) -> Json:
         "late": list(names.late),
         "assumed": list(names.assumed),
         "inexact": dict(names.inexact),
+        "when": dict(names.when),
     }
 
 

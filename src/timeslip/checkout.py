@@ -405,6 +405,7 @@ class Checkout:
     def result(self, plan: Plan, commit: CommitId | None, began: float) -> CheckoutResult:
         """What to tell the user."""
         prepared = self.prepared
+        prepared.messages += self.live.take_news()
         fidelity = {name: value for name, value in sorted(prepared.fidelity.items()) if is_name(name)}
         changed = self._changed_in_place(plan)
         lost = tuple(name for name, value in fidelity.items() if value == LOST)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 COMMIT_FORMAT = 1
 _SMALL_SECONDS, _BYTES_PER_SECOND = 1e-4, 2e7
 """A cautious guess of what a capture costs."""
+_LOOKS = 1000
+"""Of so many runs it is remembered which update of the tracker followed them."""
 SHIFTING = frozenset({"_", "__", "___"})
 """State like any other name, but their change is no news: every displayed output shifts them."""
 
@@ -76,13 +78,14 @@ class Look:
     Attributes:
         update: of the tracker.
         facets: facet name -> bytes, for those that differ from the recorded ones.
-        late: names found changed although the step did not reach them, and that had been skipped before.
+        late: names found changed although the step did not reach them, and that had been skipped before, each with the
+            number of the update that last found it as recorded.
         assumed: names skipped now.
     """
 
     update: Update
     facets: dict[str, bytes]
-    late: set[str]
+    late: dict[str, int]
     assumed: tuple[str, ...]
 
     def __bool__(self) -> bool:
@@ -136,7 +139,8 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
     update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)}, retry)
-    late = _late_names(update, groups)
+    late = late_names(update, groups, live.mark)
+    live.mark = tracker.count
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
     assumed = sorted(
@@ -175,15 +179,24 @@ def _within_budget(live: Live, reached_groups: set[Covariable]) -> set[Covariabl
     return chosen
 
 
-def _late_names(update: Update, reached_groups: set[Covariable]) -> set[str]:
-    """Changed names that had been skipped, or not captured, since before the last step: when is not known."""
-    skipped = {
-        key
+def late_names(update: Update, reached_groups: set[Covariable], mark: int) -> dict[str, int]:
+    """Changed names that had been skipped, or not captured, since before the last step: when is not known.
+
+    Args:
+        update: what was found.
+        reached_groups: what the step may have changed itself.
+        mark: number of the update after the step before.
+
+    Returns:
+        Each with the number of the update that last found it as recorded.
+    """
+    return {
+        key: group.checked
         for group in update.replaced
-        if group not in reached_groups and (group.checked < group.seen or group.failure is not None)
+        if group not in reached_groups and (group.checked < mark or group.failure is not None)
         for key in group.keys
+        if key in update.names
     }
-    return skipped & update.names
 
 
 # ---- the commit ----------------------------------------------------------------------------------------------------
@@ -252,7 +265,7 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
     with open_to_interrupts():
         encoded = _encode(live, found, reuse)
         values = dict(_facet_values(live, found))
-    names = _names(live, found)
+    names = _names(live, step, found)
     names = replace(names, inexact=_inexact(live, [body.body for body in encoded.values()], found))
     # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
     with uninterrupted():
@@ -335,7 +348,7 @@ def _facet_values(live: Live, found: Look) -> Iterable[tuple[str, Encoded]]:
         yield key, live.writer.facet(key, data)
 
 
-def _names(live: Live, found: Look) -> Names:
+def _names(live: Live, step: Step, found: Look) -> Names:
     update = found.update
     before = {key for key in live.records if is_name(key) and key not in SHIFTING}
     now = {key for key in live.tracker.groups if is_name(key) and key not in SHIFTING}
@@ -344,9 +357,24 @@ def _names(live: Live, found: Look) -> Names:
         created=tuple(sorted(now - before)),
         changed=tuple(sorted((touched & before & now) | _redefined(live, update) & before & now)),
         deleted=tuple(sorted(before - now)),
-        late=tuple(sorted(found.late & before & now)),
+        late=tuple(sorted(found.late.keys() & before & now)),
         assumed=found.assumed,
+        when={key: _when(live, step, found.late[key]) for key in sorted(found.late.keys() & before & now)},
     )
+
+
+def _when(live: Live, step: Step, checked: int) -> str:
+    """Between which runs something changed that was last found as recorded by update number *checked*."""
+    labels = [label for count, label in live.looks if count <= checked]
+    since = f"after {labels[-1]}" if labels else "at some time"
+    until = _label(step.execution_count, "") or (live.looks[-1][1] if live.looks and step.kind == "live" else "")
+    if labels and until:
+        return f"between {labels[-1]} and {until}" if until != labels[-1] else since
+    return since
+
+
+def _label(execution_count: int | None, identity: str) -> str:
+    return f"In[{execution_count}]" if execution_count is not None else identity[:8]
 
 
 def _redefined(live: Live, update: Update) -> set[str]:
@@ -467,9 +495,14 @@ def _finish(
     live.facet_bytes.update(found.facets)
     _tell_branch(live, commit)
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
-    live.last_names = commit.names
     live.pending_names = set()
     live.owed = None
+    if commit.kind != "live":
+        live.looks.append((live.tracker.count, _label(commit.execution_count, commit.id)))
+        del live.looks[:-_LOOKS]
+    if commit.kind == "live" and commit.names.when:
+        told = "; ".join(f"{name} {when}" for name, when in commit.names.when.items())
+        live.news.append(f"changed without a known reason, and recorded now: {told}")
 
 
 def _tell_branch(live: Live, commit: Commit) -> None:

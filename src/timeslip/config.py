@@ -37,6 +37,8 @@ class Settings:
         replay_seconds: a cell that took longer than this is not "quick", seconds.
         durability: "normal" survives the death of the process; "full" also a power cut right after the commit.
         check_budget: time per cell for checking co-variables that the run is not known to have reached, seconds.
+        audit: in idle time, look at what the last run is not known to have reached and was too expensive to check after
+            it (kernels only: a terminal or a script has no idle time that we could use).
         max_store_bytes: automatic retention starts above this size of the store, bytes; 0 means no limit.
         min_free_bytes: recording pauses below this free space on the store's disk, bytes.
         keep_commits: that many newest commits of a session always keep their values.
@@ -55,6 +57,7 @@ class Settings:
     replay_seconds: float = 5.0
     durability: str = "normal"
     check_budget: float = 0.002
+    audit: bool = True
     max_store_bytes: int = 50 * 1000**3
     min_free_bytes: int = 500 * 1000**2
     keep_commits: int = 50

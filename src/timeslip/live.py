@@ -24,7 +24,6 @@ from timeslip.config import Settings
 from timeslip.errors import SessionBusyError, StoreError
 from timeslip.ids import CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
-from timeslip.model import Names
 from timeslip.planner import ValueInfo
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
@@ -72,6 +71,10 @@ class Live:
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
         steps: what undo and redo walk over.
         moves: how many verbs have done what they are for.
+        mark: number of the tracker's update that followed the last code of the user. What was not checked since then
+            is assumed.
+        looks: number of the update that followed a run, and what the run is called, oldest first.
+        news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         hooked: why code of the session may run without being named, or None.
     """
 
@@ -94,7 +97,6 @@ class Live:
         self.head: CommitId | None = None
         self.branch = branch
         self.facet_bytes: dict[str, bytes] = {}
-        self.last_names = Names()
         self.pending_names: set[str] = set()
         self.paused: str | None = None
         self.unfinished = 0
@@ -108,6 +110,9 @@ class Live:
         self.fresh_branch = False
         self.steps = Steps()
         self.moves = 0
+        self.mark = 0
+        self.looks: list[tuple[int, str]] = []
+        self.news: list[str] = []
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
         self.pid = os.getpid()
@@ -167,7 +172,7 @@ class Live:
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
         self.forget_bodies()
-        self.tracker = self.tracker.anew(self._noted)
+        self.tracker, self.mark, self.looks = self.tracker.anew(self._noted), 0, []
         self.unseen = True
         self._whole = True
 
@@ -220,6 +225,11 @@ class Live:
         """Keys of the facets that are not as they are recorded: moved since, or never put back."""
         now = self.facets.capture()
         return {f"facet:{name}" for name, data in now.items() if self.facet_bytes.get(name) != data}
+
+    def take_news(self) -> list[str]:
+        """What `news` holds; empties it."""
+        taken, self.news = self.news, []
+        return taken
 
     def details(self, **given: Any) -> dict[str, Any]:
         """Details of an entry in the operation log: what is *given*, and whether this kernel is a guest."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from timeslip import commit as recording
 from timeslip.arguments import check_names, check_text
+from timeslip.auditing import unverified_names
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.diffing import diff_values
@@ -261,7 +262,7 @@ def status(
         last=last[0] if last else None,
         inexact=inexact,
         placeholders=placeholders,
-        assumed=live.last_names.assumed,
+        assumed=unverified_names(live),
         unfinished=live.unfinished,
         paused=live.paused,
         store_bytes=live.repository.size_bytes(),

@@ -37,6 +37,7 @@ class Names:
         late: names found changed although the step is not known to have reached them ("changed between X and Y").
         assumed: names skipped as unreachable and expensive to check.
         inexact: name -> reason, for names that cannot be stored exactly.
+        when: for each of *late*, as far as it is known: "between In[3] and In[7]".
     """
 
     created: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Names:
     late: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     inexact: dict[str, str] = field(default_factory=dict)
+    when: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.created or self.changed or self.deleted)
@@ -192,7 +194,7 @@ class Status:
         last: the last commit made, with names and cost; None before the first.
         inexact: name -> reason, for names of the present state that cannot be restored exactly.
         placeholders: name -> reason, for names that are placeholders now.
-        assumed: names last skipped as unreachable and expensive to check.
+        assumed: names that the last run is not known to have reached, and that were not looked at since: expensive.
         unfinished: runs whose commit is not finished yet.
         paused: why recording is paused, or None.
         store_bytes: size of the store on disk, bytes.

@@ -12,8 +12,8 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
+from timeslip import auditing, looking
 from timeslip import commit as recording
-from timeslip import looking
 from timeslip.arguments import check_text
 from timeslip.checkout import Options
 from timeslip.commit import Step
@@ -429,6 +429,23 @@ class Session:
         with self._live.turn():
             self._require_open()
             return looking.verify_live(self._live)
+
+    def audit(self, at_most: float) -> int:
+        """Check one name that the last run is not known to have reached, in idle time.
+
+        What has changed is recorded as found late: it belongs to the last step. Does nothing while a verb runs, and
+        when the next step will look at everything anyway.
+
+        Args:
+            at_most: leave alone what took longer to look at the last time, seconds.
+
+        Returns:
+            How many are left that took no longer.
+
+        Raises:
+            StoreError: what was found could not be recorded; it is found again.
+        """
+        return 0 if self.closed else auditing.audit(self._live, at_most)
 
     # ---- names of commits
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from timeslip.interrupts import uninterrupted
 from timeslip.ipython.faults import Faults
+from timeslip.ipython.idle import Auditor
 from timeslip.ipython.namespace import UNDERS
 from timeslip.model import Commit
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
@@ -68,6 +69,7 @@ class Recorder:
         self._faults = faults
         self._pid = os.getpid()
         self._run: _Run | None = None
+        self._auditor = Auditor(session, faults, lambda: self._run is not None)
 
     def start(self) -> None:
         """Begin to listen; a cell that is running now counts from the line after the one that called."""
@@ -82,6 +84,7 @@ class Recorder:
     def stop(self) -> None:
         """Stop listening."""
         self._run = None
+        self._auditor.stop()
         self._shell.events.unregister("pre_run_cell", self._before)
         self._shell.events.unregister("post_run_cell", self._after)
         self._shell.events.unregister("post_execute", self._after_any)
@@ -97,6 +100,7 @@ class Recorder:
             threading.Timer(0.001, _thread.interrupt_main).start()
 
     def _begin(self, info: Any) -> None:
+        self._auditor.stop()
         request = _running_request()
         run = self._run
         if run is not None and run.thread == threading.get_ident():
@@ -133,6 +137,7 @@ class Recorder:
                 self._finish(run, result, ended)
             elif run.kind == "unrecorded":
                 self._session.note_unrecorded("\n".join(run.source))
+            self._auditor.begin()
 
     def _interrupted(self, run: _Run | None, result: Any, stop: KeyboardInterrupt, *, done: bool) -> None:
         """The user stopped us, not the cell, which had ended: say what holds, and stop the cells that are waiting."""
@@ -264,7 +269,8 @@ def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:
         lines.append(f"cannot be stored exactly: {told}")
     late = [name for name in commit.names.late if name not in UNDERS]
     if late:
-        lines.append(f"changed some time before this run, and noticed only now: {', '.join(late)}")
+        told = "; ".join(" ".join((name, commit.names.when.get(name, ""))).rstrip() for name in late)
+        lines.append(f"changed some time before this run, and noticed only now: {told}")
     if commit.stats.seconds > warn_seconds:
         lines.append(
             f"recording took {duration(commit.stats.seconds)} ({size(commit.stats.bytes_serialized)} looked at, "

@@ -83,8 +83,7 @@ def _last(commit: Json, clock: Clock) -> Document:
         blocks.append(
             line(
                 span("found changed without a known reason: ", "warn"),
-                ", ".join(commit["names"]["late"]),
-                " (some time between the last look and this run)",
+                "; ".join(" ".join((name, commit["names"]["when"].get(name, ""))) for name in commit["names"]["late"]),
             )
         )
     return blocks

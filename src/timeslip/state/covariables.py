@@ -42,7 +42,6 @@ class Covariable:
         seconds: what the last capture took.
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
-        seen: number of the update before the one that replaced it.
         failures: how often in a row it could not be captured.
         chunk_of: digest of a piece -> name of the chunk that holds it, kept here for the engine.
     """
@@ -59,7 +58,6 @@ class Covariable:
     seconds: float = 0.0
     bytes: int = 0
     checked: int = 0
-    seen: int = 0
     failures: int = 0
     chunk_of: dict[Digest, str] = field(default_factory=dict)
 

@@ -235,7 +235,6 @@ class Regrouping:
         made = [self._group(keys, result) for keys in self._components()]
         result.replaced = self.broken - set(made)
         for group in result.replaced:
-            group.seen = tracker.count - 1
             tracker.remove(group)
         for group in made:
             if group not in self.broken:

@@ -1,0 +1,69 @@
+"""What the last run is not known to have reached, looked at when there is time: one co-variable after the other.
+
+What is found changed is committed like everything that is found late: it belongs to the last step (003).
+"""
+
+from __future__ import annotations
+
+import time
+
+from timeslip import commit as recording
+from timeslip.activity import user_tasks, user_threads
+from timeslip.commit import SHIFTING, Look, Step
+from timeslip.live import Live
+from timeslip.model import is_name
+from timeslip.state.covariables import Covariable
+
+
+def unverified(live: Live) -> list[Covariable]:
+    """The co-variables that are assumed to be as recorded, the longest unchecked first.
+
+    Those that being shown changes, or that could not be captured, are none: looking tells nothing about them.
+    """
+    tracker = live.tracker
+    return [
+        group
+        for group in tracker.queue
+        if group.checked < live.mark and not group.volatile and group.failure is None and group.mutable
+    ]
+
+
+def unverified_names(live: Live) -> tuple[str, ...]:
+    """Names of `unverified`, sorted."""
+    return tuple(
+        sorted(key for group in unverified(live) for key in group.keys if is_name(key) and key not in SHIFTING)
+    )
+
+
+def can_audit(live: Live) -> bool:
+    """Whether what is found now could only be late: nothing has run that the next step will look for."""
+    if live.unseen or live.off or live.owed is not None or live.paused is not None:
+        return False
+    return not (user_threads(live.threads) or user_tasks(live.namespace.globals))
+
+
+def audit(live: Live, at_most: float) -> int:
+    """See `Session.audit`."""
+    if live.mutex.locked() or not can_audit(live):
+        return 0
+    with live.turn():
+        return _audit(live, at_most)
+
+
+def _audit(live: Live, at_most: float) -> int:
+    began = time.perf_counter()
+    waiting = [group for group in unverified(live) if group.seconds <= at_most]
+    snapshot = live.namespace.snapshot()
+    if not waiting or any(live.tracker.rebound(snapshot)):
+        return 0  # a name was bound between two runs: whatever did that, the next step looks for more of it
+    group = waiting[0]
+    with live.changing():
+        update = live.tracker.update(snapshot, {group})
+        try:
+            if update.names or update.gone:
+                late = recording.late_names(update, set(), live.mark)
+                found = Look(update, {}, late, unverified_names(live))
+                recording.write(live, Step("live", "live", started=time.time()), found, began)
+        finally:
+            update.release()
+    return len(waiting) - 1

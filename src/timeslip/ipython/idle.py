@@ -1,0 +1,70 @@
+"""Idle time of a kernel: what the last cell is not known to have reached is looked at then, a piece at a time.
+
+The pieces are callbacks of the event loop that hands out the kernel's messages, so they run on the thread that runs
+cells, between two messages, and a message that comes in waits for one piece at most. Where there is no such loop (a
+terminal, a script) nothing is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from timeslip.ipython.faults import Faults
+
+PATIENCE = ((1.0, 0.2), (10.0, 2.0))
+"""After so many seconds without a cell, what took up to so many seconds the last time is looked at."""
+
+_PAUSE = 0.05
+"""Between two pieces, for the messages, seconds."""
+
+
+class Auditor:
+    """Looks at assumed names of one session in idle time. Used by the thread that runs cells, alone.
+
+    Args:
+        session: what is recorded.
+        faults: what a fault is reported to.
+        is_busy: whether a cell is running.
+    """
+
+    def __init__(self, session: Any, faults: Faults, is_busy: Callable[[], bool]) -> None:
+        self._session = session
+        self._faults = faults
+        self._is_busy = is_busy
+        self._next: asyncio.TimerHandle | None = None
+        self._waited = 0.0
+
+    def begin(self) -> None:
+        """A cell has ended: from now on the kernel may be idle."""
+        self.stop()
+        if not self._session.settings.audit:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no loop hands out cells here
+            return
+        self._waited = PATIENCE[0][0]
+        self._next = loop.call_later(self._waited, self._piece, loop, 0)
+
+    def stop(self) -> None:
+        """A cell begins, or nothing is recorded any more."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _piece(self, loop: asyncio.AbstractEventLoop, level: int) -> None:
+        self._next = None
+        # Somebody who steps through code wants to see none of ours.
+        if self._is_busy() or sys.gettrace() is not None or loop.is_closed():
+            return
+        left = 0
+        with self._faults.guard("looking at names in idle time"):
+            left = self._session.audit(PATIENCE[level][1])
+        if left:
+            self._next = loop.call_later(_PAUSE, self._piece, loop, level)
+        elif level + 1 < len(PATIENCE):
+            seconds = PATIENCE[level + 1][0] - PATIENCE[level][0]
+            self._next = loop.call_later(seconds, self._piece, loop, level + 1)

@@ -1,0 +1,106 @@
+"""Idle time of a real kernel: what was assumed is looked at, nothing else is disturbed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from tests.kernel.conftest import LabKernel
+
+BIG = "big = [[i, str(i)] for i in range(60_000)]"
+"""Takes some tens of ms to look at: too long for the budget of a cell that does not name it."""
+
+SESSION = "__import__('timeslip').session()"
+
+
+def assumed(kernel: LabKernel) -> list[str]:
+    names = kernel.value(f"{SESSION}.status().assumed")
+    assert isinstance(names, list), names
+    return names
+
+
+def settled(kernel: LabKernel, seconds: float = 20.0) -> list[str]:
+    """What is left of the assumed names when nothing more happens."""
+    end = time.monotonic() + seconds
+    while (names := assumed(kernel)) and time.monotonic() < end:
+        time.sleep(0.3)
+    return names
+
+
+def change_behind_the_back(kernel: LabKernel) -> None:
+    """As a callback of a library or of a widget would: no cell, and no name is bound."""
+    kernel.value("globals()['big'][0].append('changed')")
+
+
+@pytest.fixture
+def big(kernel: LabKernel) -> LabKernel:
+    kernel.cells(BIG, "x = 1")
+    assert "big" in assumed(kernel)
+    return kernel
+
+
+def test_assumed_names_are_looked_at_when_the_kernel_is_idle(big: LabKernel) -> None:
+    assert settled(big) == []
+    assert big.value(f"len({SESSION}.log())") == 2
+    shown = big.cell("%timeslip status").shown
+    assert "not looked at" not in shown
+    assert "x" in shown
+
+
+def test_a_change_is_found_and_told(big: LabKernel) -> None:
+    settled(big)
+    last = big.cells("y = 1").count
+    assert last is not None
+    change_behind_the_back(big)
+    assert settled(big) == []
+    found = big.value(f"(lambda c: (c.kind, c.names.late, c.names.when))({SESSION}.log()[0])")
+    assert found[:2] == ["live", ["big"]], found
+    assert found[2]["big"] == f"between In[{last - 1}] and In[{last}]"
+    assert found[2]["big"] in big.cell("%timeslip status").shown
+    assert found[2]["big"] in big.cell("%undo").shown
+    assert big.value("(big[0], 'y' in globals())") == [[0, "0"], False], "it belongs to the last step"
+    big.cells("%redo")
+    assert big.value("(big[0], y)") == [[0, "0", "changed"], 1]
+
+
+def test_it_can_be_switched_off(kernel: LabKernel) -> None:
+    kernel.cells("%timeslip config audit off", BIG, "x = 1")
+    time.sleep(2.5)
+    assert "big" in assumed(kernel)
+    assert "big" in kernel.cell("%timeslip status").shown
+
+
+def test_a_cell_that_awaits_is_not_disturbed(big: LabKernel) -> None:
+    outcome = big.cell(
+        "import asyncio, sys\nseen = []\nreal = __import__('timeslip').session().audit\n"
+        "def spy(limit): seen.append(limit); return real(limit)\n"
+        "__import__('timeslip').session().audit = spy\nawait asyncio.sleep(2.5)\nseen"
+    )
+    assert outcome.results == ["[]"]
+    time.sleep(2.0)
+    assert big.value("len(seen) > 0") is True
+
+
+def test_nothing_is_shown_and_memory_goes_when_names_go(big: LabKernel) -> None:
+    big.cells("import weakref\nclass Seen: pass\nbig[0][0] = Seen(); w = weakref.ref(big[0][0])", "x = 2")
+    settled(big)
+    outcome = big.cell("del big; w() is None")
+    assert (outcome.results, outcome.stdout, outcome.stderr) == (["True"], "", "")
+
+
+@pytest.mark.time_limit(240)
+def test_the_next_cell_does_not_wait_long(kernel: LabKernel) -> None:
+    """Cells arrive in the middle of the idle time; what they wait is less than one piece."""
+    kernel.cells("parts = {i: [[j] for j in range(20_000)] for i in range(40)}")
+    kernel.cells("globals().update({f'part{i}': value for i, value in parts.items()}); del parts", "x = 1")
+    assert len(assumed(kernel)) > 10
+    waits = []
+    for _ in range(20):
+        kernel.cells("x += 1")
+        time.sleep(1.1 + 0.037 * (_ % 7))
+        began = time.perf_counter()
+        kernel.cells("pass")
+        waits.append(time.perf_counter() - began)
+    waits.sort()
+    assert waits[len(waits) // 2] < 0.5
+    assert waits[-1] < 1.5, waits
