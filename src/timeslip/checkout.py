@@ -23,6 +23,7 @@ from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_de
 from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
+from timeslip.state.facets import ShowFigure
 from timeslip.values import chunk_names, read_stream, rebuilt_reason
 
 
@@ -338,8 +339,10 @@ class Checkout:
         facets = live.facets.capture() if prepared.facets else {}
         applied: list[Any] = []
         swapped = finishing = False
+        shows = [] if self.beside else [ShowFigure(figure, number) for figure, number in prepared.loader.figures]
         try:
-            for change in prepared.loader.changes:
+            changes: list[Any] = [*prepared.loader.changes, *shows]
+            for change in changes:
                 change.apply()
                 applied.append(change)
             if prepared.facets:
@@ -362,6 +365,11 @@ class Checkout:
             if facets:
                 live.facets.restore({name: data for name, data in facets.items() if name in prepared.facets})
             raise
+        for show in shows:
+            try:
+                show.finish()
+            except Exception as error:  # a backend's own code; the restore stands
+                prepared.messages.append(f"the window of figure {show.number} could not be closed: {error}")
 
     def settle(self, plan: Plan) -> None:
         """After a whole restore: the target is the recorded live state now.

@@ -96,11 +96,12 @@ class Loads:
             raise UnrestorableError(str(lost_reason(body)))
         loader = self.loader
         changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
+        figures = len(loader.figures)
         self._running.add(record)
         try:
             self.values[record] = loader.load(read_value(self._repository, body))
         except TimeslipError:
-            del loader.changes[changes:], loader.rebuilt[rebuilt:]
+            del loader.changes[changes:], loader.rebuilt[rebuilt:], loader.figures[figures:]
             self.withdraw(made)
             raise
         finally:

@@ -29,3 +29,54 @@ def test_an_open_figure_is_no_change_by_itself(tmp_path: Path) -> None:
         assert session.run("fig.axes").commit.names.changed == ()
         assert repr(namespace["fig"]._canvas_callbacks._cid_gen) == counter
         assert session.run("ax.set_title('k')").commit.names.changed == ("ax", "fig")
+
+
+def numbers(namespace: dict[str, Any]) -> list[tuple[int, bool]]:
+    return [(number, pyplot.figure(number) is namespace.get("fig")) for number in pyplot.get_fignums()]
+
+
+def test_a_figure_comes_back_under_its_number(tmp_path: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.run("import matplotlib.pyplot as plt\nfig, ax = plt.subplots(); other = plt.figure(7)")
+        session.run("ax.set_title('k'); n = 1")
+        session.undo(1)
+        assert numbers(namespace) == [(1, True), (7, False)]
+        assert (pyplot.gcf() is namespace["other"], namespace["ax"].get_title()) == (True, "")
+        session.redo(1)
+        assert numbers(namespace) == [(1, True), (7, False)]
+        session.run("plt.close(fig); del fig, ax")
+        assert pyplot.get_fignums() == [7]
+        session.undo(1)
+        assert numbers(namespace) == [(1, True), (7, False)]
+
+
+def test_looking_at_a_figure_of_the_past_opens_none(tmp_path: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.run("import matplotlib.pyplot as plt\nfig, ax = plt.subplots()")
+        session.run("ax.plot([1, 2])")
+        session.show("HEAD~1", "fig")
+        session.diff("HEAD~1", "HEAD")
+        session.get("HEAD~1", "fig")
+        session.get("HEAD~1", "fig", "before")
+        assert numbers(namespace) == [(1, True)]
+        assert len(namespace["ax"].lines) == 1
+        assert namespace["before"].axes[0].lines[:] == []
+
+
+def test_a_restore_that_fails_leaves_the_figures_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.run("import matplotlib.pyplot as plt\nfig, ax = plt.subplots(); other = plt.figure(7)")
+        session.run("ax.set_title('k')")
+        managers = dict(pyplot._pylab_helpers.Gcf.figs)
+
+        def fails(*_: Any, **__: Any) -> None:
+            raise OSError("no")
+
+        monkeypatch.setattr(session.repository, "transaction", fails)
+        with pytest.raises(OSError, match="no"):
+            session.undo(1)
+        assert dict(pyplot._pylab_helpers.Gcf.figs) == managers
+        assert (numbers(namespace), namespace["ax"].get_title()) == ([(1, True), (7, False)], "k")

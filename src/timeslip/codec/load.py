@@ -93,6 +93,11 @@ def set_instance(target: Any, state: Any) -> Any:
     return _outside(target, state)
 
 
+def set_figure(target: Any, state: Any) -> Any:
+    """State setter for a matplotlib figure that pyplot showed under a number."""
+    return _outside(target, state)
+
+
 def member(kind: Any, name: str) -> Any:
     """A member of an enumeration."""
     return _outside(kind, name)

@@ -104,6 +104,8 @@ class Loader:
         self.isolated = isolated
         self.changes: list[Change] = []
         self.rebuilt: list[str] = []
+        self.figures: list[tuple[Any, int]] = []
+        """Figures that pyplot showed, with their numbers: to be shown again when the restore is applied."""
         self.made: dict[str, Any] = {}
         self._fresh = fresh
         self._headers = headers
@@ -338,6 +340,12 @@ class Loader:
         state.reduce(obj)
         return any(hole.identity == identity for hole in state.holes)
 
+    def set_figure(self, figure: Any, state: tuple[dict[str, Any], int]) -> None:
+        """State setter for a figure that pyplot showed."""
+        parts, number = state
+        figure.__setstate__(parts)
+        self.figures.append((figure, number))
+
     def array(self, stored: Stored, index: int, shape: Any, dtype: Any, order: Any, writeable: bool) -> Any:
         """A numpy array that owns its memory, read straight into it."""
         arrays = import_module("timeslip.codec.reducers.numpy")  # imports nothing for values without arrays
@@ -398,6 +406,7 @@ class _Unpickler(pickle.Unpickler):
             "member": instances.member,
             "instance": instances.make_instance,
             "set_instance": instances.set_instance,
+            "set_figure": loader.set_figure,
             "placeholder": Placeholder,
         }
         for index in range(stored.seeds):

@@ -149,6 +149,41 @@ def show_figure(figure: Any, number: int) -> None:
     _manager()._set_new_active_manager(manager)
 
 
+class ShowFigure:
+    """A figure takes its number in pyplot from the one that has it now: a change with its inverse.
+
+    Args:
+        figure: a ``Figure``.
+        number: the number it had when it was recorded.
+    """
+
+    def __init__(self, figure: Any, number: int) -> None:
+        self.figure = figure
+        self.number = number
+        self._before: dict[Any, Any] = {}
+
+    def apply(self) -> None:
+        """Show it; which figure is the current one stays as it is, if the number was there."""
+        self._before = _open_figures()
+        show_figure(self.figure, self.number)
+        if self.number in self._before:
+            for number in self._before:
+                _manager().figs.move_to_end(number)
+
+    def invert(self) -> None:
+        """Put back what `apply` found."""
+        figures = _manager().figs
+        figures.clear()
+        figures.update(self._before)
+
+    def finish(self) -> None:
+        """Close the window of the figure whose place was taken. After this, `invert` is not possible."""
+        old = self._before.pop(self.number, None)
+        self._before.clear()
+        if old is not None:
+            old.destroy()
+
+
 def _options(params: Any) -> Options:
     return Options(_live(params), _encode_cycler, _decode_cycler)
 
