@@ -41,8 +41,8 @@ class Settings:
             it (kernels only: a terminal or a script has no idle time that we could use).
         max_store_bytes: automatic retention starts above this size of the store, bytes; 0 means no limit.
         min_free_bytes: recording pauses below this free space on the store's disk, bytes.
-        keep_commits: that many newest commits of a session always keep their values.
-        undo_steps: that many last operations of a session always keep the values to undo them.
+        keep_commits: that many newest commits of a session, and on the way to a live kernel's HEAD, keep their values.
+        undo_steps: that many steps of each live kernel always keep the values to undo them, and as many to redo.
         facets: names of the facets that are recorded.
         verify: "lazy" checks stored bytes as they are read; "eager" checks all of a restore before it starts.
         inline_bytes: streams up to this size are kept inside their record instead of as chunks, bytes.

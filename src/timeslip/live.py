@@ -167,7 +167,7 @@ class Live:
             if head.commit is not None:
                 manifest = RecordId(self.repository.commit(head.commit)["manifest"])
             records = self.repository.manifest(manifest) if manifest is not None else {}
-            steps = steps_in_log(self.repository, self.session, self.kernel)
+            steps = steps_in_log(reversed(self.repository.operations(self.session, kernel=self.kernel)))
             self.steps, self.records, self.manifest = steps, records, manifest
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}

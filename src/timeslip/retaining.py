@@ -13,8 +13,9 @@ from timeslip.errors import StoreError, StoreFullError
 from timeslip.live import Live
 from timeslip.store.maintenance import RetentionPolicy, gc
 
-_SLACK = 0.9
-"""A collection aims at this part of the limit, so that not every commit after it needs another one."""
+_AIM = 0.9
+"""A collection that happens by itself aims at this part of the limit, so that not every commit after it needs another.
+One that the user asks for goes down to the limit and no further."""
 
 
 def retain(live: Live) -> None:
@@ -64,7 +65,7 @@ def require_room(live: Live) -> None:
 def _collect(live: Live) -> int:
     """Let go of what may go, and a little more than has to; how many values that were."""
     policy = RetentionPolicy.from_settings(live.settings)
-    policy = replace(policy, max_store_bytes=max(1, int(policy.max_store_bytes * _SLACK)))
+    policy = replace(policy, max_store_bytes=max(1, int(policy.max_store_bytes * _AIM)))
     collected = gc(live.repository, keep=policy)
     live.forget_bodies()
     if collected.values:

@@ -1,15 +1,15 @@
-"""The steps that undo and redo walk over, kept in memory and found again in the operation log."""
+"""The steps that undo and redo walk over, kept in memory and found again in the operation log.
+
+Both the engine, which walks, and the store, which may not drop what a walk needs, go by these rules.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from timeslip.ids import CommitId
-
-if TYPE_CHECKING:
-    from timeslip.store.repository import Repository
 
 STEP = "step"
 """Marks a commit of the live state that is a step of its own, in the details of its operation."""
@@ -54,21 +54,44 @@ class Steps:
             if self.done and self.done[-1].after == before:
                 self.done[-1] = Walked(self.done[-1].before, after)
         elif kind == "undo":
-            for _ in range(details.get("steps", 1)):
+            for _ in range(min(details.get("steps", 1), len(self.done))):
                 self.undone.append(self.done.pop())
         elif kind == "redo":
-            for _ in range(details.get("steps", 1)):
+            for _ in range(min(details.get("steps", 1), len(self.undone))):
                 self.done.append(self.undone.pop())
 
+    def last(self, count: int) -> list[Walked]:
+        """The next *count* steps that undo would take back and the next *count* that redo would."""
+        return [*self.done[-count:], *self.undone[-count:]] if count > 0 else []
 
-def steps_in_log(repository: Repository, session: str, kernel: str) -> Steps:
-    """The steps of *kernel* as its operations tell them.
 
-    Raises:
-        StoreError: the log cannot be read.
+class Logged(Protocol):
+    """An entry of the operation log, as far as steps go by it."""
+
+    @property
+    def kind(self) -> str:
+        """Of the operation."""
+
+    @property
+    def before(self) -> CommitId | None:
+        """HEAD before it."""
+
+    @property
+    def after(self) -> CommitId | None:
+        """HEAD after it."""
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What else was noted."""
+
+
+def steps_in_log(log: Iterable[Logged]) -> Steps:
+    """The steps of one kernel as its operations tell them.
+
+    Args:
+        log: the operations of that kernel alone, oldest first.
     """
     steps = Steps()
-    rows: Iterable[Any] = reversed(repository.operations(session, kernel=kernel))
-    for row in rows:
+    for row in log:
         steps.note(row.kind, row.before, row.after, row.details or {})
     return steps

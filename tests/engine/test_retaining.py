@@ -89,3 +89,34 @@ def test_looking_and_travelling_go_on_while_recording_is_paused(attach: Callable
     session.redo()
     assert session.show("HEAD").commit.id == session.head
     assert session.diff().values
+
+
+@pytest.mark.parametrize("noise", ["tags", "collections", "travels"])
+def test_only_steps_count_as_steps_to_undo(attach: Callable[..., Any], noise: str) -> None:
+    session = attach(keep_commits=1, undo_steps=4)
+    fill(session, 7)
+    for number in range(5):
+        if noise == "tags":
+            session.tag(f"t{number}")
+            session.tag(delete=f"t{number}")
+        elif noise == "collections":
+            session.gc()
+        else:
+            session.undo()
+            session.redo()
+    session.config("max_store_bytes", 3 * MEGABYTE)
+    session.run("y = 1")
+    for steps in range(1, 5):
+        assert session.undo(steps).fidelity["x"] == "exact"
+        session.redo(steps)
+
+
+def test_what_was_undone_can_be_redone_after_a_collection(attach: Callable[..., Any]) -> None:
+    session = attach(keep_commits=1, undo_steps=4)
+    fill(session, 7)
+    newest = session.namespace["x"]
+    session.undo(3)
+    session.config("max_store_bytes", 3 * MEGABYTE)
+    session.gc()
+    session.redo(3)
+    assert session.namespace["x"] == newest

@@ -91,6 +91,38 @@ def test_undo_steps_keep_their_values(steps: Steps) -> None:
         steps.state(commits[-7])
 
 
+def test_each_kernel_at_work_keeps_its_own_steps_whatever_else_is_done(repo: Repository) -> None:
+    mine = Steps(repo)
+    other = Steps(repo, mine.session, "k2")
+    repo.acquire_lease(mine.session, "k1", {})
+    commits = grow(mine, 12)
+    busy = grow(other, 30, size=10)
+    with repo.transaction() as tx:
+        tx.append_operation(mine.session, "k1", "undo", commits[-1], commits[-3], {"steps": 2})
+        tx.set_head(mine.session, "k1", commits[-3], "main")
+        for _ in range(10):
+            tx.append_operation(mine.session, "k1", "gc", commits[-3], commits[-3], {})
+            tx.append_operation(other.session, "k2", "tag", busy[-1], busy[-1], {})
+    maintenance.gc(repo, keep=RetentionPolicy(max_store_bytes=1000, keep_commits=0, undo_steps=4))
+    for commit in commits[-7:]:  # four steps back from the third last commit, and the two that can be redone
+        assert mine.state(commit)
+    with pytest.raises(ForgottenError):
+        mine.state(commits[-8])
+
+
+def test_newest_commits_are_counted_for_each_kernel_at_work(repo: Repository) -> None:
+    mine = Steps(repo)
+    other = Steps(repo, mine.session, "k2")
+    repo.acquire_lease(mine.session, "k1", {})
+    commits = grow(mine, 10)
+    grow(other, 10, size=10)
+    maintenance.gc(repo, keep=RetentionPolicy(max_store_bytes=1000, keep_commits=5, undo_steps=0))
+    for commit in commits[-5:]:
+        assert mine.state(commit)
+    with pytest.raises(ForgottenError):
+        mine.state(commits[-6])
+
+
 def test_dropped_value_cannot_enter_a_new_state_unseen(steps: Steps) -> None:
     commits = grow(steps, 20)
     old = steps.repo.manifest(steps.repo.commit(commits[0])["manifest"])["big"]

@@ -1,7 +1,8 @@
 """Which values may go when the store is too large (design rule 9).
 
-Only *values* are ever dropped, never code or log; and never the values of HEADs, branches, tags, the commits around the
-last undo steps, or the newest commits of a session. Among the rest, those go first whose last commit is oldest.
+Only *values* are ever dropped, never code or log; and never the values of HEADs, branches, tags, and the newest commits
+of a session; nor, for each kernel at work, of both ends of the steps that it can undo and redo, and of the newest
+commits on the way to its HEAD. Among the rest, those go first whose last commit is oldest.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from typing import TYPE_CHECKING
 from timeslip.config import Settings
 from timeslip.errors import StoreError
 from timeslip.ids import CommitId
+from timeslip.steps import steps_in_log
 from timeslip.store.records import unpack_numbers
+from timeslip.store.rows import Head
 from timeslip.store.schema import KINDS, LIVE
 
 if TYPE_CHECKING:
     from timeslip.store.repository import Repository
-
-_ROOM = 0.9
-"""A collection that is over the limit goes down to this part of it, so that the next commit does not need another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,9 @@ class RetentionPolicy:
 
     Attributes:
         max_store_bytes: values are dropped above this size of the store, bytes; 0 means never.
-        keep_commits: that many newest commits of each session keep their values.
-        undo_steps: that many last operations of each session keep the values on both sides.
+        keep_commits: that many newest commits of each session keep their values, and that many on the way to the HEAD
+            of each kernel at work.
+        undo_steps: that many steps of each kernel at work, in either direction, keep the values on both sides.
     """
 
     max_store_bytes: int = 0
@@ -69,9 +70,35 @@ def protected_commits(repository: Repository, policy: RetentionPolicy) -> set[Co
         keep.update(head.commit for head in repository.heads(session.id) if head.commit is not None)
         keep.update(ref.commit for ref in repository.refs(session.id))
         keep.update(repository._log.newest_ids(session.id, policy.keep_commits))
-        for operation in repository.operations(session.id, limit=policy.undo_steps):
-            keep.update(commit for commit in (operation.before, operation.after) if commit is not None)
+        for head in _at_work(repository, session.id):
+            keep.update(_leading_to(repository, head.commit, policy.keep_commits))
+            log = reversed(repository.operations(session.id, kernel=head.kernel))
+            for step in steps_in_log(log).last(policy.undo_steps):
+                keep.update(commit for commit in (step.before, step.after) if commit is not None)
     return keep
+
+
+def _at_work(repository: Repository, session: str) -> list[Head]:
+    """HEADs of the kernels of *session* that can still undo, and of the one that did something last.
+
+    A kernel that has ended has no steps any more: whoever resumes its work begins with a step of its own.
+    """
+    kernels = {lease.kernel for lease in repository.leases(session) if lease.alive}
+    kernels.update(last.kernel for last in repository.operations(session, limit=1))
+    return [head for head in repository.heads(session) if head.kernel in kernels]
+
+
+def _leading_to(repository: Repository, commit: CommitId | None, limit: int) -> Iterator[CommitId]:
+    """*commit* and what it was made from, newest first, at most *limit* of them."""
+    for _ in range(limit):
+        if commit is None:
+            return
+        try:
+            parents = repository.commit(commit)["parents"]
+        except (StoreError, LookupError):  # what came before it is not known; counted among the unreadable
+            return
+        yield commit
+        commit = CommitId(parents[0]) if parents else None
 
 
 def values_of(repository: Repository, commits: Iterable[str]) -> set[str]:
@@ -87,7 +114,7 @@ def plan_drops(repository: Repository, policy: RetentionPolicy, dead_bytes: int)
     size = repository.size_bytes() - dead_bytes
     if not policy.max_store_bytes or size <= policy.max_store_bytes:
         return DropPlan()
-    wanted = size - int(policy.max_store_bytes * _ROOM)
+    wanted = size - policy.max_store_bytes
     last_use, unreadable = _last_uses(repository)
     kept = values_of(repository, protected_commits(repository, policy))
     rows = repository._database.execute(
