@@ -269,7 +269,9 @@ class Replayer:
             self._examine(recipe, inputs, loan, unasked)
             inputs.note()
             self._set_facets(recipe)
-            self.live.namespace.globals.update(inputs.names())
+            # A name that the cell only deletes has to be there; what it was does not matter.
+            deleted = facts_of_source(recipe.source).deletes & recipe.before.keys()
+            self.live.namespace.globals.update({**dict.fromkeys(deleted), **inputs.names()})
             made = execution.run()
             changed = inputs.changed()
             rebuilt = None if changed else self._outcome(recipe, inputs, execution, made, names, required)

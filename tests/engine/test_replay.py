@@ -58,6 +58,7 @@ def lose_and_undo(session: Any, *cells: str, names: str = "g") -> Any:
         ("class C:\n    pass\nc = C()", "c.v = [1]; C.last = c", "c.v, C.last is c", ([1], True)),
         ("import enum\nclass E(enum.Enum):\n    A = 1", "E.A.note = getattr(E.A, 'note', 0) + 1", "E.A.note", 1),
         ("x = [1]", "x.append(2); y = x", "x, y is x", ([1, 2], True)),
+        ("x = y = 1", "del x; y += 1; del y; y = 5", "y, 'x' in globals()", (5, False)),
         ("def f(): return 1\nold = f", "def f(): return 2\nold.alias = f()", "f(), old.alias, old()", (2, 2, 1)),
         ("import random\nrandom.seed(1)", "r = random.random()", "random.random()", 0.8474337369372327),
         ("import warnings", "warnings.simplefilter('error')", "warnings.filters[0][0]", "error"),

@@ -137,7 +137,7 @@ TOUCHES: list[Cell] = [
     ("import collections", "setattr(collections, 'zzz', 1)"),
     ("import collections", "vars(collections)['zzz'] = 1"),
     ("import collections", "collections.__dict__['zzz'] = 1"),
-    ("import collections", "collections.OrderedDict.zzz = 1"),
+    ("import collections", "collections.Counter.zzz = 1"),
     ("import json", "setattr(json.JSONEncoder, 'default', f)"),
     ("import json", "json.JSONEncoder.default = f"),
     ("import builtins", "builtins.zzz = 1"),
@@ -207,6 +207,17 @@ STAYS: list[Cell] = [
     ("class A:\n    def load(self, x): self.x = x\na = A()", "b = a; g = (i for i in [b])"),
     ("", "get_ipython().run_line_magic('time', 'g = (i for i in [1])')"),
     ("", "get_ipython().run_line_magic('matplotlib', 'inline')"),
+    ("import math\ndef f(x, m=math): return m.sqrt(x)", "g = (f(i) for i in range(3))"),
+    ("from collections import namedtuple\nP = namedtuple('P', 'x y')", "p = P(1, 2)._replace(x=3); g = (i for i in p)"),
+    (
+        "ns = {'__name__': 'elsewhere'}\nexec('def f(): return 1', ns)\nf = ns['f']; del ns",
+        "g = (f() for _ in range(3))",
+    ),
+    (
+        "class D:\n    def __set__(self, o, v): setattr(o, '_v', v)\nclass C: d = D()\nc = C()",
+        "c.d = 1; g = (i for i in [1])",
+    ),
+    ("x = [1]", "del x; g = (i for i in [1])"),
     ("s = 'a b'", "g = (w for w in s.split()); t = s.replace('a', 'b')"),
 ]
 

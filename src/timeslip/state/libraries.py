@@ -44,20 +44,33 @@ _HARMLESS = _words(
     xml.etree.ElementTree.ElementTree xml.etree.ElementTree.SubElement xml.etree.ElementTree.XML
     xml.etree.ElementTree.dump xml.etree.ElementTree.fromstring xml.etree.ElementTree.indent
     xml.etree.ElementTree.iselement xml.etree.ElementTree.tostring xml.sax.saxutils _thread.LockType _thread.RLock
-    _thread.allocate_lock _thread.lock _collections_abc _sha1 _sha2 _sha256 _sha3 _sha512 _md5 _blake2 _sre"""
+    _thread.allocate_lock _thread.lock _collections_abc _sha1 _sha2 _sha256 _sha3 _sha512
+    _md5 _blake2 _sre _weakrefset"""
 )
 """Parts of the standard library that stay within the process, by the longest name that is trusted with all below it.
 
 What of them does touch the outside (``datetime.now``, ``json.dump``) is in the tables of `timeslip.state.outside`.
 """
 
+_HARMLESS_WHOLE = _words(
+    """abc array base64 binascii bisect cmath collections colorsys dataclasses decimal difflib enum errno fractions
+    functools graphlib hashlib heapq html itertools keyword math numbers pprint re reprlib shlex stat statistics string
+    struct textwrap token typing unicodedata zlib"""
+)
+"""Modules that may be handed on as a whole."""
+
 _KNOWN = _words(
     """IPython.core.display IPython.core.display_functions IPython.display IPython.lib.pretty PIL altair attr attrs
     bs4 cycler cytoolz dateutil einops frozendict jax jaxlib jaxtyping markupsafe matplotlib matplotlib_inline
-    more_itertools mpl_toolkits mpmath multidict narwhals networkx numba numexpr numpy packaging pandas patsy
-    plotly polars pyarrow pydantic pydantic_core pyparsing pytz regex scipy seaborn shapely simplejson six
-    skimage sklearn sortedcontainers soupsieve statsmodels sympy tabulate tenacity threadpoolctl tomli toolz
-    torch torchvision tqdm typing_extensions tzdata tzlocal wrapt xarray yaml"""
+    more_itertools mpl_toolkits mpmath narwhals networkx numba numexpr numpy packaging pandas patsy plotly
+    polars pyarrow.array pyarrow.chunked_array pyarrow.compute pyarrow.field pyarrow.float64 pyarrow.int32
+    pyarrow.int64 pyarrow.lib.Array pyarrow.lib.ChunkedArray pyarrow.lib.DataType pyarrow.lib.Field
+    pyarrow.lib.LargeStringArray pyarrow.lib.Schema pyarrow.lib.StringArray pyarrow.lib.Table
+    pyarrow.lib._restore_array pyarrow.lib.array pyarrow.lib.chunked_array pyarrow.lib.py_buffer
+    pyarrow.lib.scalar pyarrow.lib.table pyarrow.lib.type_for_alias pyarrow.scalar pyarrow.schema pyarrow.string
+    pyarrow.table pyarrow.types pydantic pydantic_core pyparsing pytz regex scipy seaborn shapely simplejson six
+    skimage sklearn sortedcontainers soupsieve statsmodels sympy tabulate tenacity tomli toolz torch torchvision
+    tqdm typing_extensions tzdata wrapt xarray yaml"""
 )
 """Installed libraries that compute and draw, by the longest name that is trusted with all below it.
 
@@ -66,20 +79,17 @@ Their functions that read or write are known by their names (`timeslip.state.out
 """
 
 _OUTSIDE_PARTS = {
-    "bokeh.io": "writes a file", "bokeh.server": "uses the network", "jax.distributed": "uses the network",
-    "matplotlib.font_manager": "looks at the file system", "numba.cuda": "uses hardware",
+    "jax.distributed": "uses the network", "matplotlib.font_manager": "looks at the file system",
+    "numba.cuda": "uses hardware",
     "numpy.ctypeslib": "writes to memory directly", "numpy.f2py": "runs or ends a process",
     "plotly.io": "writes a file", "plotly.offline": "writes a file",
-    "polars.SQLContext": "talks to a database", "pyarrow.OSFile": "opens a file", "pyarrow.csv": "reads a file",
-    "pyarrow.dataset": "reads a file", "pyarrow.feather": "reads a file", "pyarrow.flight": "uses the network",
-    "pyarrow.fs": "looks at the file system", "pyarrow.hdfs": "uses the network",
-    "pyarrow.input_stream": "opens a file", "pyarrow.json": "reads a file", "pyarrow.memory_map": "opens a file",
-    "pyarrow.orc": "reads a file", "pyarrow.output_stream": "opens a file", "pyarrow.parquet": "reads a file",
+    "polars.SQLContext": "talks to a database",
     "scipy.datasets": "uses the network", "scipy.io": "reads a file", "scipy.weave": "runs or ends a process",
     "seaborn.get_dataset_names": "uses the network", "sklearn.datasets.load_files": "reads a file",
     "skimage.data": "uses the network", "skimage.io": "reads a file", "statsmodels.datasets": "reads a file",
     "sympy.preview": "writes a file", "tenacity": "waits", "torch.distributed": "uses the network",
     "torch.hub": "uses the network", "torch.multiprocessing": "runs or ends a process",
+    "torch.onnx": "writes a file", "torch.package": "writes a file",
     "torch.utils.cpp_extension": "runs or ends a process", "torch.utils.tensorboard": "writes a file",
     "torchvision.datasets": "uses the network", "torchvision.io": "reads a file", "xarray.tutorial": "uses the network",
 }  # fmt: skip
@@ -170,6 +180,11 @@ def distrusted(path: str) -> str | None:
         if path == part or path.startswith(part + "."):
             return f"{phrase} ({path})"
     return None
+
+
+def is_harmless_module(name: object) -> bool:
+    """Whether everything in a module of the standard library keeps to the process and to what it is given."""
+    return type(name) is str and name in _HARMLESS_WHOLE
 
 
 def _covered(path: str, table: frozenset[str]) -> bool:

@@ -158,10 +158,11 @@ _OUTSIDE_ATTRIBUTES = _words({
         to_feather to_hdf
         to_pickle to_stata to_orc to_file to_netcdf to_zarr to_gbq savemat sink_parquet sink_csv exportText write
         writelines
-        writestr writerow writerows writeheader extractall export_graphviz""",
+        writestr writerow writerows writeheader extractall export_graphviz serialize print_figure print_png print_pdf
+        print_svg print_jpg""",
     "reads a file": """load loadtxt loadmat load_model load_weights load_workbook load_npz load_svmlight_file load_file
         load_from_disk load_from_checkpoint from_file from_csv scan_csv scan_parquet genfromtxt fromfile imread readline
-        readlines read readinto parse_file get_data mimread""",
+        readlines read readinto parse_file get_data mimread deserialize""",
     "looks at the file system": "iterdir rglob is_file is_dir exists lstat expanduser samefile getcwd listdir scandir",
     "changes files": """unlink mkdir makedirs rmdir touch rmtree copyfile copytree chmod symlink_to hardlink_to link_to
         truncate copy2""",
@@ -185,6 +186,7 @@ _OUTSIDE_ATTRIBUTES = _words({
 })  # fmt: skip
 _OUTSIDE_PREFIXES = {
     "read_": "reads a file", "write_": "writes a file", "fetch_": "uses the network", "download": "uses the network",
+    "sink_": "writes a file", "scan_": "reads a file", "export_": "writes a file",
     "upload": "uses the network", "scrape": "uses the network", "urlopen": "uses the network",
 }  # fmt: skip
 _NOT_OUTSIDE = frozenset({

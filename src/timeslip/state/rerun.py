@@ -34,9 +34,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from timeslip.codec.definitions import HEAP_TYPE
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facts import CodeFacts, Use
-from timeslip.state.libraries import distrusted, is_setting, origin
+from timeslip.state.libraries import distrusted, is_harmless_module, is_setting, origin
 from timeslip.state.outside import classify
 from timeslip.state.reach import SESSION, is_foreign_function, path_of_value
 from timeslip.state.source import awaits, facts_of_source
@@ -180,7 +181,7 @@ class _Examiner:
             self._import(_absolute(module, package))
         if facts.computed:
             self.say("takes attributes by computed names (getattr)")
-        sets_by_name = not facts.reads.isdisjoint(("setattr", "delattr"))
+        sets_by_name = not facts.reads.isdisjoint(_SETTERS)
         own = bool(package) or lookup != self.in_session
         if own and facts.binds:
             self.found.stores |= facts.binds
@@ -221,7 +222,7 @@ class _Examiner:
         if value is not _MISSING:
             if own:
                 self._variable(value)
-            self._value(value, _names(use.rest), use.follow, sets_by_name)
+            self._value(value, _names(use.rest), use.follow, sets_by_name and use.root not in _SETTERS)
 
     # ---- values
 
@@ -247,6 +248,8 @@ class _Examiner:
         ):
             self.say(f"may change an attribute of a library ({self._spell(obj, rest)})")
         follow = "" if assigned else follow
+        if issubclass(type(obj), types.ModuleType) and not rest and obj.__dict__ is not self._namespace:
+            self.say(f"hands on a module ({self._spell(obj, [])})")
         if live:
             self._held_by_module(obj, spelled)
         if live and origin(spelled) in ("standard", "installed") and not _is_made_of_code(obj):
@@ -268,7 +271,9 @@ class _Examiner:
         kind = type(obj)
         if issubclass(kind, types.ModuleType):
             return obj.__dict__ is not self._namespace
-        if issubclass(kind, type) or kind in _CALLS or kind is types.FunctionType:
+        if kind in _CALLS or (issubclass(kind, type) and not type.__dict__["__flags__"].__get__(obj) & HEAP_TYPE):
+            return False  # no attribute can be set on it
+        if issubclass(kind, type) or kind is types.FunctionType:
             return path_of_value(obj, self._namespace) != SESSION
         return live and path_of_value(obj, self._namespace) != SESSION
 
@@ -310,14 +315,14 @@ class _Examiner:
         if rest and type(name) is str:
             # made when asked for, or not there
             self.path(".".join([name, *rest]), follow, module_function=len(rest) == 1)
-        elif object.__getattribute__(module, "__dict__") is not self._namespace:
+        elif object.__getattribute__(module, "__dict__") is not self._namespace and not is_harmless_module(name):
             self.say(f"hands on a module ({name})")
 
     def _function(self, function: types.FunctionType, rest: list[str], follow: str, module_function: bool) -> None:
         self._findings("?", rest, follow)
         if function.__globals__ is self._namespace:
             self.add_code(function.__code__, self.in_session, "")
-        elif origin(str(function.__globals__.get("__name__"))) == "own" or function.__module__ in (None, "__main__"):
+        elif self._is_read(function):
             names = function.__globals__
             package = names.get("__package__") or ""
             self.add_code(function.__code__, functools.partial(_in_module, names), str(package) or "?")
@@ -335,8 +340,15 @@ class _Examiner:
             self._contents(part)
 
     def _is_read(self, function: types.FunctionType) -> bool:
-        """Whether the code of a method is the session's or of a module of the user's."""
-        return function.__globals__ is self._namespace or origin(str(function.__globals__.get("__name__"))) == "own"
+        """Whether the code of a function is the session's, of a module of the user's, or was made at run time."""
+        names = function.__globals__
+        if names is self._namespace:
+            return True
+        module = str(names.get("__name__"))
+        loaded = sys.modules.get(module)
+        if loaded is None or object.__getattribute__(loaded, "__dict__") is not names:
+            return True  # of no module that could be trusted: made by exec, as the methods of named tuples are
+        return origin(module) == "own"
 
     def _class(self, kind: type) -> None:
         """Read the methods of a class of the session or of a module of the user's, and of its bases."""
@@ -413,8 +425,10 @@ class _Examiner:
         value = _resolve(f"{module}.{name}") if name else (sys.modules.get(module), [])
         if where == "own" and value is not _MISSING and not value[1]:
             self.thing(value[0], [], "")
-        else:
+        elif name or not is_harmless_module(module):
             self.path(f"{module}.{name}" if name else module, "")
+            if not name:
+                self.say(f"hands on a module ({module})")
 
     def _library(self, obj: Any, rest: list[str], follow: str, module_function: bool = False) -> None:
         path = path_of_value(obj, self._namespace)
@@ -458,6 +472,7 @@ def _is_made_of_code(obj: Any) -> bool:
     return kind is types.FunctionType or kind is types.MethodType or issubclass(kind, (type, types.ModuleType))
 
 
+_SETTERS = ("setattr", "delattr")
 _NOW = frozenset({"Timestamp", "datetime64", "to_datetime", "Period"})
 
 
