@@ -360,10 +360,11 @@ class Checkout:
                     raise
             if swapped:
                 live.namespace.apply(before, added)
-            for change in reversed(applied):
-                change.invert()
-            if facets:
-                live.facets.restore({name: data for name, data in facets.items() if name in prepared.facets})
+            try:
+                _invert(applied)
+            finally:
+                if facets:
+                    live.facets.restore({name: data for name, data in facets.items() if name in prepared.facets})
             raise
         for show in shows:
             try:
@@ -430,6 +431,18 @@ class Checkout:
             duration=time.perf_counter() - began,
             dry_run=False,
         )
+
+
+def _invert(applied: list[Any]) -> None:
+    """Put back what was changed in place, all of it, the last change first; the first failure is raised afterwards."""
+    failure: Exception | None = None
+    for change in reversed(applied):
+        try:
+            change.invert()
+        except Exception as error:  # a metaclass's or a backend's code: the other changes must go back all the same
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def _has_moved(live: Live, head: CommitId | None) -> bool:

@@ -128,6 +128,7 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     tracker = live.tracker
     retry = tracker.to_retry(all_of_them=everything)
     snapshot = live.namespace.snapshot()
+    _tell_left_out(live)
     reach = reach_of(live, source, snapshot)
     if reach is not None and reach.hooks:
         live.hooked = reach.hooks[0]
@@ -503,6 +504,14 @@ def _finish(
     if commit.kind == "live" and commit.names.when:
         told = "; ".join(f"{name} {when}" for name, when in commit.names.when.items())
         live.news.append(f"changed without a known reason, and recorded now: {told}")
+
+
+def _tell_left_out(live: Live) -> None:
+    left_out = live.namespace.left_out
+    if left_out - live.left_out:
+        names = ", ".join(sorted(left_out - live.left_out)[:5])
+        live.notices.append(f"nothing can be recorded under the name {names}: it stays as it is, whatever you restore")
+    live.left_out = left_out
 
 
 def _tell_branch(live: Live, commit: Commit) -> None:

@@ -113,6 +113,7 @@ class Live:
         self.mark = 0
         self.looks: list[tuple[int, str]] = []
         self.news: list[str] = []
+        self.left_out: frozenset[str] = frozenset()
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
         self.pid = os.getpid()

@@ -574,15 +574,18 @@ class Session:
         return told + problems
 
     def close(self) -> None:
-        """Stop recording. The namespace stays as it is. Harmless when done already, and in a forked child."""
+        """Stop recording. The namespace stays as it is. Harmless when done already, and in a forked child.
+
+        Raises:
+            SessionBusyError: another thread is at it; the session is still open.
+        """
         if self.closed or os.getpid() != self._live.pid:
             return
-        with uninterrupted():
+        with uninterrupted(), self._live.turn():
             self.closed = True
             _open.discard(self)
-            with self._live.turn():
-                self.repository.release_lease(self.id, self._live.kernel)
-                self.repository.close()
+            self.repository.release_lease(self.id, self._live.kernel)
+            self.repository.close()
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """A session that the user bound to a name is recorded as "the session of this process", never as its parts."""

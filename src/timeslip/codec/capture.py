@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import builtins
 import copyreg
+import functools
 import gc
 import math
 import pickle
@@ -126,6 +127,10 @@ class Captured:
         return streams + sum(memoryview(b).nbytes for b in (*self.buffers, *self.out_of_band))
 
 
+_STATES = 64
+"""Past states of one live object that are remembered."""
+
+
 class Resources:
     """Live objects that cannot be stored (or hold something outside), by id. Weak references only."""
 
@@ -135,22 +140,30 @@ class Resources:
 
     def register(self, obj: Any, token: str) -> str:
         """The id of *obj* in the state *token*; equal for the same object in the same state."""
-        entry = self._by_address.get(id(obj))
+        address = id(obj)
+        entry = self._by_address.get(address)
         if entry is None or entry[0]() is not obj:
             try:
-                entry = (weakref.ref(obj, self._forget), {})
+                entry = (weakref.ref(obj, functools.partial(self._forget, address)), {})
             except TypeError:
-                return f"@{id(obj):x};{token}"  # no weak references to such objects: never found again
-            self._by_address[id(obj)] = entry
-        identity = entry[1].get(token)
+                return f"@{address:x};{token}"  # no weak references to such objects: never found again
+            self._by_address[address] = entry
+        states = entry[1]
+        identity = states.get(token)
         if identity is None:
-            identity = entry[1][token] = str(DefinitionId.new())
+            if len(states) >= _STATES:  # the oldest: a restore to it will make the object anew
+                self._by_id.pop(states.pop(next(iter(states))), None)
+            identity = states[token] = str(DefinitionId.new())
             self._by_id[identity] = (entry[0], token)
         return identity
 
-    def _forget(self, reference: weakref.ref[Any]) -> None:
-        for identity in [key for key, entry in list(self._by_id.items()) if entry[0] is reference]:
-            self._by_id.pop(identity, None)
+    def _forget(self, address: int, reference: weakref.ref[Any]) -> None:
+        # Runs inside the user's own `del`: only what belongs to this very object is looked at.
+        entry = self._by_address.get(address)
+        if entry is not None and entry[0] is reference:
+            del self._by_address[address]
+            for identity in list(entry[1].values()):
+                self._by_id.pop(identity, None)
 
     def live(self, identity: str) -> tuple[Any, str] | None:
         """The live object of that id and the state it had, or None."""

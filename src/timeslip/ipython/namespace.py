@@ -18,6 +18,7 @@ from typing import Any
 
 from timeslip.errors import NamespaceError
 from timeslip.interrupts import open_to_interrupts
+from timeslip.state.namespace import take_out_odd
 
 UNDERS = ("_", "__", "___")
 """Names that the display hook sets to the last outputs."""
@@ -38,6 +39,7 @@ class IPythonNamespace:
     Attributes:
         globals: the dict that user code runs in.
         seeds: objects of IPython's that values may refer to but that are not state.
+        left_out: keys that the last snapshot had to leave out.
 
     Raises:
         NamespaceError: the shell runs code in two different dicts (an embedded shell), which cannot be recorded.
@@ -53,6 +55,7 @@ class IPythonNamespace:
         self._module_names = {name: shell.user_ns[name] for name in _MODULE_NAMES if name in shell.user_ns}
         self._keys: dict[Any, tuple[str, str]] = {}
         self.globals: dict[str, Any] = shell.user_ns
+        self.left_out: frozenset[str] = frozenset()
         history = [shell.user_ns_hidden.get(name) for name in ("In", "Out", "_dh")]
         self.seeds: Sequence[Any] = (shell, *(value for value in history if value is not None))
 
@@ -95,12 +98,8 @@ class IPythonNamespace:
                 state[name] = value
             else:
                 state.pop(name, None)
+        self.left_out = take_out_odd(state)
         self._add_outputs(state)
-        try:
-            "".join(state)
-        except TypeError:
-            # globals() accepts keys that are no text: no code can name them and no store can tell them apart.
-            state = {name: value for name, value in state.items() if type(name) is str}
         return state
 
     def _add_outputs(self, state: dict[str, Any]) -> None:
