@@ -289,28 +289,34 @@ class History:
     def maker(self, commit: CommitId, key: str) -> CommitId | None:
         """The commit that first had the version of *key* that *commit* has, or None when it is not known any more.
 
-        Looked for among the ancestors first; a version that came in by a checkout is looked for everywhere.
+        Looked for among the ancestors first; a version that came in by a checkout is looked for everywhere. Reads one
+        commit and one manifest, as small as its difference, for each commit that is looked at.
         """
-        definition = self.definition_key(self.state(commit), key)
+        body = self.repository.commit(commit)
+        state = {key: self.repository.versions([key]).of(body["manifest"], key)}
+        definition = self.definition_key({name: value for name, value in state.items() if value is not None}, key)
+        keys = [key] if definition is None else [key, definition]
+        versions = self.repository.versions(keys)
 
-        def version(at: CommitId | None) -> object:
-            state = self.state(at)
-            return state.get(key), state.get(definition) if definition is not None else None
+        def version(body: Mapping[str, Any] | None) -> list[RecordId | None]:
+            return [versions.of(body["manifest"], name) if body is not None else None for name in keys]
 
-        record = version(commit)
+        record = version(body)
         at: CommitId | None = commit
         while at is not None:
-            body = self.repository.commit(at)
             parent = CommitId(body["parents"][0]) if body["parents"] else None
-            if version(parent) != record:
+            before = self.repository.commit(parent) if parent is not None else None
+            if version(before) != record:
                 if body["kind"] in ("run", "attach", "commit", "live"):
                     return at
                 break
-            at = parent
-        for identity, body in self.repository.commits(self.session):
-            if body["kind"] != "run" or version(identity) != record:
+            at, body = parent, before or body
+        everywhere: dict[CommitId, dict[str, Any]] = dict(self.repository.commits(self.session))
+        for identity, body in everywhere.items():
+            if body["kind"] != "run" or version(body) != record:
                 continue
-            if not body["parents"] or version(CommitId(body["parents"][0])) != record:
+            parents = body["parents"]
+            if not parents or version(everywhere.get(parents[0]) or self.repository.commit(parents[0])) != record:
                 return identity
         return None
 

@@ -228,6 +228,7 @@ class Replayer:
         done = self._done.get(record) if record is not None else None
         if done is not None and done.values.keys() >= set(required):
             return done
+        self._permit_any(required)
         recipe = self.recipe(commit, required[0])
         self._permit(recipe, required)
         self._seconds += recipe.commit.duration
@@ -237,18 +238,22 @@ class Replayer:
         self._messages.append(f"{recipe.where} was run again for {', '.join(rebuilt.values)}, because {reason}")
         return rebuilt
 
+    def _permit_any(self, names: list[str]) -> None:
+        """Raise ReplayError if no cell may be run now, whichever it is: history need not be searched for it then."""
+        hint = f"`%timeslip replay {' '.join(names)}` runs it"
+        if user_threads(self.live.threads):
+            raise ReplayError("threads of the session are running, which a replay would disturb", hint=hint)
+        if self.mode not in ("auto", "always"):
+            raise ReplayError(f"replay is set to '{self.mode}'", hint=hint)
+
     def _permit(self, recipe: Recipe, names: list[str]) -> None:
         """Raise ReplayError unless the cell may be run now."""
         what = ", ".join(names)
         hint = f"`%timeslip replay {' '.join(names)}` runs it"
-        if user_threads(self.live.threads):
-            raise ReplayError("threads of the session are running, which a replay would disturb", hint=hint)
         if timeslip_commands(recipe.source):
             raise ReplayError(f"the cell that made {what} travels in time itself", hint="run its other lines by hand")
         if self.mode == "always":
             return
-        if self.mode != "auto":
-            raise ReplayError(f"replay is set to '{self.mode}'", hint=hint)
         if recipe.touches:
             raise ReplayError(f"the cell that made {what} is not run unasked: it {recipe.touches[0]}", hint=hint)
         seconds = recipe.commit.duration

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from timeslip.errors import DamagedStoreError, UsageError
@@ -119,6 +119,54 @@ class ManifestTable:
         """Forget what was resolved, as after a rollback or a collection of records."""
         with self._lock:
             self._resolved.clear()
+
+
+class Versions:
+    """The versions of a few keys in many manifests: each manifest is read once, and none is put together.
+
+    For one lookup, in one thread.
+
+    Args:
+        read: gives the body of a manifest record, checked.
+        keys: the node keys that will be asked for.
+    """
+
+    def __init__(self, read: Callable[[str], dict[str, Any]], keys: Iterable[str]) -> None:
+        self._read = read
+        self._known: dict[str, dict[str, RecordId | None]] = {key: {} for key in keys}
+        self._links: dict[str, tuple[str | None, dict[str, Any]]] = {}
+
+    def of(self, manifest: str, key: str) -> RecordId | None:
+        """The value record of *key* in *manifest*, or None when it has none.
+
+        Raises:
+            StoreError: a manifest on the way cannot be read.
+        """
+        known, passed, at = self._known[key], [], manifest
+        while at not in known:
+            passed.append(at)
+            if len(passed) > MAX_DEPTH_LARGE + 1:
+                raise DamagedStoreError(f"manifest {manifest[:8]} has an endless chain")
+            base, changes = self._link(at)
+            if key in changes or base is None:
+                version = changes.get(key)
+                known[at] = None if version is None else RecordId(version)
+            else:
+                at = base
+        known.update(dict.fromkeys(passed, known[at]))
+        return known[at]
+
+    def _link(self, manifest: str) -> tuple[str | None, dict[str, Any]]:
+        """The base of *manifest* and what it says of the keys, which is all that is remembered of it."""
+        link = self._links.get(manifest)
+        if link is None:
+            body = self._read(manifest)
+            try:
+                changes = {key: body["changes"][key] for key in self._known if key in body["changes"]}
+            except (KeyError, TypeError) as error:
+                raise DamagedStoreError(f"a manifest has a wrong form ({error})") from error
+            link = self._links[manifest] = (_base(body), changes)
+        return link
 
 
 def _base(body: Mapping[str, Any]) -> str | None:

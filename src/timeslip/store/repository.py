@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
 from timeslip.store.keys import KeyRing
 from timeslip.store.log import LogTable
-from timeslip.store.manifests import ManifestTable
+from timeslip.store.manifests import ManifestTable, Versions
 from timeslip.store.packs import PACK_LIMIT, PackDirectory
 from timeslip.store.records import COLUMNS, RecordTable
 from timeslip.store.rows import Head, Lease, OperationRow, Ref, SessionRow
@@ -307,6 +307,10 @@ class Repository:
         """Node key -> value record, whole. The caller may change the answer."""
         self._database.check_process()
         return dict(self._manifests.resolve(manifest))
+
+    def versions(self, keys: Iterable[str]) -> Versions:
+        """For looking up a few *keys* in many manifests without putting each together."""
+        return Versions(self._manifest_body, keys)
 
     def _manifest_body(self, manifest: str) -> dict[str, Any]:
         return self.record("manifest", manifest)

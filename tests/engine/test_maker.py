@@ -1,0 +1,78 @@
+"""Finding the run that made a version: it costs what is looked at of history, and nothing if no cell may be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from timeslip.history import History
+from timeslip.store.manifests import MAX_DEPTH
+from timeslip.store.records import RecordTable
+
+Attach = Callable[..., Any]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of the records that are read from here on."""
+    found: list[str] = []
+    through = RecordTable.open
+
+    def counted(self: RecordTable, row: Any, kind: str, **how: Any) -> dict[str, Any]:
+        found.append(kind)
+        return through(self, row, kind, **how)
+
+    monkeypatch.setattr(RecordTable, "open", counted)
+    return found
+
+
+def fresh(session: Any) -> History:
+    """The history as another process sees it: nothing is remembered."""
+    session.repository._manifests.drop_cache()
+    return History(session.repository, session._live.session)
+
+
+def test_one_commit_and_one_manifest_are_read_for_each_commit_looked_at(attach: Attach, reads: list[str]) -> None:
+    session = attach()
+    session.run("v0, v1, v2, v3 = 0, 1, 2, 3\nclass C: pass")
+    made = session.run("g = [1]; D = C").commit.id
+    for number in range(150):  # further than one chain of manifests goes
+        session.run(f"w = {number}")
+    near = session.run("late = [1]").commit.id
+    head = session.run("w = None").commit.id
+    history = fresh(session)
+    for name, maker, commits in (("g", made, 154), ("D", made, 154), ("late", near, 3)):
+        reads.clear()
+        assert history.maker(head, name) == maker
+        assert reads.count("commit") <= commits + 1
+        assert reads.count("manifest") <= commits + 2 * MAX_DEPTH, "a name that was not there yet is in no difference"
+
+
+def test_a_version_that_a_checkout_brought_is_found_with_one_read_of_each(attach: Attach, reads: list[str]) -> None:
+    session = attach()
+    made = session.run("g = [1]").commit.id
+    session.run("del g")
+    for number in range(80):
+        session.run(f"w = {number}")
+    session.checkout(made, "g")
+    commits = len(session.log(all=True))
+    history = fresh(session)
+    reads.clear()
+    assert history.maker(session.head, "g") == made
+    assert reads.count("commit") <= 2 * commits + 2
+    assert reads.count("manifest") <= commits + MAX_DEPTH
+
+
+@pytest.mark.parametrize("mode", ["never", "ask"])
+def test_history_is_not_searched_when_no_cell_may_be_run(
+    attach: Attach, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    session = attach()
+    session.run("g = (i for i in range(3))")
+    session.run("g = None")
+    monkeypatch.setattr(History, "maker", None)
+    result = session.undo(replay=mode)
+    assert result.placeholders == ("g",)
+    assert f"replay is set to '{mode}'" in result.notes["g"]
