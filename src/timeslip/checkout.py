@@ -7,11 +7,15 @@ the inverses in reverse order.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from timeslip.codec.linking import is_atom
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
@@ -24,6 +28,7 @@ from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
 from timeslip.state.facets import ShowFigure
+from timeslip.state.libraries import installed_folders
 from timeslip.values import chunk_names, read_stream, rebuilt_reason
 
 
@@ -128,6 +133,8 @@ class Checkout:
         if failed:
             self._foresee_bindings(plan, snapshot)
             self._rebuild(failed)
+        if not self.beside:
+            prepared.messages += _torn_off(snapshot, prepared.values)
         for key in plan.facets:
             body = self.live.body(self.target[key])
             prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
@@ -431,6 +438,29 @@ class Checkout:
             duration=time.perf_counter() - began,
             dry_run=False,
         )
+
+
+def _torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[str]:
+    """What is said of names that share an object with a module of the user's, and get one of their own now."""
+    replaced = {
+        id(snapshot[name]): name
+        for name, value in values.items()
+        if is_name(name) and name in snapshot and snapshot[name] is not value and not is_atom(snapshot[name])
+    }
+    if not replaced:
+        return
+    installed = (os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, ""), *installed_folders())
+    loaded: list[tuple[str, object]] = list(sys.modules.items())  # programs put other things than modules there, too
+    for module_name, module in loaded:
+        space = vars(module) if isinstance(module, types.ModuleType) else {}
+        file = space.get("__file__")
+        if type(file) is not str or file.startswith(installed) or module_name.partition(".")[0] == "timeslip":
+            continue
+        for attribute, value in list(space.items()):
+            name = replaced.get(id(value))
+            if name is not None:
+                place = f"{module_name}.{attribute}"
+                yield f"{name} is an object of its own now: {place} keeps the one that both had before"
 
 
 def _invert(applied: list[Any]) -> None:

@@ -211,6 +211,17 @@ def test_mv_and_rm(two: Path, run: Any, tmp_path: Path) -> None:
     assert run("rm", "nosuch").status == 1
 
 
+def test_mv_to_a_notebook_that_has_a_session(two: Path, run: Any, tmp_path: Path) -> None:
+    path = str(tmp_path / "renamed.ipynb")
+    with timeslip.attach({"__name__": "__main__"}, store=two, name="new", notebook=path):
+        assert run("mv", "titanic", path).status == 0  # an empty session, made by opening the notebook, gives way
+    assert run("log", path, "-n", "1").status == 0
+    answer = run("mv", "iris", path)
+    assert answer.status == 1
+    assert "has a session of its own already" in answer.err
+    assert "timeslip rm" in answer.err
+
+
 def test_help(run: Any) -> None:
     assert run("--help").status == 0
     overview = run("help").out

@@ -7,6 +7,8 @@ import os
 from timeslip import answers
 from timeslip.cli.command import Command, Invocation, only_here
 from timeslip.cli.target import choose_session
+from timeslip.errors import ConflictError
+from timeslip.store.repository import Repository
 from timeslip.verbs.parsing import parse
 from timeslip.verbs.spec import JSON, Answer, Argument, Verb
 
@@ -28,12 +30,30 @@ def _run(invocation: Invocation) -> Answer:
         new = parse(VERB, words).new
         if new.endswith(".ipynb"):
             path = os.path.realpath(new)
+            _make_way(repository, session.id, path)
             repository.move_session(session.id, path)
             if session.notebook and session.name == os.path.basename(session.notebook):
                 repository.rename_session(session.id, os.path.basename(path))
             return answers.message_json("mv", f"session '{session.name}' belongs to {path} now")
         repository.rename_session(session.id, new)
         return answers.message_json("mv", f"session '{session.name}' is called '{new}' now")
+
+
+def _make_way(repository: Repository, session: str, path: str) -> None:
+    """See that no other session is found under *path*: an empty one, made by opening the renamed notebook, gives way.
+
+    Raises:
+        ConflictError: the other one has a history.
+    """
+    for other in repository.sessions():
+        if other.id == session or other.notebook != path:
+            continue
+        if other.commits:
+            raise ConflictError(
+                f"{path} has a session of its own already: '{other.name}' with {other.commits} commits",
+                hint=f"`timeslip rm {other.name}` removes that one; `timeslip mv {other.name} OTHER.ipynb` keeps it",
+            )
+        repository.move_session(other.id, None)
 
 
 COMMAND = Command(VERB, _run)
