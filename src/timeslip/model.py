@@ -397,3 +397,18 @@ class Collected:
     chunks: int = 0
     dry_run: bool = False
     messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What `Session.run` did.
+
+    Attributes:
+        commit: what was recorded; None when the run was asked to leave no step of its own.
+        error: what the code raised, or None.
+        stats: what the commit cost.
+    """
+
+    commit: Commit | None
+    error: BaseException | None
+    stats: CommitStats

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from dataclasses import dataclass
 from typing import Any
 
 from timeslip import auditing, looking
@@ -36,6 +35,7 @@ from timeslip.model import (
     Preview,
     Ref,
     ReplayStep,
+    RunResult,
     Shown,
     StateDiff,
     Status,
@@ -50,21 +50,6 @@ from timeslip.store.repository import Repository
 from timeslip.travel import Traveller
 
 _open: weakref.WeakSet[Session] = weakref.WeakSet()
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What `Session.run` did.
-
-    Attributes:
-        commit: what was recorded; None when recording is paused.
-        error: what the code raised, or None.
-        stats: what the commit cost.
-    """
-
-    commit: Commit | None
-    error: BaseException | None
-    stats: CommitStats
 
 
 class Session:
