@@ -126,10 +126,11 @@ class Checkout:
             if type(value) is Placeholder:
                 prepared.notes[name] = value.timeslip_reason
         failed: dict[str, str] = {}
-        for record in (*plan.load, *plan.replay):
-            reason = self._load(record)
-            if reason is not None:
-                failed[record] = reason
+        with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
+            for record in (*plan.load, *plan.replay):
+                reason = self._load(record)
+                if reason is not None:
+                    failed[record] = reason
         if failed:
             self._foresee_bindings(plan, snapshot)
             self._rebuild(failed)
@@ -140,6 +141,14 @@ class Checkout:
             prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
         prepared.drop = list(plan.drop)
         return prepared
+
+    def _bytes(self, record: str) -> int:
+        """About how much there is to read for *record*: its buffers."""
+        try:
+            body = self.live.body(record)
+        except StoreError:  # loading it says what is wrong
+            return 0
+        return sum(entry["size"] for part in ("buffers", "out_of_band") for entry in body.get(part, ()))
 
     def _load(self, record: str) -> str | None:
         """Load one co-variable; the reason when it cannot be."""
@@ -387,7 +396,8 @@ class Checkout:
         """
         live, tracker = self.live, self.live.tracker
         stale = {tracker.groups[key] for key in self._touched(plan) if key in tracker.groups}
-        update = tracker.update(live.namespace.snapshot(), stale)
+        with live.progress.phase("looking at names"):
+            update = tracker.update(live.namespace.snapshot(), stale)
         live.records = dict(self.target)
         update.release()
         unknown = {group for key, group in tracker.groups.items() if key not in live.records}
@@ -527,6 +537,7 @@ def check_bytes(live: Live, plan: Plan) -> None:
     Raises:
         DamagedStoreError: one is missing or wrong.
     """
-    for record in plan.load:
-        for chunk in chunk_names(live.body(record)):
-            live.repository.get_chunk(chunk)
+    with live.progress.phase("reading"):
+        for record in plan.load:
+            for chunk in chunk_names(live.body(record)):
+                live.repository.get_chunk(chunk)

@@ -139,7 +139,8 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
-    update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)}, retry)
+    with live.progress.phase("looking at names"):
+        update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)}, retry)
     late = late_names(update, groups, live.mark)
     live.mark = tracker.count
     now = live.facets.capture()
@@ -263,7 +264,8 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
 
 def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) -> Commit:
     written = live.repository.bytes_written
-    with open_to_interrupts():
+    amount = sum(change.captured.size for change in found.update.changed if change.captured is not None)
+    with open_to_interrupts(), live.progress.phase("saving", amount):
         encoded = _encode(live, found, reuse)
         values = dict(_facet_values(live, found))
     names = _names(live, step, found)

@@ -25,6 +25,7 @@ from timeslip.errors import SessionBusyError, StoreError
 from timeslip.ids import CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.planner import ValueInfo
+from timeslip.progress import Progress
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.namespace import Namespace
@@ -74,6 +75,7 @@ class Live:
         mark: number of the tracker's update that followed the last code of the user. What was not checked since then
             is assumed.
         looks: number of the update that followed a run, and what the run is called, oldest first.
+        progress: how far long work has come.
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         hooked: why code of the session may run without being named, or None.
     """
@@ -116,6 +118,9 @@ class Live:
         self.left_out: frozenset[str] = frozenset()
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
+        self.progress = Progress()
+        self.tracker.looked = self.progress.looked
+        repository.moved = self.progress.moved
         self.pid = os.getpid()
         self.born = time.monotonic()
         self._whole = True

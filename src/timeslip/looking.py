@@ -29,6 +29,7 @@ from timeslip.model import (
 )
 from timeslip.past import PastState
 from timeslip.preview import preview
+from timeslip.progress import Progress
 from timeslip.state.facets import FacetSet
 from timeslip.values import chunk_names, lost_reason, rebuilt_reason
 
@@ -289,7 +290,7 @@ def verify_live(live: Live) -> Verification:
     return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, (), time.perf_counter() - began)
 
 
-def verify_restorable(history: History, commit: CommitId) -> Verification:
+def verify_restorable(history: History, commit: CommitId, progress: Progress) -> Verification:
     """Whether *commit* could be restored: every value is read, checked and loaded beside the session.
 
     Raises:
@@ -300,18 +301,19 @@ def verify_restorable(history: History, commit: CommitId) -> Verification:
     past = PastState(history.repository, state)
     intact: list[str] = []
     bad: dict[str, str] = {}
-    for key in sorted(filter(is_name, state)):
-        try:
-            body = past.body(key)
-            for chunk in chunk_names(body):
-                history.repository.get_chunk(chunk)
-            lost = lost_reason(body)
-            if lost is not None:
-                bad[key] = lost
-                continue
-            if rebuilt_reason(body) is None:  # a look would have to open what it holds
-                past.value(key)
-            intact.append(key)
-        except TimeslipError as error:
-            bad[key] = error.message
+    with progress.phase("reading"):
+        for key in sorted(filter(is_name, state)):
+            try:
+                body = past.body(key)
+                for chunk in chunk_names(body):
+                    history.repository.get_chunk(chunk)
+                lost = lost_reason(body)
+                if lost is not None:
+                    bad[key] = lost
+                    continue
+                if rebuilt_reason(body) is None:  # a look would have to open what it holds
+                    past.value(key)
+                intact.append(key)
+            except TimeslipError as error:
+                bad[key] = error.message
     return Verification(commit, tuple(intact), {}, bad, (), time.perf_counter() - began)

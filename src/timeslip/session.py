@@ -43,6 +43,7 @@ from timeslip.model import (
     Verification,
 )
 from timeslip.naming import Naming
+from timeslip.progress import Progress
 from timeslip.retaining import retain
 from timeslip.store.maintenance import RetentionPolicy, forget, gc, usage
 from timeslip.store.preferences import save_preference
@@ -102,6 +103,11 @@ class Session:
     def moves(self) -> int:
         """How many verbs have done what they are for: tells, when one was interrupted, whether it was done."""
         return self._live.moves
+
+    @property
+    def progress(self) -> Progress:
+        """How far long work of this session has come, for whoever shows it."""
+        return self._live.progress
 
     def names(self) -> list[str]:
         """The present state names, sorted."""
@@ -410,7 +416,7 @@ class Session:
     def verify(self, ref: str | None = None) -> Verification:
         """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
         if ref is not None and ref != ".":
-            return looking.verify_restorable(self._history, self._history.resolve(ref))
+            return looking.verify_restorable(self._history, self._history.resolve(ref), self._live.progress)
         with self._live.turn():
             self._require_open()
             return looking.verify_live(self._live)
@@ -500,7 +506,12 @@ class Session:
         """Drop what retention no longer keeps. Raises StoreError."""
         with self._live.turn():
             try:
-                collected = gc(self.repository, keep=RetentionPolicy.from_settings(self.settings), dry_run=dry_run)
+                collected = gc(
+                    self.repository,
+                    keep=RetentionPolicy.from_settings(self.settings),
+                    dry_run=dry_run,
+                    progress=self._live.progress.tell,
+                )
             finally:
                 self._live.forget_bodies()
             if not dry_run:

@@ -28,6 +28,7 @@ from timeslip.model import (
     ValueDiff,
     Verification,
 )
+from timeslip.progress import Progress
 
 
 def an_id(number: int) -> CommitId:
@@ -87,6 +88,7 @@ class FakeSession:
     def __init__(self, directory: Path | None = None) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.moves = 0
+        self.progress = Progress()
         self.head = an_id(6)
         self.branch_name = "main"
         self.name = "titanic.ipynb"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from timeslip import answers
 from timeslip.cli.command import Command, Invocation, only_here
+from timeslip.cli.output import progress
 from timeslip.store.maintenance import check
 from timeslip.verbs.spec import JSON, Answer, Verb
 
@@ -19,9 +20,9 @@ VERB = Verb(
 
 
 def _run(invocation: Invocation) -> Answer:
-    invocation.options(VERB)
-    with invocation.open_store(read_only=True) as repository:
-        report = check(repository)
+    json = invocation.options(VERB).json
+    with invocation.open_store(read_only=True) as repository, progress("check", as_json=json) as tell:
+        report = check(repository, progress=tell)
         return answers.answer(
             "check",
             store=str(repository.directory),

@@ -14,7 +14,7 @@ from queue import Empty
 from typing import Any
 
 from timeslip import errors
-from timeslip.cli.output import write_notice
+from timeslip.cli.output import write_line, write_notice
 from timeslip.errors import NoKernelError, SessionBusyError, TimeslipError
 from timeslip.store.rows import SessionRow
 
@@ -110,14 +110,14 @@ def _wait_until_heard(client: Any, session: SessionRow) -> None:
 
 
 def _request(client: Any, session: SessionRow, words: Sequence[str]) -> dict[str, Any]:
-    deadline = time.time() + BUSY_SECONDS
+    deadline, show = time.time() + BUSY_SECONDS, "--json" not in words
     expression = _CALL.format(words=json.dumps(list(words)), deadline=deadline)
     request = client.execute(
         "", silent=True, store_history=False, user_expressions={"timeslip": expression}, allow_stdin=False
     )
     begun = False
     while True:
-        begun = begun or _has_begun(client, request)
+        begun = _listen(client, request, show=show) or begun
         reply = _reply_to(client, request)
         if reply is not None:
             return _read(reply, session)
@@ -129,15 +129,23 @@ def _request(client: Any, session: SessionRow, words: Sequence[str]) -> dict[str
             )
 
 
-def _has_begun(client: Any, request: str) -> bool:
-    """Whether the kernel has begun with our request: from then on there is nothing to give up."""
+def _listen(client: Any, request: str, *, show: bool) -> bool:
+    """Whether the kernel has begun with our request: from then on there is nothing to give up.
+
+    With *show*, how far it is goes to the terminal.
+    """
+    begun = False
     try:
         while True:
-            message = client.get_iopub_msg(timeout=0.05)
-            if message["parent_header"].get("msg_id") == request:
-                return True
+            message = client.get_iopub_msg(timeout=0.02)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            begun = True
+            text = message["content"].get("data", {}).get("text/plain")
+            if show and message["header"]["msg_type"] in ("display_data", "update_display_data") and text is not None:
+                write_line(text)
     except Empty:
-        return False
+        return begun
 
 
 def _reply_to(client: Any, request: str) -> Any:

@@ -9,6 +9,7 @@ from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.ipython.display import show, show_document
 from timeslip.ipython.faults import interrupted
 from timeslip.ipython.recorder import Recorder
+from timeslip.ipython.watching import progress
 from timeslip.verbs import VERBS
 from timeslip.verbs.help import overview, verb_help
 from timeslip.verbs.parsing import find_verb, parse, split_line
@@ -27,8 +28,8 @@ def perform_line(shell: Any, session: Any, recorder: Recorder, line: str, *, ver
         _help(shell, words[1:])
         return
     if lists_first(words):
-        show(shell, perform(session, recorder, [*words, "--dry-run"]) or {})
-    answer = perform(session, recorder, words)
+        show(shell, perform(shell, session, recorder, [*words, "--dry-run"]) or {})
+    answer = perform(shell, session, recorder, words)
     if answer is None:
         _help(shell, words[:1])
         return
@@ -47,7 +48,7 @@ def _help(shell: Any, words: Sequence[str]) -> None:
     show_document(shell, blocks)
 
 
-def perform(session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str, Any] | None:
+def perform(shell: Any, session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str, Any] | None:
     """Run the verb that *words* name and return its answer; None when help was asked for.
 
     What ran before the verb in the same cell is recorded first, unless the verb only reads what is recorded.
@@ -63,13 +64,14 @@ def perform(session: Any, recorder: Recorder, words: Sequence[str]) -> dict[str,
     moves = session.moves
     try:
         if verb.effect == "reads" and not asks_for_live(verb, options):
-            return verb.run(session, options)
+            with progress(shell, session, verb.name):
+                return verb.run(session, options)
         with uninterrupted():  # the recorder must know how it ended
             recorder.before_verb()
             moves = session.moves
             failure: BaseException | None = None
             try:
-                with open_to_interrupts():
+                with open_to_interrupts(), progress(shell, session, verb.name):
                     return verb.run(session, options)
             except BaseException as error:
                 failure = error

@@ -21,6 +21,7 @@ from timeslip.interrupts import uninterrupted
 from timeslip.ipython.faults import Faults
 from timeslip.ipython.idle import Auditor
 from timeslip.ipython.namespace import UNDERS
+from timeslip.ipython.watching import progress
 from timeslip.model import Commit
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
 
@@ -128,8 +129,7 @@ class Recorder:
 
     def _end(self, result: Any, ended: float) -> None:
         run = self._run
-        what = f"recording In[{run.count}]" if run is not None and run.count is not None else "recording the run"
-        with self._faults.guard(what):
+        with self._faults.guard(f"recording {_name(run)}"):
             if run is None or self._is_nested(run, result):
                 return
             self._run = None
@@ -141,7 +141,7 @@ class Recorder:
 
     def _interrupted(self, run: _Run | None, result: Any, stop: KeyboardInterrupt, *, done: bool) -> None:
         """The user stopped us, not the cell, which had ended: say what holds, and stop the cells that are waiting."""
-        where = f"In[{run.count}]" if run is not None and run.count is not None else "the run"
+        where = _name(run)
         if done:
             self._faults.say(f"interrupted; {where} had been recorded by then")
         else:
@@ -188,15 +188,16 @@ class Recorder:
 
     def _record(self, run: _Run, stop: int, ended: float, outcome: str, error: str | None) -> None:
         code, source = _part(run, stop)
-        commit = self._session.record(
-            code,
-            execution_count=run.count,
-            outcome=outcome,
-            error=error,
-            started=run.started,
-            duration=max(0.0, ended - run.clock),
-            source=source,
-        )
+        with progress(self._shell, self._session, f"recording {_name(run)}"):
+            commit = self._session.record(
+                code,
+                execution_count=run.count,
+                outcome=outcome,
+                error=error,
+                started=run.started,
+                duration=max(0.0, ended - run.clock),
+                source=source,
+            )
         self._faults.worked()
         self.tell(commit)
 
@@ -254,6 +255,10 @@ class Recorder:
         if info is None:
             return bool(run.nested)
         return bool(info.raw_cell != run.info.raw_cell)
+
+
+def _name(run: _Run | None) -> str:
+    return f"In[{run.count}]" if run is not None and run.count is not None else "the run"
 
 
 def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:

@@ -38,7 +38,7 @@ def call(words: Sequence[str], deadline: float) -> Reply:
     if attachment is None:
         return Reply(_error("no-session", "this kernel is not being recorded", "run %load_ext timeslip there", 1))
     try:
-        answer = perform(attachment.session, attachment.recorder, words)
+        answer = perform(attachment.shell, attachment.session, attachment.recorder, words)
     except VerbInterrupted as stop:
         return Reply(_error("interrupted", stop.message, stop.hint, 1))
     except TimeslipError as error:

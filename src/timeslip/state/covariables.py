@@ -8,7 +8,7 @@ is compared is alive.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,6 +100,10 @@ class Update:
                 change.captured.release()
 
 
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 class Tracker:
     """The live co-variables of one session. Used under the session's lock.
 
@@ -112,6 +116,7 @@ class Tracker:
         queue: the co-variables that can change by themselves, the longest unchecked first.
         failed: co-variables that could not be captured -> number of the update in which they are to be tried again.
         count: number of the present update.
+        looked: called before each capture, for whoever shows how far it is.
     """
 
     def __init__(self, encoder: Encoder, chunk_bytes: int) -> None:
@@ -127,6 +132,7 @@ class Tracker:
         self._large: set[Covariable] = set()
         self._spanned: set[Covariable] = set()
         self._span_index: SpanIndex[Covariable] | None = None
+        self.looked: Callable[[], None] = _nobody
         self.queue: dict[Covariable, None] = {}
         self.failed: dict[Covariable, int] = {}
         self.count = 0
@@ -209,6 +215,7 @@ class Tracker:
         """A tracker that knows no co-variable and captures everything; names count as changed since *noted*."""
         tracker = Tracker(self.encoder, self.chunk_bytes)
         tracker.node_digests, tracker.earlier = noted
+        tracker.looked = self.looked
         return tracker
 
     def newly_bound(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> set[str]:

@@ -61,8 +61,8 @@ class Regrouping:
             retry: groups that could not be captured and that nothing is known to have changed since.
         """
         was_enabled = gc.isenabled()
-        gc.disable()  # millions of objects are made and none becomes garbage: collections would take most of the time
         try:
+            gc.disable()  # millions of objects are made and none becomes garbage: collecting would take most of it
             return self._run(bound, lost, check, retry)
         finally:
             if was_enabled:
@@ -107,6 +107,7 @@ class Regrouping:
 
     def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset()) -> _Shot:
         began = time.perf_counter()
+        self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
         try:
             captured = self._captured(nodes, shared)

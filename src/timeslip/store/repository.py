@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,8 @@ class Repository:
         self._log = LogTable(database, self._records, self._sessions)
         self._syncer = durable.Syncer(self)
         self._closed = False
+        self.moved: Callable[[int], None] | None = None
+        """Told after each chunk how many bytes were put or read. It must be quick, and may raise to stop the work."""
         _open.add(self)
 
     @classmethod
@@ -223,15 +225,23 @@ class Repository:
         """Store the present bytes of *data*; published by the next transaction. See `ChunkStore.put`."""
         if self.read_only:
             raise StoreReadOnlyError("the store was opened for reading only")
-        return self._chunks.put(data)
+        chunk = self._chunks.put(data)
+        if self.moved is not None:
+            self.moved(memoryview(data).nbytes)
+        return chunk
 
     def get_chunk(self, chunk: str) -> bytes:
         """The bytes of a chunk, verified. Raises ChunkMissingError, DamagedStoreError."""
-        return self._chunks.get(chunk)
+        data = self._chunks.get(chunk)
+        if self.moved is not None:
+            self.moved(len(data))
+        return data
 
     def read_chunk_into(self, chunk: str, target: memoryview) -> None:
         """Fill *target*, of exactly the chunk's size, with verified bytes; it holds rubbish when this raises."""
         self._chunks.read_into(chunk, target)
+        if self.moved is not None:
+            self.moved(target.nbytes)
 
     def has_chunk(self, chunk: str) -> bool:
         """Whether the chunk is here, without reading it."""

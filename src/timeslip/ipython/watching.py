@@ -1,0 +1,50 @@
+"""One line below the cell about work that takes long. Imported with the extension, so it imports next to nothing."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from timeslip.rendering.progress import Ticker
+
+
+@contextmanager
+def progress(shell: Any, session: Any, title: str) -> Iterator[None]:
+    """Around work that may take long: one line that is updated, and taken away when the work has ended."""
+    ticker = Ticker(title, _line_of_notebook(shell) if hasattr(shell, "kernel") else _line_of_terminal)
+    before = session.progress.tell
+    try:
+        session.progress.tell = ticker
+        yield
+    finally:
+        session.progress.tell = before
+        ticker.close()
+
+
+def _line_of_terminal(text: str) -> None:
+    """Write a line over the one before; nothing where nobody watches."""
+    try:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+    except Exception:  # a closed or replaced stderr of the user's must not stop the work that is shown
+        return
+
+
+def _line_of_notebook(shell: Any) -> Callable[[str], None]:
+    """A display of its own below the cell, changed in place."""
+    transient = {"display_id": f"timeslip-{secrets.token_hex(4)}"}
+    begun = False
+
+    def show(text: str) -> None:
+        nonlocal begun
+        try:
+            shell.display_pub.publish({"text/plain": text}, transient=transient, update=begun)
+            begun = True
+        except Exception:  # a front end that has gone must not stop the work that is shown
+            return
+
+    return show

@@ -1,0 +1,19 @@
+"""Long work in a notebook: one line below the cell that is updated and taken away."""
+
+from __future__ import annotations
+
+from tests.kernel.conftest import LabKernel
+
+HASTE = "setattr(__import__('timeslip.rendering.progress').rendering.progress, 'PATIENCE', 0.0)"
+
+
+def test_one_line_that_goes_away(kernel: LabKernel) -> None:
+    assert kernel.cells("a = bytearray(5_000_000); b = [a]").displays == []
+    kernel.value(HASTE)
+    shown = kernel.cells("c = bytearray(6_000_000)").displays
+    assert shown[0].startswith("timeslip: recording In[")
+    assert shown[-1] == ""
+    shown = kernel.cells("%undo").displays
+    assert any(text.startswith("timeslip: undo: ") for text in shown)
+    assert "" in shown
+    assert shown[-1].startswith("undone"), "the answer comes last"
