@@ -111,21 +111,6 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
-    """What `Session.run` did.
-
-    Attributes:
-        commit: what was recorded; None when recording is paused.
-        error: what the code raised, or None.
-        stats: what the commit cost.
-    """
-
-    commit: Commit | None
-    error: BaseException | None
-    stats: CommitStats
-
-
-@dataclass(frozen=True, slots=True)
 class Operation:
     """An entry of the operation log.
 
