@@ -59,8 +59,7 @@ class Live:
         head: the commit the live state came from; None before the first.
         branch: what the next commit goes to if HEAD is its tip.
         facet_bytes: facet name -> bytes at the last commit or restore.
-        last: the last commit made.
-        pending: names of earlier steps whose commit failed; they belong to the next one.
+        pending_names: names of earlier steps whose commit failed; they belong to the next one.
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
         no_room_for: the retention policy under which the store was found to have no room left, or None.

@@ -324,9 +324,3 @@ class Tracker:
         found: set[Covariable] = {group for group in holders(links, self._owners) if group not in known}
         found.update(group for group in self._large if group not in known and not group.links.isdisjoint(links))
         return found
-
-    # ---- after a restore ----
-
-    def bind_restored(self, snapshot: Mapping[str, Any]) -> None:
-        """Take note of the present bindings without looking at values; the groups must be right already."""
-        self._note_bindings(snapshot, *self.rebound(snapshot))

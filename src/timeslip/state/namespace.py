@@ -70,7 +70,7 @@ HIDDEN = frozenset(
 
 
 class PlainNamespace:
-    """A namespace that is just a dict. Module-level dunder names are not state."""
+    """A namespace that is just a dict. What Python keeps in a module under dunder names, see `HIDDEN`, is no state."""
 
     def __init__(self, namespace: dict[str, Any], hidden: Iterable[str] = ()) -> None:
         self.globals = namespace
