@@ -22,6 +22,7 @@ from timeslip.errors import ReplayError, StoreError, UnrestorableError, Unstorab
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.inputs import digest_of
+from timeslip.leaving import Leaving
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.past import Loads, headers_of
@@ -120,6 +121,8 @@ class Checkout:
         """
         prepared = self.prepared
         snapshot = self.live.namespace.snapshot()
+        if not self.beside:
+            prepared.loader.left = Leaving(self.live, plan.keep).holds_left
         for name in plan.keep:
             value = snapshot.get(name)
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT

@@ -21,6 +21,7 @@ from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, R
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
+from timeslip.leaving import without_left
 from timeslip.live import Live
 from timeslip.model import CheckoutResult, ReplayStep, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
@@ -111,7 +112,7 @@ class Traveller:
         state = self.history.state(target)
         moved = live.moved_facets()
         recorded = {key: record for key, record in live.records.items() if key not in moved}
-        plan = make_plan(recorded, state, live.info)
+        plan = without_left(live, make_plan(recorded, state, live.info), state)
         if options.dry_run:
             return foresee(live, plan, state, target, began)
         if options.verify or live.settings.verify == "eager":

@@ -120,6 +120,8 @@ class Loader:
         """Use no live object that cannot be copied: what is loaded is given to code that may change it."""
         self.unasked = False
         """Make no resource that touches the outside."""
+        self.left: Callable[[Any], bool] | None = None
+        """Tells whether a live object that cannot be copied holds objects that this restore replaces."""
         self.complete: Callable[[str], None] | None = None
         """Called when a definition was made: loads its content, before anything is done with it."""
         self._incomplete: list[str] = []
@@ -319,6 +321,10 @@ class Loader:
             if self.salvage:
                 return Placeholder("part of a value", "", "it could not be stored", "")
             raise HoleError("it holds something that cannot be stored and is not there any more in that state")
+        if self.left is not None and self.left(found[0]):
+            if self.salvage:
+                return Placeholder("part of a value", "", "it could not be stored", "")
+            raise HoleError("it holds something that cannot be stored and holds objects of the state that is left")
         return found[0]
 
     def resource(self, identity: str, make: Any, args: tuple[Any, ...]) -> Any:
