@@ -32,7 +32,8 @@ CELLS: dict[str, list[str]] = {
     "outputs": [TELLER, "T(1)\n1", "del Out, _\nimport gc; _n = gc.collect()", "x = T(2)"],
     "weak references": [
         TELLER,
-        "import weakref; a = T(1)\nr = weakref.ref(a, lambda _: print('called back')); v = weakref.WeakValueDictionary(a=a)",
+        "import weakref; a = T(1)\nr = weakref.ref(a, lambda _: print('called back'))",
+        "v = weakref.WeakValueDictionary(a=a)",
         "len(v), r() is a",
         "b = a; del a",
         "del b",
