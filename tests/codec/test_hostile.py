@@ -8,6 +8,7 @@ bytes of other versions, and values whose own code misbehaves.
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import random
 from typing import Any
 
@@ -170,7 +171,11 @@ def test_every_name_of_a_stream_has_a_meaning_in_a_load() -> None:
     import io
 
     unpickler = _Unpickler(kernel.loader(record), io.BytesIO(), record)
-    assert set(NAMES) <= set(unpickler._names)
+    for name in NAMES:
+        assert callable(unpickler.find_class("timeslip.codec.load", name))
+    for name in ("load", "register", "_names", "seedx"):
+        with pytest.raises(pickle.UnpicklingError):
+            unpickler.find_class("timeslip.codec.load", name)
 
 
 USES = [

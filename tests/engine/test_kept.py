@@ -31,3 +31,40 @@ def test_an_undone_run_leaves_alone_what_it_did_not_touch(name: str, sessions: S
     }
     assert live.session.checkout("HEAD").loaded == ()
     assert [commit.kind for commit in live.session.log(all=True)] == ["run"] * len(cells)
+
+
+def test_thousands_of_functions_are_stored_in_portions(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run(
+        "def make(i):\n    def f(): return i\n    return f\nfs = [make(i) for i in range(300)]",
+        "def wrap(f): return lambda: f\nx = None\nfor i in range(300): x = wrap(x)",
+    )
+    written = [commit.stats.covariables_written for commit in live.commits]
+    assert all(count < 20 for count in written), written
+    before = list(live["fs"])
+    live.run("fs[3].note = [1]")
+    live.session.undo()
+    assert list(map(id, live["fs"])) == list(map(id, before))
+    assert not hasattr(live["fs"][3], "note")
+    live.session.redo()
+    assert live["fs"][3].note == [1]
+    live.run("fs = None; x = None")
+    live.session.undo()
+    assert [f() for f in live["fs"]] == list(range(300))
+    depth, f = 0, live["x"]
+    while f is not None:
+        depth, f = depth + 1, f()
+    assert depth == 300
+
+
+def test_one_function_that_cannot_be_stored_does_not_spoil_its_portion(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run(
+        "def make(i):\n    def f(): return i\n    return f\n"
+        "fs = [make(i) for i in range(300)]; g = make(i for i in range(3)); h = make(5)"
+    )
+    assert set(live.commits[0].names.inexact) <= {"g"}
+    live.run("fs = h = None")
+    live.session.undo()
+    assert [f() for f in live["fs"]] == list(range(300))
+    assert live["h"]() == 5

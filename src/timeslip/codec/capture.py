@@ -194,6 +194,7 @@ class Encoder:
         self.registry = registry
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
+        self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
 
     def capture(
         self,
@@ -366,8 +367,7 @@ class _FastPickler(pickle.Pickler):
         self._reduce = state.reduce
         self.state = state
         self.bare: set[int] = set()
-        """Addresses of what the pickler refers to beside its memo."""
-        self.bare.update(map(id, gc.get_referents(self)))
+        """Addresses of what the pickler refers to beside its memo, for `met_objects`."""
 
     def reducer_override(self, obj: Any) -> Any:
         return self._reduce(obj)
@@ -513,6 +513,8 @@ def _pickler(mode: str, state: Pass) -> Any:
     else:
         pickler = IterativePickler(state)
     seeds = [*state.encoder.seeds, *state.scopes.values()]
+    if isinstance(pickler, _FastPickler):
+        pickler.bare.update(map(id, gc.get_referents(pickler)))
     pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(seeds)}
     return pickler
 
@@ -540,10 +542,12 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
         else:
             header = definitions.class_header(obj)
             content = definitions.class_content(obj)
-            state.keep.append(content["attributes"])
+            members = content.get("members", {})
+            state.keep += (content["attributes"], members, *members.values(), content.get("abc_registry"))
         state.keep += (content, header)
         headers[identity] = _header_bytes(state, header)
         payload.append(_Content(identity, content))
+        state.keep.append(payload[-1])
     return payload, headers
 
 
@@ -569,10 +573,15 @@ def _reduce_content(state: Pass, stand_in: _Content) -> Any:
 
 
 def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
-    inner = Pass(state.encoder, frozenset())
-    inner.careful = True
-    pickler = _pickler("careful", inner)
-    pickler.dump(header)
+    kinds: tuple[type[_FastPickler], ...] = (_FastPickler, _NanPickler)
+    for kind in kinds:  # a header that needs the second is rare
+        inner = Pass(state.encoder, frozenset())
+        inner.careful = True
+        pickler = kind(inner)
+        pickler.memo = state.encoder.seed_memo
+        pickler.dump(header)
+        if not has_special(inner.writer.segments):
+            break
     state.references.update(inner.references)
     return b"".join(inner.writer.segments)
 

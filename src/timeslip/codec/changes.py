@@ -28,7 +28,7 @@ class Change:
         elif type(self.target) is dict:
             self._before = self.target.get(self.attribute, Change.MISSING)
         elif isinstance(self.target, types.CellType):
-            self._before = _cell_value(self.target)
+            self._before = cell_value(self.target)
         else:
             self._before = getattr(self.target, self.attribute, Change.MISSING)
         self._set(self.value)
@@ -46,7 +46,7 @@ class Change:
                 target[self.attribute] = value
         elif isinstance(target, types.CellType):
             if value is Change.MISSING:
-                if _cell_value(target) is not Change.MISSING:
+                if cell_value(target) is not Change.MISSING:
                     del target.cell_contents
             else:
                 target.cell_contents = value
@@ -63,7 +63,8 @@ class Change:
             setattr(target, self.attribute, value)
 
 
-def _cell_value(cell: types.CellType) -> Any:
+def cell_value(cell: types.CellType) -> Any:
+    """What a cell holds; `Change.MISSING` for an empty one."""
     try:
         return cell.cell_contents
     except ValueError:

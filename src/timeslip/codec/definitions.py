@@ -14,11 +14,11 @@ import marshal
 import sys
 import types
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec.changes import Change
+from timeslip.codec.changes import Change, cell_value
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -248,6 +248,14 @@ def function_content(function: types.FunctionType) -> dict[str, Any]:
     if getattr(function, "__type_params__", ()):
         content["type_params"] = function.__type_params__  # type: ignore[attr-defined]  # Python 3.12 on
     return content
+
+
+def held_functions(function: types.FunctionType) -> Iterator[types.FunctionType]:
+    """The functions that *function* holds in its cells, defaults and attributes, without looking into containers."""
+    cells = [cell_value(cell) for cell in function.__closure__ or ()]
+    for value in (*cells, *(function.__defaults__ or ()), *function.__dict__.values()):
+        if type(value) is types.FunctionType:
+            yield value
 
 
 def make_function(

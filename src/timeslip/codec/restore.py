@@ -8,6 +8,7 @@ resources (the live object while it is in the recorded state), buffers, and the 
 from __future__ import annotations
 
 import builtins
+import functools
 import io
 import math
 import pickle
@@ -138,7 +139,7 @@ class Loader:
         Raises:
             UnrestorableError: the bytes were read, but do not give the value (the message says why).
         """
-        unpickler = _Unpickler(self, SegmentReader([_seed_prefix(stored.seeds), *stored.segments]), stored)
+        unpickler = _Unpickler(self, _file([_seed_prefix(stored.seeds), *stored.segments]), stored)
         try:
             self._read_headers(stored.headers, stored.seeds)
             self._drain()
@@ -184,7 +185,7 @@ class Loader:
         segments = [_seed_prefix(seeds), data]
         self._reading += 1
         try:
-            header = _Unpickler(self, SegmentReader(segments), stored).load()
+            header = _Unpickler(self, _file(segments), stored).load()
         finally:
             self._reading -= 1
         assert isinstance(header, dict)
@@ -387,41 +388,48 @@ def _attribute(module_name: str, qualname: str) -> Any:
     return module
 
 
+_KNOWN = frozenset(name for name, value in vars(load).items() if isinstance(value, types.FunctionType))
+_OF_STREAM = frozenset({"array", "island", "buffer"})
+_ANYWHERE: dict[str, Any] = {
+    "code": definitions.load_code,
+    "module": import_module,
+    "attribute": _attribute,
+    "member": instances.member,
+    "instance": instances.make_instance,
+    "set_instance": instances.set_instance,
+    "placeholder": Placeholder,
+}
+"""Names of `timeslip.codec.load` that do not depend on the loader; all others are its methods."""
+
+_SMALL = 1 << 20
+
+
+def _file(segments: Sequence[bytes]) -> Any:
+    """*segments* as a file; small ones joined, because a file written in C is read many times faster."""
+    if sum(map(len, segments)) <= _SMALL:
+        return io.BytesIO(b"".join(segments))
+    return SegmentReader(segments)
+
+
 class _Unpickler(pickle.Unpickler):
     """The C unpickler; the names of `timeslip.codec.load` mean methods of the loader."""
 
     def __init__(self, loader: Loader, file: Any, stored: Stored) -> None:
         super().__init__(file, buffers=_read_all(stored.out_of_band))
         self._nans: dict[int, Any] = {}
-        self._names: dict[str, Any] = {
-            "definition": loader.definition,
-            "cell": loader.cell,
-            "set_cell": loader.set_cell,
-            "hole": loader.hole,
-            "resource": loader.resource,
-            "array": lambda *args: loader.array(stored, *args),
-            "island": lambda data: loader.island(stored, data),
-            "buffer": lambda *args: loader.buffer(stored, *args),
-            "code": definitions.load_code,
-            "module": import_module,
-            "scope_module": loader.scope_module,
-            "scope_globals": loader.scope_globals,
-            "attribute": _attribute,
-            "seed": loader.seed,
-            "content": loader.content,
-            "member": instances.member,
-            "instance": instances.make_instance,
-            "set_instance": instances.set_instance,
-            "set_figure": loader.set_figure,
-            "placeholder": Placeholder,
-        }
-        for index in range(stored.seeds):
-            self._names[f"seed{index}"] = loader.seed(index)
+        self._loader = loader
+        self._stored = stored
 
     def find_class(self, module_name: str, name: str) -> Any:
-        if module_name == load.MODULE:
-            return self._names[name]
-        return super().find_class(module_name, name)
+        if module_name != load.MODULE:
+            return super().find_class(module_name, name)
+        if name.startswith("seed") and name[4:].isdecimal():
+            return self._loader.seed(int(name[4:]))
+        if name not in _KNOWN:
+            raise pickle.UnpicklingError(f"{name!r} means nothing in a recorded stream")
+        if name in _OF_STREAM:
+            return functools.partial(getattr(self._loader, name), self._stored)
+        return _ANYWHERE[name] if name in _ANYWHERE else getattr(self._loader, name)
 
     def persistent_load(self, identity: Any) -> Any:
         if isinstance(identity, tuple):

@@ -158,22 +158,16 @@ class Tracker:
     def definitions_of(self, keys: Iterable[str]) -> set[str]:
         """Node keys of all definitions that *keys* refer to, directly or through other definitions."""
         found: set[str] = set()
-        work = [key for key in keys if key in self.groups]
-        seen: set[str] = set()
+        work = [self.groups[key] for key in keys if key in self.groups]
+        seen: set[Covariable] = set()
         while work:
-            key = work.pop()
-            if key in seen:
+            group = work.pop()
+            if group in seen:
                 continue
-            seen.add(key)
-            group = self.groups.get(key)
-            if group is None:
-                continue
-            for identity in group.references:
-                node = f"def:{identity}"
-                if node not in found:
-                    found.add(node)
-                    work.append(node)
-            work += group.keys
+            seen.add(group)
+            nodes = {f"def:{identity}" for identity in group.references} - found
+            found |= nodes
+            work += [self.groups[node] for node in nodes if node in self.groups]
         return found
 
     def to_retry(self, *, all_of_them: bool) -> tuple[Covariable, ...]:

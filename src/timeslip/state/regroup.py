@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import time
+import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, holders, union
 from timeslip.codec.capture import Captured, capture_atom
+from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import Fingerprint, fingerprint
@@ -27,6 +29,7 @@ class _Shot:
     fingerprint: Fingerprint
     seconds: float
     failure: str | None = None
+    keys: tuple[str, ...] = ()
 
 
 class Regrouping:
@@ -45,6 +48,9 @@ class Regrouping:
         self.snapshot = snapshot
         self.weak = weak
         self.nodes: dict[str, _Shot] = {}
+        """First key -> capture of one node, or of many definitions together."""
+        self.node_of: dict[str, str] = {}
+        self.pending: list[str] = []
         self.unchanged: dict[str, _Shot] = {}
         self.definitions: dict[str, Any] = {}
         self.broken: set[Covariable] = set()
@@ -149,7 +155,7 @@ class Regrouping:
             return
         self.broken.add(group)
         if len(group.keys) == 1:
-            self._keep(group.keys[0], shot)
+            self._keep(group.keys, shot)
 
     def _retry(self, group: Covariable) -> None:
         """Capture again what failed; it is broken when that works now."""
@@ -161,14 +167,14 @@ class Regrouping:
             return
         self.broken.add(group)
         if len(group.keys) == 1:
-            self._keep(group.keys[0], shot)
+            self._keep(group.keys, shot)
 
     def _take(self, key: str) -> None:
         """Capture one node, once."""
-        if key not in self.nodes and (not key.startswith("def:") or self._object(key) is not None):
+        if key not in self.node_of and (not key.startswith("def:") or self._object(key) is not None):
             self.checked += 1
             shot = self.unchanged.get(key)
-            self._keep(key, shot if shot is not None else self._capture((key,)))
+            self._keep((key,), shot if shot is not None else self._capture((key,)))
 
     def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
         """*shot*, or a second one where the first has itself changed the object.
@@ -183,30 +189,65 @@ class Regrouping:
         again = self._capture(keys, shared)
         return shot if again.fingerprint.digest == shot.fingerprint.digest else again
 
-    def _keep(self, key: str, shot: _Shot) -> None:
-        shot = self._steady((key,), shot)
-        self.nodes[key] = shot
+    def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
+        shot = self._steady(keys, shot)
+        shot.keys = keys
+        self.nodes[keys[0]] = shot
+        self.node_of.update(dict.fromkeys(keys, keys[0]))
+        self.pending.append(keys[0])
         if shot.captured is not None:
             shot.captured.find_links(self.weak)
 
     def _settle(self) -> None:
         """Capture what the captured nodes refer to or may share something with, until nothing new appears."""
-        done: set[str] = set()
-        while fresh := [key for key in self.nodes if key not in done]:
+        while self.pending:
+            fresh, self.pending = self.pending, []
+            unknown: dict[str, Any] = {}
             for key in fresh:
-                done.add(key)
                 captured = self.nodes[key].captured
                 if captured is None:
                     continue
-                for identity, obj in captured.references.items():
-                    node = f"def:{identity}"
-                    if node not in self.tracker.groups:
-                        self.definitions.setdefault(node, obj)
-                        self._take(node)
+                unknown.update((f"def:{identity}", obj) for identity, obj in captured.references.items())
                 for group in self.tracker.suspects(captured, self.broken):
                     self._break(group)
-            for key in self._holding(self.tracker.encoder.registry.scopes.take_fresh()):
-                done.discard(key)
+            self._take_definitions(unknown)
+            self._holding(self.tracker.encoder.registry.scopes.take_fresh())
+
+    def _take_definitions(self, found: Mapping[str, Any]) -> None:
+        """Capture definitions that nothing is recorded of; very many functions in portions.
+
+        A capture and a record of its own for each of thousands of closures would cost many times what they hold.
+        """
+        unknown = {key: obj for key, obj in found.items() if self._is_unknown(key)}
+        self.definitions.update(unknown)
+        functions = self._functions_within(unknown)
+        if len(functions) > _PORTIONS_FROM:
+            for at in range(0, len(functions), _PORTION):
+                keys = tuple(sorted(functions[at : at + _PORTION]))
+                shot = self._capture(keys)
+                self.checked += 1
+                if shot.captured is not None and not shot.captured.holes:
+                    self._keep(keys, shot)  # else one by one, so that one does not spoil the others
+        for key in unknown:
+            self._take(key)
+
+    def _is_unknown(self, key: str) -> bool:
+        return key not in self.tracker.groups and key not in self.node_of
+
+    def _functions_within(self, unknown: Mapping[str, Any]) -> list[str]:
+        """The functions of *unknown*, with the unknown ones that they hold directly, and so on."""
+        encoder = self.tracker.encoder
+        work = {key: obj for key, obj in unknown.items() if isinstance(obj, types.FunctionType)}
+        found: list[str] = []
+        while work:
+            key, function = work.popitem()
+            found.append(key)
+            for other in held_functions(function):
+                if is_definition(other, encoder.namespace):
+                    node = f"def:{encoder.registry.id_of(other)}"
+                    if self._is_unknown(node) and node not in self.definitions:
+                        self.definitions[node] = work[node] = other
+        return found
 
     def _break(self, group: Covariable) -> None:
         self.broken.add(group)
@@ -214,16 +255,16 @@ class Regrouping:
             if key in self.snapshot or key.startswith("def:"):
                 self._take(key)
 
-    def _holding(self, scopes: frozenset[int]) -> list[str]:
+    def _holding(self, scopes: frozenset[int]) -> None:
         """Capture the nodes again that hold one of these dicts: not as values any more, but by identity."""
         if not scopes:
-            return []
-        held = [key for key, shot in self.nodes.items() if shot.captured and not shot.captured.links.isdisjoint(scopes)]
-        for key in held:
-            self._keep(key, self._capture((key,)))
+            return
+        shots = list(self.nodes.values())
+        for shot in shots:
+            if shot.captured and not shot.captured.links.isdisjoint(scopes):
+                self._keep(shot.keys, self._capture(shot.keys))
         for group in self.tracker.sharing(scopes, self.broken):
             self._break(group)
-        return held
 
     # ---- groups ----
 
@@ -251,10 +292,11 @@ class Regrouping:
 
     def _name_changes(self, result: Update) -> None:
         digests = self.tracker.node_digests
-        for key, shot in self.nodes.items():
-            if digests.get(key) != shot.fingerprint.digest:
-                digests[key] = shot.fingerprint.digest
-                result.names.add(key)
+        for shot in self.nodes.values():
+            for key in shot.keys:
+                if digests.get(key) != shot.fingerprint.digest:
+                    digests[key] = shot.fingerprint.digest
+                    result.names.add(key)
 
     def _components(self) -> list[tuple[str, ...]]:
         """The captured nodes, put together by what they share."""
@@ -275,7 +317,7 @@ class Regrouping:
         join_sharing(((key, captured.spans) for key, captured in captures if captured is not None), join)
         groups: dict[str, list[str]] = {}
         for key in self.nodes:
-            groups.setdefault(top(key), []).append(key)
+            groups.setdefault(top(key), []).extend(self.nodes[key].keys)
         return [tuple(sorted(keys, key=_order)) for keys in groups.values()]
 
     def _join_links(self, parent: dict[str, str], top: Callable[[str], str]) -> None:
@@ -304,10 +346,11 @@ class Regrouping:
         """The co-variable of *keys*: the one there is when nothing differs, else a new one, noted in *result*."""
         from timeslip.state.covariables import Changed
 
-        shot = self.nodes[keys[0]]
+        shot = self.nodes[self.node_of[keys[0]]]
         attached: frozenset[int] = frozenset()
-        if len(keys) > 1:
-            found = [shot.captured for key in keys if (shot := self.nodes[key]).captured is not None]
+        if shot.keys != keys:
+            parts = [self.nodes[key] for key in dict.fromkeys(map(self.node_of.__getitem__, keys))]
+            found = [part.captured for part in parts if part.captured is not None]
             attached = _attached(found)
             shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
@@ -343,7 +386,7 @@ class Regrouping:
         tracker = self.tracker
         dropped: set[str] = set()
         before = {identity for group in self.broken for identity in group.references}
-        if not before and not any(key.startswith("def:") for key in self.nodes):
+        if not before and not any(key.startswith("def:") for key in self.node_of):
             return dropped
         used = tracker.definitions_of(self.snapshot)
         for group in {group for key, group in tracker.groups.items() if key.startswith("def:") and key not in used}:
@@ -353,6 +396,9 @@ class Regrouping:
                 result.changed = [change for change in result.changed if change.covariable is not group]
         return dropped
 
+
+_PORTIONS_FROM, _PORTION = 128, 64
+"""More new functions than this are captured in portions of so many."""
 
 _FEW = 12
 """Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
