@@ -106,7 +106,30 @@ class Kernel:
         self.client = BlockingKernelClient(connection_file=name)
         self.client.load_connection_file()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=120)
+        self._wait_until_ready(120.0)
+
+    def _wait_until_ready(self, timeout: float) -> None:
+        """Wait for the first answer.
+
+        The client takes a kernel for dead whose heart does not beat within a second, as on a busy machine none does
+        while it is starting; whether it is dead is told by its process.
+
+        Raises:
+            KernelDiedError: the process ended.
+            RuntimeError: no answer within *timeout* seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.client.wait_for_ready(timeout=max(1.0, deadline - time.monotonic()))
+                return
+            except RuntimeError:
+                if self.process.poll() is not None:
+                    message = f"the kernel ended with {self.process.returncode} while it was starting"
+                    raise KernelDiedError(message) from None
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def __enter__(self) -> Kernel:
         return self

@@ -8,14 +8,13 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kernel.conftest import Kernels, LabKernel, Outcome
+from tests.kernel.conftest import BUSY, Kernels, LabKernel, Outcome, wait_for
 
 import timeslip
 from timeslip import errors
@@ -342,11 +341,10 @@ def test_ambiguous_session(kernels: Kernels) -> None:
 def test_acting_while_a_cell_is_running(kernels: Kernels) -> None:
     kernel = kernels.start()
     kernel.cells("x = [1]", "x.append(2)")
-    request = kernel.send("import time; time.sleep(8)")
-    time.sleep(0.5)
-    started = time.monotonic()
+    request = kernel.send(BUSY)
+    wait_for(kernels.home / "runs")
     refused(command(kernels, "undo"), 1, "session-busy")
-    assert time.monotonic() - started < 7
+    (kernels.home / "answered").touch()
     assert kernel.collect(request).ok
     assert kernel.value("x") == [1, 2]
 
