@@ -227,6 +227,20 @@ def record(live: Live, step: Step) -> Commit:
             found.update.release()
 
 
+def joined(owed: Step, step: Step) -> Step:
+    """One step for two runs, the first of which could not be recorded: what changed cannot be told apart any more."""
+    codes = [part.code for part in (owed, step) if part.code is not None]
+    sources = [part.source if part.source is not None else part.code for part in (owed, step)]
+    return replace(
+        step,
+        code="\n".join(codes) if codes else None,
+        source="\n".join(source for source in sources if source is not None),
+        started=owed.started,
+        duration=owed.duration + step.duration,
+        everything=True,
+    )
+
+
 def _require_space(live: Live) -> None:
     """While recording is paused for want of space, do not look at everything only to fail again."""
     try:

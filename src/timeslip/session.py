@@ -156,12 +156,13 @@ class Session:
             error=error,
             started=time.time() - duration if started is None else started,
             duration=duration,
-            everything=self._live.unseen or self._live.owed is not None or code is None,
+            everything=self._live.unseen or code is None,
         )
         live = self._live
         with uninterrupted(), live.turn():
             self._require_open()
-            live.owed = step  # until it is recorded: now, or before the next verb that travels
+            # Owed until it is recorded: now, with the next one, or before the next verb that travels.
+            live.owed = step = step if live.owed is None else recording.joined(live.owed, step)
             commit = recording.record(live, step)
             live.unseen = live.off = False
             live.moves += 1

@@ -244,6 +244,21 @@ def test_what_could_not_be_recorded_is_a_step_of_its_own(tmp_path: Path) -> None
     assert session.log()[0].code == "a.append(4); K.n = 3; w = [a]; del z"
 
 
+def test_what_could_not_be_recorded_is_in_the_code_of_the_next_step(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, "record")
+    session = trial.session
+    with pytest.raises(KeyboardInterrupt), counting(2000):
+        trial.call()
+    commit = session.run("g = (i for i in a)\nafter = 1").commit
+    assert commit.code == "a.append(4); K.n = 3; w = [a]; del z\ng = (i for i in a)\nafter = 1"
+    assert commit.names.created == ("after", "g", "w")
+    assert session.blame("w")[0].id == commit.id
+    session.run("del g")
+    assert session.undo().replayed == ("g",), "the code that is run again is whole"
+    assert next(session.namespace["g"]) == 1
+    session.close()
+
+
 @contextmanager
 def interrupt_after(seconds: float) -> Iterator[None]:
     """Interrupts the block after so many seconds."""
