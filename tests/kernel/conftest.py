@@ -38,6 +38,7 @@ class Outcome:
         stderr: likewise.
         results: plain text of what the cell's last expression gave.
         displays: plain text of everything else that was shown.
+        progress: what was said while Timeslip took long.
         count: execution count.
     """
 
@@ -49,6 +50,7 @@ class Outcome:
     stderr: str = ""
     results: list[str] = field(default_factory=list)
     displays: list[str] = field(default_factory=list)
+    progress: list[str] = field(default_factory=list)
     count: int | None = None
 
     @property
@@ -148,7 +150,10 @@ def _note(outcome: Outcome, kind: str, content: dict[str, Any]) -> bool:
     elif kind == "execute_result":
         outcome.results.append(ANSI.sub("", content["data"].get("text/plain", "")))
     elif kind in ("display_data", "update_display_data"):
-        outcome.displays.append(ANSI.sub("", content["data"].get("text/plain", "")))
+        # The line about work that takes long depends on how fast the machine is.
+        ours = content.get("transient", {}).get("display_id", "").startswith("timeslip-")
+        shown = outcome.progress if ours else outcome.displays
+        shown.append(ANSI.sub("", content["data"].get("text/plain", "")))
     elif kind == "error":
         outcome.traceback += ANSI.sub("", "\n".join(content["traceback"]))
     return False

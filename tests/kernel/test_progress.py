@@ -8,12 +8,12 @@ HASTE = "setattr(__import__('timeslip.rendering.progress').rendering.progress, '
 
 
 def test_one_line_that_goes_away(kernel: LabKernel) -> None:
-    assert kernel.cells("a = bytearray(5_000_000); b = [a]").displays == []
+    assert kernel.cells("a = bytearray(5_000_000); b = [a]").progress == []
     kernel.value(HASTE)
-    shown = kernel.cells("c = bytearray(6_000_000)").displays
+    shown = kernel.cells("c = bytearray(6_000_000)").progress
     assert shown[0].startswith("timeslip: recording In[")
     assert shown[-1] == ""
-    shown = kernel.cells("%undo").displays
+    shown = kernel.cells("%undo").progress
     assert any(text.startswith("timeslip: undo: ") for text in shown)
     assert "" in shown
     assert shown[-1].startswith("undone"), "the answer comes last"
