@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.capture import Encoder, Resources
+from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
+from timeslip.codec.resources import Resources
 from timeslip.config import Settings
 from timeslip.errors import SessionBusyError, StoreError
 from timeslip.ids import CommitId, RecordId, SessionId

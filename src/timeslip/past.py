@@ -6,8 +6,9 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from timeslip.codec.capture import Encoder, Resources
+from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
+from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader
 from timeslip.errors import TimeslipError, UnrestorableError
 from timeslip.store.repository import Repository

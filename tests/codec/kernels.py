@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from timeslip.codec import capture
-from timeslip.codec.capture import Captured, Encoder, Resources
+from timeslip.codec.capture import Captured, Encoder
 from timeslip.codec.definitions import Registry
+from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader, Stored, StoredBuffer
 from timeslip.testing.graphs import compare_states
 

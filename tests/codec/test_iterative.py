@@ -14,9 +14,10 @@ import pytest
 from tests.codec.kernels import Kernel, differences, only_iterative, resumed, stored
 from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PLAIN
 
-from timeslip.codec.capture import Encoder, Pass, Resources
+from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.definitions import Registry
 from timeslip.codec.iterative import IterativePickler
+from timeslip.codec.resources import Resources
 
 DEPTH = 100_000
 

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from timeslip.codec.capture import Encoder, Resources
+from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.mentions import mentioned
+from timeslip.codec.resources import Resources
 from timeslip.state.holding import held_by, shares
 
 
