@@ -24,6 +24,12 @@ PLAIN = {
     "collections": "from collections import *\nq = deque([1, [2]], 3); q2 = q; d = defaultdict(list, a=q); o = OrderedDict(b=1, a=d)\n"
     "c = Counter('aab'); m = ChainMap({}, o); N = namedtuple('N', 'x y'); n = N(q, 2); o.move_to_end('b')",
     "iterators": "i = iter([1, 2, 3]); next(i); z = zip('ab', i); e = enumerate('xy'); r = reversed([1, 2]); m = map(str, [1])",
+    "views and iterators of dicts and sets": "import collections\nd = {1: 2, 3: [4], 5: 6}; o = collections.OrderedDict(a=1, b=[2], c=3)\n"
+    "v = [d.keys(), d.values(), d.items(), o.keys(), o.values(), o.items()]; e = iter({}); g = iter(d); h = iter(d.items()); next(h); i = reversed(d); next(i)\n"
+    "j = iter({1, 2, 3}); next(j); k = iter(d.values()); list(k); l = iter(o); next(l); m = iter(o.items()); n = reversed(o.values()); next(n); p = iter(o); list(p)",
+    "super objects": "class A:\n    def f(self): return 'A'\nclass B(A): pass\nb = B(); s = super(B, b); t = super(B); u = super(B, B)",
+    "attribute dicts under names": "import collections, functools\nclass D(dict): pass\nd, e, c = D(), KeyError(1), collections.ChainMap(); p = functools.partial(int)\n"
+    "l = [vars(d), vars(e), vars(p), vars(c)]; c.me = vars(c); e.x = l\n@functools.lru_cache(None)\ndef f(n): return n\nf.__wrapped__.late = 1",
     "standard library": "import datetime, decimal, fractions, uuid, array, pathlib, types, re, io\n"
     "a = array.array('d', [1, 2]); d = decimal.Decimal('1.10'); f = fractions.Fraction(1, 3); u = uuid.UUID(int=5)\n"
     "p = pathlib.PurePosixPath('x/y'); n = types.SimpleNamespace(v=[1]); n.v.append(n); x = re.compile('a+')\n"

@@ -406,6 +406,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         state.refer_scopes(scopes)
         payload, headers = _payload(state, nodes)
         pickler = _pickler(mode, state)
+        watch = None  # the one of the pass before has references of its own
         watch = _ScopeWatch(encoder.registry.scopes)
         try:
             pickler.dump(payload)

@@ -112,6 +112,16 @@ def attributes_of(obj: Any) -> Any:
     return found if type(found) is dict else None
 
 
+# An instance's own dict is referred to by the instance, the local variable and the argument of getrefcount.
+_OWN_REFERENCES = 3
+
+
+def held_attributes(obj: Any) -> dict[str, Any] | None:
+    """The attribute dict of *obj*, unless there is none that anybody could tell from a new one."""
+    found: dict[str, Any] | None = attributes_of(obj)
+    return found if found or (found is not None and sys.getrefcount(found) > _OWN_REFERENCES) else None
+
+
 def set_attributes(obj: Any, attributes: dict[str, Any]) -> None:
     """Give *obj* that very dict, which others may share; or what is in it, where its dict cannot be replaced."""
     try:

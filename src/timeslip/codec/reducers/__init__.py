@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of
-from timeslip.codec.reducers import instances, python, subclasses, system
+from timeslip.codec.reducers import instances, iterators, python, subclasses, system
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -31,7 +31,7 @@ LIBRARIES = {
 VOLATILE = frozenset({"matplotlib"})
 """Top-level packages whose objects are changed by being shown: drawing fills caches and moves things about."""
 
-BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS, **subclasses.REDUCERS}
+BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS, **subclasses.REDUCERS, **iterators.REDUCERS}
 """Exact types of Python itself. Read-only."""
 
 _process_cache: dict[type, Reducer | None] = {}
@@ -58,5 +58,5 @@ def _search(kind: type) -> Reducer | None:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
             if reducer is not None:
                 return reducer
-    found: Reducer | None = system.find(kind) or instances.find(kind) or python.find(kind)
+    found: Reducer | None = system.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
     return found

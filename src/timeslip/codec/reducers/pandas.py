@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.kinds import attributes_of
+from timeslip.codec.kinds import attributes_of, is_of_session
 from timeslip.codec.reducers import numpy as arrays
 from timeslip.codec.reducers.system import MISSING, Borrowed
 from timeslip.codec.streams import has_special
@@ -158,6 +158,11 @@ def _index(state: Pass, index: Any) -> Any:
     return (function, (cls, parts), *reduced[2:])
 
 
+def _cached(state: Pass, obj: Any) -> Any:
+    # what it has computed from itself: filled by looking at it
+    return _without_cache(obj) if "_cache" in (attributes_of(obj) or ()) else NotImplemented
+
+
 def _not_a_time(state: Pass, value: Any) -> Any:
     # Its own reduction hands out the same tuple for all values, which would link them; so would a constant here.
     name = "NaT"
@@ -222,6 +227,9 @@ def find(kind: type) -> Any:
     backed = sys.modules.get("pandas._libs.arrays")
     if backed is not None and issubclass(kind, backed.NDArrayBacked):
         return _extension_array
+    base = sys.modules.get("pandas.api.extensions")
+    if base is not None and issubclass(kind, (base.ExtensionArray, base.ExtensionDtype)) and not is_of_session(kind):
+        return _cached
     if kind.__name__ == "NaTType":
         return _not_a_time
     if kind.__name__ == "SingleBlockManager":

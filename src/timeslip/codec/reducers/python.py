@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
-from timeslip.codec.kinds import filled, library_of, own_slots, set_slots
+from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, subclasses, system, views
 
@@ -92,6 +92,12 @@ def _property(state: Pass, value: property) -> Any:
     return property, (value.fget, value.fset, value.fdel, value.__doc__)
 
 
+def _super(state: Pass, proxy: Any) -> Any:
+    # what the proxy says of its pickling is said of the object behind it; its own class is only asked by these names
+    there = (proxy.__thisclass__,) if proxy.__self__ is None else (proxy.__thisclass__, proxy.__self__)
+    return super, there
+
+
 def _wrapper(state: Pass, value: Any) -> Any:
     return type(value), (value.__func__,)
 
@@ -121,7 +127,9 @@ def dead_reference() -> weakref.ref[Any]:
 def _partial(state: Pass, value: functools.partial[Any]) -> Any:
     reduced: Any = value.__reduce__()
     made, args, (function, positional, named, attributes) = reduced[:3]
-    return made, args, (function, positional, named, attributes or None)  # an empty dict is made by looking at it
+    del reduced
+    attributes = held_attributes(value)  # an empty dict is made by looking at it
+    return made, args, (function, positional, named, attributes)
 
 
 def _memory_file(state: Pass, file: Any) -> Any:
@@ -191,6 +199,7 @@ def fill_cache(function: Any, state: tuple[dict[Any, Any]]) -> None:
 def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool, attributes: dict[str, Any]) -> Any:
     """A caching function with an empty cache."""
     made = functools.lru_cache(maxsize=maxsize, typed=typed)(function)
+    made.__dict__.clear()  # the decorator copies what the function has by now
     made.__dict__.update(attributes)
     return made
 
@@ -202,7 +211,9 @@ def _exception(state: Pass, error: BaseException) -> Any:
     reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
     function, args, extra = (*reduced, None)[:3]
     # ImportError adds what it was not made from; all others that are written in C answer their attribute dict
-    attributes = {**(extra if type(extra) is dict else {}), **vars(error)} or None
+    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else None
+    del reduced, extra
+    attributes = held_attributes(error)
     chain = (error.__cause__, error.__context__, error.__suppress_context__)
     slots = filled(error, own_slots(kind)) or None
     if function is kind and library.__reduce__ in _PLAIN_EXCEPTIONS:
@@ -211,7 +222,7 @@ def _exception(state: Pass, error: BaseException) -> Any:
         made = (subclasses.native, (kind, library, args))
     else:
         made = (function, args)
-    return *made, (attributes, chain, slots), None, None, set_exception
+    return *made, (attributes, chain, slots, more or None), None, None, set_exception
 
 
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
@@ -230,9 +241,11 @@ def new_exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseExcep
 
 def set_exception(error: BaseException, state: tuple[Any, ...]) -> None:
     """State setter for exceptions: attributes, what caused it, slots."""
-    attributes, (cause, context, suppress), slots = state
-    for name, value in (attributes or {}).items():
+    attributes, (cause, context, suppress), slots, *more = state
+    for name, value in (more[0] if more and more[0] else {}).items():
         object.__setattr__(error, name, value)
+    if attributes is not None:
+        set_attributes(error, attributes)
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
     set_slots(error, slots or {})
 
@@ -277,6 +290,7 @@ REDUCERS: dict[type, Any] = {
     types.CellType: _cell,
     types.ModuleType: _module,
     property: _property,
+    super: _super,
     staticmethod: _wrapper,
     classmethod: _wrapper,
     types.MappingProxyType: _mapping_proxy,

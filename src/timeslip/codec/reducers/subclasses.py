@@ -18,6 +18,7 @@ from timeslip.codec.kinds import (
     all_slots,
     attributes_of,
     filled,
+    held_attributes,
     is_of_session,
     library_of,
     own_slots,
@@ -155,7 +156,7 @@ def _container(kind: type, library: Any) -> Any:
     by_fill = library is set or _overrides(kind, _OVERRIDES)
 
     def reduce(state: Pass, obj: Any) -> Any:
-        attributes, held = attributes_of(obj) or None, filled(obj, slots) if slots else None
+        attributes, held = held_attributes(obj), filled(obj, slots) if slots else None
         extra: tuple[Any, ...] = (attributes is not None, attributes, held)
         if library is collections.defaultdict:
             extra = (obj.default_factory, *extra)
@@ -302,17 +303,17 @@ def _general(kind: type, library: Any) -> Any:
             if reduced[0] is not native_new:
                 reduced = (*_maker(kind, library, reduced[0], reduced[1], obj), *reduced[2:])
         made, args, own, listitems, dictitems, setter = (*reduced, None, None, None, None)[:6]
-        attributes, held = attributes_of(obj), filled(obj, slots) if slots else None
+        attributes, held = held_attributes(obj), filled(obj, slots) if slots else None
         if own_names is not None and attributes:
             covered = _covered(own)
-            attributes = {k: v for k, v in attributes.items() if k not in covered and k not in own_names}
+            attributes = {k: v for k, v in attributes.items() if k not in covered and k not in own_names} or None
         elif own is attributes or _is_usual(own, attributes):
             own = None
-        if not attributes and not held and (own is None or not hooked):
+        if attributes is None and not held and (own is None or not hooked):
             return made, args, own, listitems, dictitems, setter
         if setter is not None:
             raise TypeError(f"{library.__name__} sets the state of its instances in a way of its own")
-        parts = (library, own, bool(attributes) and own_names is None, attributes or None, held)
+        parts = (library, own, attributes is not None and own_names is None, attributes, held)
         return made, args, parts, listitems, dictitems, set_subclass
 
     return reduce
