@@ -32,13 +32,13 @@ from timeslip.codec import definitions, load, reducers
 from timeslip.codec.addresses import Links
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
+from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects
 from timeslip.codec.resources import Resources
-from timeslip.codec.scopes import Holder, Scope, ScopeRegistry, foreign_scope, scope_content, scope_header
-from timeslip.codec.streams import LARGE_NUMBER, SegmentWriter, has_special, may_hold_large_text, scope_prefix
+from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
+from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, scope_prefix
 from timeslip.errors import UnstorableError
 from timeslip.ids import DefinitionId
 
-PROTOCOL = 5
 LARGE_IMMUTABLE = 1024
 """Immutables of more than this many bytes count as objects with an identity (design: *Linking*)."""
 
@@ -310,60 +310,6 @@ def capture_atom(key: str, value: Any) -> Captured:
     return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
 
 
-_LARGE_INT = 1 << (8 * LARGE_NUMBER)
-
-
-class _FastPickler(pickle.Pickler):
-    """The C pickler with our reducers."""
-
-    def __init__(self, state: Pass) -> None:
-        super().__init__(state.writer, PROTOCOL, buffer_callback=state.out_of_band.append)
-        self._reduce = state.reduce
-        self.state = state
-        self.bare: set[int] = set()
-        """Addresses of what the pickler refers to beside its memo, for `met_objects`."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        return self._reduce(obj)
-
-
-class _NanPickler(_FastPickler):
-    """The same, with NaN objects by identity."""
-
-    def persistent_id(self, obj: Any) -> Any:
-        kind = type(obj)
-        if kind is float:
-            return self.state.nan(obj) if obj != obj else None
-        if kind is int and (obj > _LARGE_INT or obj < -_LARGE_INT):
-            return self.state.large_int(obj)
-        return None
-
-
-def met_objects(pickler: Any) -> list[Any]:
-    """What is in the memo of *pickler*, in no order."""
-    if not isinstance(pickler, _FastPickler) or not _SHOWS_MEMO:
-        return [obj for _, obj in pickler.memo.copy().values()]
-    # A list of what the pickler refers to, made in C: twenty times faster than a copy of the memo.
-    held = gc.get_referents(pickler)
-    for part in (slice(-_ENDS, None), slice(_ENDS)):  # what it refers to beside its memo comes first or last
-        held[part] = [obj for obj in held[part] if id(obj) not in pickler.bare]
-    return held
-
-
-_ENDS = 64
-
-
-def _shows_memo() -> bool:
-    """Whether the garbage collector sees what is in the memo of a pickler: on CPython 3.11 and later it does."""
-    pickler = pickle.Pickler(SegmentWriter(), PROTOCOL)
-    met: list[Any] = [[], []]
-    pickler.dump(met)
-    seen = gc.get_referents(pickler)
-    return all(any(obj is held for held in seen) for obj in (met, *met))
-
-
-_SHOWS_MEMO = _shows_memo()
-
 _GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, pickle.PickleBuffer)
 """What pickle handles by itself, without a reduction."""
 
@@ -407,7 +353,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         payload, headers = _payload(state, nodes)
         pickler = _pickler(mode, state)
         watch = None  # the one of the pass before has references of its own
-        watch = _ScopeWatch(encoder.registry.scopes)
+        watch = ScopeWatch(encoder.registry.scopes)
         try:
             pickler.dump(payload)
         except RecursionError as error:
@@ -435,40 +381,15 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     ) from problem
 
 
-class _ScopeWatch:
-    """Finds the foreign globals that a pass has met as values: its memo refers to them.
-
-    The pickler asks nobody about plain dicts. One more reference than before the pass is the cheap sign of it.
-    """
-
-    def __init__(self, registry: ScopeRegistry) -> None:
-        self._registry = registry
-        self._before = registry.all()
-        self._counts = [sys.getrefcount(scope) for _, scope in self._before]
-
-    def met(self, pickler: Any) -> dict[str, dict[str, Any]]:
-        """Identity -> dict of those that the memo of *pickler* has."""
-        found = {
-            str(identity): scope
-            for (identity, scope), count in zip(self._before, self._counts, strict=True)
-            if sys.getrefcount(scope) > count
-        }
-        known = {identity for identity, _ in self._before}
-        fresh = [pair for pair in self._registry.all() if pair[0] not in known]
-        memo = pickler.memo.copy() if fresh else {}
-        found.update({str(identity): scope for identity, scope in fresh if id(scope) in memo})
-        return found
-
-
 def _pickler(mode: str, state: Pass) -> Any:
     if mode == "fast":
-        pickler: Any = _FastPickler(state)
+        pickler: Any = FastPickler(state)
     elif mode in ("nan", "careful"):
-        pickler = _NanPickler(state)
+        pickler = NanPickler(state)
     else:
         pickler = IterativePickler(state)
     seeds = [*state.encoder.seeds, *state.scopes.values()]
-    if isinstance(pickler, _FastPickler):
+    if isinstance(pickler, FastPickler):
         pickler.bare.update(map(id, gc.get_referents(pickler)))
     pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(seeds)}
     return pickler
@@ -528,7 +449,7 @@ def _reduce_content(state: Pass, stand_in: _Content) -> Any:
 
 
 def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
-    kinds: tuple[type[_FastPickler], ...] = (_FastPickler, _NanPickler)
+    kinds: tuple[type[FastPickler], ...] = (FastPickler, NanPickler)
     for kind in kinds:  # a header that needs the second is rare
         inner = Pass(state.encoder, frozenset())
         inner.careful = True

@@ -169,3 +169,28 @@ def scope_changes(scope: Scope, content: Mapping[str, Any]) -> list[Change]:
         return changes + [Change(target, key, value) for key, value in items.items()]
     changes += [Change(target, k, v) for k, v in items.items() if k not in present or present[k] is not v]
     return changes + [Change(target, k, Change.MISSING) for k in present if k not in items]
+
+
+class ScopeWatch:
+    """Finds the foreign globals that a pass has met as values: its memo refers to them.
+
+    The pickler asks nobody about plain dicts. One more reference than before the pass is the cheap sign of it.
+    """
+
+    def __init__(self, registry: ScopeRegistry) -> None:
+        self._registry = registry
+        self._before = registry.all()
+        self._counts = [sys.getrefcount(scope) for _, scope in self._before]
+
+    def met(self, pickler: Any) -> dict[str, dict[str, Any]]:
+        """Identity -> dict of those that the memo of *pickler* has."""
+        found = {
+            str(identity): scope
+            for (identity, scope), count in zip(self._before, self._counts, strict=True)
+            if sys.getrefcount(scope) > count
+        }
+        known = {identity for identity, _ in self._before}
+        fresh = [pair for pair in self._registry.all() if pair[0] not in known]
+        memo = pickler.memo.copy() if fresh else {}
+        found.update({str(identity): scope for identity, scope in fresh if id(scope) in memo})
+        return found
