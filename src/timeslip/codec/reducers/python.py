@@ -127,7 +127,7 @@ def dead_reference() -> weakref.ref[Any]:
 def _partial(state: Pass, value: functools.partial[Any]) -> Any:
     reduced: Any = value.__reduce__()
     made, args, (function, positional, named, attributes) = reduced[:3]
-    del reduced
+    del reduced, attributes  # who else holds the dict is counted
     attributes = held_attributes(value)  # an empty dict is made by looking at it
     return made, args, (function, positional, named, attributes)
 
