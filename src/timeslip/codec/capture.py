@@ -24,7 +24,7 @@ import pickle
 import sys
 import types
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,7 @@ class Captured:
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
         volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.
+        packages: top-level names of the packages whose classes the pass met.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
     """
@@ -103,6 +104,7 @@ class Captured:
     blocks: list[int] = field(default_factory=list)
     volatile: bool = False
     reduced: bool = False
+    packages: frozenset[str] = frozenset()
     memo: Any = None
     find: Callable[[frozenset[int]], Links] | None = None
 
@@ -110,6 +112,10 @@ class Captured:
         """Fill `links`. Only before `release`."""
         if self.find is not None and not self.links:
             self.links = self.find(weak_roots)
+
+    def objects_at(self, addresses: Container[int]) -> list[Any]:
+        """What the pass met at *addresses*. Only before `release`."""
+        return [] if self.memo is None else [obj for obj in met_objects(self.memo[0]) if id(obj) in addresses]
 
     def release(self) -> None:
         """Let go of the user's objects and of their memory."""
@@ -395,6 +401,10 @@ def _pickler(mode: str, state: Pass) -> Any:
     return pickler
 
 
+_OWN_NOTHING = frozenset({"builtins", "__main__", "timeslip"})
+"""Modules whose attributes are no library's constants."""
+
+
 def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], dict[str, bytes]]:
     """The list that is pickled, one element a node, and the headers of the definitions."""
     payload: list[Any] = []
@@ -484,6 +494,7 @@ def _finish(
         blocks=state.blocks,
         volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
+        packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}

@@ -4,7 +4,8 @@ Written rule (design: *Linking*). Never: text and bytes up to 1 kB, numbers, Non
 Python itself shares, classes, functions, modules, and immutable helpers of libraries that they share among all their
 objects (dtypes, time zones, enum members, indexes of pandas). Always: mutable containers, instances, cells, non-empty
 tuples, NaN objects, large immutables. Objects made by the reduction itself are told apart by their reference count:
-nothing but the pass holds them.
+nothing but the pass holds them. Tuples of nothing but numbers and text, and what installed libraries own, count here,
+and are found out when two values turn out to have them in common (`timeslip.state.sharing`).
 """
 
 from __future__ import annotations
@@ -116,6 +117,27 @@ def never_links(kind: type) -> bool:
     if _lives_long(kind):
         _skip_cache[kind] = skip
     return skip
+
+
+def is_value_tuple(obj: Any) -> bool:
+    """Whether *obj* is a small tuple or frozenset of nothing but numbers, text and the like, at any depth.
+
+    The compiler and libraries share equal ones as they like: nothing follows from two values holding the same one.
+    """
+    if type(obj) is not tuple and type(obj) is not frozenset:
+        return False
+    work, size = [obj], 0
+    while work:
+        part = work.pop()
+        kind = type(part)
+        if kind is tuple or kind is frozenset:
+            size += 8 * len(part)
+            if size > _LARGE:
+                return False
+            work.extend(part)
+        elif not is_atom(part):
+            return False
+    return True
 
 
 def _lives_long(kind: type) -> bool:

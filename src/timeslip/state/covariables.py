@@ -16,6 +16,7 @@ from timeslip.codec.addresses import Links, holders
 from timeslip.codec.capture import Captured, Encoder, Hole
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.state.fingerprint import Fingerprint
+from timeslip.state.owned import Owned
 from timeslip.state.regroup import Regrouping
 from timeslip.state.spans import SpanIndex
 
@@ -116,6 +117,7 @@ class Tracker:
         queue: the co-variables that can change by themselves, the longest unchecked first.
         failed: co-variables that could not be captured -> number of the update in which they are to be tried again.
         count: number of the present update.
+        owned: tells what installed packages own.
         looked: called before each capture, for whoever shows how far it is.
     """
 
@@ -133,6 +135,7 @@ class Tracker:
         self._spanned: set[Covariable] = set()
         self._span_index: SpanIndex[Covariable] | None = None
         self.looked: Callable[[], None] = _nobody
+        self.owned = Owned()
         self.queue: dict[Covariable, None] = {}
         self.failed: dict[Covariable, int] = {}
         self.count = 0
@@ -209,7 +212,7 @@ class Tracker:
         """A tracker that knows no co-variable and captures everything; names count as changed since *noted*."""
         tracker = Tracker(self.encoder, self.chunk_bytes)
         tracker.node_digests, tracker.earlier = noted
-        tracker.looked = self.looked
+        tracker.looked, tracker.owned = self.looked, self.owned
         return tracker
 
     def newly_bound(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> set[str]:

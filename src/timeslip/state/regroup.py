@@ -15,6 +15,7 @@ from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import Fingerprint, fingerprint
+from timeslip.state.sharing import Sharing
 from timeslip.state.spans import join_sharing
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Regrouping:
         self.broken: set[Covariable] = set()
         self.checked = 0
         self.taken: list[Captured] = []
+        self.sharing = Sharing(tracker.owned, snapshot)
 
     def run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
         """Do it all.
@@ -209,7 +211,8 @@ class Regrouping:
                     continue
                 unknown.update((f"def:{identity}", obj) for identity, obj in captured.references.items())
                 for group in self.tracker.suspects(captured, self.broken):
-                    self._break(group)
+                    if self.sharing.by_links(captured, group.links) or self.sharing.by_memory(captured, group.spans):
+                        self._break(group)
             self._take_definitions(unknown)
             self._holding(self.tracker.encoder.registry.scopes.take_fresh())
 
@@ -310,11 +313,13 @@ class Regrouping:
 
         self._join_links(parent, top)
 
-        def join(key: str, other: str) -> None:
-            parent[top(key)] = top(other)
+        captures = {key: shot.captured for key, shot in self.nodes.items() if shot.captured is not None}
 
-        captures = [(key, shot.captured) for key, shot in self.nodes.items()]
-        join_sharing(((key, captured.spans) for key, captured in captures if captured is not None), join)
+        def join(key: str, other: str) -> None:
+            if top(key) != top(other) and self.sharing.by_memory(captures[key], captures[other].spans):
+                parent[top(key)] = top(other)
+
+        join_sharing(((key, captured.spans) for key, captured in captures.items()), join)
         groups: dict[str, list[str]] = {}
         for key in self.nodes:
             groups.setdefault(top(key), []).extend(self.nodes[key].keys)
@@ -322,24 +327,30 @@ class Regrouping:
 
     def _join_links(self, parent: dict[str, str], top: Callable[[str], str]) -> None:
         """Join the nodes that share a linking object, in *parent*."""
-        linked = [(key, shot.captured.links) for key, shot in self.nodes.items() if shot.captured is not None]
+        linked = [(key, shot.captured) for key, shot in self.nodes.items() if shot.captured is not None]
         if len(linked) <= _FEW:
-            for index, (key, links) in enumerate(linked):
-                for other, others in linked[:index]:
-                    if not links.isdisjoint(others):
+            for index, (key, captured) in enumerate(linked):
+                for other, earlier in linked[:index]:
+                    if top(key) != top(other) and self.sharing.by_links(captured, earlier.links):
                         parent[top(key)] = top(other)
             return
         owner: dict[int, str] = {}
-        many = [(key, links) for key, links in linked if isinstance(links, Addresses)]
-        for key, links in linked:
-            for address in () if isinstance(links, Addresses) else links:
+        found: dict[tuple[str, str], set[int]] = {}
+        many = [(key, captured) for key, captured in linked if isinstance(captured.links, Addresses)]
+        for key, captured in linked:
+            for address in () if isinstance(captured.links, Addresses) else captured.links:
                 other = owner.setdefault(address, key)
                 if other is not key:
-                    parent[top(key)] = top(other)
-        for index, (key, links) in enumerate(many):
-            found = holders(links, owner)
-            found.update(other for other, others in many[:index] if not links.isdisjoint(others))
-            for other in found:
+                    found.setdefault((key, other), set()).add(address)
+        for index, (key, captured) in enumerate(many):
+            held = holders(captured.links, owner)
+            held.update(other for other, earlier in many[:index] if not captured.links.isdisjoint(earlier.links))
+            found.update(((key, other), set()) for other in held)
+        captures = dict(linked)
+        for (key, other), addresses in found.items():
+            if top(key) == top(other):
+                continue
+            if not addresses or self.sharing.by_links(captures[key], frozenset(addresses)):
                 parent[top(key)] = top(other)
 
     def _group(self, keys: tuple[str, ...], result: Update) -> Covariable:

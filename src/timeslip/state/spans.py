@@ -41,6 +41,13 @@ def join_sharing(spanned: Iterable[tuple[Owner, Iterable[Span]]], join: Callable
             plain_stop, plain_owner = stop, owner
 
 
+def common(first: Iterable[Span], second: Iterable[Span]) -> list[tuple[int, int]]:
+    """The ranges that both have and that are shared, in no order; n log n."""
+    index = SpanIndex(((start, stop, plain), [(start, stop, plain)]) for start, stop, plain in second)
+    pairs = ((span, other) for span in first for other in index.sharing([span]))
+    return [(max(span[0], other[0]), min(span[1], other[1])) for span, other in pairs]
+
+
 class SpanIndex(Generic[Owner]):
     """Spans of many owners, to be asked which of them share with others. Immutable.
 

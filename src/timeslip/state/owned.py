@@ -1,0 +1,143 @@
+"""What installed libraries hold themselves and hand out in many values: colour tables, default styles, constants.
+
+Two figures both hold the rows of matplotlib's ``viridis``, two plots the list of fonts that the library falls back to.
+Ordinary code does not see these identities, and what a module holds is no state of the session; so they do not link
+(``docs/design/010-what-libraries-own.md``). An object is *owned* when it is found, right now, in plain data that a
+module or class of an installed package has as an attribute.
+
+Asked only about objects that two co-variables are suspected to share, so that it costs nothing elsewhere. Not
+thread-safe by itself; keeps addresses, never objects.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+import weakref
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from timeslip.state.libraries import installed_folders
+
+_MOST = 5_000
+"""Plain data of more objects than this is no constant."""
+
+_ATOMS: frozenset[type] = frozenset(
+    {
+        *(int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range, slice, type),
+        *(types.FunctionType, types.BuiltinFunctionType, types.ModuleType),
+    }
+)
+"""Not entered: they own nothing that a value could hold."""
+
+_NOT_PLAIN = (
+    weakref.ReferenceType,
+    types.MethodType,
+    types.GeneratorType,
+    types.CoroutineType,
+    types.FrameType,
+    types.CellType,
+    types.TracebackType,
+)
+"""Data that holds one of these is a registry or a cache of something that lives: what is in it may be the user's."""
+
+Root = tuple[str, str, str]
+"""Where plain data hangs: module, class in it or "", attribute."""
+
+
+class Owned:
+    """Tells which objects installed packages own.
+
+    An index of addresses is made the first time that a package is asked about, and again when more of its modules are
+    loaded. It is only a first answer: a "yes" is checked by walking what hangs there now; a "no" that has become wrong
+    means that two values are stored together without need.
+    """
+
+    def __init__(self) -> None:
+        self._loaded = 0
+        self._modules: dict[str, list[str]] = {}
+        self._indexed: dict[str, int] = {}
+        self._roots: dict[int, Root] = {}
+
+    def all_of(self, objects: Collection[Any], packages: Collection[str]) -> bool:
+        """Whether modules of *packages* (top-level names) own every one of *objects*."""
+        self._index(packages)
+        wanted = set(map(id, objects))
+        if not wanted <= self._roots.keys():
+            return False
+        found: set[int] = set()
+        for root in {self._roots[address] for address in wanted}:
+            found |= wanted & (reach(_at(root)) or {}).keys()
+        return found == wanted
+
+    def _index(self, packages: Collection[str]) -> None:
+        if self._loaded != len(sys.modules):
+            self._loaded, self._modules = len(sys.modules), {}
+            for name in list(sys.modules):
+                self._modules.setdefault(name.partition(".")[0], []).append(name)
+        for package in packages:
+            names = self._modules.get(package, [])
+            if self._indexed.get(package) == len(names):
+                continue
+            self._indexed[package] = len(names)
+            for root, value in _roots(names):
+                self._roots.update(dict.fromkeys(reach(value) or (), root))
+
+
+def reach(value: Any) -> dict[int, Any] | None:
+    """Address -> object for all that *value* is made of, if it is plain data and not much of it; else None.
+
+    Plain: numbers, text, containers, arrays, and instances of library classes that hold nothing else.
+    """
+    seen: dict[int, Any] = {}
+    level = [value]
+    while level:
+        for obj in level:
+            kind = type(obj)
+            if issubclass(kind, _NOT_PLAIN) or kind.__module__ == "__main__":
+                return None
+            seen[id(obj)] = obj
+        if len(seen) > _MOST:
+            return None
+        parts = gc.get_referents(*level)
+        level = [obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not isinstance(obj, type)]
+    return seen
+
+
+def _roots(names: Iterable[str]) -> Iterator[tuple[Root, Any]]:
+    """What may be plain data among the attributes of these modules and of their classes."""
+    folders = installed_folders()
+    for name in names:
+        module = sys.modules.get(name)
+        if not isinstance(module, types.ModuleType):
+            continue
+        file = module.__dict__.get("__file__")
+        if type(file) is not str or not file.startswith(folders):
+            continue
+        for attribute, value in _data(vars(module)):
+            yield (name, "", attribute), value
+        for cls in list(vars(module).values()):
+            if isinstance(cls, type) and cls.__module__ == name:
+                yield from (((name, cls.__name__, attribute), value) for attribute, value in _data(vars(cls)))
+
+
+def _data(space: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The attributes that are no functions, classes or modules, nor the interpreter's own."""
+    return [
+        (attribute, value)
+        for attribute, value in list(space.items())
+        if type(value) not in _ATOMS
+        and not isinstance(value, type)
+        and not hasattr(type(value), "__get__")
+        and not (attribute.startswith("__") and attribute.endswith("__"))
+    ]
+
+
+def _at(root: Root) -> Any:
+    module, cls, attribute = root
+    space: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
+    if cls:
+        holder = space.get(cls)
+        space = vars(holder) if isinstance(holder, type) else {}
+    return space.get(attribute)
