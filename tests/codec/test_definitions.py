@@ -24,6 +24,21 @@ def test_a_new_process_gets_the_same_definitions(code: str) -> None:
 
 
 @cases
+def test_attributes_of_classes_keep_their_order(code: str) -> None:
+    kernel = Kernel(code)
+    other = resumed(kernel)
+    for name, value in kernel.namespace.items():
+        if type(value) is type and value.__module__ == "__main__":
+            mine, theirs = ([key for key in vars(c) if key != "__slotnames__"] for c in (value, other.namespace[name]))
+            assert [key for key in theirs if key not in INTERPRETERS] == [
+                key for key in mine if key not in INTERPRETERS
+            ]
+
+
+INTERPRETERS = ("__dict__", "__weakref__")
+
+
+@cases
 def test_restoring_what_is_live_changes_nothing(code: str) -> None:
     kernel = Kernel(code)
     record = kernel.stored()

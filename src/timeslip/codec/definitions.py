@@ -357,6 +357,8 @@ def class_header(cls: type) -> dict[str, Any]:
     if methods and not isinstance(cls, enum.EnumMeta):
         # instances may be made, hashed and compared before the class has its whole content
         header["methods"] = methods
+    if not isinstance(cls, enum.EnumMeta):
+        header["order"], header["later"] = _order(cls)
     if "__orig_bases__" in cls.__dict__:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
@@ -373,18 +375,9 @@ def _members(cls: Any) -> Mapping[str, Any]:
 def class_content(cls: type) -> dict[str, Any]:
     """What may change during a class's life: its attributes, and what was registered with an ABC."""
     skip = _CLASS_SKIP
-    names = set(cls.__dict__)
     if isinstance(cls, enum.EnumMeta):
-        skip = skip | _ENUM_SKIP
-        names -= set(cls.__members__)
-    attributes = {}
-    for name in cls.__dict__:
-        if name in skip or name not in names:
-            continue
-        value = cls.__dict__[name]
-        if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
-            continue  # slots: made anew with the class
-        attributes[name] = value
+        skip = skip | _ENUM_SKIP | frozenset(cls.__members__)
+    attributes = _attributes(cls, skip)
     content: dict[str, Any] = {
         "kind": CLASS,
         "name": cls.__name__,
@@ -403,6 +396,25 @@ def class_content(cls: type) -> dict[str, Any]:
     return content
 
 
+def _attributes(cls: type, skip: frozenset[str]) -> dict[str, Any]:
+    """The attributes of *cls* in their order, without slots, which are made anew with the class."""
+    return {
+        name: value
+        for name, value in cls.__dict__.items()
+        if name not in skip and not isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType))
+    }
+
+
+def _order(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the attributes as they stand: of the class statement, and of what was set later, if that shows.
+
+    Between the two, Python itself puts the docstring of a class that has none.
+    """
+    names = tuple(_attributes(cls, _CLASS_SKIP))
+    end = names.index("__doc__") if cls.__dict__.get("__doc__", "") is None else len(names)
+    return names[:end], names[end + 1 :]
+
+
 def _abc_registry(cls: type) -> list[type]:
     registry = _abc._get_dump(cls)[0]
     found = [reference() for reference in registry]
@@ -410,13 +422,14 @@ def _abc_registry(cls: type) -> list[type]:
 
 
 def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
-    """A class from its header, with nothing in it yet but slots and enum members.
+    """A class from its header, with nothing in it yet but slots, methods and enum members.
 
     No code of the session runs: metaclass hooks and ``__init_subclass__`` of session classes are left out, because
     what they did is part of the recorded state.
     """
     metaclass, bases = header["metaclass"], header["bases"]
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
+    body.update(dict.fromkeys(header.get("order", ())))  # so that ``vars`` gives them in the order they had
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:
@@ -428,7 +441,8 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
         made = metaclass(header["name"], bases, prepared)
     else:
         made = _bare_class(metaclass, header["name"], bases, body, namespace)
-        for name, value in header.get("methods", {}).items():
+        methods = header.get("methods", {})
+        for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
             type.__setattr__(made, name, value)
     assert isinstance(made, type)
     return made
