@@ -171,6 +171,25 @@ def test_a_memory_map_comes_back_as_one_of_the_same_file(tmp_path: Any) -> None:
     assert found.filename == str(path)
 
 
+@pytest.mark.parametrize("mode", ["c", "r", "r+"])
+def test_views_of_a_memory_map_stay_views_of_it(tmp_path: Any, mode: str) -> None:
+    numpy = pytest.importorskip("numpy")
+    path = tmp_path / "numbers"
+    numpy.arange(2000.0).tofile(path)
+    write = "" if mode == "r" else "x[5] = -1"
+    kernel = Kernel(
+        f"import numpy as np\nx = np.memmap({str(path)!r}, 'f8', {mode!r}, 80, (1000,))\n{write}\n"
+        "v = x[3:10:2]; w = np.asarray(x)[5:9]; q = x.reshape(10, 100).T"
+    )
+    found = resumed(kernel).namespace
+    assert [type(found[name]) for name in "xvwq"] == [numpy.memmap, numpy.memmap, numpy.ndarray, numpy.memmap]
+    assert [(found[n].mode, found[n].offset, found[n].filename) for n in "xvq"] == [(mode, 80, str(path))] * 3
+    for name in "xvwq":
+        numpy.testing.assert_array_equal(found[name], kernel.namespace[name])
+        assert numpy.shares_memory(found["x"], found[name])
+    assert numpy.fromfile(path)[15] == (-1 if mode == "r+" else 15), "what is written to a private map is in no file"
+
+
 def test_frames_made_from_one_another_do_not_share_writable_memory() -> None:
     """Under copy-on-write a write to the one is never seen in the other; plain shared memory would show it."""
     pandas = pytest.importorskip("pandas")

@@ -170,7 +170,9 @@ def set_attributes(array: Any, parts: tuple[dict[str, Any] | None, dict[str, Any
 
 def _reachable(root: Any, array: Any) -> bool:
     """Whether *array* lies inside the memory of a contiguous *root* (as_strided may reach outside)."""
-    if type(root) is not library().ndarray or not straight(root, _order(root)).flags.c_contiguous:
+    if type(root) not in (library().ndarray, library().memmap):
+        return False
+    if not straight(root, _order(root)).flags.c_contiguous:
         return False
     if not array.size or not root.size:
         return bool(root.size) or not array.size
@@ -262,11 +264,39 @@ def row_of(kind: Any, root: Any, dtype: Any, offset: int, writeable: bool) -> An
 
 
 def _memory_map(state: Pass, array: Any) -> Any:
-    if array.base is None or getattr(array, "filename", None) is None or array.mode == "c":
-        return owned(state, array.view(library().ndarray)) if array.mode == "c" else NotImplemented
-    token = f"{array.filename}"
-    arguments = (str(array.filename), array.dtype, array.mode, array.offset, array.shape, _order(array))
-    return state.resource(array, "a memory map of the same file", token, memory_map, arguments)
+    if array.base is None or getattr(array, "filename", None) is None:
+        return NotImplemented
+    if array.nbytes:
+        state.spans.append((*span(array), True))
+    root = root_of(array)
+    if root is not array:
+        start, _ = span(root) if root.size else (array.ctypes.data, 0)
+        offset = array.__array_interface__["data"][0] - start
+        return map_view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+    path = str(array.filename)
+    if array.mode == "c":  # what was written to it is in no file
+        plain = array.view(library().ndarray)
+        state.keep.append(plain)
+        make, arguments, *rest = owned(state, plain)
+        return private_map, (path, array.offset, make, arguments, *rest)
+    known = (path, array.dtype, array.mode, array.offset, array.shape, _order(array))
+    return state.resource(array, "a memory map of the same file", path, memory_map, known)
+
+
+def map_view(root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
+    """A view of a memory map, which is one itself."""
+    made = library().ndarray.__new__(library().memmap, shape, dtype, root, offset, strides)
+    made.flags.writeable = writeable
+    for name in ("_mmap", "filename", "offset", "mode"):
+        setattr(made, name, getattr(root, name))
+    return made
+
+
+def private_map(path: str, offset: int, make: Any, arguments: Any, *_: Any) -> Any:
+    """A memory map with mode "c", whose content is its own."""
+    made = make(*arguments).view(library().memmap)
+    made.filename, made.offset, made.mode = path, offset, "c"
+    return made
 
 
 def memory_map(path: str, dtype: Any, mode: str, offset: int, shape: Any, order: str) -> Any:
