@@ -14,9 +14,11 @@ from timeslip.model import (
     CheckoutResult,
     Collected,
     Commit,
+    Forgotten,
     Names,
     Operation,
     Preview,
+    Recorded,
     Ref,
     ReplayStep,
     Shown,
@@ -267,6 +269,37 @@ def config_json(settings: Mapping[str, Any], changed: str | None = None) -> Json
     """Settings; *changed* is the one just set."""
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
     return answer("config", settings=plain, changed=changed)
+
+
+def sessions_json(store: str, sessions: Iterable[Recorded]) -> Json:
+    """The sessions of a store, the last used first."""
+    rows = [
+        {
+            "id": str(row.id),
+            "name": row.name,
+            "notebook": row.notebook,
+            "created": row.created,
+            "last_used": row.last_used,
+            "commits": row.commits,
+            "bytes": row.bytes,
+            "alive": row.alive,
+            "reachable": row.reachable,
+            "pid": row.pid,
+            "current": row.current,
+        }
+        for row in sessions
+    ]
+    return answer("sessions", store=store, sessions=rows)
+
+
+def forgotten_json(forgotten: Forgotten) -> Json:
+    """What `forget` did, and what still says or makes the same."""
+    return answer(
+        "forget",
+        messages=list(forgotten.messages),
+        code=[str(commit) for commit in forgotten.code],
+        bound=list(forgotten.bound),
+    )
 
 
 def message_json(verb: str, *messages: str) -> Json:

@@ -8,16 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from timeslip import commit as recording
 from timeslip.arguments import check_text
-from timeslip.commit import Step
 from timeslip.config import Settings
+from timeslip.continuing import begin, record_found
 from timeslip.errors import NamespaceError, UsageError
-from timeslip.history import guests_beside, main_head
 from timeslip.ids import SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
-from timeslip.naming import free_branch
 from timeslip.session import Session, open_sessions
 from timeslip.state.namespace import Namespace, PlainNamespace
 from timeslip.store.preferences import load_preferences
@@ -106,10 +103,7 @@ def _attach(
     try:
         with uninterrupted():  # a lease without a session would keep others off as long as this process lives
             session = _hold(repository, namespace, settings, _find_or_create(repository, name, notebook), info)
-        if namespace.snapshot():
-            with session._live.turn():
-                step = Step("attach", "attach", started=time.time(), everything=True)
-                recording.record(session._live, step)  # no step: what was there before attaching is never undone
+        record_found(session._live)
     except BaseException:  # whatever went wrong, an interrupt too: the next one who attaches must find all free
         if session is not None:
             session.close()
@@ -123,35 +117,13 @@ def _hold(
     live = Live(repository, identity, namespace, settings, "main")
     holds = repository.acquire_lease(identity, live.kernel, {"python": sys.version.split()[0], **info})
     try:
-        return _begin(live, holds=holds)
+        begun = begin(live, holds=holds)
+        live.notices += repository.notices
+        live.facets.attach()
+        return Session(begun)
     except BaseException:  # as in `_attach`
         repository.release_lease(identity, live.kernel)
         raise
-
-
-def _begin(live: Live, *, holds: bool) -> Session:
-    """The session of *live*, at the place in history where it goes on; *holds* whether no other kernel has it."""
-    repository, identity = live.repository, live.session
-    row = next(row for row in repository.sessions() if row.id == identity)
-    head = main_head(repository, identity)
-    resumable = head.commit if head is not None else None
-    if head is not None and head.branch:
-        live.branch = head.branch
-    if not holds:
-        live.shared = live.fresh_branch = True
-        live.branch = free_branch(live.branch, {*(ref.name for ref in repository.refs(identity)), live.branch})
-        live.notices.append(
-            f"another kernel is recording '{row.name}' at the same time: this one goes on a branch of its own, "
-            f"'{live.branch}', and neither touches the other"
-        )
-    elif head is not None:
-        live.notices += [
-            f"a second kernel was at work, too: `%timeslip resume {guest.branch}` brings its last state"
-            for guest in guests_beside(repository, identity, head)
-        ]
-    live.notices += repository.notices
-    live.facets.attach()
-    return Session(live, row.name, row.notebook, resumable)
 
 
 def _find_or_create(repository: Repository, name: str | None, notebook: str | None) -> SessionId:

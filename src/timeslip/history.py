@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -33,12 +34,16 @@ class History:
         repository: the store.
         session: whose history.
         kernel: the kernel whose HEAD is meant; None for the session's own, see `main_head`.
+
+    Attributes:
+        notices: sentences about what a reference was taken for; the caller empties the list.
     """
 
     def __init__(self, repository: Repository, session: SessionId, kernel: str | None = None) -> None:
         self.repository = repository
         self.session = session
         self.kernel = kernel
+        self.notices: list[str] = []
 
     # ---- where
 
@@ -93,14 +98,39 @@ class History:
             return head
         execution = _EXECUTION.match(reference)
         if execution:
-            found = self.repository.commits_with_execution_count(self.session, int(execution[1]))
-            if not found:
-                raise CommitNotFoundError(f"{reference} was not recorded in this session", hint="`log` lists what was")
-            return found[0]
+            return self._run(reference, int(execution[1]))
         for ref in self.repository.refs(self.session):
             if ref.name == reference:
                 return ref.commit
         return self._by_prefix(reference)
+
+    def _run(self, reference: str, count: int) -> CommitId:
+        """The newest run of that number by this kernel; else the newest by another one, which is said."""
+        found = self.repository.commits_with_execution_count(self.session, count)
+        if not found:
+            raise CommitNotFoundError(f"{reference} was not recorded in this session", hint="`log` lists what was")
+        own = self._own_kernel()
+        for commit in found:
+            if self.repository.maker(self.session, commit) == own:
+                return commit
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.repository.commit(found[0])["started"]))
+        more = f", the newest of {len(found)}" if len(found) > 1 else ""
+        said = f"{reference} is a run of another kernel than the present one: commit {found[0][:8]} of {when}{more}"
+        if said not in self.notices:
+            self.notices.append(said)
+        return found[0]
+
+    def _own_kernel(self) -> str | None:
+        if self.kernel is not None:
+            return self.kernel
+        head = self._head()
+        return head.kernel if head is not None else None
+
+    @property
+    def last_made(self) -> CommitId | None:
+        """The newest commit that this kernel made; None before its first."""
+        own = self._own_kernel()
+        return self.repository.last_made(self.session, own) if own is not None else None
 
     def _ancestor(self, commit: CommitId, steps: int, reference: str) -> CommitId:
         for _ in range(steps):
@@ -148,13 +178,19 @@ class History:
             error=about.get("error"),
             started=body["started"],
             duration=body["duration"],
-            message=self.repository.note(self.session, commit),
+            message=self._message(commit),
             names=Names(**names),
             stats=CommitStats(**about.get("stats", {})),
             branch=about.get("branch", ""),
             manifest=RecordId(body["manifest"]),
             python=body["python"],
         )
+
+    def _message(self, commit: str) -> str | None:
+        try:
+            return self.repository.note(self.session, commit)
+        except ForgottenError:
+            return None
 
     def runnable(self, commit: str) -> Commit:
         """A commit whose code is about to be run: like values, only from a key of this user.
@@ -283,7 +319,8 @@ class History:
         body = self.repository.commit(commit)
         parent = CommitId(body["parents"][0]) if body["parents"] else None
         before = set(self.state(parent).values())
-        texts = {RecordId(text) for text in (body["code"], body["about"]) if text}
+        note = self.repository.note_record(self.session, commit)
+        texts = {RecordId(text) for text in (body["code"], body["about"], note) if text}
         return texts | {record for record in self.state(commit).values() if record not in before}
 
     def maker(self, commit: CommitId, key: str) -> CommitId | None:

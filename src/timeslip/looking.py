@@ -249,7 +249,7 @@ def status(
     live: Live, history: History, *, name: str, notebook: str | None, resumable: CommitId | None, kernel: str
 ) -> Status:
     """Where a live session is, and what a user should know about it. Arguments as the attributes of `Status`."""
-    last = history.log(all=True, limit=1)
+    last = history.last_made
     tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
     inexact, placeholders = not_exact(live)
     return Status(
@@ -260,7 +260,7 @@ def status(
         branch=live.branch,
         head=history.commit(live.head) if live.head is not None else None,
         at_tip=not tips or tips.get(live.branch) == live.head,
-        last=last[0] if last else None,
+        last=history.commit(last) if last is not None else None,
         inexact=inexact,
         placeholders=placeholders,
         assumed=unverified_names(live),

@@ -341,6 +341,37 @@ class ReplayStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """A session of a store.
+
+    Attributes:
+        id: random id.
+        name: unique in the store.
+        notebook: path of its notebook, or None.
+        created: Unix time, seconds.
+        last_used: when the last commit was made, Unix time, seconds.
+        commits: how many were made.
+        bytes: stored for it after deduplication, bytes on disk; what several share is counted for each.
+        alive: a live kernel holds it.
+        reachable: commands can reach that kernel.
+        pid: its process, or None.
+        current: it is the session that was asked.
+    """
+
+    id: str
+    name: str
+    notebook: str | None
+    created: float
+    last_used: float
+    commits: int
+    bytes: int
+    alive: bool
+    reachable: bool
+    pid: int | None
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """Size of one session or one name.
 
@@ -397,6 +428,21 @@ class Collected:
     chunks: int = 0
     dry_run: bool = False
     messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `forget` did, and what still says or makes the same.
+
+    Attributes:
+        messages: sentences for the user.
+        code: commits whose recorded code or message still names what was forgotten, the newest first.
+        bound: names of the live state whose forgotten value the next step would record again.
+    """
+
+    messages: tuple[str, ...]
+    code: tuple[CommitId, ...] = ()
+    bound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from timeslip.describing.summary import counted
 from timeslip.errors import StoreError, StoreFullError
 from timeslip.live import Live
+from timeslip.model import Collected
 from timeslip.store.maintenance import RetentionPolicy, gc
 
 _AIM = 0.9
@@ -60,6 +61,24 @@ def require_room(live: Live) -> None:
     if limit and live.repository.size_bytes() > limit:
         raise _no_room(live)
     live.no_room_for = None
+
+
+def collect(live: Live, *, dry_run: bool) -> Collected:
+    """Drop what retention no longer keeps, because the user asked for it. Raises StoreError."""
+    try:
+        collected = gc(
+            live.repository,
+            keep=RetentionPolicy.from_settings(live.settings),
+            dry_run=dry_run,
+            progress=live.progress.tell,
+        )
+    finally:
+        live.forget_bodies()
+    if not dry_run:
+        details = live.details(freed_bytes=collected.freed_bytes)
+        with live.repository.transaction() as transaction:
+            transaction.append_operation(live.session, live.kernel, "gc", live.head, live.head, details)
+    return collected
 
 
 def _collect(live: Live) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
+from dataclasses import replace
 from typing import Any
 
 from timeslip import auditing, looking
@@ -17,22 +18,22 @@ from timeslip.arguments import check_text
 from timeslip.checkout import Options
 from timeslip.commit import Step
 from timeslip.config import Settings
-from timeslip.errors import (
-    CommitNotFoundError,
-    NoSessionError,
-    UsageError,
-)
+from timeslip.continuing import Begun, said_of, taken_up
+from timeslip.errors import NoSessionError, UsageError
+from timeslip.forgetting import forget_for_good
 from timeslip.history import History, main_head
 from timeslip.ids import CommitId, SessionId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
-from timeslip.live import Live
+from timeslip.listing import nothing_to_resume, recorded_sessions, row_of
 from timeslip.model import (
     CheckoutResult,
     Collected,
     Commit,
     CommitStats,
+    Forgotten,
     Operation,
     Preview,
+    Recorded,
     Ref,
     ReplayStep,
     RunResult,
@@ -44,8 +45,9 @@ from timeslip.model import (
 )
 from timeslip.naming import Naming
 from timeslip.progress import Progress
-from timeslip.retaining import retain
-from timeslip.store.maintenance import RetentionPolicy, forget, gc, usage
+from timeslip.retaining import collect, retain
+from timeslip.running import described, run_code
+from timeslip.store.maintenance import usage
 from timeslip.store.preferences import save_preference
 from timeslip.store.repository import Repository
 from timeslip.travel import Traveller
@@ -56,16 +58,20 @@ _open: weakref.WeakSet[Session] = weakref.WeakSet()
 class Session:
     """One namespace under recording. Made by `attach`; ended by `close`."""
 
-    def __init__(self, live: Live, name: str, notebook: str | None, resumable: CommitId | None) -> None:
-        self._live = live
+    def __init__(self, begun: Begun) -> None:
+        self._take(begun)
+        self.closed = False
+        _open.add(self)
+
+    def _take(self, begun: Begun) -> None:
+        """Be that session from now on."""
+        self._live = live = begun.live
         self._history = History(live.repository, live.session, live.kernel)
         self._traveller = Traveller(live, self._history)
         self._naming = Naming(live, self._history)
-        self._resumable = resumable
-        self.name = name
-        self.notebook = notebook
-        self.closed = False
-        _open.add(self)
+        self._resumable = begun.resumable
+        self.name = begun.name
+        self.notebook = begun.notebook
 
     # ---- where
 
@@ -184,26 +190,15 @@ class Session:
         """
         started, clock = time.time(), time.perf_counter()
         with uninterrupted():  # an interrupt between the code and its recording would lose the step
-            error = self._execute(code)
+            error = run_code(code, self.namespace)
             duration = time.perf_counter() - clock
             if silent:
                 self.note_unrecorded(code)
                 return RunResult(None, error, CommitStats())
             outcome = "ok" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
-            line = None if error is None else _one_line(error)
+            line = None if error is None else described(error)
             commit = self.record(code, outcome=outcome, error=line, started=started, duration=duration)
             return RunResult(commit, error, commit.stats)
-
-    def _execute(self, code: str) -> BaseException | None:
-        """Run *code* in the namespace; what it raised."""
-        try:
-            with open_to_interrupts():
-                # Running what the caller gives is what this method is for.
-                exec(compile(code, "<session>", "exec", dont_inherit=True), self.namespace)  # noqa: S102
-        except (Exception, KeyboardInterrupt, SystemExit) as caught:
-            # the user's own code: whatever it raises is a result; the traceback would keep its frames alive
-            return caught.with_traceback(None)
-        return None
 
     def commit(self, message: str | None = None) -> Commit:
         """Record the live state now, changed or not. Raises StoreError."""
@@ -288,6 +283,7 @@ class Session:
         self,
         ref: str | None = None,
         *,
+        from_: str | None = None,
         dry_run: bool = False,
         replay: str | None = None,
         verify: bool = False,
@@ -295,21 +291,44 @@ class Session:
     ) -> CheckoutResult:
         """After a restart or crash: bring the last state of the session, or *ref*, into this kernel.
 
-        Raises as `checkout`.
+        With *from_* (the name of another session, the path of its notebook, or a unique part of either) this kernel
+        goes on with that one, and is recorded there from now on. Raises as `checkout`, and SessionNotFoundError.
         """
         options = self._options(dry_run, replay, verify, allow_lost)
+        told: tuple[str, ...] = ()
+        if from_ is not None:
+            identity = self.repository.find_session(check_text(from_, "the name of a session"))
+            if identity != self.id:
+                there = History(self.repository, identity)
+                if dry_run:
+                    return self._resume(there, there.head, ref, options)
+                told = (self._go_on_with(there, ref),)
+        result = self._resume(self._history, self._earlier(), ref, options)
+        return replace(result, messages=(*told, *result.messages))
+
+    def _resume(self, there: History, last: CommitId | None, ref: str | None, options: Options) -> CheckoutResult:
         with self._live.turn():
             self._require_open()
-            target = self._history.resolve(ref) if ref is not None else self._earlier()
+            target = there.resolve(ref) if ref is not None else last
             if target is None:
-                raise CommitNotFoundError(
-                    "there is no earlier state to bring back",
-                    hint="`resume` is for a new kernel; `checkout REF` goes to any recorded state",
-                )
-            result = self._traveller.resume(target, options)
-            if not dry_run:
+                raise nothing_to_resume(self.repository, there.session)
+            traveller = self._traveller if there is self._history else Traveller(self._live, there)
+            result = traveller.resume(target, options)
+            if not options.dry_run:
                 self._resumable = None
             return result
+
+    def _go_on_with(self, there: History, ref: str | None) -> str:
+        """Be another session from now on; a sentence about it. Raises NotFoundError: nothing was changed."""
+        with self._live.turn():
+            self._require_open()
+            if (there.resolve(ref) if ref is not None else there.head) is None:
+                raise nothing_to_resume(self.repository, there.session)
+            self._traveller.commit_live()
+            left = row_of(self.repository, self.id)
+            begun = taken_up(self._live, SessionId(there.session))
+            self._take(begun)
+            return said_of(left, begun)
 
     def _earlier(self) -> CommitId | None:
         """What `resume` brings: the last state of the session before this kernel; beside a live kernel, that one's."""
@@ -499,6 +518,10 @@ class Session:
 
     # ---- upkeep
 
+    def sessions(self) -> list[Recorded]:
+        """The recorded sessions of the store, the last used first."""
+        return recorded_sessions(self.repository, self.id)
+
     def du(self) -> Usage:
         """What the store holds, by session and by name of this session."""
         return usage(self.repository, self.id, limit_bytes=self.settings.max_store_bytes)
@@ -506,21 +529,7 @@ class Session:
     def gc(self, dry_run: bool = False) -> Collected:
         """Drop what retention no longer keeps. Raises StoreError."""
         with self._live.turn():
-            try:
-                collected = gc(
-                    self.repository,
-                    keep=RetentionPolicy.from_settings(self.settings),
-                    dry_run=dry_run,
-                    progress=self._live.progress.tell,
-                )
-            finally:
-                self._live.forget_bodies()
-            if not dry_run:
-                head = self._live.head
-                with self.repository.transaction() as transaction:
-                    details = self._live.details(freed_bytes=collected.freed_bytes)
-                    transaction.append_operation(self.id, self._live.kernel, "gc", head, head, details)
-            return collected
+            return collect(self._live, dry_run=dry_run)
 
     def config(self, key: str | None = None, value: Any = None) -> Any:
         """All settings; with *key* one of them; with *value* it is changed, for every session of the store.
@@ -547,7 +556,7 @@ class Session:
             self.repository.trust()
             self._live.forget_bodies()
 
-    def forget(self, target: str) -> None:
+    def forget(self, target: str) -> Forgotten:
         """Remove values, code or messages for good: all versions of a name, or what a commit alone says.
 
         Raises:
@@ -555,12 +564,7 @@ class Session:
             StoreError: not everything could be removed; call again.
         """
         with self._live.turn():
-            records = self._history.versions_of(target) or self._history.said_by(self._history.resolve(target))
-            with self._live.changing():
-                forget(self.repository, self.id, records)
-                self._live.forget_bodies()
-                gone = {key for key, record in self._live.records.items() if record in records}
-                self._live.dirty(gone)
+            return forget_for_good(self._live, self._history, target)
 
     # ---- ends
 
@@ -568,7 +572,8 @@ class Session:
         """Sentences for the user that were not told yet; empties the list."""
         told, self._live.notices = self._live.notices, []
         problems, self._live.facets.problems = self._live.facets.problems, []
-        return told + problems
+        taken, self._history.notices = self._history.notices, []
+        return told + problems + taken
 
     def close(self) -> None:
         """Stop recording. The namespace stays as it is. Harmless when done already, and in a forked child.
@@ -597,14 +602,6 @@ class Session:
     def _require_open(self) -> None:
         if self.closed:
             raise NoSessionError("this session was closed", hint="attach again: timeslip.attach()")
-
-
-def _one_line(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # an exception of the user's may fail to become text
-        text = ""
-    return f"{type(error).__name__}: {text}"[:500]
 
 
 def open_sessions() -> list[Session]:

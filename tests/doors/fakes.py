@@ -15,9 +15,11 @@ from timeslip.model import (
     Collected,
     Commit,
     CommitStats,
+    Forgotten,
     Names,
     Operation,
     Preview,
+    Recorded,
     Ref,
     ReplayStep,
     Shown,
@@ -212,8 +214,15 @@ class FakeSession:
     def trust(self) -> None:
         self._called("trust")
 
-    def forget(self, target: str) -> None:
+    def forget(self, target: str) -> Forgotten:
         self._called("forget", target)
+        return Forgotten((f"forgot {target}",), (an_id(2),), (target,))
+
+    def sessions(self) -> list[Recorded]:
+        self._called("sessions")
+        mine = Recorded("ab" * 16, self.name, "/titanic.ipynb", 1000.0, 1006.0, 6, 10**6, True, True, 12, current=True)
+        two = Recorded("cd" * 16, "session-20261127-181500", None, 900.0, 950.0, 3, 10**5, False, False, None)
+        return [mine, two, replace(two, id="ef" * 16, name="two words"), replace(two, name="empty", commits=0)]
 
     def close(self) -> None:
         self._called("close")

@@ -233,12 +233,12 @@ def test_help(run: Any) -> None:
 
 
 def test_a_fault_inside_is_a_message(one: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from timeslip.cli import sessions_cmd
+    from timeslip import listing
 
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(sessions_cmd, "usage", broken)
+    monkeypatch.setattr(listing, "usage", broken)
     ran = run("sessions")
     assert ran.status == 1
     assert ran.err.startswith("error: a fault inside Timeslip: RuntimeError: broken   [internal]")

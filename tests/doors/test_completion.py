@@ -52,6 +52,11 @@ def test_names() -> None:
     assert offered("%timeslip log --names d") == ["data", "df"]
 
 
+def test_sessions() -> None:
+    assert offered("%timeslip resume --from ") == ["session-20261127-181500", "'two words'"]
+    assert offered("%timeslip resume HEAD --from s") == ["session-20261127-181500"]
+
+
 def test_settings_and_nothing() -> None:
     assert offered("%timeslip config r") == ["replay"]
     assert offered("%timeslip nonsense ") == []

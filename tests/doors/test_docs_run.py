@@ -27,9 +27,17 @@ BEFORE: dict[str, list[str]] = {
 }
 """Cells that have run before the first command of a page."""
 
+OLD_SESSION = """
+import timeslip.attaching
+other = timeslip.attaching.attach({'x': 1}, name='session-20261127-181500')
+other.close()
+del other
+"""
+
 JUST_BEFORE = {
     "%timeslip replay stream": PLACEHOLDER,
     "%timeslip resume main-2": ["x = 3", "%undo", "x = 4"],
+    "%timeslip resume --from session-20261127-181500": [OLD_SESSION],
 }
 """Cells that make what a command is about."""
 

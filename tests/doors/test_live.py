@@ -325,3 +325,87 @@ def test_a_store_at_its_limit_is_told_once(kernels: Kernels) -> None:
     assert kernel.cell("z = 1").stderr == "timeslip: recording goes on\n"
     kernel.cells("%undo")
     assert kernel.value("['y' in globals(), 'z' in globals()]") == [False, False]
+
+
+def test_a_kernel_without_a_notebook_goes_on_with_an_earlier_session(kernels: Kernels) -> None:
+    first = kernels.start(notebook="", attach=False)
+    assert first.cell("%load_ext timeslip").shown.strip().endswith("(new); %undo takes a cell back, " + HELP)
+    first.cells("x = [1]; y = x", "x.append(2)")
+    name = first.value("__import__('timeslip').session().name")
+    first.kill()
+    second = kernels.start(notebook="", attach=False)
+    shown = second.cell("%load_ext timeslip").shown.strip()
+    assert f"%timeslip resume --from {name} goes on with an earlier session (2 commits, last used " in shown
+    assert "\n" not in shown, "one line"
+    refused = second.cell("%timeslip resume").shown
+    assert f"resume --from {name}" in refused
+    assert "Traceback" not in refused
+    assert f"{name}  no kernel" in second.cell("%timeslip sessions").shown
+    offered = second.client.complete("%timeslip resume --from sess", reply=True, timeout=20)["content"]["matches"]
+    assert offered == [name], "not its own"
+    second.cells("z = 1")
+    assert f"is recorded in session '{name}' from now on" in second.cell(f"%timeslip resume --from {name}").shown
+    assert second.value("[x, y is x, 'z' in globals()]") == [[1, 2], True, False]
+    second.cells("y.append(3)")
+    commits = answer(kernels, "log", name)["commits"]
+    assert [commit["code"] for commit in commits if commit["code"]] == ["y.append(3)", "x.append(2)", "x = [1]; y = x"]
+    answer(kernels, "undo", name)
+    assert second.value("[x, y is x]") == [[1, 2], True]
+    assert answer(kernels, "status", name)["kernel"] == "live"
+
+
+HELP = "%timeslip help lists the rest"
+
+
+def test_two_terminals_one_after_the_other(kernels: Kernels) -> None:
+    def ipython(*cells: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit"],
+            env={**environment(kernels), "IPYTHONDIR": str(kernels.home / "ipython"), "JPY_SESSION_NAME": ""},
+            input="\n".join(cells) + "\n", capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    shown = ipython("%load_ext timeslip", "x = [1]; y = x", "x.append(2)", "%undo", "%redo")
+    assert "(new); %undo takes a cell back" in shown
+    name = answer(kernels, "sessions")["sessions"][0]["name"]
+    shown = ipython("%load_ext timeslip", f"%timeslip resume --from {name}", "(x, y is x)", "%timeslip nosuch")
+    assert f"%timeslip resume --from {name} goes on with an earlier session (2 commits" in shown
+    assert "([1, 2], True)" in shown
+    assert "there is no verb 'nosuch'" in shown
+    assert "Traceback" not in shown
+    assert [row["name"] for row in answer(kernels, "sessions")["sessions"]] == [name]
+
+
+def test_a_late_attach_is_not_called_an_earlier_commit(kernels: Kernels) -> None:
+    kernel = kernels.start(attach=False)
+    kernel.cells("x = 1")
+    assert "(new)" in kernel.cell("%load_ext timeslip").shown
+
+
+def test_a_number_of_another_kernel_is_told(kernels: Kernels) -> None:
+    first = kernels.start(notebook="work.ipynb")
+    first.cells("x = 1", "x = 2", "x = 3")
+    first.kill()
+    second = kernels.start(notebook="work.ipynb")
+    said = second.cell("%timeslip show In[3]")
+    assert said.ok
+    assert said.stderr.startswith("timeslip: In[3] is a run of another kernel than the present one: commit ")
+    second.cells("x = 4", "y = 1")
+    told = second.cell("%timeslip show In[3]")
+    assert told.stderr == ""
+    assert "x = 4" in told.shown
+    done = command(kernels, "show", "In[2]")
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: In[2] is a run of another kernel")
+    assert command(kernels, "show", "In[3]").stderr == ""
+
+
+def test_a_fault_in_a_verb_is_a_message(kernels: Kernels) -> None:
+    kernel = kernels.start()
+    kernel.cells("x = 1", "__import__('timeslip').session().log = lambda *a, **k: 1 / 0")
+    shown = kernel.cell("%timeslip log").shown
+    assert "error: log failed inside Timeslip (ZeroDivisionError: division by zero)   [internal]" in shown
+    assert "timeslip.log" in shown
+    assert "Traceback" not in shown
+    assert "ZeroDivisionError" in (kernels.home / "store" / "timeslip.log").read_text()

@@ -24,7 +24,7 @@ EXAMPLES = [
     "replay g --dry-run", "get HEAD df --as old", "get HEAD df", "commit", "commit -m text", "branch", "branch new",
     "branch new HEAD", "branch --delete old", "branch --rename a b", "tag", "tag v2 HEAD", "tag --delete v1",
     "describe HEAD -m text", "verify", "verify HEAD", "du", "gc", "gc --dry-run", "config", "config replay",
-    "config replay ask", "trust", "forget df",
+    "config replay ask", "trust", "forget df", "sessions", "resume --from old", "resume HEAD --from old",
 ]  # fmt: skip
 
 

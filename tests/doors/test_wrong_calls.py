@@ -37,6 +37,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "checkout name": lambda s, w: s.checkout("HEAD", w),
     "checkout replay": lambda s, w: s.checkout("HEAD~1", replay="maybe" if w is None else w, dry_run=True),
     "resume": lambda s, w: s.resume(w),
+    "resume from": lambda s, w: s.resume(from_="nosuch" if w is None else w),
     "switch": lambda s, w: s.switch(w),
     "get ref": lambda s, w: s.get(w, "x"),
     "get name": lambda s, w: s.get("HEAD", w),
@@ -113,7 +114,15 @@ def test_wrong_calls_in_python(name: str, wrong: Any, session: Any) -> None:
 
 
 def test_every_verb_is_called_wrongly() -> None:
-    assert {name.split()[0] for name in CALLS} >= set(VERBS) - {"status", "commit", "du", "gc", "trust", "tag"}
+    assert {name.split()[0] for name in CALLS} >= set(VERBS) - {
+        "status",
+        "commit",
+        "du",
+        "gc",
+        "trust",
+        "tag",
+        "sessions",
+    }
 
 
 @pytest.mark.parametrize("wrong", [5, b"x", "", " ", "\0", "\ud800", type], ids=ascii)

@@ -11,6 +11,7 @@ import pytest
 import timeslip
 from timeslip.errors import NameNotFoundError
 from timeslip.history import History, main_head
+from timeslip.session import Session
 
 
 @pytest.fixture
@@ -117,3 +118,57 @@ def test_a_new_kernel_looks_at_where_the_session_was(attach: Callable[[], Any]) 
         second.blame("z")
     assert raised.value.hint == "names: x"
     assert not second.ops()[0].kind.startswith("live"), "looking records nothing"
+
+
+# ---- what In[n] means, and whose run was the last
+
+
+def cells(session: Session, *codes: str, first: int = 1) -> None:
+    """Run *codes* as cells with execution counts."""
+    for count, code in enumerate(codes, first):
+        exec(code, session.namespace)
+        session.record(code, execution_count=count)
+
+
+def test_a_number_means_the_run_of_this_kernel(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    first = timeslip.attach({}, store=store, name="s", min_free_bytes=0)
+    cells(first, "x = 'a'", "x = 'b'", "x = 'c'")
+    first.close()
+    second = timeslip.attach({}, store=store, name="s", min_free_bytes=0)
+    second.resume()
+    assert second.show("In[2]").commit.code == "x = 'b'"
+    (said,) = second.notices()
+    assert said.startswith("In[2] is a run of another kernel than the present one: commit ")
+    assert second.show("In[2]").commit.id[:8] in said
+    second.notices()
+    cells(second, "x = 'd'", "x = 'e'")
+    assert second.show("In[2]").commit.code == "x = 'e'"
+    assert second.notices() == []
+    assert second.show("In[3]").commit.code == "x = 'c'"
+    assert len(second.notices()) == 1
+    second.close()
+
+
+def test_a_number_of_a_kernel_beside_this_one(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    first = timeslip.attach({}, store=store, name="s", min_free_bytes=0)
+    second = timeslip.attach({}, store=store, name="s", min_free_bytes=0)
+    cells(first, "x = 'first 1'", "x = 'first 2'")
+    cells(second, "x = 'second 1'")
+    cells(first, "x = 'first 3'", first=3)
+    second.notices()
+    assert first.show("In[1]").commit.code == "x = 'first 1'"
+    assert second.show("In[1]").commit.code == "x = 'second 1'"
+    assert first.notices() == second.notices() == []
+    second.checkout("In[2]")
+    assert second.namespace["x"] == "first 2"
+    assert second.notices()[0].startswith("In[2] is a run of another kernel")
+    assert [session.status().last.code for session in (first, second)] == ["x = 'first 3'", "x = 'second 1'"]  # type: ignore[union-attr]
+    first.undo()
+    assert first.status().last.code == "x = 'first 3'"  # type: ignore[union-attr]
+    first.close()
+    second.close()
+    third = timeslip.attach({}, store=store, name="s", min_free_bytes=0)
+    assert third.status().last is None, "it has not run anything"
+    third.close()

@@ -95,7 +95,7 @@ class StoredSession:
         from timeslip.looking import show
 
         head = self.head
-        last = self._history.log(all=True, limit=1)
+        last = self._history.last_made
         values = show(self._history, head).values if head is not None else ()
         tips = {ref.name: ref.commit for ref in self.branch()}
         at_tip = head is None or tips.get(self.branch_name, head) == head
@@ -108,13 +108,17 @@ class StoredSession:
             branch=self.branch_name,
             head=self._history.commit(head) if head is not None else None,
             at_tip=at_tip,
-            last=last[0] if last else None,
+            last=self._history.commit(last) if last is not None else None,
             inexact={value.name: value.note.removeprefix("not stored: ") for value in values if value.note},
             store_bytes=self._repository.size_bytes(),
             resumable=head if self._row.lease is None else None,
             kernel="live" if self._row.lease is not None else "none",
             next_branch=self.branch_name if at_tip else free_branch(self.branch_name, taken),
         )
+
+    def notices(self) -> list[str]:
+        """Sentences for the user beside the answer."""
+        return self._history.notices
 
     def __getattr__(self, verb: str) -> Any:
         """Every other method of a session needs a kernel."""

@@ -7,7 +7,7 @@ import functools
 
 from timeslip.cli import kernel
 from timeslip.cli.command import Command, Invocation
-from timeslip.cli.output import write_answer
+from timeslip.cli.output import write_answer, write_notice
 from timeslip.cli.stored import StoredSession
 from timeslip.cli.target import check_words, choose_session
 from timeslip.verbs.parsing import parse
@@ -25,7 +25,12 @@ def _run(verb: Verb, invocation: Invocation) -> Answer:
         session, words = choose_session(repository, invocation, verb)
         options = parse(verb, words)
         if _on_store(verb, options):
-            return verb.run(StoredSession(repository, session), options)
+            stored = StoredSession(repository, session)
+            try:
+                return verb.run(stored, options)
+            finally:
+                for notice in stored.notices():
+                    write_notice(notice)
     if verb.lists_first and not (options.dry_run or options.json):
         write_answer(kernel.perform(session, [verb.name, *words, "--dry-run"]), as_json=False)
     return kernel.perform(session, [verb.name, *words])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,10 @@ def _tags(session: Any) -> Iterable[str]:
     return [ref.name for ref in session.tag()]
 
 
+def _sessions(session: Any) -> Iterable[str]:
+    return [shlex.quote(row.name) for row in session.sessions() if row.commits and not row.current]
+
+
 def _settings(session: Any) -> Iterable[str]:
     return list(session.config())
 
@@ -108,6 +113,7 @@ _SOURCES: dict[str, Callable[[Any], Iterable[str]]] = {
     "branch": _branches,
     "tag": _tags,
     "setting": _settings,
+    "session": _sessions,
 }
 
 

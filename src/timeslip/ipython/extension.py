@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ def attach_shell(
             return _attached.session
         raise NamespaceError(
             f"this kernel is already recorded as '{_attached.session.name}'",
-            hint="%unload_ext timeslip first, then attach with the other store, name or settings",
+            hint="%timeslip resume --from NAME goes on with another session of this store; for another store or other "
+            "settings, %unload_ext timeslip first",
         )
     from timeslip.attaching import attach
 
@@ -117,7 +119,7 @@ def _configured(shell: Any) -> dict[str, Any]:
 def _hang_in(shell: Any, session: Session) -> Attachment:
     faults = Faults(Path(session.repository.directory))
     recorder = Recorder(shell, session, faults)
-    magics = TimeslipMagics(shell, session, recorder)
+    magics = TimeslipMagics(shell, session, recorder, faults)
     table = shell.magics_manager.magics
     replaced = {
         kind: {name: table[kind][name] for name in names if name in table[kind]} for kind, names in _MAGICS.items()
@@ -185,8 +187,11 @@ def found_line(session: Session) -> str:
         return f"{where}, but paused: {one_line(status.paused)}"
     commits = next(row.commits for row in session.repository.sessions() if row.id == session.id)
     if status.resumable is None:
+        if status.head is not None and status.head.kind == "attach":
+            commits -= 1  # made a moment ago
         known = f"; {plural(commits, 'earlier commit')}, %timeslip log --all lists them" if commits else " (new)"
-        return f"{where}{known}; %undo takes a cell back, %timeslip help lists the rest"
+        earlier = _earlier_line(session) if not commits and status.notebook is None else ""
+        return f"{where}{known}{earlier or '; %undo takes a cell back, %timeslip help lists the rest'}"
     last = session.show(status.resumable).commit
     place = f"In[{last.execution_count}]" if last.execution_count is not None else last.kind
     stored = f"({size(status.store_bytes)} stored)"
@@ -194,3 +199,16 @@ def found_line(session: Session) -> str:
         return f"{where} on branch {status.branch}; %timeslip resume brings the other kernel's state in, after {place}"
     what = f"; {plural(commits, 'earlier commit')}, the last after {place}"
     return f"{where}{what}; %timeslip resume brings that state back {stored}"
+
+
+def _earlier_line(session: Session) -> str:
+    """For a new session that no notebook names: how to go on with an earlier one instead, if there is one."""
+    from timeslip.listing import earlier_sessions
+    from timeslip.rendering.units import Clock, plural
+
+    rows = [row for row in earlier_sessions(session.repository, session.id) if row.lease is None]
+    if not rows:
+        return ""
+    what = f"{plural(rows[0].commits, 'commit')}, last used {Clock.local().moment(rows[0].last_used)}"
+    others = "; %timeslip sessions lists others" if len(rows) > 1 else ""
+    return f"; %timeslip resume --from {shlex.quote(rows[0].name)} goes on with an earlier session ({what}){others}"

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from timeslip.errors import StoreFullError, TimeslipError
+from timeslip.errors import InternalError, StoreFullError, TimeslipError
 
 LOG_BYTES = 1_000_000
 """The log starts anew above this size, bytes."""
@@ -62,6 +62,14 @@ class Faults:
                 f"; details in {where}" if where else ""
             )
         self.say_once(text)
+
+    def as_error(self, what: str, error: Exception) -> InternalError:
+        """A fault in a verb as an error that can be shown; its detail goes to the log file."""
+        where = self._write(what, error)
+        details = f"; details in {where}" if where else ""
+        return InternalError(
+            f"{what} failed inside Timeslip ({_one_line(error)})", hint=f"`status` says where the session is{details}"
+        )
 
     def worked(self) -> None:
         """Something was recorded: a fault that comes back from here on is news again."""

@@ -7,15 +7,16 @@ from typing import Any
 from IPython.core.magic import no_var_expand
 
 from timeslip.errors import TimeslipError, UsageError
-from timeslip.ipython.faults import VerbInterrupted, interrupted, without_traceback
+from timeslip.ipython.faults import Faults, VerbInterrupted, interrupted, without_traceback
 from timeslip.ipython.recorder import Recorder
 
 
 class TimeslipMagics:
     """The magics of one shell, bound to the session that records it."""
 
-    def __init__(self, shell: Any, session: Any, recorder: Recorder) -> None:
+    def __init__(self, shell: Any, session: Any, recorder: Recorder, faults: Faults) -> None:
         self.shell = shell
+        self._faults = faults
         self._session = session
         self._recorder = recorder
 
@@ -50,12 +51,18 @@ class TimeslipMagics:
 
             perform_line(self.shell, self._session, self._recorder, line, verb=verb)
         except TimeslipError as error:
+            self._recorder.tell()
             raise without_traceback(error) from None
         except VerbInterrupted:
             raise
+        except Exception as error:  # a fault of ours: one line, the detail in a file
+            raise without_traceback(self._faults.as_error(_name(verb, line), error)) from None
         except KeyboardInterrupt:  # while its answer was shown, or before it began
-            name = verb or (line.split() or ["status"])[0]
-            raise interrupted(name, done=self._session.moves != moves) from None
+            raise interrupted(_name(verb, line), done=self._session.moves != moves) from None
+
+
+def _name(verb: str, line: str) -> str:
+    return verb or (line.split() or ["status"])[0]
 
 
 # A line such as `commit -m costs {x} $y` is the user's text: IPython must not replace names in it.

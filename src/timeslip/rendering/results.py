@@ -178,6 +178,7 @@ def sessions(answer: Json, clock: Clock) -> Document:
         return [line(span("no session is recorded in ", "dim"), answer["store"])]
     rows = tuple(
         (
+            span("*" if row["current"] else " ", "head"),
             span(row["name"], "strong"),
             span(_kernel(row), "branch" if row["alive"] else "dim"),
             span(f"{row['commits']:,}"),
@@ -187,7 +188,7 @@ def sessions(answer: Json, clock: Clock) -> Document:
         )
         for row in answer["sessions"]
     )
-    return [Table(rows, ("session", "kernel", "commits", "size", "last used", "notebook"), frozenset({2, 3}))]
+    return [Table(rows, ("", "session", "kernel", "commits", "size", "last used", "notebook"), frozenset({3, 4}))]
 
 
 def _kernel(row: Json) -> str:

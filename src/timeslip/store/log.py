@@ -105,6 +105,27 @@ class LogTable:
         return [_commit_id(row[0]) for row in rows]
 
     @Reading("the history")
+    def maker(self, session: str, commit: str) -> str | None:
+        """The kernel whose operation made *commit*; None when the operation log does not say."""
+        rows = self._db.execute(
+            """SELECT h.kernel FROM operations o JOIN heads h ON h.n = o.head JOIN records r ON r.n = o.after
+               WHERE o.session = ? AND r.id = ? ORDER BY o.seq LIMIT 1""",
+            (self._sessions.number(session), _bytes(commit)),
+        )
+        return next((str(row[0]) for row in rows), None)
+
+    @Reading("the history")
+    def last_made(self, session: str, kernel: str) -> CommitId | None:
+        """The newest commit that *kernel* made; None before its first."""
+        rows = self._db.execute(
+            """SELECT r.id FROM operations o JOIN heads h ON h.n = o.head JOIN records r ON r.n = o.after
+               WHERE o.session = ? AND h.kernel = ? AND o.after IS NOT o.before
+               AND o.kind NOT IN ('undo', 'redo', 'checkout', 'resume') ORDER BY o.seq DESC LIMIT 1""",
+            (self._sessions.number(session), kernel),
+        )
+        return next((_commit_id(row[0]) for row in rows), None)
+
+    @Reading("the history")
     def note(self, session: str, commit: str) -> str | None:
         """The note set by `describe`, or None. Raises ForgottenError when its text was forgotten."""
         rows = self._db.execute(
@@ -115,6 +136,16 @@ class LogTable:
         if not rows:
             return None
         return str(self._records.open(rows[0], "text", trusted=False).get("text", ""))
+
+    @Reading("the history")
+    def note_record(self, session: str, commit: str) -> RecordId | None:
+        """The text record of the note set by `describe`, or None."""
+        rows = self._db.execute(
+            """SELECT t.id FROM notes o JOIN records c ON c.n = o.record JOIN records t ON t.n = o.text
+               WHERE c.id = ? AND c.session = ?""",
+            (_bytes(commit), self._sessions.number(session)),
+        )
+        return next((RecordId(row[0].hex()) for row in rows), None)
 
     # --- names
 

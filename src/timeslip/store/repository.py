@@ -360,6 +360,14 @@ class Repository:
         """Commits made by the cell run ``In[count]``, newest first."""
         return self._log.with_execution_count(session, count)
 
+    def maker(self, session: str, commit: str) -> str | None:
+        """The kernel that made a commit, as far as the operation log says."""
+        return self._log.maker(session, commit)
+
+    def last_made(self, session: str, kernel: str) -> CommitId | None:
+        """The newest commit that a kernel made; None before its first."""
+        return self._log.last_made(session, kernel)
+
     def refs(self, session: str) -> list[Ref]:
         """Branches and tags, sorted by kind and name."""
         return self._log.refs(session)
@@ -377,8 +385,12 @@ class Repository:
         return self._log.operations(session, kernel=kernel, limit=limit)
 
     def note(self, session: str, commit: str) -> str | None:
-        """The note of a commit, or None."""
+        """The note of a commit, or None. Raises ForgottenError."""
         return self._log.note(session, commit)
+
+    def note_record(self, session: str, commit: str) -> RecordId | None:
+        """The text record of a commit's note, or None."""
+        return self._log.note_record(session, commit)
 
     # --- sessions
 

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from timeslip.errors import (
@@ -91,7 +92,9 @@ class SessionTable:
             if exact:
                 names = ", ".join(sorted(s.name for s in exact)[:8])
                 raise AmbiguousReferenceError(f"'{text}' fits {len(exact)} sessions", hint=f"one of: {names}")
-        raise SessionNotFoundError(f"the store holds no session '{text}'", hint="`timeslip sessions` lists them")
+        close = get_close_matches(text, [s.name for s in known], 1)
+        near = f"did you mean '{close[0]}'? " if close else ""
+        raise SessionNotFoundError(f"the store holds no session '{text}'", hint=f"{near}`timeslip sessions` lists them")
 
     def rename(self, session: str, name: str) -> None:
         """Give *session* another name. Raises NameTakenError, SessionNotFoundError."""

@@ -132,9 +132,14 @@ class Transaction:
         return commit
 
     def describe(self, session: str, commit: str, message: str | None) -> None:
-        """Set, replace or (None) remove the note of a commit. An earlier text stays in the store until forgotten."""
+        """Set, replace or (None) remove the note of a commit. Of an earlier text only a tombstone stays."""
         self._require_active("describe")
         number = self._number(commit, "commit", session)
+        self._db.execute(
+            """UPDATE records SET state = ?, mac = x'', salt = NULL, codec = 0, size = 0, body = NULL, chunks = NULL
+               WHERE n = (SELECT text FROM notes WHERE record = ?)""",
+            (FORGOTTEN, number),
+        )
         if message is None:
             self._db.execute("DELETE FROM notes WHERE record = ?", (number,))
             return

@@ -24,6 +24,7 @@ VERBS: dict[str, Verb] = {
         naming.DESCRIBE,
         reading.BLAME,
         reading.OPS,
+        reading.SESSIONS,
         travel.RESUME,
         upkeep.VERIFY,
         upkeep.DU,

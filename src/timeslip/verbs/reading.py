@@ -1,4 +1,4 @@
-"""The verbs that only look: status, log, show, diff, blame, ops."""
+"""The verbs that only look: status, log, show, diff, blame, ops, sessions."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ def _padded(refs: list[str]) -> tuple[str | None, str | None]:
 
 def _blame(session: Any, options: Namespace) -> Answer:
     return answers.blame_json(options.name, session.blame(options.name), _refs(session), session.head)
+
+
+def _sessions(session: Any, options: Namespace) -> Answer:
+    return answers.sessions_json(str(session.repository.directory), session.sessions())
 
 
 def _ops(session: Any, options: Namespace) -> Answer:
@@ -145,5 +149,16 @@ OPS = Verb(
     "and after. States that an undo left behind stay reachable by the ids shown here.",
     arguments=(LIMIT, JSON),
     run=_ops,
+    stored=True,
+)
+
+SESSIONS = Verb(
+    name="sessions",
+    summary="the recorded sessions of the store: notebook, kernel alive or not, commits, size",
+    details="The last used first; this kernel's own has a star. A kernel that is out of reach runs in a terminal or a "
+    "script: it is alive, but has no connection through which a command could reach it. `resume --from` goes on with "
+    "one of them.",
+    arguments=(JSON,),
+    run=_sessions,
     stored=True,
 )

@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 Effect = Literal["reads", "names", "travels"]
 """Whether a verb only looks, records or names something, or changes the live state."""
 
-Completes = Literal["", "ref", "name", "branch", "tag", "setting", "verb"]
+Completes = Literal["", "ref", "name", "branch", "tag", "setting", "verb", "session"]
 """What a word on the command line may be completed with."""
 
 

@@ -36,7 +36,7 @@ def _checkout(session: Any, options: Namespace) -> Answer:
 
 
 def _resume(session: Any, options: Namespace) -> Answer:
-    result = session.resume(options.ref, **_restore(options))
+    result = session.resume(options.ref, from_=options.from_, **_restore(options))
     return answers.checkout_json("resume", result, session.branch_name)
 
 
@@ -98,8 +98,15 @@ CHECKOUT = Verb(
 RESUME = Verb(
     name="resume",
     summary="after a restart or crash: bring the last state (or REF) into this new kernel",
-    details="Restores the last finished commit of the earlier kernel, or REF, into this one. Options as `checkout`.",
-    arguments=(ref(nargs="?"), *RESTORE_OPTIONS),
+    details="Restores the last finished commit of the earlier kernel, or REF, into this one. Options as `checkout`.\n\n"
+    "A notebook finds its session by its path. A terminal, a script or a kernel that no notebook names begins a new "
+    "one: --from says which recorded session (its name, the path of its notebook, or a unique part of either) it goes "
+    "on with instead. It is recorded there from now on, and REF is one of that session.",
+    arguments=(
+        ref(nargs="?"),
+        Argument(("--from",), "go on with that session", metavar="SESSION", dest="from_", completes="session"),
+        *RESTORE_OPTIONS,
+    ),
     run=_resume,
     effect="travels",
 )

@@ -36,8 +36,7 @@ def _trust(session: Any, options: Namespace) -> Answer:
 
 
 def _forget(session: Any, options: Namespace) -> Answer:
-    session.forget(options.target)
-    return answers.message_json("forget", f"forgot {options.target} for good: its bytes are gone from the store")
+    return answers.forgotten_json(session.forget(options.target))
 
 
 VERIFY = Verb(
@@ -99,7 +98,9 @@ FORGET = Verb(
     name="forget",
     summary="remove a value, code or message for good",
     details="With a NAME: every stored version of it. With a REF: that commit's code, message and values. A tombstone "
-    "stays in their place; the ids of later commits do not change.",
+    "stays in their place; the ids of later commits do not change.\n\nForgetting a NAME leaves code alone: a cell that "
+    "made the value stays recorded, with what was written in it as text, and may make it again. The answer lists such "
+    "cells, and says when the value is still in the namespace.",
     arguments=(Argument(("target",), "a name or a REF", metavar="NAME|REF", completes="name"), JSON),
     run=_forget,
     effect="names",

@@ -1,0 +1,95 @@
+"""Removing for good: which records go, and what still says or makes the same, so that nobody feels safe too early."""
+
+from __future__ import annotations
+
+import re
+
+from timeslip.describing.summary import counted
+from timeslip.history import History
+from timeslip.ids import RecordId
+from timeslip.live import Live
+from timeslip.model import Commit, Forgotten, is_name
+from timeslip.store.maintenance import forget
+
+_LISTED = 5
+"""So many commits are named at most."""
+
+
+def forget_for_good(live: Live, history: History, target: str) -> Forgotten:
+    """Remove all versions of a name, or what a commit alone says.
+
+    Raises:
+        CommitNotFoundError: *target* is neither a name that was ever recorded nor a REF.
+        StoreError: not everything could be removed; call again.
+    """
+    records = history.versions_of(target)
+    commit = None if records else history.resolve(target)
+    said = None if commit is None else history.commit(commit)
+    if commit is not None:
+        records = history.said_by(commit)
+    names = _names_of(live, history, records)
+    with live.changing():
+        report = forget(live.repository, live.session, records)
+        live.forget_bodies()
+        live.dirty({key for key, record in live.records.items() if record in records})
+    bound = tuple(sorted(set(live.namespace.snapshot()) & set(names)))
+    code = _code_about(history, target) if commit is None else ()
+    messages = [_done(target, said, names), *_still(target, bound, code)]
+    if report.shared:
+        messages.append(
+            f"{counted(report.shared, 'chunk')} of it stay, because other values hold the same bytes: `forget` these, "
+            "too, to erase them"
+        )
+    if report.waiting:
+        messages.append("a live kernel still writes to the file that holds some of its bytes: `gc` erases them later")
+    return Forgotten(tuple(messages), tuple(commit.id for commit in code), bound)
+
+
+def _names_of(live: Live, history: History, records: set[RecordId]) -> list[str]:
+    """The names whose values go, also those that share objects with what was asked for."""
+    found: set[str] = set()
+    for commit, _ in history.repository.commits(live.session):
+        found |= {key for key, record in history.state(commit).items() if record in records and is_name(key)}
+    return sorted(found)
+
+
+def _done(target: str, said: Commit | None, names: list[str]) -> str:
+    if said is None:
+        others = [name for name in names if name != target]
+        more = f", and {', '.join(others)}, which shared objects with it" if others else ""
+        return f"forgot every recorded value of {target} for good{more}"
+    count = f"In[{said.execution_count}], " if said.execution_count is not None else ""
+    values = f", and the values that it made of {', '.join(names)}" if names else ""
+    return f"forgot the code and message of {count}commit {said.id[:8]}, for good{values}"
+
+
+def _still(target: str, bound: tuple[str, ...], code: tuple[Commit, ...]) -> list[str]:
+    """What still holds, says or makes it, and what to type."""
+    messages = []
+    if bound:
+        they = f"{', '.join(bound)} {'is' if len(bound) == 1 else 'are'} still in the namespace"
+        messages.append(f"{they}: the next step records that value again, unless that is `del {', '.join(bound)}`")
+    if code:
+        cells = [
+            f"{commit.id[:8]} (In[{commit.execution_count}])" if commit.execution_count is not None else commit.id[:8]
+            for commit in code[:_LISTED]
+        ]
+        more = f" and {len(code) - _LISTED} more" if len(code) > _LISTED else ""
+        messages.append(
+            f"recorded code still names {target}, may make it again, and holds what was written there as text: "
+            f"{', '.join(cells)}{more}; `forget {code[0].id[:8]}` removes the code of such a cell, too"
+        )
+    return messages
+
+
+def _code_about(history: History, name: str) -> tuple[Commit, ...]:
+    """Commits whose code or message names *name*, newest first, those that made or changed it before the others."""
+    word = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
+    made, named = [], []
+    for commit in history.log(all=True):
+        touched = name in commit.names.created or name in commit.names.changed
+        if commit.code is not None and touched:
+            made.append(commit)
+        elif word.search(f"{commit.code or ''}\n{commit.message or ''}"):
+            named.append(commit)
+    return (*made, *named)
