@@ -197,6 +197,8 @@ def checkout_json(verb: str, result: CheckoutResult, branch: str | None) -> Json
         messages=list(result.messages),
         duration=result.duration,
         dry_run=result.dry_run,
+        at=commit_json(result.at) if result.at else None,
+        went=[{"kind": step.kind, "commit": commit_json(step.commit) if step.commit else None} for step in result.went],
     )
 
 

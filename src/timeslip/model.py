@@ -132,6 +132,19 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Went:
+    """One step that was taken back or done again.
+
+    Attributes:
+        kind: of the operation: "run", "checkout", "partial-checkout", "get", "resume", "replay" or "live".
+        commit: where HEAD was after it; None for the empty state before the first commit.
+    """
+
+    kind: str
+    commit: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckoutResult:
     """What a restore did.
 
@@ -147,6 +160,8 @@ class CheckoutResult:
         messages: further sentences for the user (facets that failed, cells that were re-run …).
         duration: seconds, planning included.
         dry_run: True when nothing was done.
+        at: the commit itself, where a whole state was restored.
+        went: by undo, the steps that were taken back, the last one first; by redo, those done again, in their order.
     """
 
     commit: CommitId | None
@@ -160,6 +175,8 @@ class CheckoutResult:
     messages: tuple[str, ...] = ()
     duration: float = 0.0
     dry_run: bool = False
+    at: Commit | None = None
+    went: tuple[Went, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

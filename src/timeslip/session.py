@@ -397,7 +397,7 @@ class Session:
             return looking.diff(self._history, parents[0] if parents else None, head, names)
         if a == ".":
             if b is None or b == ".":
-                raise UsageError("the live state cannot be compared with itself", hint="diff REF .")
+                raise UsageError("the live state cannot be compared with itself", hint="`diff REF .`")
             return self.diff(b, ".", *names)
         first = self._history.resolve(a) if a is not None else None
         if b == ".":
@@ -539,7 +539,7 @@ class Session:
         """
         if key is None:
             if value is not None:
-                raise UsageError("a value was given without the setting it is for", hint="config KEY VALUE")
+                raise UsageError("a value was given without the setting it is for", hint="`config KEY VALUE`")
             return self.settings.as_dict()
         if check_text(key, "the name of a setting") not in self.settings.as_dict():
             raise UsageError(f"there is no setting '{key}'", hint="settings: " + ", ".join(self.settings.as_dict()))

@@ -20,10 +20,11 @@ _STEPS = frozenset({"run", "checkout", "partial-checkout", "get", "resume", "rep
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """One step: HEAD before it and after it."""
+    """One step: HEAD before it and after it, and the operation."""
 
     before: CommitId | None
     after: CommitId | None
+    kind: str = "run"
 
 
 @dataclass(slots=True)
@@ -48,11 +49,11 @@ class Steps:
             details: of the operation.
         """
         if kind in _STEPS or (kind == "live" and details.get(STEP)):
-            self.done.append(Walked(before, after))
+            self.done.append(Walked(before, after, kind))
             self.undone.clear()
         elif kind == "live":  # what was found late belongs to the last step
             if self.done and self.done[-1].after == before:
-                self.done[-1] = Walked(self.done[-1].before, after)
+                self.done[-1] = Walked(self.done[-1].before, after, self.done[-1].kind)
         elif kind == "undo":
             for _ in range(min(details.get("steps", 1), len(self.done))):
                 self.undone.append(self.done.pop())

@@ -23,10 +23,10 @@ from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
 from timeslip.leaving import without_left
 from timeslip.live import Live
-from timeslip.model import CheckoutResult, ReplayStep, is_definition, is_name
+from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
 from timeslip.replay import Replayer
-from timeslip.steps import STEP
+from timeslip.steps import STEP, Walked
 
 
 class Traveller:
@@ -56,7 +56,8 @@ class Traveller:
                 _too_few(available, n, "undone in this kernel"),
                 hint="`checkout REF` goes to any recorded state; `log --all` lists them",
             )
-        return self._go(steps.done[-n].before, "undo", options, {"steps": n})
+        went = self._went(reversed(steps.done[-n:]))
+        return replace(self._go(steps.done[-n].before, "undo", options, {"steps": n}), went=went)
 
     def redo(self, n: int, options: Options) -> CheckoutResult:
         """Go forward again by *n* steps. Raises as `undo`."""
@@ -70,7 +71,14 @@ class Traveller:
                 _too_few(available, n, "redone"),
                 hint="a run after an undo clears what could be redone; `log --all` still lists those states",
             )
-        return self._go(steps.undone[-n].after, "redo", options, {"steps": n})
+        went = self._went(reversed(steps.undone[-n:]))
+        return replace(self._go(steps.undone[-n].after, "redo", options, {"steps": n}), went=went)
+
+    def _went(self, walked: Iterable[Walked]) -> tuple[Went, ...]:
+        return tuple(Went(step.kind, self._commit(step.after)) for step in walked)
+
+    def _commit(self, commit: CommitId | None) -> Commit | None:
+        return self.history.commit(commit) if commit is not None else None
 
     def checkout(self, target: CommitId, kind: str, options: Options, branch: str | None = None) -> CheckoutResult:
         """Make the live state equal to *target*'s.
@@ -114,7 +122,7 @@ class Traveller:
         recorded = {key: record for key, record in live.records.items() if key not in moved}
         plan = without_left(live, make_plan(recorded, state, live.info), state)
         if options.dry_run:
-            return foresee(live, plan, state, target, began)
+            return replace(foresee(live, plan, state, target, began), at=self._commit(target))
         if options.verify or live.settings.verify == "eager":
             check_bytes(live, plan)
         work = Checkout(live, self.history, target, state, options)
@@ -136,7 +144,7 @@ class Traveller:
                 live.head, live.branch, live.manifest = target, on, manifest
                 live.moves += 1
                 work.settle(plan)
-        return work.result(plan, target, began)
+        return replace(work.result(plan, target, began), at=self._commit(target))
 
     def _manifest(self, commit: CommitId | None) -> RecordId | None:
         return None if commit is None else RecordId(self.live.repository.commit(commit)["manifest"])
@@ -195,7 +203,7 @@ class Traveller:
         if new in self.live.namespace.globals:
             raise NameTakenError(
                 f"there is a '{new}' already; nothing was changed",
-                hint=f"get {source[:8]} {name} --as {self._free_name(name)} binds it to another name",
+                hint=f"`get {source[:8]} {name} --as {self._free_name(name)}` binds it to another name",
             )
         self.commit_live()
         fresh = frozenset(key[4:] for key in keys if is_definition(key) and self.live.records.get(key) != state[key])

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from tests.doors.fakes import HISTORY, REFS, RESULT, FakeSession, a_commit, an_id
 
 from timeslip import answers
-from timeslip.model import Names, Status
+from timeslip.model import CheckoutResult, Names, Status, Went
 from timeslip.rendering.document import Code, clean, line, span
 from timeslip.rendering.graph import lanes
 from timeslip.rendering.html import to_html
 from timeslip.rendering.registry import document
+from timeslip.rendering.spoken import spoken, spoken_document
 from timeslip.rendering.text import Screen, columns, shorten, to_text
 from timeslip.rendering.units import Clock, duration, plural, size
 
@@ -71,6 +73,39 @@ figures were put back"""
     )
 
 
+def test_undo_says_what_was_taken_back_and_where_that_led() -> None:
+    taken = (
+        Went("run", HISTORY[0]), Went("run", HISTORY[1]), Went("checkout", HISTORY[2]), Went("get", HISTORY[3]),
+        Went("checkout", None),
+    )  # fmt: skip
+    result = replace(RESULT, at=HISTORY[4], went=taken, notes={}, messages=(), placeholders=())
+    assert (
+        text(answers.checkout_json("undo", result, "main"))
+        == """\
+undone In[6]  x = 6
+undone In[5]  x = 5
+undone the checkout of 04040404
+undone the get that made 03030303
+undone the checkout of the empty state
+now at 05050505 In[2]  df = load() …  on main  (12 ms)
+loaded    df
+dropped   x
+kept      a, b"""
+    )
+    many = replace(result, went=taken[:2] * 4, dry_run=True)
+    lines = text(answers.checkout_json("redo", many, "main")).splitlines()
+    assert lines[0] == "would redo In[6]  x = 6"
+    assert lines[5] == "and 3 more steps"
+    assert lines[6] == "redo would lead to 05050505 In[2]  df = load() …  on main"
+
+
+def test_a_step_that_changed_nothing_says_so() -> None:
+    result = CheckoutResult(an_id(1), kept=("a",), at=HISTORY[5], went=(Went("run", HISTORY[1]),))
+    assert text(answers.checkout_json("undo", result, "main")).endswith("kept      a\nno name had to change")
+    foreseen = answers.checkout_json("checkout", replace(result, dry_run=True, went=()), "main")
+    assert text(foreseen).endswith("no name would have to change")
+
+
 def test_status() -> None:
     status = Status(
         "ab", "titanic.ipynb", None, "/store", "main", HISTORY[0], at_tip=False,
@@ -85,8 +120,8 @@ titanic.ipynb  on main at 06060606 In[6]  x = 6
 recording is paused: the disk is full
 an earlier state can be brought back: %timeslip resume  (04040404)
 the next run creates branch main-2, because this is not the tip of main
-last    In[5] no change  ✗ KeyError: 'fare'
-cost    3 ms to record, 6.2 kB added, 2.0 kB looked at  (00:16:45 · 0.60 s · 6.2 kB)
+last    In[5] no change  ✗ KeyError: 'fare'   00:16:45 · 0.60 s
+cost    3 ms to record, 6.2 kB added, 2.0 kB looked at
 not stored exactly: g  a generator cannot be stored
 not looked at, expensive and not reached: big
 1 run not recorded since then; what was changed belongs to the next step that is recorded
@@ -211,3 +246,29 @@ def test_units() -> None:
 def test_code_is_cut_not_wrapped() -> None:
     assert to_text([Code("x" * 50)], Screen(30)) == "  " + "x" * 27 + "…"
     assert to_text([line(span("a " * 20))], Screen(20)).count("\n") >= 1
+
+
+@pytest.mark.parametrize(
+    ("said", "notebook", "shell"),
+    [
+        ("`log --all` lists them", "`%timeslip log --all` lists them", "`timeslip log --all` lists them"),
+        ("`timeslip log` lists them", "`%timeslip log` lists them", "`timeslip log` lists them"),
+        ("`%timeslip gc` frees it", "`%timeslip gc` frees it", "`timeslip gc` frees it"),
+        ("`%timeslip resume main-2`", "`%timeslip resume main-2`", "`%timeslip resume main-2`"),
+        ("`timeslip check` says", "`timeslip check` says", "`timeslip check` says"),
+        ("`undo_steps`, log, `logs`", "`undo_steps`, log, `logs`", "`undo_steps`, log, `logs`"),
+        ("`sessions`", "`%timeslip sessions`", "`timeslip sessions`"),
+    ],
+)
+def test_commands_are_said_as_they_are_typed(said: str, notebook: str, shell: str) -> None:
+    assert spoken(said, "notebook") == notebook
+    assert spoken(said, "shell") == shell
+    (drawn,) = spoken_document([line(said)], "notebook")
+    assert to_text([drawn]) == notebook
+
+
+def test_code_of_the_user_is_left_alone() -> None:
+    commit = a_commit(1, code="print('`log`')", message="`undo` it")
+    for answer in (answers.log_json([commit], (), None, "main"), answers.commit_answer("commit", commit)):
+        drawn = to_text(spoken_document(document(answer, CLOCK), "notebook"))
+        assert "%timeslip" not in drawn

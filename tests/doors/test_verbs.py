@@ -135,7 +135,7 @@ def test_get_without_another_name_never_overwrites(tmp_path: Path) -> None:
         before, ops = real.namespace["df"], len(real.ops())
         with pytest.raises(NameTakenError) as raised:
             run("get HEAD df", real)
-        assert raised.value.hint == f"get {str(real.head)[:8]} df --as df_before binds it to another name"
+        assert raised.value.hint == f"`get {str(real.head)[:8]} df --as df_before` binds it to another name"
         assert real.namespace["df"] is before
         assert len(real.ops()) == ops
         real.run("del df")
@@ -161,7 +161,7 @@ def test_json_is_an_option_of_every_verb() -> None:
 def test_people_get_an_end_to_the_log_and_programs_do_not() -> None:
     shown = run("log HEAD~40")
     assert (len(shown["commits"]), shown["more"]) == (100, True)
-    assert to_text([document(shown)[-1]]) == "… and earlier ones: log -n 1000 shows more"
+    assert to_text([document(shown)[-1]]) == "… and earlier ones: `log -n 1000` shows more"
     assert (len(run("log HEAD~40 --json")["commits"]), run("log HEAD~40 --json")["more"]) == (240, False)
     assert run("log HEAD~40 -n 240")["more"] is False
     assert run("log")["more"] is False

@@ -55,8 +55,9 @@ def test_a_nameless_kernel_goes_on_with_an_earlier_session(attach: Attach) -> No
     session.undo()
     assert names["x"] == [1, 2]
     assert names["y"] is names["x"]
-    session.undo()
+    taken = session.undo()
     assert "x" not in names, "the resume is a step, too"
+    assert [step.kind for step in taken.went] == ["resume"]
     session.redo()
     assert names["y"] is names["x"]
     assert [row.name for row in session.sessions()] == [name], "the session that held nothing is gone"

@@ -13,6 +13,7 @@ from timeslip.progress import Tell
 from timeslip.rendering.document import Document, clean, one_line
 from timeslip.rendering.progress import Ticker
 from timeslip.rendering.registry import document
+from timeslip.rendering.spoken import spoken, spoken_document
 from timeslip.rendering.text import terminal_screen, to_text
 
 
@@ -21,7 +22,7 @@ def write_answer(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer, indent=2))
     else:
-        write_document(document(answer))
+        write_document(spoken_document(document(answer), "shell"))
 
 
 def write_document(blocks: Document) -> None:
@@ -31,12 +32,12 @@ def write_document(blocks: Document) -> None:
 
 def write_error(error: TimeslipError) -> None:
     """Print the message and the hint on standard error."""
-    print(clean(error.render()), file=sys.stderr)
+    print(spoken(clean(error.render()), "shell"), file=sys.stderr)
 
 
 def write_notice(text: str) -> None:
     """Print a sentence that is no part of the answer on standard error."""
-    print(f"note: {one_line(text)}", file=sys.stderr)
+    print(f"note: {spoken(one_line(text), 'shell')}", file=sys.stderr)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 from timeslip.rendering.document import Document
 from timeslip.rendering.html import to_html
 from timeslip.rendering.registry import document
+from timeslip.rendering.spoken import spoken_document
 from timeslip.rendering.text import Screen, terminal_screen, to_text
 
 NOTEBOOK_WIDTH = 110
@@ -20,7 +21,7 @@ def show(shell: Any, answer: dict[str, Any], *, as_json: bool = False) -> None:
     if as_json:
         shell.display_pub.publish({"text/plain": json.dumps(answer, indent=2, ensure_ascii=False)})
     else:
-        show_document(shell, document(answer))
+        show_document(shell, spoken_document(document(answer), "notebook"))
 
 
 def show_document(shell: Any, blocks: Document) -> None:

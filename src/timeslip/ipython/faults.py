@@ -107,8 +107,9 @@ class Faults:
 def without_traceback(error: TimeslipError) -> TimeslipError:
     """The same error, made to be shown by IPython as its message and hint alone."""
     from timeslip.rendering.document import clean
+    from timeslip.rendering.spoken import spoken
 
-    text = clean(error.render())
+    text = spoken(clean(error.render()), "notebook")
     error._render_traceback_ = lambda: text.split("\n")  # type: ignore[attr-defined]
     return error
 

@@ -95,13 +95,17 @@ def _log_rows(commits: Sequence[Json], clock: Clock) -> Document:
     return blocks
 
 
-def cost(commit: Json, clock: Clock) -> str:
-    """When, how long, how many bytes."""
+def ran(commit: Json, clock: Clock) -> str:
+    """When, and how long."""
     parts = [clock.moment(commit["started"])]
     if commit["kind"] == "run":
         parts.append(duration(commit["duration"]))
-    parts.append(size(commit["bytes_stored"]))
     return " · ".join(parts)
+
+
+def cost(commit: Json, clock: Clock) -> str:
+    """When, how long, how many bytes."""
+    return f"{ran(commit, clock)} · {size(commit['bytes_stored'])}"
 
 
 def log(answer: Json, clock: Clock) -> Document:
@@ -109,7 +113,7 @@ def log(answer: Json, clock: Clock) -> Document:
     commits = answer["commits"]
     if not commits:
         return [line(span("no commit yet, or none that matches", "dim"))]
-    rest = [line(span(f"… and earlier ones: log -n {10 * len(commits)} shows more", "dim"))] if answer["more"] else []
+    rest = [line(span(f"… and earlier ones: `log -n {10 * len(commits)}` shows more", "dim"))] if answer["more"] else []
     return [*_log_rows(commits, clock), *rest]
 
 

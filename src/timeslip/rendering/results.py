@@ -18,21 +18,23 @@ _DONE = {
     "switch": ("switched", "switch would lead"),
     "replay": ("replayed", "replay would lead"),
 }
+_STEPS = {
+    "checkout": "the checkout of",
+    "partial-checkout": "the checkout of names that made",
+    "get": "the get that made",
+    "resume": "the resume of",
+    "replay": "the replay that made",
+    "live": "the unrecorded changes in",
+}
+_SHOWN = 5
+"""So many steps are listed; the rest is a number."""
 
 
 def restore(answer: Json, clock: Clock) -> Document:
     """What undo, redo, checkout, resume, switch or replay did."""
-    done, would = _DONE.get(answer["verb"], (answer["verb"], answer["verb"] + " would lead"))
-    target = span(answer["commit"][:8], "id") if answer["commit"] else span("the empty state", "id")
-    arrow = " to " if answer["dry_run"] else ", now at "
-    head = [span(would if answer["dry_run"] else done, "strong"), span(arrow), target]
-    if answer["branch"]:
-        head += [span(" on "), span(answer["branch"], "branch")]
-    if not answer["dry_run"]:
-        head.append(span(f"  ({duration(answer['duration'])})", "dim"))
     # What was done is not listed again: it was, before it was done.
     steps = answer.get("steps", ()) if answer["dry_run"] else ()
-    blocks: Document = [*_steps(steps), Line(tuple(head))]
+    blocks: Document = [*_steps(steps), *_went(answer), _arrived(answer)]
     for what, style in (("loaded", "created"), ("replayed", "changed"), ("dropped", "deleted")):
         if answer[what]:
             blocks.append(_listed(what, answer[what], style))
@@ -40,10 +42,50 @@ def restore(answer: Json, clock: Clock) -> Document:
         blocks.append(line(span("kept      ", "dim"), _many(answer["kept"])))
     if answer["placeholders"]:
         blocks.append(_listed("placeholder", answer["placeholders"], "warn"))
+    if not any(answer[what] for what in ("loaded", "replayed", "dropped", "placeholders")):
+        would = "would have" if answer["dry_run"] else "had"
+        blocks.append(line(span(f"no name {would} to change", "dim")))
     for name, reason in sorted(answer["notes"].items()):
         fidelity = answer["fidelity"].get(name, "")
         blocks.append(line(span(name, "strong"), f"  {fidelity + ': ' if fidelity else ''}{one_line(reason)}", hang=4))
     return [*blocks, *(line(one_line(message)) for message in answer["messages"])]
+
+
+def _went(answer: Json) -> Document:
+    """The steps that undo took back, or redo did again, a line each."""
+    word = f"would {answer['verb']}" if answer["dry_run"] else _DONE[answer["verb"]][0]
+    blocks: Document = []
+    for step in answer["went"][:_SHOWN]:
+        made = step["commit"]
+        spans = [span(word + " ", "strong")]
+        if step["kind"] != "run":
+            spans.append(span(_STEPS.get(step["kind"], step["kind"] + " to") + " "))
+        if made is None:
+            spans.append(span("the empty state", "id"))
+        elif step["kind"] == "run":
+            spans += [span(prompt(made), "prompt"), span("  "), title(made)]
+        else:
+            spans.append(span(made["short"], "id"))
+        blocks.append(Line(tuple(spans)))
+    more = len(answer["went"]) - _SHOWN
+    return [*blocks, line(f"and {plural(more, 'more step')}")] if more > 0 else blocks
+
+
+def _arrived(answer: Json) -> Line:
+    """Where the session is now, or would be."""
+    done, would = _DONE[answer["verb"]]
+    target = span(answer["commit"][:8], "id") if answer["commit"] else span("the empty state", "id")
+    if answer["dry_run"]:
+        head = [span(would, "strong"), span(" to "), target]
+    else:
+        head = [*((span(done, "strong"), span(", ")) if not answer["went"] else ()), span("now at "), target]
+    if answer["at"]:
+        head += [span(" " + prompt(answer["at"]), "prompt"), span("  "), title(answer["at"]), span(" ")]
+    if answer["branch"]:
+        head += [span(" on "), span(answer["branch"], "branch")]
+    if not answer["dry_run"]:
+        head.append(span(f"  ({duration(answer['duration'])})", "dim"))
+    return Line(tuple(head))
 
 
 def _listed(what: str, names: list[str], style: Any) -> Line:

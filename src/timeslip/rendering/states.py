@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from timeslip.rendering.document import Code, Document, Line, Span, Style, Table, line, one_line, span
-from timeslip.rendering.history import changes, code_block, cost, labels, outcome, prompt, title
+from timeslip.rendering.history import changes, code_block, cost, labels, outcome, prompt, ran, title
 from timeslip.rendering.units import Clock, duration, plural, size
 
 Json = dict[str, Any]
@@ -71,12 +71,20 @@ def _warnings(answer: Json) -> Document:
 def _last(commit: Json, clock: Clock) -> Document:
     did = changes(commit["names"]) or [span(" no change", "dim")]
     blocks: Document = [
-        Line((span("last    ", "dim"), span(prompt(commit), "prompt"), *did, *outcome(commit)), hang=8),
+        Line(
+            (
+                span("last    ", "dim"),
+                span(prompt(commit), "prompt"),
+                *did,
+                *outcome(commit),
+                span("   " + ran(commit, clock), "dim"),
+            ),
+            hang=8,
+        ),
         line(
             span("cost    ", "dim"),
             f"{duration(commit['seconds'])} to record, {size(commit['bytes_stored'])} added, "
             f"{size(commit['bytes_serialized'])} looked at",
-            span(f"  ({cost(commit, clock)})", "dim"),
         ),
     ]
     if commit["names"]["late"]:
@@ -103,13 +111,13 @@ def show(answer: Json, clock: Clock) -> Document:
     commit = answer["commit"]
     blocks: Document = [
         line(
-            span("commit ", "dim"),
+            span("commit  ", "dim"),
             span(commit["id"][:16], "id"),
             span("  " + prompt(commit), "prompt"),
             *labels(commit),
             *outcome(commit),
         ),
-        line(span("when   ", "dim"), cost(commit, clock), span("  " + _python(commit["python"]), "dim")),
+        line(span("when    ", "dim"), cost(commit, clock), span("  " + _python(commit["python"]), "dim")),
         Line((span("names  ", "dim"), *(changes(commit["names"]) or [span(" no change", "dim")])), hang=8),
     ]
     if commit["message"]:

@@ -96,7 +96,7 @@ class Verb:
         words = [self.name, *(argument.written for argument in self.arguments if argument.positional)]
         if self.names_after and not any(a.flags[0] == self.names_after for a in self.arguments):
             words.append("[-- NAME…]")
-        return f"usage: {' '.join(words)}; {self.name} --help lists the options"
+        return f"usage: `{' '.join(words)}`; `{self.name} --help` lists the options"
 
     @property
     def usage(self) -> str:
