@@ -29,6 +29,22 @@ def check_text(value: Any, what: str) -> str:
     return value
 
 
+def check_session_name(value: Any) -> str:
+    """*value* as the name of a session: something in one line.
+
+    Raises:
+        UsageError: it is not.
+    """
+    name = check_text(value, "the name of a session")
+    if not name.strip():
+        raise UsageError("the name of a session is empty", hint="give it another one")
+    if name.strip() != name or not name.isprintable():
+        raise UsageError(
+            f"{_short(name)} cannot be the name of a session", hint="one line, without spaces before and after it"
+        )
+    return name
+
+
 def check_names(names: Any) -> list[str]:
     """*names* as a list of texts.
 

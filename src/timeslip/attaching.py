@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from timeslip.arguments import check_text
+from timeslip.arguments import check_session_name, check_text
 from timeslip.config import Settings
 from timeslip.continuing import begin, record_found
 from timeslip.errors import NamespaceError, UsageError
@@ -49,8 +49,8 @@ def attach(
             raise NamespaceError(
                 f"this namespace is already recorded as '{other.name}'", hint="close that session first"
             )
-    if name is not None and not check_text(name, "the name of a session").strip():
-        raise UsageError("the name of a session is empty", hint="leave it out to go by the notebook")
+    if name is not None:
+        check_session_name(name)
     directory = _directory(store)
     chosen = _settings(directory, settings)
     repository = Repository.open(

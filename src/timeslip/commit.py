@@ -247,7 +247,6 @@ def _require_space(live: Live) -> None:
         live.repository.require_space()
         require_room(live)
     except StoreError:
-        live.unfinished += 1
         live.unseen = live.off = True
         raise
 
@@ -268,7 +267,6 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
     except StoreError as error:
         live.pending_names |= found.update.names | found.update.gone
         live.paused = error.message
-        live.unfinished += 1
         raise
     if live.paused is not None:
         live.notices.append("recording goes on")

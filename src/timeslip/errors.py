@@ -39,6 +39,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_LONG = 250
+"""A word of a message that is longer is cut where it is shown, characters: a path may be long, a reference is not."""
+
 
 class TimeslipError(Exception):
     """Base of all errors of Timeslip.
@@ -60,9 +63,14 @@ class TimeslipError(Exception):
         return self.message
 
     def render(self) -> str:
-        """The message and the hint as the doors show them, without a traceback."""
-        text = f"error: {self.message}   [{self.code}]"
-        return f"{text}\nhint:  {self.hint}" if self.hint else text
+        """The message and the hint as the doors show them, without a traceback: a line each, however long a word is."""
+        text = f"error: {_in_one_line(self.message)}   [{self.code}]"
+        return f"{text}\nhint:  {_in_one_line(self.hint)}" if self.hint else text
+
+
+def _in_one_line(text: str) -> str:
+    words = text.split()
+    return " ".join(word if len(word) <= _LONG else f"{word[: _LONG // 2]}…{word[-20:]}" for word in words)
 
 
 class UsageError(TimeslipError):

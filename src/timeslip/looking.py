@@ -12,7 +12,7 @@ from timeslip.auditing import unverified_names
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.diffing import diff_values
-from timeslip.errors import StoreError, TimeslipError
+from timeslip.errors import StoreError, TimeslipError, UntrustedStoreError
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId
 from timeslip.live import Live
@@ -49,11 +49,16 @@ def show(history: History, commit: CommitId) -> Shown:
     return Shown(history.commit(commit), refs, values)
 
 
+def _why(error: TimeslipError) -> str:
+    """Why a value is not there, and what to do where the user can do something."""
+    return f"{error.message}: {error.hint}" if isinstance(error, UntrustedStoreError) else error.message
+
+
 def _line(history: History, key: str, record: str) -> Preview:
     try:
         body = history.repository.record("value", record, trusted=False, dropped=True)
     except TimeslipError as error:
-        return Preview(key, "", note=error.message)
+        return Preview(key, "", note=_why(error))
     kind, summary = body.get("summary", {}).get(key, ("", ""))
     lost, rebuilt = lost_reason(body), rebuilt_reason(body)
     note = f"not stored: {lost}" if lost else f"comes back rebuilt: {rebuilt}" if rebuilt else ""
@@ -76,7 +81,7 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
         value = PastState(history.repository, state).value(name)
         shown = preview(name, value, cells=Cells(history, commit))
     except TimeslipError as error:
-        return Preview(name, line.type, line.summary, commit=maker, note=line.note or error.message)
+        return Preview(name, line.type, line.summary, commit=maker, note=line.note or _why(error))
     return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)
 
 
@@ -182,7 +187,7 @@ def _differs(first: Side, second: Side, key: str, cells: Iterable[str]) -> Value
         before = first.value(key) if there[0] else None
         after = second.value(key) if there[1] else None
     except TimeslipError as error:
-        return ValueDiff(key, change, f"cannot be compared: {error.message}")
+        return ValueDiff(key, change, f"cannot be compared: {_why(error)}")
     told = diff_values(key, before, after, present=there, cells=cells)
     if told.summary != SAME or not all(there):
         return told

@@ -169,6 +169,7 @@ class Session:
             self._require_open()
             # Owed until it is recorded: now, with the next one, or before the next verb that travels.
             live.owed = step = step if live.owed is None else recording.joined(live.owed, step)
+            live.unfinished += 1
             commit = recording.record(live, step)
             live.unseen = live.off = False
             live.moves += 1

@@ -15,6 +15,7 @@ from tests.doors.schema import validate
 import timeslip
 from timeslip.cli import main
 from timeslip.cli.app import COMMANDS
+from timeslip.errors import UsageError
 
 
 @pytest.fixture
@@ -281,3 +282,55 @@ def test_imports_of_the_command(one: Path) -> None:
     )
     modules = set(eval(done.stdout.splitlines()[-1]))
     assert not modules & {"IPython", "jupyter_client", "zmq", "numpy", "pandas", "traitlets"}
+
+
+@pytest.mark.parametrize("name", ["", "  ", "two\nlines", " before", "after ", "tab\t", "\x1b[31mred"])
+def test_a_name_that_no_session_can_have(name: str, one: Path, run: Any) -> None:
+    done = run("mv", "titanic", name)
+    assert done.status == 2
+    assert "[usage]" in done.err
+    assert len(done.err.splitlines()) == 2
+    assert [row["name"] for row in run("sessions", "--json").json["sessions"]] == ["titanic"]
+    with pytest.raises(UsageError):
+        timeslip.attach({}, store=one, name=name, min_free_bytes=0)
+
+
+@pytest.mark.parametrize("word", ["x" * 5000, "two\nlines", "a" * 300 + "\n" + "b" * 300])
+def test_a_message_is_one_line_whatever_was_typed(word: str, one: Path, run: Any) -> None:
+    for words in (("show", word), ("log", "--session", word), ("show", "HEAD", word), ("blame", word), (word,)):
+        done = run(*words)
+        assert done.status in (1, 2)
+        assert len(done.err.splitlines()) == 2, done.err
+        assert len(done.err) < 1200
+
+
+def test_a_session_without_a_kernel_says_how_it_comes_back(store: Path, run: Any) -> None:
+    record(store, "session-20261127-181500", "x = 1")
+    for words in (("undo",), ("verify", "HEAD"), ("show", ".")):
+        done = run(*words)
+        assert done.status == 1
+        assert "%timeslip resume --from session-20261127-181500" in done.err
+    assert "%timeslip resume --from session-20261127-181500" in run("status").out
+    assert "could not be changed" not in run("undo").err
+
+
+def test_a_store_that_another_key_signed_says_what_to_do(
+    one: Path, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMESLIP_KEY_FILE", str(tmp_path / "other-key"))
+    for words in (("show", "HEAD", "x"), ("diff", "HEAD~1", "HEAD"), ("check",)):
+        done = run(*words)
+        assert done.status == 0
+        assert "`timeslip trust` accepts" in " ".join(done.out.split()), done.out
+    assert run("trust").status == 0
+    assert "trust" not in run("check").out
+    assert "[1, 2, 3]" in run("show", "HEAD", "x").out
+
+
+def test_check_of_a_store_that_cannot_be_opened_does_not_send_in_a_circle(one: Path, run: Any) -> None:
+    (one / "timeslip.db").write_bytes(b"x" * 9000)
+    assert "`timeslip check`" in run("log").err
+    done = run("check")
+    assert done.status == 1
+    assert "timeslip check" not in done.err
+    assert "from a backup" in done.err

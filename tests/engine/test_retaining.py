@@ -64,6 +64,7 @@ def test_recording_pauses_with_one_warning_and_goes_on_after_the_limit_is_raised
     assert session.status().unfinished == 3
     with pytest.raises(StoreFullError):
         session.undo()
+    assert session.status().unfinished == 3, "a verb that failed is no run"
     assert session.namespace["y"] == [1], "undo does not lose what could not be recorded"
     session.config("max_store_bytes", 50 * MEGABYTE)
     assert set(session.run("z = 1").commit.names.created) == {"y", "z"}

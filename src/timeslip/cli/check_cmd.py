@@ -5,7 +5,9 @@ from __future__ import annotations
 from timeslip import answers
 from timeslip.cli.command import Command, Invocation, only_here
 from timeslip.cli.output import progress
+from timeslip.errors import DamagedStoreError
 from timeslip.store.maintenance import check
+from timeslip.store.repository import Repository
 from timeslip.verbs.spec import JSON, Answer, Verb
 
 VERB = Verb(
@@ -21,7 +23,7 @@ VERB = Verb(
 
 def _run(invocation: Invocation) -> Answer:
     json = invocation.options(VERB).json
-    with invocation.open_store(read_only=True) as repository, progress("check", as_json=json) as tell:
+    with _opened(invocation) as repository, progress("check", as_json=json) as tell:
         report = check(repository, progress=tell)
         return answers.answer(
             "check",
@@ -36,6 +38,15 @@ def _run(invocation: Invocation) -> Answer:
                 {"subject": p.subject, "id": p.id, "text": p.text, "where": list(p.where)} for p in report.problems
             ],
         )
+
+
+def _opened(invocation: Invocation) -> Repository:
+    try:
+        return invocation.open_store(read_only=True)
+    except DamagedStoreError as error:  # its own hint sends people here
+        raise DamagedStoreError(
+            error.message, hint="restore the folder from a backup, or move it away: a new one is made then"
+        ) from error
 
 
 COMMAND = Command(VERB, _run, takes_session=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from queue import Empty
@@ -59,8 +60,8 @@ def _connect(session: SessionRow) -> Any:
     lease = session.lease
     if lease is None:
         raise NoKernelError(
-            f"session '{session.name}' has no live kernel, so its state cannot be changed",
-            hint="open it and run %load_ext timeslip, then %timeslip resume; `timeslip log` works without a kernel",
+            f"session '{session.name}' has no live kernel, and this is done in one",
+            hint=f"in a new kernel, {_how(session)} brings its state back; `log` and `show` need none",
         )
     path = lease.info.get("connection_file")
     if not path:
@@ -84,6 +85,12 @@ def _connect(session: SessionRow) -> Any:
     client.load_connection_file()
     client.start_channels(stdin=False, hb=False)
     return client
+
+
+def _how(session: SessionRow) -> str:
+    if session.notebook is not None:
+        return "opened with its notebook, %load_ext timeslip and then %timeslip resume"
+    return f"%load_ext timeslip and then %timeslip resume --from {shlex.quote(session.name)}"
 
 
 def _wait_until_heard(client: Any, session: SessionRow) -> None:

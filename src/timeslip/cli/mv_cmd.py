@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from timeslip import answers
+from timeslip.arguments import check_session_name
 from timeslip.cli.command import Command, Invocation, only_here
 from timeslip.cli.target import choose_session
 from timeslip.errors import ConflictError
@@ -35,7 +36,7 @@ def _run(invocation: Invocation) -> Answer:
             if session.notebook and session.name == os.path.basename(session.notebook):
                 repository.rename_session(session.id, os.path.basename(path))
             return answers.message_json("mv", f"session '{session.name}' belongs to {path} now")
-        repository.rename_session(session.id, new)
+        repository.rename_session(session.id, check_session_name(new))
         return answers.message_json("mv", f"session '{session.name}' is called '{new}' now")
 
 

@@ -84,6 +84,10 @@ class Faults:
     def say(self, text: str) -> None:
         """Write one warning line to the user's standard error."""
         try:
+            if "`" in text:
+                from timeslip.rendering.spoken import spoken  # only with the first line that names a command
+
+                text = spoken(text, "notebook")
             sys.stderr.write(f"timeslip: {text}\n")
             sys.stderr.flush()
         except Exception:  # a closed or replaced stderr of the user's must not turn a warning into a failure

@@ -45,7 +45,8 @@ def place_of(shell: Any) -> Place:
     if notebook:
         name = os.path.basename(notebook)
     else:
-        name = os.path.basename(told) or time.strftime("session-%Y%m%d-%H%M%S")
+        shown = "".join(letter for letter in os.path.basename(told) if letter.isprintable())
+        name = shown.strip() or time.strftime("session-%Y%m%d-%H%M%S")
     return Place(
         notebook=os.path.abspath(notebook) if notebook else None,
         name=name,

@@ -247,6 +247,9 @@ def check(answer: Json, clock: Clock) -> Document:
     else:
         head = line(span(f"{plural(len(answer['problems']), 'problem')} found", "error"))
     blocks: Document = [head]
+    if answer["untrusted"]:
+        signed = plural(answer["untrusted"], "record")
+        blocks.append(line(span(f"{signed} signed with a key that is not yours: ", "warn"), "`trust` accepts them"))
     for problem in answer["problems"]:
         what = f"{problem['subject']} {problem['id'][:16]}".rstrip()
         blocks.append(line(span(what + ": ", "error"), one_line(problem["text"]), hang=4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from timeslip.rendering.document import Code, Document, Line, Span, Style, Table, line, one_line, span
@@ -55,7 +56,8 @@ def _warnings(answer: Json) -> Document:
             if answer["shared"]
             else "an earlier state can be brought back: "
         )
-        blocks.append(line(what, span("%timeslip resume", "code"), f"  ({ref})"))
+        named = "" if answer["kernel"] == "this" or answer["notebook"] else f" --from {shlex.quote(answer['name'])}"
+        blocks.append(line(what, span("%timeslip resume" + named, "code"), f"  ({ref})"))
     if not answer["at_tip"]:
         moved = answer["next_branch"] != answer["branch"]
         blocks.append(

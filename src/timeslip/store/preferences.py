@@ -71,4 +71,9 @@ def _replace(path: Path, text: str) -> None:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         kind = StoreReadOnlyError if isinstance(error, PermissionError) or error.errno == 30 else StoreFullError
-        raise kind(f"{path} cannot be written: {error.strerror}") from error
+        hint = (
+            "change the folder's permissions, or choose another one with TIMESLIP_HOME"
+            if kind is StoreReadOnlyError
+            else "free some space, then try again"
+        )
+        raise kind(f"{path} cannot be written: {error.strerror}", hint=hint) from error
