@@ -48,16 +48,17 @@ class TimeslipError(Exception):
 
     Args:
         message: what happened, to which object, and what still holds. One sentence, no final full stop needed.
-        hint: what to do next; empty when there is nothing to add.
+        hint: what to do next; empty for what the class usually says, if anything.
     """
 
     code: ClassVar[str] = "timeslip-error"
     exit_status: ClassVar[int] = 1
+    usual_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.usual_hint
 
     def __str__(self) -> str:
         return self.message
@@ -198,6 +199,7 @@ class StoreReadOnlyError(StoreError):
     """The store's folder cannot be written."""
 
     code = "store-read-only"
+    usual_hint = "change the folder's permissions, or choose another one with TIMESLIP_HOME"
 
 
 class StoreFullError(StoreError):
@@ -234,6 +236,7 @@ class DamagedStoreError(StoreError):
     """Stored bytes do not match their id or their MAC."""
 
     code = "store-damaged"
+    usual_hint = "`timeslip check` lists all damage"
 
 
 class ChunkMissingError(DamagedStoreError):

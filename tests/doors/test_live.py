@@ -381,6 +381,11 @@ def test_a_late_attach_is_not_called_an_earlier_commit(kernels: Kernels) -> None
     kernel = kernels.start(attach=False)
     kernel.cells("x = 1")
     assert "(new)" in kernel.cell("%load_ext timeslip").shown
+    kernel.cells("y = 1")
+    kernel.kill()
+    again = kernels.start(attach=False)
+    again.cells("x = 1")
+    assert "; 2 earlier commits, the last after In[3]; " in again.cell("%load_ext timeslip").shown
 
 
 def test_a_number_of_another_kernel_is_told(kernels: Kernels) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 import timeslip
 from timeslip.cli import main
 from timeslip.cli.app import COMMANDS
-from timeslip.errors import TimeslipError, UsageError
+from timeslip.errors import StoreReadOnlyError, TimeslipError, UsageError
 from timeslip.verbs import VERBS
 
 # ---- in Python
@@ -275,3 +276,37 @@ def test_trust_needs_no_kernel(recorded: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TIMESLIP_HOME", str(recorded))
     status, out, _ = shell("trust")
     assert (status, out) == (0, "0 records signed with your key: what the store holds now is yours\n")
+
+
+@pytest.fixture
+def read_only(recorded: Path) -> Iterator[Path]:
+    """The store of `recorded` in a folder that nobody can write, root neither."""
+    bind = ["mount", "--bind", str(recorded), str(recorded)]
+    if subprocess.run(bind, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(recorded)], check=True)
+        yield recorded
+    finally:
+        subprocess.run(["umount", "-l", str(recorded)], check=True)
+
+
+def test_commands_in_a_folder_that_cannot_be_written(read_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMESLIP_HOME", str(read_only))
+    before = content(read_only)
+    arguments = {**ARGUMENTS, "config": "replay ask"}
+    for name in COMMANDS:
+        if not COMMANDS[name].verb.stored:
+            continue
+        status, out, err = shell(name, *arguments[name].split())
+        if name in ("gc", "config", "trust", "mv", "rm"):
+            assert (status, out) == (1, ""), name
+            assert "[store-read-only]" in err, err
+            assert "hint:" in err
+        else:
+            assert (status, err) == (0, ""), name
+            assert out
+    with pytest.raises(StoreReadOnlyError) as raised:
+        timeslip.attach({"__name__": "__main__"}, store=read_only, name="one")
+    assert raised.value.hint
+    assert content(read_only) == before

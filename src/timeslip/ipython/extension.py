@@ -62,7 +62,7 @@ def load(shell: Any) -> None:
         if _attached is not None:
             _attached.recorder.tell()
     except TimeslipError as error:
-        raise without_traceback(error) from None
+        raise without_traceback(error, "shell") from None  # there is no %timeslip yet
     except KeyboardInterrupt:
         raise interrupted("%load_ext timeslip", done=_attached is not None) from None
 
@@ -186,9 +186,9 @@ def found_line(session: Session) -> str:
     if status.paused:
         return f"{where}, but paused: {one_line(status.paused)}"
     commits = next(row.commits for row in session.repository.sessions() if row.id == session.id)
+    if status.head is not None and status.head.kind == "attach":
+        commits -= 1  # made a moment ago
     if status.resumable is None:
-        if status.head is not None and status.head.kind == "attach":
-            commits -= 1  # made a moment ago
         known = f"; {plural(commits, 'earlier commit')}, %timeslip log --all lists them" if commits else " (new)"
         earlier = _earlier_line(session) if not commits and status.notebook is None else ""
         return f"{where}{known}{earlier or '; %undo takes a cell back, %timeslip help lists the rest'}"

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from timeslip.errors import InternalError, StoreFullError, TimeslipError
 
@@ -108,12 +109,12 @@ class Faults:
         return path
 
 
-def without_traceback(error: TimeslipError) -> TimeslipError:
-    """The same error, made to be shown by IPython as its message and hint alone."""
+def without_traceback(error: TimeslipError, door: Literal["notebook", "shell"] = "notebook") -> TimeslipError:
+    """The same error, made to be shown by IPython as its message and hint alone; *door* is where they are typed."""
     from timeslip.rendering.document import clean
     from timeslip.rendering.spoken import spoken
 
-    text = spoken(clean(error.render()), "notebook")
+    text = spoken(clean(error.render()), door)
     error._render_traceback_ = lambda: text.split("\n")  # type: ignore[attr-defined]
     return error
 

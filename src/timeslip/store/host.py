@@ -13,6 +13,8 @@ import socket
 import sys
 from pathlib import Path
 
+from timeslip.store.files import translate
+
 if sys.platform != "win32":
     import fcntl
 
@@ -164,7 +166,10 @@ class FileLock:
         if sys.platform == "win32":
             return False
         if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise translate(error, f"opening {self._path.name}") from error
         flags = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
         try:
             fcntl.flock(self._fd, flags)
