@@ -304,6 +304,12 @@ def forgotten_json(forgotten: Forgotten) -> Json:
     )
 
 
+def trusted_json(signed: int) -> Json:
+    """What `trust` accepted."""
+    records = "1 record" if signed == 1 else f"{signed:,} records"
+    return message_json("trust", f"{records} signed with your key: what the store holds now is yours")
+
+
 def message_json(verb: str, *messages: str) -> Json:
     """An answer that is only sentences."""
     return answer(verb, messages=[message for message in messages if message])

@@ -76,8 +76,8 @@ def _still(target: str, bound: tuple[str, ...], code: tuple[Commit, ...]) -> lis
         ]
         more = f" and {len(code) - _LISTED} more" if len(code) > _LISTED else ""
         messages.append(
-            f"recorded code still names {target}, may make it again, and holds what was written there as text: "
-            f"{', '.join(cells)}{more}; `forget {code[0].id[:8]}` removes the code of such a cell, too"
+            f"the recorded code of {', '.join(cells)}{more} still names {target}: it may make the value again, and "
+            f"holds what was written there as text; `forget {code[0].id[:8]}` removes that code, too"
         )
     return messages
 

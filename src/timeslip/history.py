@@ -153,7 +153,12 @@ class History:
             )
         names = [ref.name for ref in self.repository.refs(self.session)]
         close = get_close_matches(reference, [*names, "HEAD"], 1)
-        hint = f"did you mean '{close[0]}'?" if close else "`log --all` lists the commits, `branch` and `tag` the names"
+        if is_name(reference) and reference in self.state(self.head_or_last):
+            hint = f"it is a variable: `show HEAD {reference}`, `blame {reference}`, `checkout REF -- {reference}`"
+        elif close:
+            hint = f"did you mean '{close[0]}'?"
+        else:
+            hint = "`log --all` lists the commits, `branch` and `tag` the names"
         raise CommitNotFoundError(f"no commit, branch or tag is called '{reference}' in this session", hint=hint)
 
     # ---- commits

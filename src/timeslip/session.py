@@ -551,11 +551,12 @@ class Session:
                 self._live.change_settings(changed)
         return self.settings.as_dict()[key]
 
-    def trust(self) -> None:
-        """Accept what another key signed. Raises StoreError."""
+    def trust(self) -> int:
+        """Accept what another key signed; how many records there are. Raises StoreError."""
         with self._live.turn():
-            self.repository.trust()
+            signed = self.repository.trust()
             self._live.forget_bodies()
+            return signed
 
     def forget(self, target: str) -> Forgotten:
         """Remove values, code or messages for good: all versions of a name, or what a commit alone says.

@@ -211,8 +211,9 @@ class FakeSession:
         settings = {"replay": "auto", "facets": ("cwd", "random")}
         return settings if key is None else settings[key]
 
-    def trust(self) -> None:
+    def trust(self) -> int:
         self._called("trust")
+        return 19
 
     def forget(self, target: str) -> Forgotten:
         self._called("forget", target)

@@ -111,7 +111,7 @@ def test_status() -> None:
         "ab", "titanic.ipynb", None, "/store", "main", HISTORY[0], at_tip=False,
         next_branch="main-2", last=HISTORY[1],
         inexact={"g": "a generator cannot be stored"}, assumed=("big",), unfinished=1, paused="the disk is full",
-        store_bytes=10**7, resumable=an_id(4),
+        store_bytes=10**7, resumable=an_id(4), kernel="this",
     )  # fmt: skip
     assert (
         text(answers.status_json(status))
@@ -127,6 +127,13 @@ not looked at, expensive and not reached: big
 1 run not recorded since then; what was changed belongs to the next step that is recorded
 store   10 MB  /store"""
     )
+
+
+def test_status_of_a_session_without_a_kernel_says_how_it_comes_back() -> None:
+    status = Status("ab", "my notes", None, "/store", "main", HISTORY[0], resumable=an_id(4))
+    assert "%timeslip resume --from 'my notes'  (04040404)" in text(answers.status_json(status))
+    there = replace(status, notebook="/my notes.ipynb")
+    assert "%timeslip resume  (04040404)" in text(answers.status_json(there))
 
 
 def test_diff_show_blame_ops() -> None:

@@ -34,7 +34,7 @@ def test_code_that_may_make_it_again_is_named(session: Session) -> None:
     assert forgotten.code[0] == made
     assert used in forgotten.code
     assert f"{made[:8]}" in told
-    assert f"`forget {made[:8]}` removes the code" in told
+    assert f"`forget {made[:8]}` removes that code" in told
     assert "still in the namespace" not in told
     assert all(session.show(commit).commit.code != "passwords = 1" for commit in forgotten.code)
     assert session.show(made).commit.code == "password = 'sesame' * 2", "code is only forgotten when that is asked for"

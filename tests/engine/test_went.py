@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import timeslip
+from timeslip.errors import CommitNotFoundError
 
 
 def test_undo_and_redo_name_their_steps(tmp_path: Path) -> None:
@@ -31,3 +34,12 @@ def test_undo_and_redo_name_their_steps(tmp_path: Path) -> None:
         last = session.undo()
         assert (last.commit, last.at) == (None, None)
         assert "x" not in session.namespace
+
+
+def test_a_variable_where_a_state_is_asked_for(tmp_path: Path) -> None:
+    with timeslip.attach({"__name__": "__main__"}, store=tmp_path / "store", name="s", min_free_bytes=0) as session:
+        session.run("df = [1]")
+        for call in (session.checkout, session.show, session.verify):
+            with pytest.raises(CommitNotFoundError) as raised:
+                call("df")
+            assert raised.value.hint == "it is a variable: `show HEAD df`, `blame df`, `checkout REF -- df`"

@@ -13,9 +13,7 @@ VERB = VERBS["trust"]
 def _run(invocation: Invocation) -> Answer:
     invocation.options(VERB)
     with invocation.open_store() as repository:
-        signed = repository.trust()
-        records = "1 record" if signed == 1 else f"{signed:,} records"
-        return answers.message_json("trust", f"{records} signed with your key: what the store holds now is yours")
+        return answers.trusted_json(repository.trust())
 
 
 COMMAND = Command(VERB, _run, takes_session=False)

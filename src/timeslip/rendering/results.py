@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from timeslip.model import is_definition, is_facet
 from timeslip.rendering.document import Code, Document, Line, Span, Table, line, one_line, span
 from timeslip.rendering.history import changes, labels, prompt, title
 from timeslip.rendering.units import Clock, duration, plural, size
@@ -184,7 +185,12 @@ def usage(answer: Json, clock: Clock) -> Document:
 
 def _usage_row(row: Json) -> tuple[Span, ...]:
     own = size(row["own_bytes"]) if row["own_bytes"] else ""
-    return (span(row["name"], "strong"), span(size(row["bytes"])), span(own, "dim"), span(f"{row['versions']:,}"))
+    name = row["name"]
+    if is_definition(name):
+        name = f"definition {name[4:12]}"
+    elif is_facet(name):
+        name = f"facet {name[6:]}"
+    return (span(name, "strong"), span(size(row["bytes"])), span(own, "dim"), span(f"{row['versions']:,}"))
 
 
 def collected(answer: Json, clock: Clock) -> Document:

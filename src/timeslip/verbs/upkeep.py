@@ -31,8 +31,7 @@ def _config(session: Any, options: Namespace) -> Answer:
 
 
 def _trust(session: Any, options: Namespace) -> Answer:
-    session.trust()
-    return answers.message_json("trust", "the store's records are accepted as this user's own from now on")
+    return answers.trusted_json(session.trust())
 
 
 def _forget(session: Any, options: Namespace) -> Answer:
