@@ -17,12 +17,13 @@ def row_of(repository: Repository, identity: str) -> SessionRow:
 
 
 def earlier_sessions(repository: Repository, besides: str) -> list[SessionRow]:
-    """Sessions with a history that a kernel could go on with, the likeliest first.
+    """Sessions with a history that the kernel of session *besides* could go on with, the likeliest first.
 
-    That is one that neither a notebook names nor a kernel holds, the last used first.
+    That is the last used one that no kernel holds, and, where no notebook names the kernel's own, no notebook either.
     """
+    named = row_of(repository, besides).notebook is not None
     rows = [row for row in repository.sessions() if row.id != besides and row.commits]
-    return sorted(rows, key=lambda row: (row.lease is not None, row.notebook is not None))
+    return sorted(rows, key=lambda row: (row.lease is not None, not named and row.notebook is not None))
 
 
 def how_to_resume(repository: Repository, besides: str) -> str:

@@ -377,6 +377,21 @@ def test_two_terminals_one_after_the_other(kernels: Kernels) -> None:
     assert [row["name"] for row in answer(kernels, "sessions")["sessions"]] == [name]
 
 
+def test_kernels_without_a_name_that_start_in_the_same_second(kernels: Kernels) -> None:
+    fixed = "import time; time.strftime = lambda *_: 'session-20261127-181500'"
+    two = [kernels.start(notebook="", attach=False) for _ in range(2)]
+    for kernel in two:
+        kernel.cells(fixed, "%load_ext timeslip", "x = 1")
+    names = [row["name"] for row in answer(kernels, "sessions")["sessions"]]
+    assert sorted(names) == ["session-20261127-181500", "session-20261127-181500-2"]
+    first = two[0]
+    first.cells("%unload_ext timeslip", "y = 1")
+    shown = first.cell("%load_ext timeslip").shown
+    assert "recording 'session-20261127-181500'; 2 earlier commits" in shown, "the same kernel goes on with its own"
+    first.cells("%timeslip resume")
+    assert first.value("'y' in globals()") is False
+
+
 def test_a_late_attach_is_not_called_an_earlier_commit(kernels: Kernels) -> None:
     kernel = kernels.start(attach=False)
     kernel.cells("x = 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,9 @@ class Attachment:
 
 
 _attached: Attachment | None = None
+
+_left: deque[tuple[Path, str]] = deque(maxlen=1)
+"""Store and name of the session that was unloaded last: a kernel that nothing names goes on with it."""
 
 
 def attached() -> Attachment | None:
@@ -95,7 +99,7 @@ def attach_shell(
         session = attach(
             IPythonNamespace(shell),
             store=store or chosen_store or None,
-            name=name or chosen_name or (None if place.notebook else place.name),
+            name=name or chosen_name or place.name or (None if place.notebook else _left_before(store or chosen_store)),
             notebook=place.notebook,
             kernel=place.kernel,
             **choices,
@@ -106,6 +110,14 @@ def attach_shell(
             session.close()
             raise
     return session
+
+
+def _left_before(store: Path | str | None) -> str | None:
+    """The session of *store* that this process has unloaded, or None: then the session is a new one."""
+    from timeslip.store.repository import default_store_directory
+
+    directory = Path(store) if store else default_store_directory()
+    return next((name for place, name in _left if Path(place).resolve() == directory.resolve()), None)
 
 
 def _configured(shell: Any) -> dict[str, Any]:
@@ -141,6 +153,7 @@ def unload(shell: Any) -> None:
         return
     with uninterrupted():
         _attached = None
+        _left.append((attachment.session.repository.directory, attachment.session.name))
         attachment.recorder.stop()
         if strip_off_line in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(strip_off_line)

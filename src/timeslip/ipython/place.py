@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +14,13 @@ class Place:
 
     Attributes:
         notebook: absolute path of the notebook, or None.
-        name: for a new session that has no notebook.
+        name: that the front end gives to what is no notebook, such as a console; None when nothing has a name.
         door: "kernel" or "terminal".
         connection_file: of the kernel, or None where there is no kernel to reach.
     """
 
     notebook: str | None
-    name: str
+    name: str | None
     door: str
     connection_file: str | None
 
@@ -37,16 +36,15 @@ class Place:
 
 
 def place_of(shell: Any) -> Place:
-    """Look around: the front end's variable, then the editor's, else the time."""
+    """Look around: the front end's variable, then the editor's."""
     connection_file = _connection_file(shell)
     told = os.environ.get("JPY_SESSION_NAME", "")
     edited = shell.user_ns.get("__vsc_ipynb_file__")
     notebook = told if told.endswith(".ipynb") else edited if isinstance(edited, str) else None
-    if notebook:
-        name = os.path.basename(notebook)
-    else:
+    name: str | None = None
+    if not notebook:
         shown = "".join(letter for letter in os.path.basename(told) if letter.isprintable())
-        name = shown.strip() or time.strftime("session-%Y%m%d-%H%M%S")
+        name = shown.strip() or None
     return Place(
         notebook=os.path.abspath(notebook) if notebook else None,
         name=name,
