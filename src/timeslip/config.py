@@ -96,6 +96,13 @@ _CHOICES = {
 }
 
 
+def values_of(key: str) -> list[str]:
+    """The words that a setting can take, where these are few; else none."""
+    if any(field.name == key and isinstance(field.default, bool) for field in dataclasses.fields(Settings)):
+        return ["on", "off"]
+    return list(_CHOICES.get(key, ()))
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 

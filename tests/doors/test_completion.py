@@ -50,6 +50,10 @@ def test_names() -> None:
     assert offered("%timeslip show HEAD d") == ["data", "df"]
     assert offered("%timeslip checkout HEAD -- ") == ["Out[3]", "data", "df", "tmp"]
     assert offered("%timeslip log --names d") == ["data", "df"]
+    assert offered("%timeslip log --names df,d") == ["df,data", "df,df"]
+    session = Session()
+    session.namespace["odd name"] = 1
+    assert candidates("%timeslip blame o", session) == ("o", ["'odd name'"])
 
 
 def test_sessions() -> None:
@@ -59,6 +63,10 @@ def test_sessions() -> None:
 
 def test_settings_and_nothing() -> None:
     assert offered("%timeslip config r") == ["replay"]
+    assert offered("%timeslip config replay ") == ["auto", "ask", "never"]
+    assert offered("%timeslip config audit ") == ["on", "off"]
+    assert offered("%timeslip config keep_commits ") == []
+    assert offered("%timeslip config nosuch ") == []
     assert offered("%timeslip nonsense ") == []
     assert offered("%timeslip status x") == []
     assert candidates("x = 1", Session()) is None

@@ -279,3 +279,8 @@ def test_code_of_the_user_is_left_alone() -> None:
     for answer in (answers.log_json([commit], (), None, "main"), answers.commit_answer("commit", commit)):
         drawn = to_text(spoken_document(document(answer, CLOCK), "notebook"))
         assert "%timeslip" not in drawn
+
+
+def test_settings_are_shown_as_they_are_typed() -> None:
+    assert text(answers.config_json({"announce": True}, changed="announce")) == "announce is now on"
+    assert "audit   off" in text(answers.config_json({"audit": False, "facets": ("cwd", "random")}))

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from timeslip.config import values_of
 from timeslip.errors import TimeslipError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def candidates(text: str, session: Any) -> tuple[str, list[str]] | None:
         verb = VERBS.get(match[1] if match[1] != "timeslip" else words[0])
         given = words if match[1] != "timeslip" else words[1:]
         offered = _for_verb(verb, given, fragment, session) if verb else []
-    return fragment, [word for word in dict.fromkeys(offered) if word.startswith(fragment)]
+    return fragment, [word for word in dict.fromkeys(offered) if word.lstrip("'").startswith(fragment.lstrip("'"))]
 
 
 def _for_verb(verb: Verb, given: list[str], fragment: str, session: Any) -> list[str]:
@@ -44,12 +45,15 @@ def _for_verb(verb: Verb, given: list[str], fragment: str, session: Any) -> list
         return [flag for argument in verb.arguments if not argument.positional for flag in argument.flags]
     option = _awaiting_value(verb, given)
     if option is not None:
-        return _words(option.completes, session)
+        before = fragment.rpartition(",")[0] if option.kind == "list" else ""
+        return [f"{before},{word}" if before else word for word in _words(option.completes, session)]
     places = [argument for argument in verb.arguments if argument.positional]
     taken = len([word for word in given if not word.startswith("-")])
     wanted = places[min(taken, len(places) - 1)] if places else None
     if wanted is None or (taken >= len(places) and wanted.nargs not in ("*", "+")):
         return []
+    if wanted.completes == "value":
+        return values_of(given[0])
     return _words(wanted.completes, session)
 
 
@@ -86,9 +90,13 @@ def _refs(session: Any) -> Iterable[str]:
 
 def _names(session: Any) -> Iterable[str]:
     """Names that are there now, and those that recent runs have deleted."""
-    yield from (name for name in session.names() if not name.startswith("_"))
+    yield from (_quoted(name) for name in session.names() if not name.startswith("_"))
     for commit in session.log(limit=_NUMBERED):
-        yield from commit.names.deleted
+        yield from map(_quoted, commit.names.deleted)
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if any(letter.isspace() for letter in name) and "'" not in name else name
 
 
 def _branches(session: Any) -> Iterable[str]:

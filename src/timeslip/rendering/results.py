@@ -212,6 +212,8 @@ def settings(answer: Json, clock: Clock) -> Document:
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 

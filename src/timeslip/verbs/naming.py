@@ -107,7 +107,7 @@ DESCRIBE = Verb(
     name="describe",
     summary="set the message of a commit",
     details="Replaces the message of REF; an empty text removes it. The commit's id stays.",
-    arguments=(ref(), Argument(("-m", "--message"), "the message", metavar="TEXT"), JSON),
+    arguments=(ref(), Argument(("-m", "--message"), "the message", metavar="TEXT", needed=True), JSON),
     run=_describe,
     effect="names",
 )

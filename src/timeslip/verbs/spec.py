@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 Effect = Literal["reads", "names", "travels"]
 """Whether a verb only looks, records or names something, or changes the live state."""
 
-Completes = Literal["", "ref", "name", "branch", "tag", "setting", "verb", "session"]
+Completes = Literal["", "ref", "name", "branch", "tag", "setting", "value", "verb", "session"]
 """What a word on the command line may be completed with."""
 
 
@@ -35,6 +35,7 @@ class Argument:
         completes: what completion offers.
         group: options of one group exclude each other.
         const: what a switch stores (True when None).
+        needed: an option that may not be left out.
     """
 
     flags: tuple[str, ...]
@@ -46,6 +47,7 @@ class Argument:
     completes: Completes = ""
     group: str = ""
     const: str | None = None
+    needed: bool = False
 
     @property
     def positional(self) -> bool:
@@ -58,6 +60,8 @@ class Argument:
         word = self.metavar or self.flags[0].upper()
         if not self.positional:
             option = self.flags[-1] if len(self.flags[0]) > 2 else self.flags[0]
+            if self.needed:
+                return f"{option} {word}"
             return f"[{option}]" if self.kind == "switch" else f"[{option} {word}]"
         return {"?": f"[{word}]", "*": f"[{word}…]", "+": f"{word}…"}.get(str(self.nargs), word)
 
@@ -93,7 +97,7 @@ class Verb:
     @property
     def hint(self) -> str:
         """How to use it, as short as a hint has to be."""
-        words = [self.name, *(argument.written for argument in self.arguments if argument.positional)]
+        words = [self.name, *(a.written for a in self.arguments if a.positional or a.needed)]
         if self.names_after and not any(a.flags[0] == self.names_after for a in self.arguments):
             words.append("[-- NAME…]")
         return f"usage: `{' '.join(words)}`; `{self.name} --help` lists the options"

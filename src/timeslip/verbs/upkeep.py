@@ -75,7 +75,7 @@ CONFIG = Verb(
     "store, from now on.",
     arguments=(
         Argument(("key",), "a setting", metavar="KEY", nargs="?", completes="setting"),
-        Argument(("value",), "its new value", metavar="VALUE", nargs="?"),
+        Argument(("value",), "its new value", metavar="VALUE", nargs="?", completes="value"),
         JSON,
     ),
     run=_config,
