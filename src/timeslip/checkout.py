@@ -123,6 +123,7 @@ class Checkout:
         snapshot = self.live.namespace.snapshot()
         if not self.beside:
             prepared.loader.left = Leaving(self.live, plan.keep).holds_left
+            prepared.loader.captures = True
         for name in plan.keep:
             value = snapshot.get(name)
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
@@ -395,12 +396,14 @@ class Checkout:
         """After a whole restore: the target is the recorded live state now.
 
         What was loaded is captured once, so that the next comparison is with the object as it is and not with the bytes
-        it came from (a third of all faithful objects give other bytes when they are written again).
+        it came from (a third of all faithful objects give other bytes when they are written again). Of large plain
+        values the loader knows already what that would show (`codec.loaded`).
         """
         live, tracker = self.live, self.live.tracker
         stale = {tracker.groups[key] for key in self._touched(plan) if key in tracker.groups}
         with live.progress.phase("looking at names"):
-            update = tracker.update(live.namespace.snapshot(), stale)
+            update = tracker.update(live.namespace.snapshot(), stale, loaded=self.prepared.loader.loaded)
+        self.prepared.loader.loaded.clear()
         live.records = dict(self.target)
         update.release()
         unknown = {group for key, group in tracker.groups.items() if key not in live.records}

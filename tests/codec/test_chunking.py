@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import io
+import pickle
+import pickletools
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeslip.codec.chunking import SHORT_ROW, buffer_pieces, stream_pieces
-from timeslip.codec.streams import SegmentReader, SegmentWriter
+from timeslip.codec.streams import SegmentReader, SegmentWriter, framed, unframed
 
 
 @given(size=st.integers(0, 5_000), row=st.integers(0, 3_000), limit=st.integers(1, 2_000))
@@ -88,3 +95,58 @@ def test_a_large_payload_is_not_copied() -> None:
     reader = SegmentReader([b"ab", payload])
     reader.read(2)
     assert reader.read(100_000) is payload
+
+
+def written(value: Any) -> list[bytes]:
+    """The stream of *value* as the C pickler writes it."""
+    writer = SegmentWriter()
+    pickle.Pickler(writer, 5).dump(value)
+    return writer.segments
+
+
+payloads = st.integers(0, 3).flatmap(lambda n: st.sampled_from([b"x", b"\x95" * 9, b"\x95" + bytes(8), b"t" * 70_000]))
+large = st.sampled_from([b"\x95" + bytes(8) + b"p" * 70_000, "\x95" * 40_000, b"\x80\x05\x95" + b"q" * 70_000])
+things = st.lists(payloads | large | st.integers() | st.lists(st.text(max_size=9), max_size=9), max_size=9)
+
+
+@settings(deadline=None)
+@given(value=things, many=st.sampled_from([0, 1, 2000, 30_000]))
+def test_a_stream_without_frames_says_the_same(value: list[Any], many: int) -> None:
+    value = [value, list(range(many)), value[:1], [f"text {number}" for number in range(many)], value]
+    segments = written(value)
+    bare = b"".join(unframed(segments))
+    opcodes = [
+        (opcode.name, arg) for opcode, arg, _ in pickletools.genops(b"".join(segments)) if opcode.name != "FRAME"
+    ]
+    assert [(opcode.name, arg) for opcode, arg, _ in pickletools.genops(bare)] == opcodes
+    assert pickle.load(io.BytesIO(framed(bare))) == value
+    assert pickle.load(SegmentReader(unframed(segments))) == value
+    kept = [segment for segment in segments if len(segment) >= 1 << 16 and segment in value]
+    assert all(any(segment is other for other in unframed(segments)) for segment in kept)
+
+
+CHANGES = {
+    "another length": lambda v: v.__setitem__(len(v) // 2, (5, "a much longer text than before", 2.5)),
+    "inside": lambda v: v.__setitem__(1000, (1, "", 0.1)),
+    "at the end": lambda v: v.append((1, "one", 0.5)),
+    "at the front": lambda v: v.__setitem__(0, (1, "one", 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_in_a_large_graph_leaves_most_pieces_as_they_are(name: str) -> None:
+    shuffled = random.Random(name)
+    value = [(number, f"n{shuffled.random()}", number / 3) for number in range(60_000)]
+    before = set(map(bytes, stream_pieces(unframed(written(value)), 1 << 18)))
+    CHANGES[name](value)
+    after = set(map(bytes, stream_pieces(unframed(written(value)), 1 << 18)))
+    assert len(before) > 10
+    assert len(after - before) <= 3
+
+
+def test_the_pieces_do_not_depend_on_how_the_stream_came() -> None:
+    data = b"".join(unframed(written([[number] for number in range(40_000)])))
+    one = list(map(bytes, stream_pieces([data[at : at + 60_000] for at in range(0, len(data), 60_000)], 1 << 16)))
+    other = list(map(bytes, stream_pieces([data[at : at + 999] for at in range(0, len(data), 999)], 1 << 16)))
+    assert one == other
+    assert max(map(len, one)) <= 1 << 16

@@ -22,7 +22,7 @@ class Addresses:
     __slots__ = ("_asked", "_held", "_sorted")
 
     def __init__(self, addresses: Iterable[int]) -> None:
-        self._held = array("Q", addresses)
+        self._held = addresses if isinstance(addresses, array) else array("Q", addresses)
         self._asked = 0
         self._sorted = False
 
@@ -88,4 +88,6 @@ def holders(links: Links, owner: dict[int, Any]) -> set[Any]:
     """The owners of *links*, by the address that each of them owns."""
     if isinstance(links, frozenset) and len(links) > len(owner):
         return {held for address, held in owner.items() if address in links}
+    if not owner:
+        return set()
     return {owner[address] for address in filter(owner.__contains__, links)}

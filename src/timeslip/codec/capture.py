@@ -24,6 +24,7 @@ import pickle
 import sys
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,10 +33,12 @@ from timeslip.codec import definitions, load, reducers
 from timeslip.codec.addresses import Links
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
-from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects
+from timeslip.codec.marks import is_plain
+from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
+from timeslip.codec.reducers import instances
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
-from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, scope_prefix
+from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, scope_prefix, unframed
 from timeslip.errors import UnstorableError
 from timeslip.ids import DefinitionId
 
@@ -85,6 +88,7 @@ class Captured:
         volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.
         packages: top-level names of the packages whose classes the pass met.
+        plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
     """
@@ -105,6 +109,7 @@ class Captured:
     volatile: bool = False
     reduced: bool = False
     packages: frozenset[str] = frozenset()
+    plain: bool = False
     memo: Any = None
     find: Callable[[frozenset[int]], Links] | None = None
 
@@ -117,9 +122,13 @@ class Captured:
         """What the pass met at *addresses*. Only before `release`."""
         return [] if self.memo is None else [obj for obj in met_objects(self.memo[0]) if id(obj) in addresses]
 
+    def forget(self) -> None:
+        """Let go of what the pass met; the bytes stay."""
+        self.memo = self.find = None
+
     def release(self) -> None:
         """Let go of the user's objects and of their memory."""
-        self.memo = self.find = None
+        self.forget()
         self.buffers = []
         self.out_of_band = []
         self.segments = []
@@ -155,6 +164,8 @@ class Encoder:
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
+        self.picklers: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Those that still hold what they met: of captures that are not released."""
 
     def capture(
         self,
@@ -209,6 +220,14 @@ class Pass:
         self.stand_ins: dict[int, Any] = {}
         self.careful = False
         self.met: set[type] = set()
+        self.asked = False
+        """Whether something was met that is no plain container, number or text."""
+        self.unasked: set[type] = set()
+        """Classes whose instances pickle need not ask about."""
+        self.dicts_of: dict[type, Callable[[Any], Any]] = {}
+        """Classes whose instances are pickled with their attribute dict as it is -> what gives that dict."""
+        self.shared_dicts: dict[int, Any] = {}
+        """Attribute dicts that others hold as well, by address."""
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
         self.table[Scope] = _reduce_scope
@@ -262,6 +281,11 @@ class Pass:
     def find(self, kind: type) -> Reducer | None:
         """The reducer for a type, None for "as pickle does"."""
         found = reducers.find(kind)
+        if type(found) is instances.Plain:
+            if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
+                self.unasked.add(kind)
+            if found.dict_of is not None:
+                self.dicts_of[kind] = found.dict_of
         if found is None and self.careful:
             found = _guarded
         self.table[kind] = found
@@ -270,6 +294,7 @@ class Pass:
 
     def reduce(self, obj: Any) -> Any:
         """What `reducer_override` answers for *obj*."""
+        self.asked = True
         kind = type(obj)
         try:
             reducer = self.table[kind]
@@ -352,8 +377,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     problem: Exception | None = None
     mode = "fast"
     scopes: dict[str, dict[str, Any]] = {}
+    shared_dicts: dict[int, Any] | None = None
     while True:
         state = Pass(encoder, shared)
+        state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
         payload, headers = _payload(state, nodes)
@@ -377,9 +404,14 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if mode == "fast" and has_special(state.writer.segments):
             mode = "nan"
             continue
+        if shared_dicts is None and state.dicts_of:
+            shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers)
+            if shared_dicts:
+                continue
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
             continue
+        encoder.picklers.add(pickler)
         return _finish(state, pickler, nodes, payload, headers, mode)
     raise UnstorableError(
         f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
@@ -480,10 +512,12 @@ def _finish(
     headers: dict[str, bytes],
     mode: str,
 ) -> Captured:
+    segments = state.writer.segments
+    texts = mode not in ("fast", "nan") or may_hold_large_text(segments)
     captured = Captured(
         keys=tuple(key for key, _ in nodes),
         headers=headers,
-        segments=state.writer.segments,
+        segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.scopes else segments,
         buffers=state.buffers,
         out_of_band=[buffer.raw() for buffer in state.out_of_band],
         references=state.references,
@@ -499,10 +533,11 @@ def _finish(
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}
 
-    texts = mode not in ("fast", "nan") or may_hold_large_text(state.writer.segments)
-
     def find(weak_roots: frozenset[int]) -> Links:
-        return linking_addresses(met_objects(pickler), own, state.nan_objects, weak_roots, state.met, texts)
+        met = met_objects(pickler)
+        kinds = set(map(type, met))
+        captured.plain = not state.asked and is_plain(kinds, met, own)
+        return linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
 
     captured.find = find
     captured.memo = (pickler, payload, state)

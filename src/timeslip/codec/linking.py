@@ -14,8 +14,9 @@ import datetime
 import enum
 import sys
 import types
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import chain, compress, filterfalse
 from operator import not_
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of
 from timeslip.codec.kinds import is_made_by_library, is_of_session
+from timeslip.codec.picklers import references_in_lists
 
 _NEVER: frozenset[type] = frozenset(
     {
@@ -170,17 +172,10 @@ def outside_addresses(kind: type) -> frozenset[int]:
     return result
 
 
-def _references_in_lists(count: int) -> int:
-    """What `sys.getrefcount` says, called by `map`, of an object that only *count* lists hold."""
-    lists = [[object()]]
-    lists += [list(lists[0]) for _ in range(count - 1)]
-    return next(map(sys.getrefcount, lists[0]))
-
-
 # What holds an object of the pass by the time its references are counted: the memo, the list of what is in it, the list
 # of candidates; for the parts of temporary containers also a dict and a list of such parts.
-_OWN_REFERENCES = _references_in_lists(3)
-_OF_PARTS = _references_in_lists(5)
+_OWN_REFERENCES = references_in_lists(3)
+_OF_PARTS = references_in_lists(5)
 
 
 def _drop_parts(temporary: list[Any]) -> set[int]:
@@ -227,11 +222,13 @@ def _verdict(kind: type) -> int:
 
 def linking_addresses(
     objects: list[Any],
+    types_met: Set[type],
     own: set[int],
     nans: Iterable[float],
     weak_roots: frozenset[int],
     kinds: Iterable[type],
     texts: bool = True,
+    reduced: bool = True,
 ) -> Links:
     """Addresses of those of *objects* that link, and of the NaN objects.
 
@@ -239,14 +236,16 @@ def linking_addresses(
 
     Args:
         objects: what the pass met, each held by its memo and by this list.
+        types_met: all their types.
         own: addresses that belong to the pass itself.
         nans: NaN objects that the pass met.
         weak_roots: addresses of values that names are bound to directly. An immutable helper links only when it is
             one of them: then its identity can be compared with a name's.
         kinds: types of the objects that were met, plain containers excepted.
         texts: whether there may be large text or bytes among them.
+        reduced: whether there may be something among them that a reduction made.
     """
-    verdicts = {kind: _verdict(kind) for kind in set(map(type, objects))}
+    verdicts = {kind: _verdict(kind) for kind in types_met}
     linking, sized, named = ({kind for kind, found in verdicts.items() if found == v} for v in range(1, 4))
     candidates = [obj for obj in objects if type(obj) in linking]
     if frozenset in linking:
@@ -255,14 +254,15 @@ def linking_addresses(
         candidates += [text for text in objects if type(text) in sized and len(text) > _LARGE]
     if weak_roots and named:
         candidates += [obj for obj in objects if type(obj) in named and id(obj) in weak_roots]
-    is_temporary = list(map(_OWN_REFERENCES.__ge__, map(sys.getrefcount, candidates)))
     excluded = set(own)
     lasting: Iterable[Any] = candidates
+    is_temporary = list(map(_OWN_REFERENCES.__ge__, map(sys.getrefcount, candidates))) if reduced else []
     if any(is_temporary):
         excluded |= _drop_parts(list(compress(candidates, is_temporary)))
         lasting = compress(candidates, map(not_, is_temporary))
     for kind in kinds:
         excluded |= outside_addresses(kind)
-    found = list(filterfalse(excluded.__contains__, map(id, lasting)))
-    found += map(id, nans)
+    del objects
+    found = array("Q", filterfalse(excluded.__contains__, map(id, lasting)))
+    found.extend(map(id, nans))
     return links_of(found)

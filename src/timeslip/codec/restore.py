@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import builtins
 import functools
+import gc
 import io
 import math
 import pickle
 import sys
+import time
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,10 +24,11 @@ from typing import Any
 from timeslip.codec import definitions, load
 from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.changes import Change
+from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, python, system
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
-from timeslip.codec.streams import SegmentReader
+from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 
@@ -121,6 +124,10 @@ class Loader:
         """Use no live object that cannot be copied: what is loaded is given to code that may change it."""
         self.unasked = False
         """Make no resource that touches the outside."""
+        self.captures = False
+        """Find out about large plain values what a capture of them would say, see `loaded`."""
+        self.loaded: dict[str, Loaded] = {}
+        """By node key."""
         self.left: Callable[[Any], bool] | None = None
         """Tells whether a live object that cannot be copied holds objects that this restore replaces."""
         self.complete: Callable[[str], None] | None = None
@@ -139,12 +146,20 @@ class Loader:
         Raises:
             UnrestorableError: the bytes were read, but do not give the value (the message says why).
         """
-        unpickler = _Unpickler(self, _file([_seed_prefix(stored.seeds), *stored.segments]), stored)
+        began = time.perf_counter()
+        unpickler = _Unpickler(self, _file(_seed_prefix(stored.seeds), stored.segments), stored)
+        met = Met(unpickler) if self.captures and _is_large(stored) else None
+        captured = None
+        was_enabled = gc.isenabled()
         try:
+            gc.disable()  # millions of objects may be made, and none becomes garbage
             self._read_headers(stored.headers, stored.seeds)
             self._drain()
             payload = unpickler.load()
-            return dict(zip(stored.keys, payload, strict=True))
+            values = dict(zip(stored.keys, payload, strict=True))
+            if met is not None and not unpickler.asked:
+                own = {id(payload), *map(id, self.encoder.seeds)}
+                captured = met.capture(stored.keys, stored.segments, own)
         except UnrestorableError:
             raise
         except Exception as error:  # unpickling runs users' and libraries' code: anything may come
@@ -152,6 +167,18 @@ class Loader:
                 f"{', '.join(stored.keys)} cannot be loaded: {type(error).__name__}: {error}",
                 hint="it can come back by running its cell again",
             ) from error
+        finally:
+            if was_enabled:
+                gc.enable()
+        if captured is not None:
+            del payload, met, unpickler  # another reference to everything in it would change its mark
+            key, value = next(iter(values.items()))
+            self._note(key, with_mark(captured, value, time.perf_counter() - began))
+        return values
+
+    def _note(self, key: str, loaded: Loaded | None) -> None:
+        if loaded is not None:
+            self.loaded[key] = loaded
 
     def _read_headers(self, headers: dict[str, bytes], seeds: int) -> None:
         """Read the headers of one co-variable; cells that a live function holds are the ones to use."""
@@ -182,10 +209,9 @@ class Loader:
 
     def _read_header(self, data: bytes, seeds: int) -> dict[str, Any]:
         stored = Stored((), {}, (), (), (), seeds)
-        segments = [_seed_prefix(seeds), data]
         self._reading += 1
         try:
-            header = _Unpickler(self, _file(segments), stored).load()
+            header = _Unpickler(self, _file(_seed_prefix(seeds), [data]), stored).load()
         finally:
             self._reading -= 1
         assert isinstance(header, dict)
@@ -404,11 +430,11 @@ _ANYWHERE: dict[str, Any] = {
 _SMALL = 1 << 20
 
 
-def _file(segments: Sequence[bytes]) -> Any:
-    """*segments* as a file; small ones joined, because a file written in C is read many times faster."""
+def _file(prefix: bytes, segments: Sequence[bytes]) -> Any:
+    """*prefix* and *segments* as a file; small ones joined, because a file written in C is read many times faster."""
     if sum(map(len, segments)) <= _SMALL:
-        return io.BytesIO(b"".join(segments))
-    return SegmentReader(segments)
+        return io.BytesIO(prefix + framed(b"".join(segments)))
+    return SegmentReader([prefix, *segments])
 
 
 class _Unpickler(pickle.Unpickler):
@@ -419,12 +445,15 @@ class _Unpickler(pickle.Unpickler):
         self._nans: dict[int, Any] = {}
         self._loader = loader
         self._stored = stored
+        self.asked = False
+        """Whether there is more in the stream than plain containers, numbers and text."""
 
     def find_class(self, module_name: str, name: str) -> Any:
+        if module_name == load.MODULE and name.startswith("seed") and name[4:].isdecimal():
+            return self._loader.seed(int(name[4:]))
+        self.asked = True
         if module_name != load.MODULE:
             return super().find_class(module_name, name)
-        if name.startswith("seed") and name[4:].isdecimal():
-            return self._loader.seed(int(name[4:]))
         if name not in _KNOWN:
             raise pickle.UnpicklingError(f"{name!r} means nothing in a recorded stream")
         if name in _OF_STREAM:
@@ -432,6 +461,7 @@ class _Unpickler(pickle.Unpickler):
         return _ANYWHERE[name] if name in _ANYWHERE else getattr(self._loader, name)
 
     def persistent_load(self, identity: Any) -> Any:
+        self.asked = True
         if isinstance(identity, tuple):
             number, data = identity
             return self._nans.setdefault(number, int.from_bytes(data, "little", signed=True))
@@ -440,6 +470,12 @@ class _Unpickler(pickle.Unpickler):
         if identity == "numpy":
             return import_module("numpy").nan
         return self._nans.setdefault(identity, float("nan"))
+
+
+def _is_large(stored: Stored) -> bool:
+    """Whether *stored* is one node whose stream is large, and nothing beside it."""
+    alone = len(stored.keys) == 1 and not (stored.headers or stored.buffers or stored.out_of_band)
+    return alone and sum(map(len, stored.segments)) > _SMALL
 
 
 def _read_all(buffers: Sequence[StoredBuffer]) -> Any:

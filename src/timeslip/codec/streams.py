@@ -1,14 +1,16 @@
 """Pickle streams as lists of segments, so that a large bytes object is neither copied on the way out nor joined.
 
 The C pickler hands every frame (about 64 kB) and every large payload to ``file.write`` as one bytes object; payloads
-are passed on as they are. `SegmentWriter` keeps those objects, `SegmentReader` reads them back.
+are passed on as they are. `SegmentWriter` keeps those objects, `SegmentReader` reads them back. Where frames begin
+depends on all that comes before, so their headers are taken out of what is kept (`unframed`).
 """
 
 from __future__ import annotations
 
 import pickletools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from timeslip.codec import load
 
@@ -50,19 +52,35 @@ def has_special(segments: Iterable[bytes]) -> bool:
 
 _LARGE_TEXT = re.compile(rb"(?s:X(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
 _LARGE_BYTES = re.compile(rb"(?s:B(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
-_FRAMES = (b"\x95", b"\x80\x05\x95")
+_FRAME, _PROTO = b"\x95", b"\x80\x05"
+_FRAMES = (_FRAME, _PROTO + _FRAME)
 
 
 def may_hold_large_text(segments: Iterable[bytes]) -> bool:
     """Whether a stream that the C pickler wrote may hold text or bytes of 1 kB and more; never wrong with its no."""
     for segment in segments:
-        if not segment.startswith(_FRAMES) or len(segment) > 1 << 31:
+        if not segment.startswith(_FRAMES) or len(segment) > 1 << 31 or _large_text(segment, 0):
             return True
-        for pattern in (_LARGE_TEXT, _LARGE_BYTES):
-            for match in pattern.finditer(segment):
-                left = len(segment) - match.start() - 5
-                if left == 0 or int.from_bytes(segment[match.start() + 1 : match.start() + 5], "little") <= left:
-                    return True
+    return False
+
+
+def pieces_may_hold_large_text(pieces: Sequence[bytes]) -> bool:
+    """The same of a stream that is cut anywhere."""
+    left = sum(map(len, pieces))
+    for piece, after in zip_longest(pieces, pieces[1:], fillvalue=b""):
+        left -= len(piece)
+        if left + len(piece) > 1 << 31 or _large_text(piece + after[:5], left):
+            return True
+    return False
+
+
+def _large_text(data: bytes, more: int) -> bool:
+    """Whether *data*, which *more* bytes follow, may have the beginning of a large text."""
+    for pattern in (_LARGE_TEXT, _LARGE_BYTES):
+        for match in pattern.finditer(data):
+            left = len(data) - match.start() - 5
+            if left == 0 or int.from_bytes(data[match.start() + 1 : match.start() + 5], "little") <= left + more:
+                return True
     return False
 
 
@@ -94,6 +112,31 @@ def scope_prefix(identities: Iterable[str]) -> bytes:
         name + b"\x8c" + len(identity).to_bytes(1, "little") + identity.encode() + b"\x85R\x94"
         for identity in identities
     )
+
+
+def unframed(segments: Sequence[bytes]) -> list[bytes]:
+    """A stream that the C pickler wrote, without the headers of its frames; large payloads are the same objects."""
+    kept: list[bytes] = []
+    payload = False
+    for number, segment in enumerate(segments):
+        if payload:
+            kept.append(segment)
+            payload = False
+            continue
+        start = len(_PROTO) if number == 0 else 0
+        if segment[start : start + 1] == _FRAME:
+            end = start + 9 + int.from_bytes(segment[start + 1 : start + 9], "little")
+            kept.append(segment[:start] + segment[start + 9 :])
+            payload = len(segment) > end  # the opcode of a payload stands behind the frame
+        else:
+            kept.append(segment)  # too short for a frame: the end, or the opcode of a payload
+            payload = True
+    return kept
+
+
+def framed(data: bytes) -> bytes:
+    """*data*, some whole opcodes, as one frame: an unpickler reads it at once and not opcode by opcode."""
+    return _FRAME + len(data).to_bytes(8, "little") + data
 
 
 class SegmentWriter:
@@ -151,6 +194,12 @@ class SegmentReader:
             # A segment that is one large bytes object comes back as itself: no copy.
             return whole if isinstance(whole, bytes) and len(part) == len(whole) else bytes(part)
         return b"".join(parts)
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, up to *size*, which are still to be read; none only at the end."""
+        if self._offset >= len(self._current) and not self._advance():
+            return b""
+        return bytes(self._current[self._offset : self._offset + size])
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill *buffer*; returns how many bytes there were."""

@@ -15,6 +15,7 @@ from typing import Any
 from timeslip.codec.addresses import Links, holders
 from timeslip.codec.capture import Captured, Encoder, Hole
 from timeslip.codec.linking import is_atom, never_links
+from timeslip.codec.loaded import Loaded
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.owned import Owned
 from timeslip.state.regroup import Regrouping
@@ -40,6 +41,7 @@ class Covariable:
         failure: why it could not be captured at all, or None.
         roots: addresses of the arrays that a copy-on-write block of it lies in, for the same capture again.
         volatile: whether being shown changes it (`codec.reducers.VOLATILE`).
+        mark: of its objects at the last capture (`codec.marks`), or None.
         seconds: what the last capture took.
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
@@ -56,6 +58,7 @@ class Covariable:
     failure: str | None = None
     roots: frozenset[int] = frozenset()
     volatile: bool = False
+    mark: Digest | None = None
     seconds: float = 0.0
     bytes: int = 0
     checked: int = 0
@@ -189,17 +192,25 @@ class Tracker:
 
     # ---- the update ----
 
-    def update(self, snapshot: Mapping[str, Any], check: set[Covariable], retry: Iterable[Covariable] = ()) -> Update:
+    def update(
+        self,
+        snapshot: Mapping[str, Any],
+        check: set[Covariable],
+        retry: Iterable[Covariable] = (),
+        loaded: Mapping[str, Loaded] | None = None,
+    ) -> Update:
         """Bring the groups up to date with *snapshot*.
 
         Args:
             snapshot: node key -> object for every name; definitions are found from there.
             check: live co-variables to capture again. All others are taken to be as they were.
             retry: of `failed`; those that fail again have not changed by that.
+            loaded: node key -> a value that was just loaded, whose capture is known without a pass.
         """
         self.count += 1
         bound, lost = self.rebound(snapshot)
-        result = Regrouping(self, snapshot, self.weak_roots(snapshot, bound)).run(bound, lost, check, retry)
+        work = Regrouping(self, snapshot, self.weak_roots(snapshot, bound), loaded or {})
+        result = work.run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
         self.earlier = None
         return result
@@ -299,7 +310,7 @@ class Tracker:
         self.remove(group)
         group.links, group.spans, group.roots = now.links, now.spans, now.roots
         group.references, group.holes = now.references, now.holes
-        group.seconds, group.checked = now.seconds, now.checked
+        group.mark, group.seconds, group.checked = now.mark, now.seconds, now.checked
         self.add(group)
 
     def suspects(self, captured: Captured, known: Container[Covariable]) -> set[Covariable]:

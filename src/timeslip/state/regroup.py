@@ -13,6 +13,8 @@ from timeslip.codec.addresses import Addresses, holders, union
 from timeslip.codec.capture import Captured, capture_atom
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
+from timeslip.codec.loaded import Loaded
+from timeslip.codec.marks import mark_of
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import Fingerprint, fingerprint
 from timeslip.state.sharing import Sharing
@@ -31,6 +33,7 @@ class _Shot:
     seconds: float
     failure: str | None = None
     keys: tuple[str, ...] = ()
+    mark: bytes | None = None
 
 
 class Regrouping:
@@ -42,17 +45,23 @@ class Regrouping:
         tracker: whose groups are brought up to date.
         snapshot: node key -> object of every name.
         weak: see `linking.linking_addresses`.
+        loaded: node key -> a value that was just loaded, whose capture is known.
     """
 
-    def __init__(self, tracker: Tracker, snapshot: Mapping[str, Any], weak: frozenset[int]) -> None:
+    def __init__(
+        self, tracker: Tracker, snapshot: Mapping[str, Any], weak: frozenset[int], loaded: Mapping[str, Loaded]
+    ) -> None:
         self.tracker = tracker
         self.snapshot = snapshot
         self.weak = weak
+        self.loaded = loaded
         self.nodes: dict[str, _Shot] = {}
         """First key -> capture of one node, or of many definitions together."""
         self.node_of: dict[str, str] = {}
         self.pending: list[str] = []
         self.unchanged: dict[str, _Shot] = {}
+        self.joint: dict[tuple[str, ...], tuple[frozenset[int] | None, _Shot]] = {}
+        """Changed groups of several nodes, as they are now, and what they were captured with."""
         self.definitions: dict[str, Any] = {}
         self.broken: set[Covariable] = set()
         self.checked = 0
@@ -117,6 +126,12 @@ class Regrouping:
         began = time.perf_counter()
         self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
+        known = self.loaded.get(nodes[0][0]) if len(nodes) == 1 else None
+        if known is not None and known.value is nodes[0][1]:
+            self.taken.append(known.captured)
+            print_ = fingerprint(known.captured, self.tracker.chunk_bytes)
+            return _Shot(known.captured, print_, known.seconds, mark=known.mark)
+        mark = mark_of([obj for _, obj in nodes])
         try:
             captured = self._captured(nodes, shared)
         except UnstorableError as error:
@@ -124,7 +139,7 @@ class Regrouping:
             return _Shot(None, never_equal, time.perf_counter() - began, error.message)
         self.taken.append(captured)
         print_ = fingerprint(captured, self.tracker.chunk_bytes)
-        return _Shot(captured, print_, time.perf_counter() - began)
+        return _Shot(captured, print_, time.perf_counter() - began, mark=mark)
 
     def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
         key, obj = nodes[0]
@@ -145,19 +160,30 @@ class Regrouping:
         if len(group.keys) == 1 and self.tracker.is_atom_name(group.keys[0]):
             group.checked = self.tracker.count
             return
-        shot = self._capture(group.keys, group.roots if len(group.keys) > 1 else frozenset())
         self.checked += 1
+        if group.mark is not None and mark_of([self._object(key) for key in group.keys]) == group.mark:
+            self._checked(group)
+            return
+        shot = self._capture(group.keys, group.roots if len(group.keys) > 1 else frozenset())
         group.seconds = shot.seconds
         if shot.fingerprint.digest == group.fingerprint.digest:
-            group.checked = self.tracker.count
-            if self.tracker.queue.pop(group, group) is None:
-                self.tracker.queue[group] = None  # to the end
+            group.mark = shot.mark if group.mark is not None else None
+            self._checked(group)
             if len(group.keys) == 1:
                 self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
             return
         self.broken.add(group)
         if len(group.keys) == 1:
             self._keep(group.keys, shot)
+        elif shot.captured is not None:
+            shot.captured.forget()
+            self.joint[group.keys] = (group.roots, shot)
+
+    def _checked(self, group: Covariable) -> None:
+        """*group* is as it was."""
+        group.checked = self.tracker.count
+        if self.tracker.queue.pop(group, group) is None:
+            self.tracker.queue[group] = None  # to the end
 
     def _retry(self, group: Covariable) -> None:
         """Capture again what failed; it is broken when that works now."""
@@ -277,7 +303,10 @@ class Regrouping:
         result = Update(checked=self.checked)
         tracker = self.tracker
         before = {key for group in self.broken for key in group.keys}
-        made = [self._group(keys, result) for keys in self._components()]
+        components = self._components()
+        for captured in self.taken:
+            captured.forget()  # nothing is compared any more
+        made = [self._group(keys, result) for keys in components]
         result.replaced = self.broken - set(made)
         for group in result.replaced:
             tracker.remove(group)
@@ -363,9 +392,12 @@ class Regrouping:
             parts = [self.nodes[key] for key in dict.fromkeys(map(self.node_of.__getitem__, keys))]
             found = [part.captured for part in parts if part.captured is not None]
             attached = _attached(found)
-            shot = self._steady(keys, self._capture(keys, attached), attached)
+            shared, shot = self.joint.pop(keys, (None, shot))  # it was captured when it was found changed
+            if shared != attached:
+                shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
                 shot.captured.links = union([captured.links for captured in found])
+                shot.captured.plain = all(captured.plain for captured in found)
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
             # Equal content, but perhaps in other objects than before: what links is where they are now.
@@ -390,6 +422,7 @@ class Regrouping:
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)
             group.bytes = captured.size
+            group.mark = shot.mark if captured.plain else None
         return group
 
     def _drop_unused(self, result: Update) -> set[str]:

@@ -1,0 +1,87 @@
+"""Marks of plain values: the same as long as nothing of the value, its aliases included, is another."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timeslip.codec.marks import is_plain, mark_of
+
+atoms = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+plain = st.recursive(
+    atoms,
+    lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=20,
+)
+
+
+@given(value=st.lists(plain, max_size=6))
+def test_the_mark_of_a_value_stays_the_same(value: list[Any]) -> None:
+    first = mark_of([value])
+    assert first is not None
+    assert mark_of([value]) == first
+
+
+CHANGES = {
+    "a number": ("[[1], [2]]", "v[1][0] = 3"),
+    "its type": ("[1, 2]", "v[0] = 1.0"),
+    "true for one": ("[1, 2]", "v[0] = True"),
+    "a key": ("[{'a': 1}]", "v[0]['b'] = v[0].pop('a')"),
+    "the order of keys": ("[{'a': 1, 'b': 2}]", "v[0]['a'] = v[0].pop('a')"),
+    "a tuple for a list": ("[[1]]", "v[0] = (1,)"),
+    "a copy for an alias": ("(lambda a: [a, a])([1])", "v[1] = [1]"),
+    "an alias for a copy": ("[[1], [1]]", "v[1] = v[0]"),
+    "another alias": ("(lambda a, b: [a, b, a])([1], [1])", "v[2] = v[1]"),
+    "minus zero": ("[0.0]", "v[0] = -0.0"),
+    "another NaN": ("(lambda n: [n, n])(float('nan'))", "v[1] = float('nan')"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_mark_of_a_changed_value_is_another(name: str) -> None:
+    made, change = CHANGES[name]
+    v = eval(made)
+    before = mark_of([v])
+    assert mark_of([v]) == before is not None
+    exec(change, {"v": v})
+    assert mark_of([v]) != before
+
+
+@pytest.mark.parametrize("value", [object(), [object()], [[1], math], 5, "text", {1}, [len], [CHANGES.keys()]])
+def test_other_values_have_none(value: Any) -> None:
+    assert mark_of([value]) is None
+
+
+def test_a_value_that_is_too_deep_has_none() -> None:
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert mark_of([deep]) is None
+
+
+def test_the_mark_of_several_objects_tells_what_they_share() -> None:
+    a, b = [1], [1]
+    together, apart = [a, [a]], [a, [b]]
+    assert mark_of(together) != mark_of(apart)
+    assert mark_of(copy.deepcopy(together)) is not None
+
+
+def test_buffers_look_like_bytes_and_are_not_plain() -> None:
+    made = bytes(range(9))
+    one, other = [made], [bytearray(range(9))]
+    del made
+    assert mark_of(one) == mark_of(other)  # which is why marks do not count for them
+    assert not is_plain({list, bytes}, [[], b"x"], set())
+    assert not is_plain({list, bytearray}, [[], bytearray()], set())
+    assert is_plain({list, dict, tuple, str}, [[], {}, (1,), "x"], set())
+
+
+def test_objects_of_the_pass_do_not_count() -> None:
+    odd = object()
+    assert is_plain({list, object}, [[], odd], {id(odd)})
+    assert not is_plain({list, object}, [[], odd, object()], {id(odd)})
