@@ -50,6 +50,7 @@ def names_json(names: Names) -> Json:
         "assumed": list(names.assumed),
         "inexact": dict(names.inexact),
         "when": dict(names.when),
+        "assumed_more": names.assumed_more,
     }
 
 

@@ -54,15 +54,16 @@ def _audit(live: Live, at_most: float) -> int:
     began = time.perf_counter()
     waiting = [group for group in unverified(live) if group.seconds <= at_most]
     snapshot = live.namespace.snapshot()
-    if not waiting or any(live.tracker.rebound(snapshot)):
+    rebound = live.tracker.rebound(snapshot)
+    if not waiting or any(rebound):
         return 0  # a name was bound between two runs: whatever did that, the next step looks for more of it
     group = waiting[0]
     with live.changing():
-        update = live.tracker.update(snapshot, {group})
+        update = live.tracker.update(snapshot, {group}, rebound=rebound)
         try:
             if update.names or update.gone:
                 late = recording.late_names(update, set(), live.mark)
-                found = Look(update, {}, late, unverified_names(live))
+                found = Look(update, {}, late, snapshot, *recording.assumed(live))
                 recording.write(live, Step("live", "live", started=time.time()), found, began)
         finally:
             update.release()

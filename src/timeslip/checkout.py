@@ -13,6 +13,7 @@ import time
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import Any
 
 from timeslip.codec.linking import is_atom
@@ -406,10 +407,10 @@ class Checkout:
         self.prepared.loader.loaded.clear()
         live.records = dict(self.target)
         update.release()
-        unknown = {group for key, group in tracker.groups.items() if key not in live.records}
+        tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
+        unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}
         for group in unknown:
-            owners = [other for other in tracker.covariables() if other.references & {k[4:] for k in group.keys}]
-            for stale_group in (group, *owners):
+            for stale_group in (group, *tracker.users_of([key[4:] for key in group.keys], directly=True)):
                 tracker.forget(stale_group)
         # What is recorded of the facets, not what they are: one that could not be put back is news for the next step.
         known = {**live.facet_bytes, **self.prepared.facets}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.activity import user_tasks, user_threads
@@ -16,7 +16,7 @@ from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, St
 from timeslip.ids import RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
-from timeslip.model import Commit, CommitStats, Names, is_name
+from timeslip.model import Commit, CommitStats, Names, is_facet, is_name
 from timeslip.naming import free_branch
 from timeslip.preview import summarize
 from timeslip.retaining import require_room
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
 
 COMMIT_FORMAT = 1
-_SMALL_SECONDS, _BYTES_PER_SECOND = 1e-4, 2e7
-"""A cautious guess of what a capture costs."""
+_ASSUMED = 20
+"""Of so many skipped names a commit says which they are; of the others how many."""
 _LOOKS = 1000
 """Of so many runs it is remembered which update of the tracker followed them."""
 SHIFTING = frozenset({"_", "__", "___"})
@@ -80,26 +80,41 @@ class Look:
         facets: facet name -> bytes, for those that differ from the recorded ones.
         late: names found changed although the step did not reach them, and that had been skipped before, each with the
             number of the update that last found it as recorded.
-        assumed: names skipped now.
+        snapshot: node key -> object of every name, until `release`.
+        assumed: names skipped now, `_ASSUMED` at most.
+        more: how many others were skipped.
     """
 
     update: Update
     facets: dict[str, bytes]
     late: dict[str, int]
-    assumed: tuple[str, ...]
+    snapshot: dict[str, Any]
+    assumed: tuple[str, ...] = ()
+    more: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.update.changed or self.update.gone or self.facets)
+
+    def release(self) -> None:
+        """Let go of the user's objects."""
+        self.update.release()
+        self.snapshot.clear()
 
 
 # ---- what may have changed ----------------------------------------------------------------------------------------
 
 
-def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any]) -> Reached | None:
-    """What a run of *source* may have reached, going by the state before it; None when there is no source."""
+def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any], bound: set[str]) -> Reached | None:
+    """What a run of *source* may have reached, going by the state before it; None when there is no source.
+
+    Args:
+        live: the session.
+        source: plain Python.
+        snapshot: the state after it.
+        bound: names that it bound.
+    """
     if source is None:
         return None
-    bound, _ = live.tracker.rebound(snapshot)
 
     def codes_of(name: str) -> Iterable[types.CodeType | str]:
         for node in live.tracker.definitions_of((name,)):
@@ -129,7 +144,8 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     retry = tracker.to_retry(all_of_them=everything)
     snapshot = live.namespace.snapshot()
     _tell_left_out(live)
-    reach = reach_of(live, source, snapshot)
+    rebound = tracker.rebound(snapshot)
+    reach = reach_of(live, source, snapshot, rebound[0])
     if reach is not None and reach.hooks:
         live.hooked = reach.hooks[0]
     everything = everything or reach is None or reach.everything or reach.starts_threads or live.hooked is not None
@@ -140,19 +156,25 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
     with live.progress.phase("looking at names"):
-        update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)}, retry)
+        update = tracker.update(snapshot, {group for group in check if not (idle and group.volatile)}, retry, rebound)
     late = late_names(update, groups, live.mark)
     live.mark = tracker.count
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
-    assumed = sorted(
-        key
-        for group in tracker.queue
-        if group.checked < tracker.count
-        for key in group.keys
-        if is_name(key) and key not in SHIFTING
-    )
-    return Look(update, facets, late, tuple(assumed))
+    return Look(update, facets, late, snapshot, *assumed(live))
+
+
+def assumed(live: Live) -> tuple[tuple[str, ...], int]:
+    """Names that the last look skipped, `_ASSUMED` at most, and how many others it did.
+
+    Part of every commit, so it may not be as long as there are names; `auditing.unverified_names` tells all of them.
+    """
+    tracker = live.tracker
+    found, count = tracker.skipped(live.mark, _ASSUMED + len(SHIFTING))
+    shifting = [tracker.groups[key] for key in SHIFTING if key in tracker.groups]
+    count -= sum(group in tracker.queue and group.checked < live.mark for group in shifting)
+    told = sorted([key for key in found if key not in SHIFTING][:_ASSUMED])
+    return tuple(told), count - len(told)
 
 
 def _reached_groups(live: Live, reach: Reached | None) -> set[Covariable]:
@@ -167,14 +189,10 @@ def _within_budget(live: Live, reached_groups: set[Covariable]) -> set[Covariabl
     """Co-variables that are not known to be reached but cheap enough to be looked at, the longest unchecked first."""
     left = live.settings.check_budget
     chosen: set[Covariable] = set()
-    for group in live.tracker.queue:
+    for group in live.tracker.cheap:
         if group in reached_groups:
             continue
-        # The first capture of a kind of object is slow for reasons that do not come again: size tells better then.
-        seconds = min(group.seconds, _SMALL_SECONDS + group.bytes / _BYTES_PER_SECOND)
-        if seconds > live.settings.check_budget:
-            continue  # too expensive by itself: the next ones may fit
-        left -= seconds
+        left -= group.cost
         if left < 0:
             break
         chosen.add(group)
@@ -224,7 +242,7 @@ def record(live: Live, step: Step) -> Commit:
         try:
             return write(live, step, found, began)
         finally:
-            found.update.release()
+            found.release()
 
 
 def joined(owed: Step, step: Step) -> Step:
@@ -280,11 +298,12 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
     with open_to_interrupts(), live.progress.phase("saving", amount):
         encoded = _encode(live, found, reuse)
         values = dict(_facet_values(live, found))
-    names = _names(live, step, found)
+    gone = _gone(live)
+    names = _names(live, step, found, gone)
     names = replace(names, inexact=_inexact(live, [body.body for body in encoded.values()], found))
     # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
     with uninterrupted():
-        return _put(live, step, found, began, written, encoded, values, names)
+        return _put(live, step, found, began, written, encoded, values, gone, names)
 
 
 def _put(
@@ -295,6 +314,7 @@ def _put(
     written: int,
     encoded: Mapping[Covariable, Encoded],
     values: Mapping[str, Encoded],
+    gone: set[str],
     names: Names,
 ) -> Commit:
     """The transaction, and what is noted of it here."""
@@ -313,8 +333,6 @@ def _put(
             changes.update(dict.fromkeys(group.keys, made[group]))
         for key, value in values.items():
             changes[key] = transaction.put_record("value", value.body, chunks=value.chunks)
-        present = changes.keys() | live.tracker.groups.keys()
-        gone = {key for key in live.records if not key.startswith("facet:") and key not in present}
         changes.update(dict.fromkeys(gone))
         manifest = live.manifest
         if changes or manifest is None:
@@ -333,15 +351,20 @@ def _put(
     return commit
 
 
+def _gone(live: Live) -> set[str]:
+    """Recorded node keys that no co-variable has any more."""
+    tracker = live.tracker
+    return {key for key in tracker.left if key in live.records and key not in tracker.groups and not is_facet(key)}
+
+
 def _encode(live: Live, found: Look, reuse: bool) -> dict[Covariable, Encoded]:
     known: dict[bytes, str] = {}
     for group in found.update.replaced if reuse else ():
         known.update(group.chunk_of)
-    snapshot = live.namespace.snapshot()
     encoded: dict[Covariable, Encoded] = {}
     for change in found.update.changed:
         group = change.covariable
-        encoded[group] = live.writer.encode(group, change.captured, known, _about(live, group, snapshot))
+        encoded[group] = live.writer.encode(group, change.captured, known, _about(live, group, found.snapshot))
     return encoded
 
 
@@ -363,18 +386,26 @@ def _facet_values(live: Live, found: Look) -> Iterable[tuple[str, Encoded]]:
         yield key, live.writer.facet(key, data)
 
 
-def _names(live: Live, step: Step, found: Look) -> Names:
-    update = found.update
-    before = {key for key in live.records if is_name(key) and key not in SHIFTING}
-    now = {key for key in live.tracker.groups if is_name(key) and key not in SHIFTING}
-    touched = {key for key in update.names | live.pending_names if is_name(key)}
+def _names(live: Live, step: Step, found: Look, gone: set[str]) -> Names:
+    """What the step did to the names, going by what changed: the others are not gone through."""
+    update, recorded, groups = found.update, live.records, live.tracker.groups
+
+    def news(keys: Iterable[str]) -> list[str]:
+        return sorted(key for key in keys if is_name(key) and key not in SHIFTING)
+
+    def stayed(keys: Iterable[str]) -> tuple[str, ...]:
+        return tuple(key for key in news(keys) if key in recorded and key in groups)
+
+    made = {key for change in update.changed for key in change.covariable.keys if key not in recorded}
+    late = stayed(found.late)
     return Names(
-        created=tuple(sorted(now - before)),
-        changed=tuple(sorted((touched & before & now) | _redefined(live, update) & before & now)),
-        deleted=tuple(sorted(before - now)),
-        late=tuple(sorted(found.late.keys() & before & now)),
+        created=tuple(news(made)),
+        changed=stayed(update.names | live.pending_names | _redefined(live, update)),
+        deleted=tuple(news(gone)),
+        late=late,
         assumed=found.assumed,
-        when={key: _when(live, step, found.late[key]) for key in sorted(found.late.keys() & before & now)},
+        assumed_more=found.more,
+        when={key: _when(live, step, found.late[key]) for key in late},
     )
 
 
@@ -394,15 +425,9 @@ def _label(execution_count: int | None, identity: str) -> str:
 
 def _redefined(live: Live, update: Update) -> set[str]:
     """Names bound to a class or function whose content changed."""
-    changed = {key for key in update.names if key.startswith("def:")}
-    if not changed:
-        return set()
-    tracker = live.tracker
-    return {
-        key
-        for key, group in tracker.groups.items()
-        if is_name(key) and group.references and not group.links and tracker.definitions_of((key,)) & changed
-    }
+    changed = [key[4:] for key in update.names if key.startswith("def:")]
+    users = live.tracker.users_of(changed) if changed else set()
+    return {key for group in users if not group.links for key in group.names}
 
 
 def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str, str]:
@@ -437,7 +462,7 @@ def _put_commit(
 ) -> Commit:
     code = transaction.put_record("text", {"text": step.code}) if step.code is not None else None
     about = {
-        "names": {key: value for key, value in asdict(names).items() if value},
+        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
         "stats": asdict(stats),
         "branch": branch,
         "error": step.error,
@@ -510,7 +535,7 @@ def _finish(
     live.facet_bytes.update(found.facets)
     _tell_branch(live, commit)
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
-    live.pending_names = set()
+    live.pending_names, live.tracker.left = set(), set()
     live.owed = None
     if commit.kind != "live":
         live.looks.append((live.tracker.count, _label(commit.execution_count, commit.id)))
@@ -559,9 +584,9 @@ def commit_if_changed(live: Live, *, idle: bool = True, details: Mapping[str, An
         found = look(live, "" if idle else None, everything=True, idle=idle)
         try:
             # A class or function that was let go can leave its co-variable, and no value differs.
-            gone = any(is_name(key) and key not in live.tracker.groups for key in live.records)
+            gone = any(map(is_name, _gone(live)))
             if not found.update.names and not gone and not live.pending_names:
                 return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
             return write(live, Step("live", "live", started=time.time(), details=dict(details or {})), found, began)
         finally:
-            found.update.release()
+            found.release()

@@ -91,7 +91,7 @@ class Live:
         self.registry = Registry()
         self.resources = Resources()
         self.encoder = Encoder(namespace.globals, self.registry, self.resources, namespace.seeds)
-        self.tracker = Tracker(self.encoder, settings.chunk_bytes)
+        self.tracker = Tracker(self.encoder, settings.chunk_bytes, settings.check_budget)
         self.facets = FacetSet(settings.facets)
         self.writer = ValueWriter(repository, settings)
         self.records: dict[str, RecordId] = {}
@@ -179,6 +179,7 @@ class Live:
         self.facet_bytes = {}
         self.forget_bodies()
         self.tracker, self.mark, self.looks = self.tracker.anew(self._noted), 0, []
+        self.tracker.left.update(self.records)
         self.unseen = True
         self._whole = True
 
@@ -221,6 +222,7 @@ class Live:
         self.settings = settings
         self.writer = ValueWriter(self.repository, settings)
         self.tracker.chunk_bytes = settings.chunk_bytes
+        self.tracker.call_cheap(settings.check_budget)
         self.repository.min_free_bytes = settings.min_free_bytes
 
     def forget_bodies(self) -> None:

@@ -290,7 +290,7 @@ def verify_live(live: Live) -> Verification:
             if changed or found.facets:
                 recording.write(live, Step("live", "live", started=time.time()), found, began)
         finally:
-            found.update.release()
+            found.release()
     intact = tuple(name for name in sorted(live.namespace.snapshot()) if name not in changed)
     return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, (), time.perf_counter() - began)
 

@@ -35,9 +35,10 @@ class Names:
         changed: names whose value (or aliasing) differs.
         deleted: names that are gone.
         late: names found changed although the step is not known to have reached them ("changed between X and Y").
-        assumed: names skipped as unreachable and expensive to check.
+        assumed: names skipped as unreachable and expensive to check; of very many only some, see *assumed_more*.
         inexact: name -> reason, for names that cannot be stored exactly.
         when: for each of *late*, as far as it is known: "between In[3] and In[7]".
+        assumed_more: how many names were skipped besides those in *assumed*.
     """
 
     created: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Names:
     assumed: tuple[str, ...] = ()
     inexact: dict[str, str] = field(default_factory=dict)
     when: dict[str, str] = field(default_factory=dict)
+    assumed_more: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.created or self.changed or self.deleted)

@@ -25,7 +25,7 @@ import sys
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,9 +111,9 @@ class Captured:
     packages: frozenset[str] = frozenset()
     plain: bool = False
     memo: Any = None
-    find: Callable[[frozenset[int]], Links] | None = None
+    find: Callable[[Collection[int]], Links] | None = None
 
-    def find_links(self, weak_roots: frozenset[int]) -> None:
+    def find_links(self, weak_roots: Collection[int]) -> None:
         """Fill `links`. Only before `release`."""
         if self.find is not None and not self.links:
             self.links = self.find(weak_roots)
@@ -533,7 +533,7 @@ def _finish(
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}
 
-    def find(weak_roots: frozenset[int]) -> Links:
+    def find(weak_roots: Collection[int]) -> Links:
         met = met_objects(pickler)
         kinds = set(map(type, met))
         captured.plain = not state.asked and is_plain(kinds, met, own)

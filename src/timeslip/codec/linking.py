@@ -16,7 +16,7 @@ import sys
 import types
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 from itertools import chain, compress, filterfalse
 from operator import not_
 from typing import Any
@@ -225,7 +225,7 @@ def linking_addresses(
     types_met: Set[type],
     own: set[int],
     nans: Iterable[float],
-    weak_roots: frozenset[int],
+    weak_roots: Collection[int],
     kinds: Iterable[type],
     texts: bool = True,
     reduced: bool = True,

@@ -60,7 +60,8 @@ def changes(names: Json) -> list[Span]:
     The display hook's ``_``, ``__`` and ``___`` follow from the output that is new, so they are then left out.
     """
     if any(name.startswith("Out[") for name in names["created"]):
-        names = {key: [name for name in listed if name not in UNDERS] for key, listed in names.items()}
+        listed = ("created", "changed", "deleted", "late", "inexact")
+        names = {key: [name for name in names[key] if name not in UNDERS] for key in listed}
     spans = [span(f" +{name}", "created") for name in names["created"]]
     spans += [span(f" ~{name}", "changed") for name in names["changed"] if name not in names["late"]]
     spans += [span(f" -{name}", "deleted") for name in names["deleted"]]

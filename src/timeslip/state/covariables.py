@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from timeslip.codec.addresses import Links, holders
@@ -22,6 +24,9 @@ from timeslip.state.regroup import Regrouping
 from timeslip.state.spans import SpanIndex
 
 Digest = bytes  # a field of `Covariable` is called bytes
+
+_SMALL_SECONDS, _BYTES_PER_SECOND = 1e-4, 2e7
+"""A cautious guess of what a capture costs."""
 
 _MOST_DOUBLINGS = 10
 """What cannot be captured is tried again at the latest after 2 ** 10 updates."""
@@ -70,6 +75,19 @@ class Covariable:
         """Whether it can change without a name being bound, as far as is known."""
         return bool(self.links or self.references) or any(key.startswith("def:") for key in self.keys)
 
+    @property
+    def cost(self) -> float:
+        """What the next capture is expected to take, seconds.
+
+        The first capture of a kind of object is slow for reasons that do not come again: size tells better then.
+        """
+        return min(self.seconds, _SMALL_SECONDS + self.bytes / _BYTES_PER_SECOND)
+
+    @property
+    def names(self) -> list[str]:
+        """Those of its keys that are no definitions."""
+        return [key for key in self.keys if not key.startswith("def:")]
+
 
 @dataclass(slots=True)
 class Changed:
@@ -108,23 +126,33 @@ def _nobody() -> None:
     """Nobody wants to know."""
 
 
+Rebound = tuple[set[str], set[str]]
+"""Names bound to another object than before, new ones too, and names that are gone."""
+
+
 class Tracker:
     """The live co-variables of one session. Used under the session's lock.
+
+    What an update costs follows what it looks at: all that is kept here about the other names is kept up to date with
+    every co-variable that is taken in or out, and never gone through.
 
     Args:
         encoder: of the session.
         chunk_bytes: largest piece of a buffer, bytes.
+        cheap_seconds: see `cheap`; set by `call_cheap`.
 
     Attributes:
         groups: node key -> its co-variable.
-        queue: the co-variables that can change by themselves, the longest unchecked first.
+        queue: the co-variables that can change by themselves, the longest unchecked first: sorted by `checked`.
+        cheap: those of them that take no longer than *cheap_seconds* to look at, in the same order.
+        left: node keys that lost their co-variable since this was last emptied; some may have one again.
         failed: co-variables that could not be captured -> number of the update in which they are to be tried again.
         count: number of the present update.
         owned: tells what installed packages own.
         looked: called before each capture, for whoever shows how far it is.
     """
 
-    def __init__(self, encoder: Encoder, chunk_bytes: int) -> None:
+    def __init__(self, encoder: Encoder, chunk_bytes: int, cheap_seconds: float) -> None:
         self.encoder = encoder
         self.chunk_bytes = chunk_bytes
         self.groups: dict[str, Covariable] = {}
@@ -133,29 +161,52 @@ class Tracker:
         self.earlier: dict[str, int] | None = None
         self._atoms: dict[str, Any] = {}
         self._weak: dict[str, int] = {}
+        self._weak_roots: dict[int, int] = {}
         self._owners: dict[int, Covariable] = {}
+        self._users: dict[str, dict[Covariable, None]] = {}
+        self._loose: set[str] = set()
         self._large: set[Covariable] = set()
         self._spanned: set[Covariable] = set()
         self._span_index: SpanIndex[Covariable] | None = None
         self.looked: Callable[[], None] = _nobody
         self.owned = Owned()
         self.queue: dict[Covariable, None] = {}
+        self.cheap: dict[Covariable, None] = {}
+        self._cheap_seconds = cheap_seconds
+        self._queued_names = 0
+        self.left: set[str] = set()
         self.failed: dict[Covariable, int] = {}
         self.count = 0
 
     # ---- what may have changed ----
 
-    def rebound(self, snapshot: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-        """Names bound to another object than at the last update (new ones too), and names that are gone.
+    def rebound(self, snapshot: Mapping[str, Any]) -> Rebound:
+        """What was bound and unbound since the last update.
 
-        One pass over the names at C speed when nothing was bound.
+        The one pass over all names that a run costs, at C speed: about 0.05 µs a name.
         """
-        now = dict(zip(snapshot, map(id, snapshot.values()), strict=True))
         before = self._addresses
-        if now == before:
-            return set(), set()
-        bound = {key for key, _ in now.items() - before.items()}
-        return bound, before.keys() - now.keys()
+        bound = set(compress(snapshot, map(ne, map(id, snapshot.values()), map(before.get, snapshot))))
+        still_there = len(snapshot) - len(bound - before.keys())
+        return bound, before.keys() - snapshot.keys() if still_there < len(before) else set()
+
+    def skipped(self, since: int, most: int) -> tuple[list[str], int]:
+        """Names that can change by themselves and that no update from number *since* on looked at.
+
+        Returns:
+            About *most* of them, the longest unchecked first, and how many there are.
+        """
+        count = self._queued_names
+        for group in reversed(self.queue):
+            if group.checked < since:
+                break
+            count -= len(group.names)
+        found: list[str] = []
+        for group in self.queue:
+            if len(found) >= min(most, count):
+                break
+            found += group.names
+        return found, count
 
     def covariables(self) -> set[Covariable]:
         """All live co-variables."""
@@ -176,13 +227,24 @@ class Tracker:
             work += [self.groups[node] for node in nodes if node in self.groups]
         return found
 
+    def users_of(self, identities: Iterable[str], *, directly: bool = False) -> set[Covariable]:
+        """The co-variables that refer to one of these definitions; *directly*, or through other definitions, too."""
+        found: set[Covariable] = set()
+        work = list(identities)
+        while work:
+            for group in self._users.get(work.pop(), ()):
+                if group not in found:
+                    found.add(group)
+                    work += [] if directly else [key[4:] for key in group.keys if key.startswith("def:")]
+        return found
+
     def to_retry(self, *, all_of_them: bool) -> tuple[Covariable, ...]:
         """The co-variables whose capture is to be tried again now, because it may have failed for a passing reason.
 
         All or none: names of one object fail together and have to be seen together. After each failure twice as many
         updates go by before the next trial, so that what never works costs little; *all_of_them* does not wait.
         """
-        if all_of_them or any(due <= self.count + 1 for due in self.failed.values()):
+        if self.failed and (all_of_them or min(self.failed.values()) <= self.count + 1):
             return tuple(self.failed)
         return ()
 
@@ -198,6 +260,7 @@ class Tracker:
         check: set[Covariable],
         retry: Iterable[Covariable] = (),
         loaded: Mapping[str, Loaded] | None = None,
+        rebound: Rebound | None = None,
     ) -> Update:
         """Bring the groups up to date with *snapshot*.
 
@@ -206,10 +269,15 @@ class Tracker:
             check: live co-variables to capture again. All others are taken to be as they were.
             retry: of `failed`; those that fail again have not changed by that.
             loaded: node key -> a value that was just loaded, whose capture is known without a pass.
+            rebound: what `rebound` said of *snapshot*, if it was asked since the last update.
         """
         self.count += 1
-        bound, lost = self.rebound(snapshot)
-        work = Regrouping(self, snapshot, self.weak_roots(snapshot, bound), loaded or {})
+        bound, lost = self.rebound(snapshot) if rebound is None else rebound
+        for key in lost:
+            self._note_weak(key, None)
+        for key in bound:
+            self._note_weak(key, snapshot[key])
+        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {})
         result = work.run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
         self.earlier = None
@@ -221,7 +289,7 @@ class Tracker:
 
     def anew(self, noted: tuple[dict[str, Digest], dict[str, int]]) -> Tracker:
         """A tracker that knows no co-variable and captures everything; names count as changed since *noted*."""
-        tracker = Tracker(self.encoder, self.chunk_bytes)
+        tracker = Tracker(self.encoder, self.chunk_bytes, self._cheap_seconds)
         tracker.node_digests, tracker.earlier = noted
         tracker.looked, tracker.owned = self.looked, self.owned
         return tracker
@@ -237,7 +305,6 @@ class Tracker:
         for key in lost:
             self._addresses.pop(key, None)
             self._atoms.pop(key, None)
-            self._weak.pop(key, None)
 
     def _note_binding(self, key: str, value: Any) -> None:
         self._addresses[key] = id(value)
@@ -246,19 +313,17 @@ class Tracker:
             self._atoms[key] = value
         else:
             self._atoms.pop(key, None)
+
+    def _note_weak(self, key: str, value: Any) -> None:
+        """Note whether *value* is an immutable helper, which links because a name is bound to it directly."""
+        roots, before = self._weak_roots, self._weak.pop(key, None)
+        if before is not None:
+            roots[before] -= 1
+            if not roots[before]:
+                del roots[before]
         if never_links(type(value)) and not is_atom(value):
             self._weak[key] = id(value)
-        else:
-            self._weak.pop(key, None)
-
-    def weak_roots(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> frozenset[int]:
-        """Addresses of immutable helpers that names are bound to directly."""
-        found = {address for key, address in self._weak.items() if key in snapshot}
-        for key in bound:
-            value = snapshot[key]
-            if never_links(type(value)) and not is_atom(value):
-                found.add(id(value))
-        return frozenset(found)
+            roots[id(value)] = roots.get(id(value), 0) + 1
 
     def forget(self, group: Covariable) -> None:
         """Take *group* out as if its names had never been seen: the next update captures them."""
@@ -273,6 +338,13 @@ class Tracker:
         for key in group.keys:
             if self.groups.get(key) is group:
                 del self.groups[key]
+        self.left.update(group.keys)
+        for identity in group.references:
+            users = self._users.get(identity, {})
+            users.pop(group, None)
+            if not users:
+                self._users.pop(identity, None)
+        self._loose |= group.references
         if isinstance(group.links, frozenset):
             for address in group.links:
                 if self._owners.get(address) is group:
@@ -281,13 +353,20 @@ class Tracker:
         if group in self._spanned:
             self._spanned.discard(group)
             self._span_index = None
-        self.queue.pop(group, None)
+        if group in self.queue:
+            del self.queue[group]
+            self.cheap.pop(group, None)
+            self._queued_names -= len(group.names)
         self.failed.pop(group, None)
 
     def add(self, group: Covariable) -> None:
         """Take *group* in; its keys must be free."""
         for key in group.keys:
             self.groups[key] = group
+            if key.startswith("def:"):
+                self._loose.add(key[4:])
+        for identity in group.references:
+            self._users.setdefault(identity, {})[group] = None
         if isinstance(group.links, frozenset):
             self._owners.update(dict.fromkeys(group.links, group))
         else:
@@ -296,9 +375,60 @@ class Tracker:
             self._spanned.add(group)
             self._span_index = None
         if group.mutable:
-            self.queue[group] = None
+            self._enqueue(group)
+            self._queued_names += len(group.names)
         if group.failure is not None:
             self.note_failure(group)
+
+    def note_checked(self, group: Covariable) -> None:
+        """*group* was found as it is."""
+        group.checked = self.count
+        if group in self.queue:
+            del self.queue[group]
+            self.cheap.pop(group, None)
+            self._enqueue(group)
+
+    def _enqueue(self, group: Covariable) -> None:
+        self.queue[group] = None
+        if group.cost <= self._cheap_seconds:
+            self.cheap[group] = None
+
+    def call_cheap(self, seconds: float) -> None:
+        """From now on what takes no longer than *seconds* to look at is cheap."""
+        self._cheap_seconds = seconds
+        self.cheap = {group: None for group in self.queue if group.cost <= seconds}
+
+    def drop_unused(self) -> set[Covariable]:
+        """Take out the definitions that no name refers to any more; which they were.
+
+        Looked at are those that somebody ceased to refer to since the last time, and new ones.
+        """
+        dropped: set[Covariable] = set()
+        used: set[Covariable] = set()
+        while self._loose:
+            group = self.groups.get(f"def:{self._loose.pop()}")
+            if group is not None and group not in used:
+                if self._is_used(group):
+                    used.add(group)
+                else:
+                    self.remove(group)  # what it referred to is loose now
+                    dropped.add(group)
+        return dropped
+
+    def _is_used(self, group: Covariable) -> bool:
+        """Whether a name stands for *group*, or refers to it, directly or through other definitions."""
+        if group.names:
+            return True
+        work, seen = [group], {group}
+        while work:
+            for key in work.pop().keys:
+                for user in self._users.get(key[4:], ()):
+                    if user not in seen:
+                        if user.names:
+                            return True
+                        seen.add(user)
+                        work.append(user)
+        return False
 
     def note_failure(self, group: Covariable) -> None:
         """*group* could not be captured, again or for the first time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Regrouping:
     """
 
     def __init__(
-        self, tracker: Tracker, snapshot: Mapping[str, Any], weak: frozenset[int], loaded: Mapping[str, Loaded]
+        self, tracker: Tracker, snapshot: Mapping[str, Any], weak: Collection[int], loaded: Mapping[str, Loaded]
     ) -> None:
         self.tracker = tracker
         self.snapshot = snapshot
@@ -158,17 +158,17 @@ class Regrouping:
             self.broken.add(group)
             return
         if len(group.keys) == 1 and self.tracker.is_atom_name(group.keys[0]):
-            group.checked = self.tracker.count
+            self.tracker.note_checked(group)
             return
         self.checked += 1
         if group.mark is not None and mark_of([self._object(key) for key in group.keys]) == group.mark:
-            self._checked(group)
+            self.tracker.note_checked(group)
             return
         shot = self._capture(group.keys, group.roots if len(group.keys) > 1 else frozenset())
         group.seconds = shot.seconds
         if shot.fingerprint.digest == group.fingerprint.digest:
             group.mark = shot.mark if group.mark is not None else None
-            self._checked(group)
+            self.tracker.note_checked(group)
             if len(group.keys) == 1:
                 self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
             return
@@ -178,12 +178,6 @@ class Regrouping:
         elif shot.captured is not None:
             shot.captured.forget()
             self.joint[group.keys] = (group.roots, shot)
-
-    def _checked(self, group: Covariable) -> None:
-        """*group* is as it was."""
-        group.checked = self.tracker.count
-        if self.tracker.queue.pop(group, group) is None:
-            self.tracker.queue[group] = None  # to the end
 
     def _retry(self, group: Covariable) -> None:
         """Capture again what failed; it is broken when that works now."""
@@ -214,8 +208,8 @@ class Regrouping:
         # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
         if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
             return shot
-        again = self._capture(keys, shared)
-        return shot if again.fingerprint.digest == shot.fingerprint.digest else again
+        shot.captured.release()  # what it holds would look as if somebody else held it, too
+        return self._capture(keys, shared)
 
     def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
         shot = self._steady(keys, shot)
@@ -317,7 +311,10 @@ class Regrouping:
         bound = tracker.newly_bound(self.snapshot, bound)
         result.names |= bound & {key for change in result.changed for key in change.covariable.keys}
         result.gone |= {key for key in before if key not in tracker.groups}
-        result.gone |= self._drop_unused(result)
+        dropped = tracker.drop_unused()
+        if dropped:
+            result.gone.update(key for group in dropped for key in group.keys)
+            result.changed = [change for change in result.changed if change.covariable not in dropped]
         for key in result.gone:
             tracker.node_digests.pop(key, None)
         return result
@@ -393,6 +390,8 @@ class Regrouping:
             found = [part.captured for part in parts if part.captured is not None]
             attached = _attached(found)
             shared, shot = self.joint.pop(keys, (None, shot))  # it was captured when it was found changed
+            for captured in found:
+                captured.release()  # as in `_steady`; what they link by is known
             if shared != attached:
                 shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
@@ -424,21 +423,6 @@ class Regrouping:
             group.bytes = captured.size
             group.mark = shot.mark if captured.plain else None
         return group
-
-    def _drop_unused(self, result: Update) -> set[str]:
-        """Take out definitions that no name refers to any more."""
-        tracker = self.tracker
-        dropped: set[str] = set()
-        before = {identity for group in self.broken for identity in group.references}
-        if not before and not any(key.startswith("def:") for key in self.node_of):
-            return dropped
-        used = tracker.definitions_of(self.snapshot)
-        for group in {group for key, group in tracker.groups.items() if key.startswith("def:") and key not in used}:
-            if all(key.startswith("def:") and key not in used for key in group.keys):
-                tracker.remove(group)
-                dropped.update(group.keys)
-                result.changed = [change for change in result.changed if change.covariable is not group]
-        return dropped
 
 
 _PORTIONS_FROM, _PORTION = 128, 64

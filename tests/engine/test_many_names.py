@@ -1,0 +1,202 @@
+"""What a run costs follows what it changed: what is known of the other names is kept up to date, never gone through."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import timeslip
+from timeslip.model import is_facet, is_name
+from timeslip.state.covariables import Tracker
+
+Attach = Callable[..., Any]
+
+
+@pytest.fixture
+def attach(tmp_path: Path) -> Iterator[Attach]:
+    opened: list[Any] = []
+
+    def make(**settings: Any) -> Any:
+        namespace = {"__name__": "__main__", "__builtins__": builtins}
+        store = tmp_path / str(len(opened))
+        given = {"min_free_bytes": 0, "facets": (), **settings}
+        opened.append(timeslip.attach(namespace, store=store, name="s", **given))
+        return opened[-1]
+
+    yield make
+    for session in opened:
+        session.close()
+
+
+def run(session: Any, *cells: str) -> None:
+    for cell in cells:
+        result = session.run(cell)
+        assert result.error is None, result.error
+
+
+MIXED = """
+class Thing:
+    def __init__(self, held): self.held = held
+for i in range({count}):
+    kind = i % 6
+    if kind == 0: made = i * 1001
+    elif kind == 1: made = f"text {{i}}"
+    elif kind == 2: made = [i, [i]]
+    elif kind == 3: made = {{"i": [i]}}
+    elif kind == 4: made = Thing([i])
+    else:
+        exec(f"def made(x=[{{i}}]): return x")
+    globals()[f"n{{i}}"] = made
+del i, kind, made
+"""
+
+
+def bytecodes(work: Callable[[], Any]) -> int:
+    """How many bytecodes *work* takes: no clock, so that it says the same each time."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("kind", ["bound", "definition", "changed in place"])
+def test_a_small_run_takes_the_same_work_among_many_names(kind: str, attach: Attach) -> None:
+    cells = {
+        "bound": ("x = 1", "x = 2", "x = 3"),
+        "definition": ("def f(): return 1", "def f(): return 2", "def f(): return 3"),
+        "changed in place": ("l = [1]", "l.append(2)", "l.append(3)"),
+    }[kind]
+    taken = []
+    for count in (60, 1200):
+        session = attach(check_budget=0.0)
+        run(session, MIXED.format(count=count), *cells[:2])
+        taken.append(bytecodes(lambda session=session: run(session, cells[2])))
+    assert taken[1] < 1.2 * taken[0], "the work grows with the number of names"
+
+
+def kept_up_to_date(session: Any) -> None:
+    """What the tracker keeps about its co-variables is what going through all of them gives."""
+    live = session._live
+    tracker: Tracker = live.tracker
+    groups = tracker.covariables()
+    assert list(tracker.queue) == sorted(tracker.queue, key=lambda group: group.checked)
+    assert set(tracker.queue) == {group for group in groups if group.mutable}
+    assert list(tracker.cheap) == [group for group in tracker.queue if group in tracker.cheap]
+    _, count = tracker.skipped(tracker.count + 1, 5)
+    assert count == sum(len(group.names) for group in tracker.queue)
+    for group in groups:
+        for identity in group.references:
+            assert group in tracker.users_of([identity], directly=True)
+    used = tracker.definitions_of([key for key in tracker.groups if is_name(key)])
+    for group in groups:
+        assert any(map(is_name, group.keys)) or not used.isdisjoint(group.keys), group.keys
+    assert set(tracker.groups) == {key for key in live.records if not is_facet(key)}
+
+
+CELLS = {
+    "names come and go": ["a = [1]; b = a; c = 3", "del b", "a = 5; d = [[1]]", "del a, c, d", "c = [2]"],
+    "a class and its users": [
+        "class A:\n    def f(self): return A",
+        "a = A(); b = [a]; c = [A]",
+        "del A",
+        "del a",
+        "b = c = None",
+        "class A: pass",
+        "a = A()",
+        "class A: pass",
+        "del A",
+        "a = 1",
+    ],
+    "definitions in a ring": [
+        "def f(): return g()\ndef g(): return f()",
+        "def make():\n    def one(): return two\n    def two(): return one\n    return one",
+        "h = make(); k = [make(), h]",
+        "del h",
+        "k.pop()",
+        "k = 0",
+        "del make",
+    ],
+    "nothing can be stored": ["g = (i for i in 'ab')", "h = g; x = 1", "x = 2", "x = 3", "del g", "del h"],
+    "found together, taken apart": ["a = [1]; b = {'a': a}", "b['a'] = 2", "b = a", "a = [3]", "b = [a]"],
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("budget", [0.0, 1e9])
+def test_what_is_kept_is_up_to_date(name: str, budget: float, attach: Attach) -> None:
+    session = attach(check_budget=budget)
+    cells = CELLS[name]
+    for cell in cells:
+        before = {key for key in session._live.records if is_name(key)}
+        run(session, cell)
+        kept_up_to_date(session)
+        names, now = session.log(limit=1)[0].names, set(session.names())
+        assert (set(names.created), set(names.deleted)) == (now - before, before - now)
+    for _ in cells[1:]:
+        session.undo()
+        run(session, "pass")
+        session.undo()
+        kept_up_to_date(session)
+    run(session, "z = 1")
+    assert set(session.log(limit=1)[0].names.created) == {"z"}
+    kept_up_to_date(session)
+
+
+def test_what_could_not_be_written_is_told_by_the_next_commit(attach: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = attach()
+    run(session, "a = [1]; b = [2]; gone = 1")
+    with monkeypatch.context() as broken:
+        broken.setattr("timeslip.commit._put_commit", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            session.run("del gone; a.append(1); new = [3]")
+    run(session, "x = 1")
+    names = session.log(limit=1)[0].names
+    assert (names.created, names.changed, names.deleted) == (("new", "x"), ("a",), ("gone",))
+    kept_up_to_date(session)
+
+
+def test_a_commit_says_of_very_many_skipped_names_how_many_they_are(attach: Attach) -> None:
+    session = attach(check_budget=0.0)
+    run(session, "for i in range(50): globals()[f'n{i:02}'] = [i]", "x = 1")
+    commit = session.log(limit=1)[0]
+    assert commit.names.assumed == tuple(f"n{i:02}" for i in range(20))
+    assert commit.names.assumed_more == 30
+    assert session.status().assumed == tuple(f"n{i:02}" for i in range(50))
+    run(session, "n03.append(n04)")
+    names = session.log(limit=1)[0].names
+    assert len(names.assumed) + names.assumed_more == 48
+    assert not {"n03", "n04"} & set(names.assumed)
+    session.verify()
+    assert session.status().assumed == ()
+
+
+def test_an_instance_is_captured_once_to_see_that_it_is_unchanged(
+    attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach(check_budget=1e9)
+    run(session, "class A:\n    def __init__(self): self.held = [1]", "a = A(); b = A(); c = [b]", "x = 1")
+    captured: list[Any] = []
+    encoder = session._live.encoder
+    capture = encoder.capture
+    monkeypatch.setattr(encoder, "capture", lambda nodes, **given: captured.append(nodes) or capture(nodes, **given))
+    run(session, "x = 2")
+    keys = [tuple(key for key, _ in nodes) for nodes in captured]
+    assert len(keys) == len(set(keys)), "something was captured again"
+    assert {("a",), ("b", "c")} <= set(keys)
