@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import random
+import re
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.doors.shells import a_shell, run
 
 from timeslip.errors import NamespaceError
+from timeslip.ipython import namespace as module
 from timeslip.ipython.namespace import IPythonNamespace
 
 
@@ -135,3 +139,82 @@ def _timed(call: Any) -> float:
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
+
+
+def by_the_rules(shell: Any, seen: set[int]) -> dict[str, Any]:
+    """What is state, going through everything; *seen* are the outputs that there were."""
+    names, hidden, outputs = shell.user_ns, shell.user_ns_hidden, shell.user_ns["_oh"]
+    seen.update(outputs)
+    state = {}
+    for name, value in names.items():
+        if type(name) is not str:
+            continue
+        is_hidden = name in hidden and hidden[name] is value
+        number = int(name[1:]) if re.fullmatch(r"_\d+", name) else None
+        if number in outputs:
+            is_hidden = is_hidden or value is outputs[number]
+        elif number in seen:
+            is_hidden = False
+        if not is_hidden and name not in ("_i", "_ii", "_iii", "_", "__", "___"):
+            state[name] = value
+    return state | {f"Out[{number}]": value for number, value in outputs.items()}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_set_aside_is_found_when_it_is_state(seed: int) -> None:
+    """Any order of cells, outputs, deletions and names bound again, against the rules taken word by word."""
+    draw = random.Random(seed)
+    names: dict[str, Any] = {"_oh": {}, "In": [], "x": 1}
+    shell = SimpleNamespace(
+        user_ns=names, user_global_ns=names, user_ns_hidden={"_oh": names["_oh"], "In": names["In"]}
+    )
+    namespace, seen, outputs, hidden = IPythonNamespace(shell), set[int](), names["_oh"], shell.user_ns_hidden
+    for count in range(1, 60):
+        put = {f"_i{count}": f"cell {count}"}
+        names.update(put)
+        hidden.update(put)
+        if draw.random() < 0.5:
+            value = outputs[count] = object()
+            names[f"_{count}"] = hidden[f"_{count}"] = value
+        for _ in range(draw.randrange(3)):
+            number = draw.randint(1, count)
+            name = draw.choice(
+                [f"_i{number}", f"_{number}", f"n{number}", "x", "In", f"_{count + 3}", f"_i{count + 2}"]
+            )
+            deed = draw.random()
+            if deed < 0.4:
+                names[name] = draw.choice([object(), outputs.get(number), hidden.get(name, 5)])
+            elif deed < 0.6:
+                names.pop(name, None)
+            elif deed < 0.7:
+                outputs.pop(number, None)
+            elif deed < 0.75:
+                outputs[number] = object()
+            elif deed < 0.8:
+                hidden.pop(name, None)
+            elif deed < 0.85 and not seed % 4:
+                names[draw.choice([7, (1,)])] = 1  # no code can write it: it is no state, and stays
+        state = namespace.snapshot()
+        expected = by_the_rules(shell, seen)
+        assert {key: id(value) for key, value in state.items()} == {key: id(value) for key, value in expected.items()}
+
+
+def test_many_cells_and_outputs_are_not_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {"_oh": {}, "x": 1}
+    shell = SimpleNamespace(user_ns=names, user_global_ns=names, user_ns_hidden={"_oh": names["_oh"]})
+    namespace = IPythonNamespace(shell)
+    for count in range(1, 3001):
+        value = names["_oh"][count] = [count]
+        names[f"_i{count}"] = shell.user_ns_hidden[f"_i{count}"] = str(count)
+        names[f"_{count}"] = shell.user_ns_hidden[f"_{count}"] = value
+    assert len(namespace.snapshot()) == 3001
+    monkeypatch.setattr(module, "_LEFT_BEHIND", None)  # nothing is sorted a second time
+    names["y"] = 2
+    assert len(namespace.snapshot()) == 3002
+    del names["x"]
+    names["_7"] = "mine"
+    assert len(namespace.snapshot()) == 3002
+    monkeypatch.undo()
+    names["_i7"] = "mine"
+    found = [namespace.snapshot() for _ in range(3000 * 2 // module._IN_TURN + 1)]
+    assert "_i7" in found[-1], "what the user binds to a name of the log is found, be it later"
