@@ -17,7 +17,8 @@ import ast
 import inspect
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import compress, filterfalse, islice, repeat
 from operator import is_not
 from typing import Any
@@ -38,23 +39,35 @@ _MISSING = object()
 _IN_TURN = 100
 """So many of the names set aside are looked at for each snapshot: whether the user has bound them since."""
 
+_ANEW = 100
+"""After so many snapshots all names are gone through, whatever seems to have happened to them."""
 
-class _Growing:
-    """The keys of a dict that mostly grows. To tell which are new takes about 10 ns for each that is there."""
+
+class _Ends:
+    """Tells what was added at the end of a dict that hardly ever loses a key, without going through the others.
+
+    Even to count references to thousands of keys takes longer than all the rest of recording a small run.
+    """
 
     def __init__(self) -> None:
-        self._keys: list[Any] = []
+        self._mark: str | None = None
+        self._before = 0
 
-    def new(self, mapping: Mapping[Any, Any]) -> list[Any] | None:
-        """The keys added since the last call; None when others went, or when it cannot be told."""
-        keys, before = list(mapping), len(self._keys)
-        new = keys[before:]
-        del keys[before:]
-        only_added = keys == self._keys
-        keys += new
-        plain = {str, int}.issuperset(map(type, new if only_added else keys))
-        self._keys = keys if plain else []  # any object can be a key, and none of the user's may be held
-        return new if only_added and plain else None
+    def added(self, mapping: dict[str, Any]) -> list[str] | None:
+        """The keys after the mark; None when it cannot be told what was added."""
+        found: list[str] = []
+        for key in reversed(mapping):
+            if key is self._mark:
+                return found[::-1] if len(mapping) == self._before + len(found) else None
+            found.append(key)
+        return None
+
+    def mark(self, mapping: dict[str, Any], marks: Container[str]) -> None:
+        """The last key that is one of *marks* is the mark: one that nobody takes out and puts in again."""
+        for after, key in enumerate(reversed(mapping)):
+            if key in marks:
+                self._mark, self._before = key, len(mapping) - after
+                return
 
 
 class IPythonNamespace:
@@ -82,7 +95,7 @@ class IPythonNamespace:
         self._shell = shell
         self._module_names = {name: shell.user_ns[name] for name in _MODULE_NAMES if name in shell.user_ns}
         self._keys: dict[Any, tuple[str, str]] = {}
-        self._grown = (_Growing(), _Growing(), _Growing())
+        self._picks = 0
         self._start_anew()
         self.globals: dict[str, Any] = shell.user_ns
         self.left_out: frozenset[str] = frozenset()
@@ -117,7 +130,7 @@ class IPythonNamespace:
             state = names.copy()
             deque(map(state.pop, self._aside, repeat(None)), 0)
         else:
-            state = dict(zip(self._shown, map(names.__getitem__, self._shown), strict=True))
+            state = self._picked()
         for name in self._hidden:
             if name in state and state[name] is hidden.get(name, missing):
                 del state[name]
@@ -139,25 +152,30 @@ class IPythonNamespace:
 
     def _start_anew(self) -> None:
         """Nothing is sorted yet."""
-        self._shown: dict[Any, None] = {}  # names that may be state
-        self._hidden: dict[str, None] = {}  # those of them that may be what IPython put there
-        self._aside: dict[str, None] = {}  # the other names, which hardly ever are state
-        self._turn: Iterator[str] = iter(())  # over these
+        self._hidden: dict[str, None] = {}  # names that may be what IPython put there, to be compared every time
+        self._aside: dict[str, None] = {}  # what it left behind, which hardly ever is state
+        self._shown: dict[str, None] = {}  # the names of the dict that are not set aside, as far as they were picked
+        self._turn: Iterator[str] = iter(())  # over what is set aside
+        self._hidden_ends, self._name_ends = _Ends(), _Ends()
+        self._outputs_known: list[Any] = []
         self._nodes: list[str] = []  # the node key of each output, in order
         self._repeats: list[str] = []  # the name that repeats each output
         self._repeating: set[str] = set()  # the same
         self._orphans: dict[str, None] = {}  # names that repeated an output that is gone
 
-    def _sort(self, hidden: Mapping[str, Any]) -> None:
+    def _sort(self, hidden: dict[str, Any]) -> None:
         """Bring up to date which names are set aside."""
         names, outputs = self.globals, self._outputs()
-        new, put, made = (grown.new(keys) for grown, keys in zip(self._grown, (names, hidden, outputs), strict=True))
-        if put is None or made is None:
-            new, put, made, orphans = None, list(hidden), list(outputs), self._orphans
+        numbers = list(outputs)
+        made, put = numbers[len(self._outputs_known) :], self._hidden_ends.added(hidden)
+        if put is None or numbers[: len(self._outputs_known)] != self._outputs_known:
+            put, made, orphans = list(hidden), numbers, self._orphans
             self._start_anew()
             orphans.update((name, None) for number, (_, name) in self._keys.items() if number not in outputs)
             self._orphans = {name: None for name in orphans if name in names}
             self._keys = {number: keys for number, keys in self._keys.items() if number in outputs}
+        # Any object can be a key, and none of the user's may be held.
+        self._outputs_known = numbers if {int, str}.issuperset(map(type, made)) else [_MISSING]
         for number in made:
             node, name = self._keys.setdefault(number, (f"Out[{number!r}]", f"_{number}"))
             self._nodes.append(node)
@@ -170,12 +188,10 @@ class IPythonNamespace:
                 self._set_aside(name)
             else:
                 self._hidden[name] = None
-        if new is None:
-            self._shown = dict.fromkeys(filterfalse(self._aside.__contains__, names))
-        else:
-            self._shown.update((name, None) for name in new if name not in self._aside)
+        if put:
+            self._hidden_ends.mark(hidden, hidden)
         for name in self._some_in_turn():
-            mine = self.globals.get(name, _MISSING)
+            mine = names.get(name, _MISSING)
             if name not in self._repeating and mine is not _MISSING and mine is not hidden.get(name, _MISSING):
                 del self._aside[name]
                 self._shown[name] = self._hidden[name] = None
@@ -191,6 +207,20 @@ class IPythonNamespace:
             self._turn = iter(list(self._aside))
             some += islice(self._turn, _IN_TURN - len(some))
         return [name for name in dict.fromkeys(some) if name in self._aside]
+
+    def _picked(self) -> dict[str, Any]:
+        """The names that are not set aside, with their objects."""
+        names, shown = self.globals, self._shown
+        added = self._name_ends.added(names)
+        self._picks += 1
+        if added is not None and self._picks % _ANEW:
+            shown.update((name, None) for name in added if name not in self._aside)
+            self._name_ends.mark(names, self._aside)
+            with suppress(KeyError):  # one was deleted
+                return dict(zip(shown, map(names.__getitem__, shown), strict=True))
+        self._shown = shown = dict.fromkeys(filterfalse(self._aside.__contains__, names))
+        self._name_ends.mark(names, self._aside)
+        return dict(zip(shown, map(names.__getitem__, shown), strict=True))
 
     def _add_outputs(self, state: dict[str, Any], hidden: Mapping[str, Any]) -> None:
         outputs, names, missing = self._outputs(), self.globals, _MISSING
