@@ -253,7 +253,7 @@ class History:
 
     def _walk(self, reference: str | None, everything: bool) -> Iterator[tuple[CommitId, dict[str, Any]]]:
         if everything and reference is None:
-            yield from self.repository.commits(self.session)
+            yield from self.repository.every_commit(self.session)
             return
         commit = self.resolve(reference) if reference else self.head_or_last
         while commit is not None:
@@ -268,15 +268,16 @@ class History:
             NameNotFoundError: it is nowhere on that way.
         """
         check_text(name, "the name of a variable or output")
-        found = [
-            commit
-            for commit in (self.commit(identity, body) for identity, body in self._walk(None, False))
-            if name in commit.names.created or name in commit.names.changed or name in commit.names.deleted
-        ]
+        found = [self.commit(identity, body) for identity, body in self._walk(None, False) if self._did(body, name)]
         if not found:
             known = sorted(filter(is_name, self.state(self.head_or_last)))
             raise name_not_found(name, known)
         return found
+
+    def _did(self, body: Mapping[str, Any], name: str) -> bool:
+        """Whether a commit made, changed or deleted *name*: of what it says, only that is read."""
+        names = (self._text(body["about"]) or {}).get("names", {})
+        return any(name in names.get(deed, ()) for deed in ("created", "changed", "deleted"))
 
     def operations(self, limit: int | None = None) -> list[Operation]:
         """The operation log, newest first. Raises UsageError for a *limit* that is no number."""
@@ -316,8 +317,9 @@ class History:
         """Every recorded version of a name; empty for what is no name or was never one."""
         if not is_name(check_text(name, "a name or a REF")):
             return set()
-        states = (self.state(commit) for commit, _ in self.repository.commits(self.session))
-        return {state[name] for state in states if name in state}
+        versions = self.repository.versions([name])
+        found = (versions.of(body["manifest"], name) for _, body in self.repository.every_commit(self.session))
+        return {version for version in found if version is not None}
 
     def said_by(self, commit: CommitId) -> set[RecordId]:
         """What *commit* alone says: its texts, and the values that its parent does not have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from timeslip.errors import CommitNotFoundError, DamagedStoreError
@@ -16,6 +17,9 @@ from timeslip.store.sessions import SessionTable
 
 PREFIX_LIMIT = 1000
 """At most so many candidates are returned for a prefix."""
+
+_PAGE = 200
+"""So many commits are read at once where all are gone through."""
 
 _RECORD = ", ".join("r." + column for column in COLUMNS.split(", "))
 
@@ -82,7 +86,34 @@ class LogTable:
                 -1 if limit is None else limit,
             ),
         )
-        return [(_commit_id(row[1]), self._body(row)) for row in rows]
+        return [self._with_body(row) for row in rows]
+
+    def every_commit(self, session: str, *, oldest_first: bool = False) -> Iterator[tuple[CommitId, dict[str, Any]]]:
+        """All commits of *session* with their bodies, read a page at a time: a long history fits no memory."""
+        last = 0 if oldest_first else 1 << 62
+        more = True
+        while more:
+            page, last, more = self._page(session, last, oldest_first=oldest_first)
+            for row in page:
+                yield self._with_body(row)
+
+    @Reading("the history")
+    def _page(self, session: str, last: int, *, oldest_first: bool) -> tuple[list[Row], int, bool]:
+        """Some commits after number *last*, the number of the last of them, and whether there may be more."""
+        way, order = (">", "ASC") if oldest_first else ("<", "DESC")
+        rows = self._db.execute(
+            f"""SELECT {_RECORD}, c.seq FROM commits c JOIN records r ON r.n = c.record
+                WHERE c.session = ? AND c.seq {way} ? ORDER BY c.seq {order} LIMIT ?""",
+            (self._sessions.number(session), last, _PAGE),
+        )
+        number = int(rows[-1][-1]) if rows else last
+        if rows and number == last:
+            raise DamagedStoreError("the commits of a session are numbered wrongly")
+        return [row[:-1] for row in rows], number, len(rows) == _PAGE
+
+    @Reading("the history")
+    def _with_body(self, row: Row) -> tuple[CommitId, dict[str, Any]]:
+        return _commit_id(row[1]), self._body(row)
 
     @Reading("the history")
     def newest_ids(self, session: str, limit: int) -> list[CommitId]:

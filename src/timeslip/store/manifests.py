@@ -43,6 +43,17 @@ class ManifestTable:
         """The whole mapping of *manifest*. The caller must not change it."""
         return self._resolve(manifest)[0]
 
+    def difference(self, manifest: str) -> tuple[str | None, dict[str, str | None]]:
+        """The base of *manifest*, None for a snapshot, and what it says beyond that. Raises StoreError."""
+        body = self._read(manifest)
+        try:
+            changes: dict[str, str | None] = {
+                str(key): None if value is None else RecordId(value) for key, value in body["changes"].items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DamagedStoreError(f"a manifest has a wrong form ({error})") from error
+        return _base(body), changes
+
     def body_for(self, base: str | None, changes: Mapping[str, RecordId | None]) -> dict[str, Any] | None:
         """What to store for *base* with *changes*; None when that is *base* itself, because nothing differs.
 

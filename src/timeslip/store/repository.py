@@ -356,6 +356,10 @@ class Repository:
         """Commits of *session* with their bodies, newest first; *before_seq* continues after a page."""
         return self._log.commits(session, limit=limit, before_seq=before_seq)
 
+    def every_commit(self, session: str, *, oldest_first: bool = False) -> Iterator[tuple[CommitId, dict[str, Any]]]:
+        """All commits of *session* with bodies, newest first unless *oldest_first*, read as they are asked for."""
+        return self._log.every_commit(session, oldest_first=oldest_first)
+
     def commits_with_execution_count(self, session: str, count: int) -> list[CommitId]:
         """Commits made by the cell run ``In[count]``, newest first."""
         return self._log.with_execution_count(session, count)

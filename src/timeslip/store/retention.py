@@ -7,7 +7,7 @@ commits on the way to its HEAD. Among the rest, those go first whose last commit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -158,27 +158,77 @@ def _last_uses(repository: Repository) -> tuple[dict[str, float], int]:
     """For every value, when the last commit that holds it was made; and how many commits could not be read."""
     last: dict[str, float] = {}
     unreadable = 0
-    for created, values in _states(repository):
-        if values is None:
+    before = 0.0
+    for created, moves in _moves(repository):
+        if moves is None:
             unreadable += 1
             continue
-        for value in values:
-            last[value] = max(created, last.get(value, created))
+        for value in moves.left:
+            last[value] = max(before, last.get(value, before))
+        before = created
     return last, unreadable
 
 
 def _count_users(repository: Repository, chosen: set[str]) -> int:
-    return sum(1 for _, values in _states(repository) if values is not None and not chosen.isdisjoint(values))
+    """How many commits hold one of *chosen*."""
+    held = found = 0
+    for _, moves in _moves(repository):
+        if moves is not None:
+            held += sum(value in chosen for value in moves.came) - sum(value in chosen for value in moves.left)
+            found += held > 0
+    return found
 
 
-def _states(repository: Repository) -> Iterator[tuple[float, Collection[str] | None]]:
-    """Time and values of every commit, oldest first in each session, so that each manifest follows its base."""
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """How the state of a commit differs from that of the one before: the values that came and that left, by key."""
+
+    came: Collection[str]
+    left: Collection[str]
+
+
+def _moves(repository: Repository) -> Iterator[tuple[float, _Moves | None]]:
+    """Time and moves of every commit, oldest first in each session, whose last state is left in the end.
+
+    So the work follows what the commits changed, not how many names they had. None for a commit that cannot be read: a
+    value that is not seen is not dropped either. What leaves a session's last state comes after it with time 0.
+    """
     for session in repository.sessions():
-        for _, body in reversed(repository.commits(session.id)):
+        state: dict[str, str] = {}
+        at: str | None = None
+        for _, body in repository.every_commit(session.id, oldest_first=True):
             try:
                 manifest = body.get("manifest")
-                values = repository._manifests.resolve(manifest).values() if manifest else ()
-            except (StoreError, LookupError):  # counted by the caller; a value that is not seen is not dropped either
+                changes = _differences(repository, at, manifest, state)
+            except (StoreError, LookupError):  # counted by the caller
                 yield 0.0, None
                 continue
-            yield float(body.get("created", 0.0)), values
+            at = manifest
+            left = [state[key] for key in changes if key in state]
+            came = [value for value in changes.values() if value is not None]
+            for key, value in changes.items():
+                if value is None:
+                    state.pop(key, None)
+                else:
+                    state[key] = value
+            yield float(body.get("created", 0.0)), _Moves(came, left)
+        yield 0.0, _Moves((), list(state.values()))
+
+
+def _differences(
+    repository: Repository, at: str | None, manifest: str | None, state: Mapping[str, str]
+) -> dict[str, str | None]:
+    """What makes *manifest* of *state*, which is that of *at*: key -> value, or None for a key that goes.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if manifest == at:
+        return {}
+    base, said = repository._manifests.difference(manifest) if manifest else (None, {})
+    if base is not None and base == at:
+        return {key: value for key, value in said.items() if state.get(key) != value}
+    wanted = repository._manifests.resolve(manifest) if manifest else {}
+    changes: dict[str, str | None] = {key: None for key in state if key not in wanted}
+    changes.update((key, value) for key, value in wanted.items() if state.get(key) != value)
+    return changes
