@@ -372,13 +372,12 @@ class Checkout:
             live.namespace.apply(prepared.values, prepared.drop)
             prepared.loader.register()
             finishing = True
+            live.tear()  # until the caller has noted here what the store says from now on
             finish()
         except BaseException:  # an interrupt too: nothing may stay half done
-            if finishing:
-                live.tear()
-                if _has_moved(live, head):
-                    live.recover()
-                    raise
+            if finishing and _has_moved(live, head):
+                live.recover()
+                raise
             if swapped:
                 live.namespace.apply(before, added)
             try:

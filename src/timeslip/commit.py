@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.activity import user_tasks, user_threads
+from timeslip.codec.collecting import uncollected
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
@@ -236,7 +237,8 @@ def record(live: Live, step: Step) -> Commit:
         live.take_over()
     if live.paused is not None:
         _require_space(live)
-    with live.changing():  # what was looked at and not written must be found again, whatever came in between
+    # What was looked at and not written must be found again, whatever came in between.
+    with live.changing(), uncollected():
         with open_to_interrupts():
             found = look(live, source, everything=step.everything)
         try:
@@ -578,7 +580,7 @@ def commit_if_changed(live: Live, *, idle: bool = True, details: Mapping[str, An
         StoreError: it could not be written.
     """
     began = time.perf_counter()
-    with live.changing():
+    with live.changing(), uncollected():
         bound, lost = live.tracker.rebound(live.namespace.snapshot())
         idle = idle and not (bound or lost)
         found = look(live, "" if idle else None, everything=True, idle=idle)

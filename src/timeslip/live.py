@@ -44,7 +44,8 @@ _WAIT_SECONDS = 10.0
 """How long a verb waits for one that another thread has called, seconds."""
 
 _BODIES = 4096
-"""Value records kept in memory: their bodies are small and immutable."""
+"""Value records kept in memory, or as many as the live state and the one that is wanted have: their bodies are small
+and immutable. One less, and each is read again every time that all are gone through."""
 
 
 class Live:
@@ -77,6 +78,7 @@ class Live:
         looks: number of the update that followed a run, and what the run is called, oldest first.
         progress: how far long work has come.
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
+        wanted: how many value records the state has that is being restored.
         hooked: why code of the session may run without being named, or None.
     """
 
@@ -112,7 +114,7 @@ class Live:
         self.fresh_branch = False
         self.steps = Steps()
         self.moves = 0
-        self.mark = 0
+        self.mark = self.wanted = 0
         self.looks: list[tuple[int, str]] = []
         self.news: list[str] = []
         self.left_out: frozenset[str] = frozenset()
@@ -124,7 +126,6 @@ class Live:
         self.pid = os.getpid()
         self.born = time.monotonic()
         self._whole = True
-        self._noted = self.tracker.noted()
         self.mutex = threading.Lock()
         self.holder: tuple[FrameType, int] | None = None
         self._bodies: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -157,9 +158,9 @@ class Live:
 
     def tear(self) -> None:
         """What is noted here cannot be relied on: see `changing`."""
-        if self._whole:
-            self._noted = self.tracker.noted()
-        self._whole = False
+        was_whole, self._whole = self._whole, False
+        if was_whole:
+            self.tracker.note()
 
     def recover(self) -> None:
         """After a block of `changing` that did not end: HEAD and the steps from the store, and the rest anew.
@@ -178,7 +179,7 @@ class Live:
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
         self.forget_bodies()
-        self.tracker, self.mark, self.looks = self.tracker.anew(self._noted), 0, []
+        self.tracker, self.mark, self.looks = self.tracker.anew(), 0, []
         self.tracker.left.update(self.records)
         self.unseen = True
         self._whole = True
@@ -200,7 +201,7 @@ class Live:
     def remember(self, record: str, body: dict[str, Any]) -> None:
         """Keep a body that was just written or read."""
         self._bodies[record] = body
-        while len(self._bodies) > _BODIES:
+        while len(self._bodies) > max(_BODIES, len(self.records), self.wanted):
             self._bodies.popitem(last=False)
 
     def info(self, record: str) -> ValueInfo:

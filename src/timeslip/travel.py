@@ -118,6 +118,7 @@ class Traveller:
         began = time.perf_counter()
         live = self.live
         state = self.history.state(target)
+        live.wanted = len(state) + len(live.records)
         moved = live.moved_facets()
         recorded = {key: record for key, record in live.records.items() if key not in moved}
         plan = without_left(live, make_plan(recorded, state, live.info), state)
@@ -127,21 +128,20 @@ class Traveller:
             check_bytes(live, plan)
         work = Checkout(live, self.history, target, state, options)
         work.prepare(plan)
-        on = branch or live.branch
+        on, before, manifest = branch or live.branch, live.head, self._manifest(target)
 
         def finish() -> None:
             with live.repository.transaction() as transaction:
                 transaction.set_head(live.session, live.kernel, target, on)
                 transaction.append_operation(
-                    live.session, live.kernel, kind, live.head, target, live.details(branch=on, **details)
+                    live.session, live.kernel, kind, before, target, live.details(branch=on, **details)
                 )
+            live.head, live.branch, live.manifest = target, on, manifest
 
-        manifest = self._manifest(target)
         with uninterrupted():
             work.apply(finish)
             with live.changing():
-                live.steps.note(kind, live.head, target, details)
-                live.head, live.branch, live.manifest = target, on, manifest
+                live.steps.note(kind, before, target, details)
                 live.moves += 1
                 work.settle(plan)
         return replace(work.result(plan, target, began), at=self._commit(target))

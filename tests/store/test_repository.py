@@ -171,3 +171,30 @@ def test_log_of_ten_thousand_is_one_indexed_read(steps: Steps) -> None:
         text = " ".join(str(row[3]) for row in steps.repo._database.execute("EXPLAIN QUERY PLAN " + sql))
         assert "SEARCH" in text or "chunks_dead" in text, (sql, text)
         assert "TEMP B-TREE" not in text, (sql, text)
+
+
+def test_all_commits_are_read_a_page_at_a_time(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [steps.commit({"a": b"%d" % number}) for number in range(7)]
+    monkeypatch.setattr("timeslip.store.log._PAGE", 3)
+    assert [commit for commit, _ in steps.repo.every_commit(steps.session)] == made[::-1]
+    assert [commit for commit, _ in steps.repo.every_commit(steps.session, oldest_first=True)] == made
+    monkeypatch.setattr("timeslip.store.log._PAGE", 7)
+    assert [commit for commit, _ in steps.repo.every_commit(steps.session)] == made[::-1]
+    newest = steps.repo.every_commit(steps.session)
+    opened: list[object] = []
+    original = steps.repo._records.open
+    monkeypatch.setattr(steps.repo._records, "open", lambda *a, **given: opened.append(a) or original(*a, **given))
+    assert next(newest)[0] == made[-1]
+    assert len(opened) == 1, "commits that nobody asked for were read"
+
+
+def test_what_was_made_of_a_manifest_tells_what_it_was(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [steps.commit({f"n{number}": b"1", "x": b"%d" % number}) for number in range(9)]
+    manifests = [steps.repo.commit(commit)["manifest"] for commit in made]
+    monkeypatch.setattr(steps.repo._manifests, "_read", lambda manifest: pytest.fail("all of them are remembered"))
+    for number in (3, 8, 0, 5, 4, 8):
+        names = {f"n{before}" for before in range(number + 1)} | {"x"}
+        state = steps.repo.manifest(manifests[number])
+        assert set(state) == names
+        state.clear()  # it is the caller's own
+        assert set(steps.repo.manifest(manifests[number])) == names

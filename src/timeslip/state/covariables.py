@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import ne
-from typing import Any
+from typing import Any, TypeVar
 
 from timeslip.codec.addresses import Links, holders
 from timeslip.codec.capture import Captured, Encoder, Hole
@@ -126,6 +126,17 @@ def _nobody() -> None:
     """Nobody wants to know."""
 
 
+_Value = TypeVar("_Value")
+
+
+def _put_back(known: dict[str, _Value], key: str, value: _Value | None) -> None:
+    """Make *key* what it was; None for nothing."""
+    if value is None:
+        known.pop(key, None)
+    else:
+        known[key] = value
+
+
 Rebound = tuple[set[str], set[str]]
 """Names bound to another object than before, new ones too, and names that are gone."""
 
@@ -158,6 +169,7 @@ class Tracker:
         self.groups: dict[str, Covariable] = {}
         self.node_digests: dict[str, Digest] = {}
         self._addresses: dict[str, int] = {}
+        self._before: dict[str, tuple[Digest | None, int | None]] = {}
         self.earlier: dict[str, int] | None = None
         self._atoms: dict[str, Any] = {}
         self._weak: dict[str, int] = {}
@@ -283,16 +295,35 @@ class Tracker:
         self.earlier = None
         return result
 
-    def noted(self) -> tuple[dict[str, Digest], dict[str, int]]:
-        """What the next tracker needs to know to tell which names changed, for `anew`."""
-        return self.node_digests.copy(), self._addresses.copy()
+    def note(self) -> None:
+        """What is known of the names now is what `anew` goes back to."""
+        self._before = {}
 
-    def anew(self, noted: tuple[dict[str, Digest], dict[str, int]]) -> Tracker:
-        """A tracker that knows no co-variable and captures everything; names count as changed since *noted*."""
+    def _keep_before(self, key: str) -> None:
+        """What is noted of *key* is about to change."""
+        if key not in self._before:
+            self._before[key] = (self.node_digests.get(key), self._addresses.get(key))
+
+    def anew(self) -> Tracker:
+        """A tracker in the place of this one that knows no co-variable and captures everything.
+
+        Names count as changed since the last `note`.
+        """
         tracker = Tracker(self.encoder, self.chunk_bytes, self._cheap_seconds)
-        tracker.node_digests, tracker.earlier = noted
+        tracker.node_digests, tracker.earlier = self.node_digests, self._addresses
         tracker.looked, tracker.owned = self.looked, self.owned
+        for key, (digest, address) in self._before.items():
+            _put_back(tracker.node_digests, key, digest)
+            _put_back(tracker.earlier, key, address)
         return tracker
+
+    def set_digest(self, key: str, digest: Digest | None) -> bool:
+        """Note what the value of *key* is like, None for one that is gone; whether that is news."""
+        if self.node_digests.get(key) == digest:
+            return False
+        self._keep_before(key)
+        _put_back(self.node_digests, key, digest)
+        return True
 
     def newly_bound(self, snapshot: Mapping[str, Any], bound: Iterable[str]) -> set[str]:
         """Those of *bound* that hold another object than before, for a tracker made by `anew`, too."""
@@ -303,10 +334,12 @@ class Tracker:
         for key in bound:
             self._note_binding(key, snapshot[key])
         for key in lost:
+            self._keep_before(key)
             self._addresses.pop(key, None)
             self._atoms.pop(key, None)
 
     def _note_binding(self, key: str, value: Any) -> None:
+        self._keep_before(key)
         self._addresses[key] = id(value)
         if is_atom(value) and self.encoder.registry.known(value) is None:
             # Kept, so that the address stays its own. Classes and functions of the session are not: they can go away.
@@ -329,6 +362,7 @@ class Tracker:
         """Take *group* out as if its names had never been seen: the next update captures them."""
         self.remove(group)
         for key in group.keys:
+            self._keep_before(key)
             self._addresses.pop(key, None)
             self._atoms.pop(key, None)
             self.node_digests.pop(key, None)

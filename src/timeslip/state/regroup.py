@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, holders, union
 from timeslip.codec.capture import Captured, capture_atom
+from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
 from timeslip.codec.loaded import Loaded
@@ -77,15 +77,22 @@ class Regrouping:
             check: groups to capture again.
             retry: groups that could not be captured and that nothing is known to have changed since.
         """
-        was_enabled = gc.isenabled()
-        try:
-            gc.disable()  # millions of objects are made and none becomes garbage: collecting would take most of it
+        with uncollected():
             return self._run(bound, lost, check, retry)
-        finally:
-            if was_enabled:
-                gc.enable()
 
     def _run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
+        try:
+            self._look(bound, lost, check, retry)
+            self._settle()
+            result = self._regroup(bound)
+        except BaseException:
+            self._release(set())
+            raise
+        self._release({id(change.captured) for change in result.changed})
+        return result
+
+    def _look(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> None:
+        """Capture what is known to be different, and what is to be checked."""
         for key in bound | lost:
             group = self.tracker.groups.get(key)
             if group is not None:
@@ -98,14 +105,6 @@ class Regrouping:
         for key in (*(key for group in list(self.broken) for key in group.keys), *sorted(bound)):
             if key not in lost:
                 self._take(key)
-        try:
-            self._settle()
-            result = self._regroup(bound)
-        except BaseException:
-            self._release(set())
-            raise
-        self._release({id(change.captured) for change in result.changed})
-        return result
 
     def _release(self, kept: set[int]) -> None:
         """Let go of the user's objects, those of *kept* captures excepted: their bytes are still to be stored."""
@@ -164,8 +163,11 @@ class Regrouping:
         if group.mark is not None and mark_of([self._object(key) for key in group.keys]) == group.mark:
             self.tracker.note_checked(group)
             return
-        shot = self._capture(group.keys, group.roots if len(group.keys) > 1 else frozenset())
+        shared = group.roots if len(group.keys) > 1 else frozenset()
+        shot = self._capture(group.keys, shared)
         group.seconds = shot.seconds
+        if shot.fingerprint.digest != group.fingerprint.digest:
+            shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest:
             group.mark = shot.mark if group.mark is not None else None
             self.tracker.note_checked(group)
@@ -208,8 +210,8 @@ class Regrouping:
         # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
         if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
             return shot
-        shot.captured.release()  # what it holds would look as if somebody else held it, too
-        return self._capture(keys, shared)
+        again = self._capture(keys, shared)
+        return shot if again.fingerprint.digest == shot.fingerprint.digest else again
 
     def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
         shot = self._steady(keys, shot)
@@ -316,16 +318,12 @@ class Regrouping:
             result.gone.update(key for group in dropped for key in group.keys)
             result.changed = [change for change in result.changed if change.covariable not in dropped]
         for key in result.gone:
-            tracker.node_digests.pop(key, None)
+            tracker.set_digest(key, None)
         return result
 
     def _name_changes(self, result: Update) -> None:
-        digests = self.tracker.node_digests
         for shot in self.nodes.values():
-            for key in shot.keys:
-                if digests.get(key) != shot.fingerprint.digest:
-                    digests[key] = shot.fingerprint.digest
-                    result.names.add(key)
+            result.names.update(key for key in shot.keys if self.tracker.set_digest(key, shot.fingerprint.digest))
 
     def _components(self) -> list[tuple[str, ...]]:
         """The captured nodes, put together by what they share."""
@@ -390,8 +388,6 @@ class Regrouping:
             found = [part.captured for part in parts if part.captured is not None]
             attached = _attached(found)
             shared, shot = self.joint.pop(keys, (None, shot))  # it was captured when it was found changed
-            for captured in found:
-                captured.release()  # as in `_steady`; what they link by is known
             if shared != attached:
                 shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from timeslip.errors import DamagedStoreError, UsageError
@@ -27,8 +28,30 @@ def limit_for(names: int) -> int:
     return max(MAX_DEPTH, min(names, MAX_DEPTH_LARGE))
 
 
+@dataclass(slots=True)
+class _Known:
+    """A manifest that is remembered: whole, or by what makes it of a newer one.
+
+    Attributes:
+        depth: of its chain.
+        weight: of its chain.
+        mapping: node key -> value record; None when it went over to *newer*.
+        newer: the manifest that was made of this one.
+        undo: key -> its value here, for the keys that *newer* changed; None for one that is not here.
+    """
+
+    depth: int
+    weight: int
+    mapping: dict[str, RecordId] | None
+    newer: str = ""
+    undo: dict[str, RecordId | None] = field(default_factory=dict)
+
+
 class ManifestTable:
     """Resolves chains of manifests, remembering the latest. Safe from many threads.
+
+    Of a row of manifests that were made one of the other only the newest is remembered whole: to copy a large one for
+    each commit would cost more than the commit.
 
     Args:
         read: gives the body of a manifest record, checked.
@@ -36,11 +59,11 @@ class ManifestTable:
 
     def __init__(self, read: Callable[[str], dict[str, Any]]) -> None:
         self._read = read
-        self._lock = threading.Lock()
-        self._resolved: OrderedDict[str, tuple[dict[str, RecordId], int, int]] = OrderedDict()
+        self._lock = threading.Lock()  # never held while the store is read: who reads may have to wait for who writes
+        self._resolved: OrderedDict[str, _Known] = OrderedDict()
 
     def resolve(self, manifest: str) -> dict[str, RecordId]:
-        """The whole mapping of *manifest*. The caller must not change it."""
+        """The whole mapping of *manifest*, for the caller alone."""
         return self._resolve(manifest)[0]
 
     def difference(self, manifest: str) -> tuple[str | None, dict[str, str | None]]:
@@ -66,19 +89,39 @@ class ManifestTable:
                 "weight": 0,
                 "changes": {k: v for k, v in changes.items() if v is not None},
             }
-        present, depth, weight = self._resolve(base)
-        real = {key: value for key, value in changes.items() if present.get(key) != value}
+        present, names, depth, weight = self._present(base, changes)
+        real = {key: value for key, value in changes.items() if present[key] != value}
         if not real:
             return None
-        names, limit = len(present), limit_for(len(present))
+        limit = limit_for(names)
         weight += len(real)
         if depth + 1 <= limit and weight <= max(limit, names):
             return {"base": base, "depth": depth + 1, "weight": weight, "changes": real}
-        return self.body_for(None, {**present, **real})
+        return self.body_for(None, {**self.resolve(base), **real})
 
     def remember(self, manifest: str, body: Mapping[str, Any]) -> None:
         """Keep the resolved form of a manifest that was just stored, for the next difference on it."""
-        self._keep(manifest, *self._apply(self._resolve(body["base"])[0] if body["base"] else {}, body))
+        base, mapping = body["base"], dict[str, RecordId]()
+        with self._lock:
+            if base is not None:
+                known = self._remembered(base)
+                if known is None:  # then it is read when it is asked for
+                    return
+                mapping = known[0]
+            undo = {key: mapping.get(key) for key in body["changes"]}
+            self._keep(manifest, *self._apply(mapping, body))
+            older = self._resolved.get(base) if base is not None else None
+            if older is not None:
+                older.mapping, older.newer, older.undo = None, manifest, undo
+
+    def _present(self, manifest: str, keys: Iterable[str]) -> tuple[dict[str, RecordId | None], int, int, int]:
+        """What *keys* are in *manifest*, how many it has, depth and weight of its chain."""
+        with self._lock:
+            known = self._remembered(manifest)
+            if known is not None:
+                return {key: known[0].get(key) for key in keys}, len(known[0]), known[1], known[2]
+        mapping, depth, weight = self._resolve(manifest)
+        return {key: mapping.get(key) for key in keys}, len(mapping), depth, weight
 
     def _resolve(self, manifest: str) -> tuple[dict[str, RecordId], int, int]:
         chain: list[tuple[str, dict[str, Any]]] = []
@@ -86,29 +129,47 @@ class ManifestTable:
         at: str | None = manifest
         while at is not None:
             with self._lock:
-                known = self._resolved.get(at)
+                known = self._remembered(at)
                 if known is not None:
-                    self._resolved.move_to_end(at)
+                    start = known[0].copy()
             if known is not None:
                 if not chain:
-                    return known
-                start = known[0]
+                    return start, known[1], known[2]
                 break
             if len(chain) > MAX_DEPTH_LARGE:
                 raise DamagedStoreError(f"manifest {manifest[:8]} has an endless chain")
             body = self._read(at)
             chain.append((at, body))
             at = _base(body)
-        mapping = dict(start)
         for _, body in reversed(chain):
-            result = self._apply(mapping, body, copy=False)
-        self._keep(manifest, *result)
+            result = self._apply(start, body)
+        with self._lock:
+            self._keep(manifest, start.copy(), *result[1:])
         return result
 
-    def _apply(
-        self, start: dict[str, RecordId], body: Mapping[str, Any], *, copy: bool = True
-    ) -> tuple[dict[str, RecordId], int, int]:
-        mapping = dict(start) if copy else start
+    def _remembered(self, manifest: str) -> tuple[dict[str, RecordId], int, int] | None:
+        """*manifest* if it is remembered, or can be made of a newer one that is; not to be kept beyond the lock."""
+        wanted = known = self._resolved.get(manifest)
+        way: list[_Known] = []
+        while known is not None and known.mapping is None:
+            way.append(known)
+            known = self._resolved.get(known.newer)
+        if wanted is None or known is None or known.mapping is None:
+            return None
+        self._resolved.move_to_end(manifest)
+        if way:
+            wanted.mapping = known.mapping.copy()
+            for step in reversed(way):
+                for key, value in step.undo.items():
+                    if value is None:
+                        wanted.mapping.pop(key, None)
+                    else:
+                        wanted.mapping[key] = value
+        assert wanted.mapping is not None
+        return wanted.mapping, wanted.depth, wanted.weight
+
+    def _apply(self, mapping: dict[str, RecordId], body: Mapping[str, Any]) -> tuple[dict[str, RecordId], int, int]:
+        """Make *mapping* what *body* says on top of it."""
         try:
             depth, weight = int(body["depth"]), int(body["weight"])
             for key, value in body["changes"].items():
@@ -121,10 +182,10 @@ class ManifestTable:
         return mapping, depth, weight
 
     def _keep(self, manifest: str, mapping: dict[str, RecordId], depth: int, weight: int) -> None:
-        with self._lock:
-            self._resolved[manifest] = (mapping, depth, weight)
-            while len(self._resolved) > _CACHE:
-                self._resolved.popitem(last=False)
+        self._resolved[manifest] = _Known(depth, weight, mapping)
+        self._resolved.move_to_end(manifest)
+        while len(self._resolved) > _CACHE:
+            self._resolved.popitem(last=False)
 
     def drop_cache(self) -> None:
         """Forget what was resolved, as after a rollback or a collection of records."""

@@ -316,7 +316,7 @@ class Repository:
     def manifest(self, manifest: str) -> dict[str, RecordId]:
         """Node key -> value record, whole. The caller may change the answer."""
         self._database.check_process()
-        return dict(self._manifests.resolve(manifest))
+        return self._manifests.resolve(manifest)
 
     def versions(self, keys: Iterable[str]) -> Versions:
         """For looking up a few *keys* in many manifests without putting each together."""
