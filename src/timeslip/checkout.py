@@ -109,6 +109,7 @@ class Checkout:
         self.beside = False
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
+        self._remade = False
         self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
@@ -132,10 +133,12 @@ class Checkout:
                 prepared.notes[name] = value.timeslip_reason
         failed: dict[str, str] = {}
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
-            for record in (*plan.load, *plan.replay):
+            for record in sorted((*plan.load, *plan.replay), key=self._comes_later):
                 reason = self._load(record)
                 if reason is not None:
                     failed[record] = reason
+                    definitions = filter(is_definition, self.live.info(record).keys)
+                    self.prepared.loader.broken.update(key[4:] for key in definitions)
         if failed:
             self._foresee_bindings(plan, snapshot)
             self._rebuild(failed)
@@ -146,6 +149,11 @@ class Checkout:
             prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
         prepared.drop = list(plan.drop)
         return prepared
+
+    def _comes_later(self, record: str) -> bool:
+        """Whether *record* is to be loaded after definitions that will fail, because it may refer to them."""
+        info = self.live.info(record)
+        return info.lost is None or not any(map(is_definition, info.keys))
 
     def _bytes(self, record: str) -> int:
         """About how much there is to read for *record*: its buffers."""
@@ -247,14 +255,20 @@ class Checkout:
                 self.prepared.replayed.add(key)
 
     def _salvage(self, record: str, keys: list[str]) -> dict[str, Any]:
-        """Names of a co-variable that has a hole somewhere, with their values, as far as those are whole."""
+        """Names of a co-variable that has a hole somewhere, with their values, as far as those are whole.
+
+        What of them had to be made anew is told in `_remade`.
+        """
         names = [key for key in keys if is_name(key)]
         if len(names) < 2 or self.live.info(record).lost is None:
             return {}
-        loader = self.prepared.loader
+        loader, rebuilt = self.prepared.loader, len(self.prepared.loader.rebuilt)
         loader.salvage = True
         try:
-            values = self.loads.load(record, self.live.body(record))
+            body = self.live.body(record)
+            values = self.loads.load(record, body)
+            in_context = any(type_name.endswith("ContextVar") for type_name, _, _ in body.get("holes", ()))
+            self._remade = len(loader.rebuilt) > rebuilt and not in_context  # a run has a context of its own
         except (UnrestorableError, StoreError):
             return {}  # there is more than a hole: nothing of it can be taken
         finally:
@@ -271,9 +285,17 @@ class Checkout:
         same = together and digest_of(self.live, [(name, whole[name]) for name in names]) == digest_of(
             self.live, [(name, replayed[name]) for name in names]
         )
+        if self._remade and together:
+            for name in names:  # it is another one in either case: that of the run shares with the others
+                self.prepared.values[name], self.prepared.fidelity[name] = replayed[name], REPLAYED
+                self.prepared.replayed.add(name)
+                self.prepared.notes[name] = f"made again by the run that made {', '.join(left)}, which share it"
+            return
         for name in names:
             self.prepared.values[name] = (replayed if same else whole)[name]
-            self.prepared.fidelity[name] = EXACT
+            self.prepared.fidelity[name] = REBUILT if self._remade else EXACT
+            if self._remade:
+                self.prepared.notes[name] = "it holds something of the outside that was made again"
             if left and not same:
                 self.prepared.notes[name] = f"whole, but what it shared with {', '.join(left)} is not shared any more"
 
@@ -327,7 +349,7 @@ class Checkout:
         return "its bytes are those that were recorded" if same else "it is not byte for byte what was recorded"
 
     def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
-        promised = self.live.info(record).lost is None
+        promised = self.live.info(record).lost is None and not self._refers_to_broken(record)
         names = [key for key in keys if is_name(key)]
         if promised and not self.options.allow_lost:
             raise UnrestorableError(
@@ -341,6 +363,21 @@ class Checkout:
             self.prepared.fidelity[name] = LOST
             self.prepared.notes[name] = f"{reason}; not replayed: {error.message}"
         self.prepared.records.pop(record, None)
+
+    def _refers_to_broken(self, record: str) -> bool:
+        """Whether *record* refers to a class or function that cannot be brought back: the commit named it inexact."""
+        seen: set[str] = set()
+        work = [record]
+        while work:
+            try:
+                found = set(self.live.body(work.pop()).get("references", ())) - seen
+            except StoreError:
+                continue
+            if found & self.prepared.loader.broken:
+                return True
+            seen |= found
+            work += [self.target[f"def:{identity}"] for identity in found if f"def:{identity}" in self.target]
+        return False
 
     # ---- apply
 

@@ -149,10 +149,12 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     reach = reach_of(live, source, snapshot, rebound[0])
     if reach is not None and reach.hooks:
         live.hooked = reach.hooks[0]
-    everything = everything or reach is None or reach.everything or reach.starts_threads or live.hooked is not None
-    if not everything:
-        everything = bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
+        live.hooks[source or ""] = None
+    unknown = reach is None or reach.everything or reach.starts_threads
+    unknown = unknown or bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
+    everything = everything or unknown or live.hooked is not None
     groups = _reached_groups(live, reach)
+    _renew(live, tracker.covariables() if unknown else groups | _hook_groups(live, snapshot))
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
@@ -176,6 +178,27 @@ def assumed(live: Live) -> tuple[tuple[str, ...], int]:
     count -= sum(group in tracker.queue and group.checked < live.mark for group in shifting)
     told = sorted([key for key in found if key not in SHIFTING][:_ASSUMED])
     return tuple(told), count - len(told)
+
+
+def _renew(live: Live, reached_groups: Iterable[Covariable]) -> None:
+    """Objects whose state cannot be compared count as changed once a run may have reached them (009)."""
+    for group in reached_groups:
+        for hole in group.holes:
+            if not hole.complete:
+                live.resources.renew(hole.identity)
+
+
+def _hook_groups(live: Live, snapshot: Mapping[str, Any]) -> set[Covariable]:
+    """What code may reach that was handed on to be run later; only asked while there are objects it matters for."""
+    found: set[Covariable] = set()
+    if not live.hooks or not any(not hole.complete for group in live.tracker.queue for hole in group.holes):
+        return found
+    for source in live.hooks:
+        reach = reach_of(live, source, snapshot)
+        if reach is None or reach.everything:
+            return live.tracker.covariables()
+        found |= _reached_groups(live, reach)
+    return found
 
 
 def _reached_groups(live: Live, reach: Reached | None) -> set[Covariable]:
@@ -434,11 +457,18 @@ def _redefined(live: Live, update: Update) -> set[str]:
 
 def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str, str]:
     reasons: dict[str, str] = {}
+    definitions: dict[str, str] = {}
     for body in bodies:
         lost, rebuilt = lost_reason(body), rebuilt_reason(body)
         for key in body["keys"]:
             if is_name(key) and (lost or rebuilt):
                 reasons[key] = lost if lost is not None else f"comes back rebuilt: {rebuilt}"
+            elif lost:
+                definitions[key] = lost
+    groups = live.tracker.groups.items() if definitions else ()
+    for name in [key for key, group in groups if is_name(key) and group.references and key not in reasons]:
+        for key in live.tracker.definitions_of((name,)) & definitions.keys():
+            reasons[name] = f"it refers to a class or function that holds {definitions[key]}"
     return dict(sorted(reasons.items()))
 
 

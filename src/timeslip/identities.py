@@ -7,6 +7,7 @@ session's class, and containers the session's function. What is not there otherw
 from __future__ import annotations
 
 import functools
+import gc
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -74,7 +75,8 @@ class Identities:
         if identity is None:
             return
         there = self.outer.made.get(identity) if self.outer is not None else None
-        there = there if there is not None else self.live.registry.live(identity)
+        broken = self.outer is not None and identity in self.outer.broken  # the live one is of another time
+        there = there if there is not None or broken else self.live.registry.live(identity)
         if there is None:
             self._bind(identity, new)
         elif there is not new and type(there) is type(new):
@@ -92,6 +94,8 @@ class Identities:
                 object.__setattr__(obj, "__class__", places[id(kind)][2])
             except TypeError:  # another layout of its slots
                 self._odd[places[id(kind)][0]] = None
+        if kind in (list, tuple) and len(gc.get_referents(obj)) != len(obj):
+            return  # it belongs to an object of C and has empty places, which nobody may touch
         if kind is list:
             for index, item in enumerate(obj):
                 if id(item) in places:

@@ -13,7 +13,7 @@ from typing import Any
 from timeslip.codec.holding import held_by
 from timeslip.codec.placeholder import Placeholder
 from timeslip.live import Live
-from timeslip.model import is_name
+from timeslip.model import is_definition, is_name
 from timeslip.planner import Plan
 
 
@@ -60,3 +60,15 @@ def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
                 del members[record]
                 moved = True  # what holds these objects holds objects that are left now
     return plan
+
+
+def without_lost_definitions(live: Live, plan: Plan) -> Plan:
+    """*plan* without keeping what belongs to a class or function whose content of that time cannot be loaded."""
+    keys = {key for record in plan.replay for key in live.info(record).keys}
+    lost = {key for key in keys if is_definition(key)}
+    if not lost:
+        return plan
+    kept = [key for key in plan.keep if key in live.records and live.tracker.definitions_of((key,)) & lost]
+    records = dict.fromkeys(live.records[key] for key in kept)
+    keep = tuple(key for key in plan.keep if live.records.get(key) not in records)
+    return replace(plan, keep=keep, replay=(*plan.replay, *records))

@@ -80,6 +80,7 @@ class Live:
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         wanted: how many value records the state has that is being restored.
         hooked: why code of the session may run without being named, or None.
+        hooks: the runs that handed such code on, as plain Python; what they reach is what it can reach.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Live:
         self.no_room_for: RetentionPolicy | None = None
         self.told_drop = False
         self.hooked: str | None = None
+        self.hooks: dict[str, None] = {}
         self.unseen = False
         self.off = False
         self.owed: Step | None = None

@@ -230,6 +230,7 @@ class Replayer:
             return done
         self._permit_any(required)
         recipe = self.recipe(commit, required[0])
+        self._refuse_changed_since(recipe, commit, required)
         self._permit(recipe, required)
         self._seconds += recipe.commit.duration
         rebuilt = self._run(recipe, names, required, depth)
@@ -237,6 +238,15 @@ class Replayer:
             self._done[record] = rebuilt  # it will be there: whoever else reads it is given the same objects
         self._messages.append(f"{recipe.where} was run again for {', '.join(rebuilt.values)}, because {reason}")
         return rebuilt
+
+    def _refuse_changed_since(self, recipe: Recipe, commit: CommitId, names: Iterable[str]) -> None:
+        """Raise ReplayError if the run would not make the classes and functions as they are at *commit*."""
+        state = self.history.state(commit)
+        for name in names:
+            for key in sorted(f"def:{identity}" for identity in self._references(state, name)):
+                lost = key in state and self.live.info(state[key]).lost is not None
+                if lost and self.history.maker(commit, key) not in (None, recipe.commit.id):
+                    raise ReplayError(f"a class or function that {name} refers to was changed after {recipe.where}")
 
     def _permit_any(self, names: list[str]) -> None:
         """Raise ReplayError if no cell may be run now, whichever it is: history need not be searched for it then."""

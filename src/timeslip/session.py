@@ -208,7 +208,8 @@ class Session:
         with self._live.turn():
             self._require_open()
             self._traveller.record_owed()
-            step = Step("commit", "run", message=message, started=time.time(), everything=True)
+            source = None if self._live.unseen else ""
+            step = Step("commit", "run", source=source, message=message, started=time.time(), everything=True)
             with uninterrupted():
                 commit = recording.record(self._live, step)
                 self._live.moves += 1

@@ -21,7 +21,7 @@ from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, R
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
-from timeslip.leaving import without_left
+from timeslip.leaving import without_left, without_lost_definitions
 from timeslip.live import Live
 from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
@@ -121,7 +121,8 @@ class Traveller:
         live.wanted = len(state) + len(live.records)
         moved = live.moved_facets()
         recorded = {key: record for key, record in live.records.items() if key not in moved}
-        plan = without_left(live, make_plan(recorded, state, live.info), state)
+        plan = without_lost_definitions(live, make_plan(recorded, state, live.info))
+        plan = without_left(live, plan, state)
         if options.dry_run:
             return replace(foresee(live, plan, state, target, began), at=self._commit(target))
         if options.verify or live.settings.verify == "eager":

@@ -30,7 +30,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from timeslip.codec import definitions, load, reducers
-from timeslip.codec.addresses import Links
+from timeslip.codec.addresses import Links, union
+from timeslip.codec.hidden import Hidden, state_of
+from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
@@ -58,6 +60,7 @@ class Hole:
         reason: why it could not be stored, for people.
         token: cheap state of the live object; it changes when the object is known to have changed.
         fatal: False when a stand-in can be rebuilt, so that the value is "rebuilt" and not lost.
+        complete: whether every change of the live object shows in the token (`hidden`).
     """
 
     identity: str
@@ -65,6 +68,7 @@ class Hole:
     reason: str
     token: str
     fatal: bool = True
+    complete: bool = True
 
 
 @dataclass(slots=True)
@@ -218,6 +222,8 @@ class Pass:
         self.roots: set[int] = set()
         self.blocks: list[int] = []
         self.stand_ins: dict[int, Any] = {}
+        self.held: set[int] = set()
+        """Addresses of objects with a state of their own that no reduction meets, because holes hold them."""
         self.careful = False
         self.met: set[type] = set()
         self.asked = False
@@ -234,19 +240,33 @@ class Pass:
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
 
-    def hole(self, obj: Any, reason: str, token: str = "") -> Any:
-        """Reduction of something that cannot be stored."""
-        identity = self.encoder.resources.register(obj, token)
+    def hole(self, obj: Any, reason: str, state: Hidden | None = None) -> Any:
+        """Reduction of something that cannot be stored.
+
+        Args:
+            obj: the live object.
+            reason: why, for people.
+            state: of the object; None: what can be found out about it.
+        """
+        token, complete = state if state is not None else state_of(obj)
+        identity = self._identify(obj, token)
         kind = type(obj)
-        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token))
+        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token, complete=complete))
         return load.hole, (identity,)
 
-    def resource(self, obj: Any, reason: str, token: str, make: Any, args: tuple[Any, ...]) -> Any:
+    def resource(
+        self, obj: Any, reason: str, token: str, make: Any, args: tuple[Any, ...], *, complete: bool = True
+    ) -> Any:
         """Reduction of something that holds an outside resource and can be made again."""
-        identity = self.encoder.resources.register(obj, token)
+        identity = self._identify(obj, token)
         kind = type(obj)
-        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token, fatal=False))
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        self.holes.append(Hole(identity, name, reason, token, fatal=False, complete=complete))
         return load.resource, (identity, make, args)
+
+    def _identify(self, obj: Any, token: str) -> str:
+        self.held |= states_held_by(obj, self.encoder.seeds)
+        return self.encoder.resources.register(obj, token)
 
     def note(self, obj: Any, reason: str) -> None:
         """Say that *obj* goes into the stream as it is, but is not a value."""
@@ -537,7 +557,8 @@ def _finish(
         met = met_objects(pickler)
         kinds = set(map(type, met))
         captured.plain = not state.asked and is_plain(kinds, met, own)
-        return linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
+        links = linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
+        return union([links, frozenset(state.held)]) if state.held else links
 
     captured.find = find
     captured.memo = (pickler, payload, state)

@@ -6,12 +6,14 @@ asking the garbage collector, which knows the references of every kind of object
 
 from __future__ import annotations
 
+import collections
 import gc
 import sys
 import types
 from collections.abc import Iterable
 from typing import Any
 
+from timeslip.codec.hidden import frame_parts, holds_state, stands_alone
 from timeslip.codec.linking import is_atom, never_links
 
 MOST = 200_000
@@ -32,18 +34,15 @@ def held_by(value: Any, outside: Iterable[Any]) -> frozenset[int] | None:
         value: any object.
         outside: objects that are not walked through (the namespace, lists of the session).
     """
-    closed = {id(obj) for obj in outside}
-    closed.update(id(getattr(module, "__dict__", None)) for module in list(sys.modules.values()))
+    closed = _not_entered(outside)
     found: set[int] = set()
     seen = {id(value)}
     work = [value]
     while work:
         for part in _parts(work.pop()):
-            if id(part) in seen or id(part) in closed or is_atom(part) or isinstance(part, _CLOSED):
+            if id(part) in seen or id(part) in closed or not _is_entered(part):
                 continue
             seen.add(id(part))
-            if never_links(type(part)):
-                continue
             if len(seen) > MOST:
                 return None
             if type(part) not in (types.CellType, types.FrameType):
@@ -52,12 +51,66 @@ def held_by(value: Any, outside: Iterable[Any]) -> frozenset[int] | None:
     return frozenset(found)
 
 
+def states_held_by(value: Any, outside: Iterable[Any]) -> set[int]:
+    """Addresses of the objects that *value* holds, at some depth, and that have a hidden state of their own.
+
+    A generator over an iterator moves that iterator on; so whoever else holds it belongs together with the generator.
+    Large containers are not looked into: what is in them is no part of how far the value has come.
+    """
+    found: set[int] = set()
+    first = [part for part in _parts(value) if _is_entered(part)]
+    if not first or stands_alone(type(value)):
+        return found
+    closed = _not_entered(outside)
+    seen = {id(value)}
+    work = first
+    while work and len(seen) < _NEAR:
+        part = work.pop()
+        if id(part) in seen or id(part) in closed:
+            continue
+        seen.add(id(part))
+        if stands_alone(type(part)):
+            continue
+        if holds_state(type(part)):
+            found.add(id(part))
+        if not isinstance(part, _CONTAINERS) or len(part) <= _FEW:
+            work += [other for other in _parts(part) if id(other) not in seen and _is_entered(other)]
+    return found
+
+
+_CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
+_NEAR, _FEW = 1000, 100
+
+
+def _not_entered(outside: Iterable[Any]) -> set[int]:
+    closed = {id(obj) for obj in outside}
+    closed.update(id(getattr(module, "__dict__", None)) for module in list(sys.modules.values()))
+    return closed
+
+
+def _is_entered(part: Any) -> bool:
+    """Whether the walk goes into *part*; of functions written in C, into the methods of objects."""
+    if type(part) in _BOUND:
+        owner = part.__self__
+        return owner is not None and not isinstance(owner, (type, types.ModuleType))
+    return not (is_atom(part) or isinstance(part, _CLOSED) or never_links(type(part)))
+
+
+_BOUND = (types.BuiltinFunctionType, types.MethodWrapperType)
+
+
 def _parts(value: Any) -> list[Any]:
     """What *value* refers to directly; of what is under way, its variables and what it waits for."""
     if isinstance(value, types.FrameType):
-        return list(value.f_locals.values())  # not all it refers to: that includes the globals, and who called it
+        # not all it refers to: that includes the globals, and who called it
+        return [*value.f_locals.values(), *frame_parts(value)]
+    if type(value) in _BOUND:
+        return [value.__self__]
     parts = gc.get_referents(value)
     if isinstance(value, _RUNS):
-        for name in ("gi_frame", "cr_frame", "ag_frame", "gi_yieldfrom", "cr_await", "ag_await"):
-            parts.append(getattr(value, name, None))
+        parts = [part for part in parts if type(part) is not types.FrameType]
+        for name in ("gi_frame", "cr_frame", "ag_frame"):
+            frame = getattr(value, name, None)
+            parts += frame_parts(frame) if frame is not None else ()
+        parts += [getattr(value, name, None) for name in ("gi_yieldfrom", "cr_await", "ag_await")]
     return parts

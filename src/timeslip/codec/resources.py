@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import functools
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from timeslip.ids import DefinitionId
 
 _STATES = 64
 """Past states of one live object that are remembered."""
+_UNHELD = 100_000
+"""Addresses that are remembered of objects without weak references."""
 
 
 class Resources:
-    """Live objects that cannot be stored (or hold something outside), by id. Weak references only."""
+    """Live objects that cannot be stored (or hold something outside), by id. Weak references only.
+
+    Of what takes no weak reference only the address is known: it has an id, but is never found again by it.
+    """
 
     def __init__(self) -> None:
         self._by_id: dict[str, tuple[weakref.ref[Any], str]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], dict[str, str]]] = {}
+        self._unheld: dict[int, dict[str, str]] = {}
+        self._address_of: dict[str, int] = {}
 
     def register(self, obj: Any, token: str) -> str:
         """The id of *obj* in the state *token*; equal for the same object in the same state."""
@@ -27,7 +35,7 @@ class Resources:
             try:
                 entry = (weakref.ref(obj, functools.partial(self._forget, address)), {})
             except TypeError:
-                return f"@{address:x};{token}"  # no weak references to such objects: never found again
+                return self._register_unheld(address, f"{type(obj).__qualname__};{token}")
             self._by_address[address] = entry
         states = entry[1]
         identity = states.get(token)
@@ -37,6 +45,43 @@ class Resources:
             identity = states[token] = str(DefinitionId.new())
             self._by_id[identity] = (entry[0], token)
         return identity
+
+    def _register_unheld(self, address: int, token: str) -> str:
+        states = self._unheld.setdefault(address, {})
+        identity = states.get(token)
+        if identity is None:
+            if len(states) >= _STATES:
+                self._address_of.pop(states.pop(next(iter(states))), None)
+            if len(self._unheld) > _UNHELD:  # the oldest: if it still lives, it will look changed
+                self._drop_unheld(next(iter(self._unheld)))
+                states = self._unheld.setdefault(address, {})
+            identity = states[token] = str(DefinitionId.new())
+            self._address_of[identity] = address
+        return identity
+
+    def _drop_unheld(self, address: int) -> None:
+        for identity in self._unheld.pop(address, {}).values():
+            self._address_of.pop(identity, None)
+
+    def renew(self, identity: str) -> None:
+        """Have the object of that id given another one: it may have changed in a way that its token does not show."""
+        address = self._address_of.get(identity)
+        if address is not None:
+            self._drop_unheld(address)
+            return
+        entry = self._by_id.get(identity)
+        obj = entry[0]() if entry is not None else None
+        states = self._by_address[id(obj)][1] if obj is not None else {}
+        for other in states.values():
+            self._by_id.pop(other, None)
+        states.clear()
+
+    def leave(self, identities: Iterable[str], kept: Iterable[str]) -> None:
+        """Nothing live has these ids any more, *kept* excepted: an object at the same address will be another one."""
+        left = {self._address_of.get(identity) for identity in identities}
+        if left != {None}:
+            for address in left - {self._address_of.get(identity) for identity in kept}:
+                self._drop_unheld(address if address is not None else 0)
 
     def _forget(self, address: int, reference: weakref.ref[Any]) -> None:
         # Runs inside the user's own `del`: only what belongs to this very object is looked at.

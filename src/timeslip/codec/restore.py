@@ -32,7 +32,16 @@ from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 
-_HARMLESS = frozenset({system.make_lock, system.make_rlock, python.lru_cache, system.closed_file, system.missing})
+_HARMLESS = frozenset(
+    {
+        system.make_lock,
+        system.make_rlock,
+        python.lru_cache,
+        python.context_variable,
+        system.closed_file,
+        system.missing,
+    }
+)
 """Resources that may be made for a look at a value: they touch nothing outside."""
 
 _NESTED = 12
@@ -117,6 +126,8 @@ class Loader:
         self._header_values: dict[str, dict[str, Any]] = {}
         self._making: set[str] = set()
         self.salvage = False
+        self.broken: set[str] = set()
+        """Identities of definitions whose content could not be loaded: the live ones have another."""
         """Put placeholders into holes, to see what of a co-variable is whole."""
         self.adopted: dict[str, Any] = {}
         """Definitions by identity that another restore has made: they are used as if they were live."""
@@ -223,6 +234,8 @@ class Loader:
         """The class or function of that identity: made in this load, live, or made now from its header."""
         if identity in self.made:
             return self.made[identity]
+        if identity in self.broken:
+            raise HoleError("it belongs to a class or function that holds something that cannot be stored")
         live = self._live(identity)
         if live is not None:
             return live

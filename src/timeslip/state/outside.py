@@ -236,6 +236,8 @@ _HOOK_ATTRIBUTES = frozenset({
     "showwarning", "excepthook", "displayhook", "set_custom_exc", "add_observer", "addEventListener", "interact",
     "add_timer", "FuncAnimation", "settrace", "setprofile",
 })  # fmt: skip
+_CONNECTING = frozenset({"sqlite3", "duckdb", "socket", "psycopg", "psycopg2", "pymysql", "sqlalchemy"})
+"""Modules whose ``connect`` hands on no code."""
 _HOOK_PREFIXES = ("register_", "on_", "set_on_", "add_on_")
 
 _ESCAPING = frozenset({p.split(".", 1)[0] for t in (_DYNAMIC_PATHS, _OUTSIDE_PATHS) for p in t if "." in p}) - {
@@ -327,7 +329,8 @@ def _attribute_findings(parts: list[str], follow: str) -> list[Finding]:
             found.append(Finding("outside", f"{phrase} (.{name})"))
         if name in _THREAD_ATTRIBUTES or (name == "start" and next_is in ("()", "(local)")):
             found.append(Finding("threads", f"starts a thread or task (.{name})"))
-        if name in _HOOK_ATTRIBUTES or name.startswith(_HOOK_PREFIXES):
+        is_hook = name in _HOOK_ATTRIBUTES or name.startswith(_HOOK_PREFIXES)
+        if is_hook and not (name == "connect" and parts[0] in _CONNECTING):
             found.append(Finding("hook", f"hands on code to be run later (.{name})"))
     if len(parts) == 1 and follow in ("()", "(local)", "none") and parts[0] in _FRESH_WITHOUT_SEED - {"seed", "Random"}:
         found.append(Finding("outside", f"takes fresh randomness ({parts[0]})"))

@@ -319,6 +319,9 @@ class Regrouping:
             result.changed = [change for change in result.changed if change.covariable not in dropped]
         for key in result.gone:
             tracker.set_digest(key, None)
+        left, kept = ([hole.identity for group in part for hole in group.holes] for part in (self.broken, made))
+        if left:
+            tracker.encoder.resources.leave(left, kept)
         return result
 
     def _name_changes(self, result: Update) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copyreg
 import functools
 import gc
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
+from timeslip.codec.hidden import state_of
 from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, subclasses, system, views
@@ -167,7 +169,7 @@ def _lru_cache(state: Pass, function: Any) -> Any:
     made = (function.__wrapped__, parameters["maxsize"], parameters["typed"], dict(function.__dict__))
     if cache is not None:
         return lru_cache, made, (cache,), None, None, fill_cache
-    token = str(function.cache_info())
+    token = f"{function.cache_info()} {_cached(function)}"
     if function.cache_info().currsize == 0:
         return lru_cache, made
     return state.resource(
@@ -189,6 +191,13 @@ def _unbounded_cache(function: Any) -> dict[Any, Any] | None:
     return None
 
 
+def _cached(function: Any) -> int:
+    """A number that tells which results a caching function has, and in which order."""
+    own = function.__dict__
+    keys = [tuple(map(id, part)) for part in gc.get_referents(function) if type(part) is dict and part is not own]
+    return hash(tuple(keys))
+
+
 def fill_cache(function: Any, state: tuple[dict[Any, Any]]) -> None:
     """State setter for a caching function without limit."""
     cache = _unbounded_cache(function)
@@ -201,6 +210,28 @@ def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool, at
     made = functools.lru_cache(maxsize=maxsize, typed=typed)(function)
     made.__dict__.clear()  # the decorator copies what the function has by now
     made.__dict__.update(attributes)
+    return made
+
+
+def _context_variable(state: Pass, variable: contextvars.ContextVar[Any]) -> Any:
+    """A context variable with its value in this context."""
+    default = gc.get_referents(variable)[1:2]  # after its name
+    value = variable.get(_UNSET)
+    there = () if value is _UNSET else (value,)
+    known = state_of(there)
+    reason = "a new context variable with the same value"
+    args = (variable.name, tuple(default), there)
+    return state.resource(variable, reason, known.token, context_variable, args, complete=known.complete)
+
+
+_UNSET = object()
+
+
+def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]) -> contextvars.ContextVar[Any]:
+    """A context variable, set in this context."""
+    made: contextvars.ContextVar[Any] = contextvars.ContextVar(name, **({"default": default[0]} if default else {}))
+    if value and not (default and value[0] is default[0]):
+        made.set(value[0])
     return made
 
 
@@ -304,6 +335,7 @@ REDUCERS: dict[type, Any] = {
     functools.partial: _partial,
     io.BytesIO: _memory_file,
     io.StringIO: _memory_file,
+    contextvars.ContextVar: _context_variable,
     Placeholder: _placeholder,
     functools._lru_cache_wrapper: _lru_cache,
     typing.TypeVar: instances.type_variable,

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
@@ -23,13 +25,34 @@ def _connection(state: Pass, connection: Any) -> Any:
         return state.hole(connection, f"this connection cannot be read: {error}")
     path = next((row[2] for row in rows if row[1] == "main"), "")
     options = (connection.isolation_level, connection.row_factory, connection.text_factory)
-    token = f"{connection.total_changes},{connection.in_transaction}"
+    token = f"{connection.total_changes},{connection.in_transaction},{_settings(connection)}"
     if path:
         return state.resource(connection, "a new connection to the same file", token, connect, (path, *options))
     if connection.in_transaction:
-        return state.hole(connection, "an in-memory database inside a transaction cannot be stored", token)
+        return state.hole(connection, "an in-memory database inside a transaction cannot be stored")
     content: Any = connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
+    token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
     return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
+
+
+def _settings(connection: Any) -> str:
+    """What belongs to a connection and is no content: options, further databases, functions of the user's."""
+    told: list[Any] = [connection.isolation_level, id(connection.row_factory), id(connection.text_factory)]
+    for pragma in _PRAGMAS:
+        try:
+            told += map(tuple, connection.execute(pragma).fetchall())
+        except _library().Error:  # a release of SQLite that does not know it
+            told.append(None)
+    return xxhash.xxh3_64_hexdigest(repr(told).encode())
+
+
+_PRAGMAS = (
+    "PRAGMA schema_version",
+    "PRAGMA temp.schema_version",
+    "PRAGMA foreign_keys",
+    "PRAGMA database_list",
+    "SELECT name, narg FROM pragma_function_list WHERE NOT builtin",
+)
 
 
 def _set_options(connection: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import _thread
 import io
 import os
+import re
 import sys
 import threading
 import types
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
+from timeslip.codec.hidden import Hidden
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -34,38 +36,36 @@ def make_lock(locked: bool) -> Any:
 
 
 def _rlock(state: Pass, lock: Any) -> Any:
-    owned = lock._is_owned()
-    return state.resource(lock, "a new lock in the same position", f"{owned}", make_rlock, (owned,))
+    count = _count(lock)
+    return state.resource(lock, "a new lock in the same position", f"{count}", make_rlock, (count,))
 
 
-def make_rlock(owned: bool) -> Any:
-    """A re-entrant lock, owned once by this thread if *owned*."""
+def _count(lock: Any) -> int:
+    """How often this thread has acquired a re-entrant lock."""
+    if not lock._is_owned():
+        return 0
+    found = re.search(r"count=(\d+)", repr(lock))  # it is told nowhere else before Python 3.13
+    return int(found[1]) if found is not None else 1
+
+
+def make_rlock(owned: int) -> Any:
+    """A re-entrant lock, acquired so often by this thread."""
     lock = threading.RLock()
-    if owned:
+    for _ in range(owned):
         lock.acquire()
     return lock
 
 
 def _generator(state: Pass, generator: types.GeneratorType[Any, Any, Any]) -> Any:
-    frame = generator.gi_frame
-    token = "finished" if frame is None else f"{frame.f_lasti}"
-    if frame is not None and len(frame.f_locals) <= 64:
-        token += ";" + ",".join(f"{k}={_brief(v)}" for k, v in frame.f_locals.items())
-    return state.hole(generator, "a generator's position cannot be stored", token)
-
-
-def _brief(value: Any) -> str:
-    return repr(value) if type(value) in (int, float, bool, type(None)) else str(id(value))
+    return state.hole(generator, "a generator's position cannot be stored")
 
 
 def _suspended(state: Pass, value: Any) -> Any:
-    frame = getattr(value, "cr_frame", None) or getattr(value, "ag_frame", None)
-    token = "finished" if frame is None else f"{frame.f_lasti}"
-    return state.hole(value, f"a {type(value).__name__} cannot be stored", token)
+    return state.hole(value, f"a {type(value).__name__} cannot be stored")
 
 
 def _thread_object(state: Pass, thread: threading.Thread) -> Any:
-    return state.hole(thread, "a thread cannot be stored", f"{thread.is_alive()}")
+    return state.hole(thread, "a thread cannot be stored")
 
 
 def _frame(state: Pass, frame: Any) -> Any:
@@ -84,8 +84,10 @@ def _file(state: Pass, file: Any) -> Any:
     if file.closed:
         return state.resource(file, "a closed file", "closed", closed_file, (type(file), str(name)))
     if not isinstance(name, (str, os.PathLike)):
-        return state.hole(file, "a file without a path cannot be opened again", "open")
+        return state.hole(file, "a file without a path cannot be opened again", _progress(file))
     position = _position(file)
+    if position < 0 and file.seekable():
+        return state.hole(file, "a file in the middle of a loop over its lines does not tell its position")
     arguments = (
         os.path.abspath(os.fspath(name)),
         getattr(file, "mode", "rb"),
@@ -94,7 +96,16 @@ def _file(state: Pass, file: Any) -> Any:
         getattr(file, "errors", None),
     )
     token = f"open at {position}"
-    return state.resource(file, "a file, opened again at the same position", token, reopen, arguments)
+    reason = "a file, opened again at the same position"
+    if file.writable():
+        reason += ", without what was not written out yet"
+    return state.resource(file, reason, token, reopen, arguments, complete=_progress(file).complete)
+
+
+def _progress(file: Any) -> Hidden:
+    """How far a file has come. What is still to be written is seen nowhere, nor the position in a loop over lines."""
+    position = _position(file)
+    return Hidden(f"at {position}", position >= 0 and not file.writable())
 
 
 def _position(file: Any) -> int:
@@ -147,6 +158,7 @@ _HOLES = {
     ("concurrent.futures.thread", "ThreadPoolExecutor"): "a pool of threads cannot be stored",
     ("concurrent.futures.process", "ProcessPoolExecutor"): "a pool of processes cannot be stored",
     ("asyncio.events", "AbstractEventLoop"): "an event loop cannot be stored",
+    ("weakref", "finalize"): "a finalizer is known to the interpreter alone",
     ("tempfile", "TemporaryDirectory"): "a temporary directory is removed with its object",
 }
 
