@@ -109,7 +109,7 @@ class Checkout:
         self.beside = False
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
-        self._remade = False
+        self._remade = self._in_context = False
         self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
@@ -267,8 +267,8 @@ class Checkout:
         try:
             body = self.live.body(record)
             values = self.loads.load(record, body)
-            in_context = any(type_name.endswith("ContextVar") for type_name, _, _ in body.get("holes", ()))
-            self._remade = len(loader.rebuilt) > rebuilt and not in_context  # a run has a context of its own
+            self._remade = len(loader.rebuilt) > rebuilt
+            self._in_context = any(type_name.endswith("ContextVar") for type_name, _, _ in body.get("holes", ()))
         except (UnrestorableError, StoreError):
             return {}  # there is more than a hole: nothing of it can be taken
         finally:
@@ -285,7 +285,7 @@ class Checkout:
         same = together and digest_of(self.live, [(name, whole[name]) for name in names]) == digest_of(
             self.live, [(name, replayed[name]) for name in names]
         )
-        if self._remade and together:
+        if self._remade and together and not self._in_context:  # a run has a context of its own
             for name in names:  # it is another one in either case: that of the run shares with the others
                 self.prepared.values[name], self.prepared.fidelity[name] = replayed[name], REPLAYED
                 self.prepared.replayed.add(name)

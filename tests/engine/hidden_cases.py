@@ -282,7 +282,6 @@ ADVANCED: dict[str, tuple[str, str, str]] = {
         "x.Parse('<b/>')",
         "(x.Parse('</a>', True), x.CurrentByteIndex)",
     ),
-    "json iterencode": ("import json\nx = json.JSONEncoder().iterencode([1, 2, 3])", "next(x)", "list(x)"),
     "numpy nditer": ("import numpy as np\nx = np.nditer(np.arange(4))", "next(x)", "[int(v) for v in x]"),
     "numpy ndindex": ("import numpy as np\nx = np.ndindex(2, 2)", "next(x)", "list(x)"),
     "numpy ndenumerate": ("import numpy as np\nx = np.ndenumerate(np.arange(3))", "next(x)", "[int(b) for a, b in x]"),

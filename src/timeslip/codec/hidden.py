@@ -17,7 +17,7 @@ import gc
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import xxhash
@@ -80,6 +80,10 @@ class _Walk:
             self.told.append(repr(part) if kind not in (str, bytes) or len(part) < 200 else f"@{id(part):x}")
         elif kind in _CLOSED or issubclass(kind, (type, types.ModuleType)) or id(part) in self._met:
             self.told.append(f"@{id(part):x}")
+        elif sys.getrefcount(part) > _PRIVATE and (kind in _CHANGEABLE or is_of_session(kind)):
+            # others may change it: that is no news of what holds it here, and what this holder does to it is not told
+            self.told.append(f"@{id(part):x}")
+            self.complete = False
         elif len(self._met) >= _MOST:
             self.complete = False
         else:
@@ -193,11 +197,24 @@ def _by_reduction(iterator: Any) -> Parts:
 
 
 def _with_hint(iterator: Any) -> Parts:
-    return (iterator.__length_hint__(), *gc.get_referents(iterator))
+    return (iterator.__length_hint__(), *map(Same, gc.get_referents(iterator)))
+
+
+def _over_container(iterator: Any) -> Parts:
+    """An iterator over a container, which it does not change: how far it is, not what is there."""
+    position = iterator.__reduce__()[2:]
+    return (*position, *map(Same, gc.get_referents(iterator)))
 
 
 def _instance(obj: Any) -> Parts:
     return (attributes_of(obj), *filled(obj, all_slots(type(obj))).items())
+
+
+class _Sequence:
+    """What is iterated over by its items."""
+
+    def __getitem__(self, index: int) -> int:
+        raise IndexError
 
 
 # ---- of libraries
@@ -273,7 +290,10 @@ def _thread(obj: Any) -> Parts:
     return (obj.is_alive(), obj.name)
 
 
+_CHANGEABLE = frozenset({list, dict, set, collections.deque, bytearray, array.array})
+
 _VIEWS: dict[type, View] = {
+    **dict.fromkeys(map(type, (iter([]), reversed([]), iter(()), iter(_Sequence()))), _over_container),
     Same: _address,
     list: _list,
     tuple: _each,
@@ -407,3 +427,33 @@ def _reduces(kind: type) -> bool:
     """Whether *kind* says itself how it is pickled."""
     usual: tuple[Any, Any] = (object.__reduce_ex__, object.__reduce__)
     return kind.__reduce_ex__ is not usual[0] or kind.__reduce__ is not usual[1]
+
+
+_PRIVATE = 1 << 60
+
+
+def _references_of_private() -> int:
+    """What `sys.getrefcount` says, in the middle of a walk, of a list that only a generator has."""
+
+    def under_way() -> Iterator[None]:
+        held: list[Any] = []
+        yield
+        held.clear()
+
+    counts: list[int] = []
+
+    class Counting(_Walk):
+        """Counts instead of telling."""
+
+        def see(self, part: Any) -> None:
+            if type(part) is list:
+                counts.append(sys.getrefcount(part))
+
+    generator = under_way()
+    next(generator)
+    Counting().open(generator)
+    return max(counts)
+
+
+_PRIVATE = _references_of_private()
+"""More references than this has only what others hold, too."""

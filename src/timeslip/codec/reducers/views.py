@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import io
 import itertools
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ def memory_view(state: Pass, view: memoryview) -> Any:
     owner: Any = view.obj  # None for memory that no object owns
     if owner is None:
         return state.hole(view, "a memoryview of memory that no object owns cannot be stored")
+    if type(owner) is _BUFFER_OF_BYTES:  # which is made by the file in memory alone, and not for anybody to hold
+        return state.hole(view, "a view of a file in memory cannot be stored")
     whole = memoryview(owner)
     if view.ndim == 1 and view.nbytes == whole.nbytes and whole.c_contiguous and view.c_contiguous:
         return cast_view, (owner, view.format, view.readonly)
@@ -25,6 +28,9 @@ def memory_view(state: Pass, view: memoryview) -> Any:
     if part is None:
         return state.hole(view, "a memoryview of this shape cannot be stored")
     return part_view, (owner, view.format, view.readonly, *part)
+
+
+_BUFFER_OF_BYTES = type(io.BytesIO().getbuffer().obj)
 
 
 def _part(view: memoryview, whole: memoryview) -> tuple[int, int, int] | None:
