@@ -34,7 +34,14 @@ def without_collections() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("made", ["k = K()", "k = K(); k.part = (i for i in [1])"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        "k = K()",
+        "k = K(); k.part = (i for i in [1])",
+        pytest.param("import io\nk = K(); k.part = io.BytesIO(b'ab').getbuffer()", id="what pickling refuses"),
+    ],
+)
 @pytest.mark.usefixtures("without_collections")
 def test_what_came_back_dies_with_its_last_name(verb: str, made: str, tmp_path: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}

@@ -410,14 +410,14 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         try:
             pickler.dump(payload)
         except RecursionError as error:
-            problem = error
             if mode.startswith("iterative"):
+                problem = error
                 break
             mode = "iterative"
             continue
         except Exception as error:  # reductions run users' and libraries' code: anything may come
-            problem = error
             if mode == "iterative-careful":
+                problem = error
                 break
             mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
             continue
@@ -433,10 +433,13 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             continue
         encoder.picklers.add(pickler)
         return _finish(state, pickler, nodes, payload, headers, mode)
-    raise UnstorableError(
-        f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
-        hint="it can only come back by running its cell again",
-    ) from problem
+    try:
+        raise UnstorableError(
+            f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
+            hint="it can only come back by running its cell again",
+        ) from problem
+    finally:
+        problem = None  # its traceback holds this frame, and with it what users hold: no cycle may keep that
 
 
 def _pickler(mode: str, state: Pass) -> Any:
