@@ -35,6 +35,13 @@ def lose_and_undo(session: Any, *cells: str, names: str = "g") -> Any:
     return session.undo()
 
 
+def test_a_replayed_cell_is_compiled_as_it_was(attach: Attach) -> None:
+    """With no ``__future__`` of this library's own modules."""
+    session = attach()
+    lose_and_undo(session, "def g(a: int) -> str: return a\ng.part = (i for i in [1])")
+    assert session.namespace["g"].__annotations__ == {"a": int, "return": str}
+
+
 # ---- what a replayed cell writes beside its names
 
 

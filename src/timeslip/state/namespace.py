@@ -100,4 +100,4 @@ class PlainNamespace:
         """See `Namespace.execute`."""
         with open_to_interrupts():
             # Replay runs recorded code of this user, whose records carry the key of this user.
-            exec(compile(code, "<replayed cell>", "exec"), self.globals)  # noqa: S102
+            exec(compile(code, "<replayed cell>", "exec", dont_inherit=True), self.globals)  # noqa: S102
