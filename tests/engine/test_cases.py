@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine import newer
 from tests.engine.cases import EXACT, OUTSIDE
 
 import timeslip
@@ -20,6 +21,8 @@ from timeslip.errors import PlaceholderError
 from timeslip.testing.graphs import compare_states
 
 Namespace = dict[str, Any]
+
+CASES = {**EXACT, **newer.CASES}
 
 
 class Sessions:
@@ -99,9 +102,9 @@ def agree(states: list[Namespace], live: Live, position: int, how: str) -> None:
 # ---- exact
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", [*EXACT, *newer.NAMES])
 def test_undo_redo_and_checkout_in_any_order(name: str, sessions: Sessions) -> None:
-    cells = EXACT[name]
+    cells = CASES[name]
     states = [bare(cells[:position]) for position in range(len(cells) + 1)]
     live = sessions.attach()
     for position, cell in enumerate(cells, 1):
@@ -121,10 +124,10 @@ def test_undo_redo_and_checkout_in_any_order(name: str, sessions: Sessions) -> N
         assert set(result.fidelity.values()) <= {"exact", "rebuilt", "replayed"}, result.notes
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", [*EXACT, *newer.NAMES])
 def test_the_session_goes_on_from_a_restored_state(name: str, sessions: Sessions) -> None:
     """The last cells run again after an undo: functions see the live namespace, methods the live classes."""
-    cells = EXACT[name]
+    cells = CASES[name]
     live = sessions.attach()
     live.run(*cells)
     for steps in range(1, len(cells)):
@@ -133,9 +136,9 @@ def test_the_session_goes_on_from_a_restored_state(name: str, sessions: Sessions
         agree([bare(cells)], live, 0, f"after {steps} steps again")
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", [*EXACT, *newer.NAMES])
 def test_resume_in_a_new_namespace(name: str, sessions: Sessions) -> None:
-    cells = EXACT[name]
+    cells = CASES[name]
     live = sessions.attach()
     live.run(*cells)
     commits = live.commits

@@ -29,7 +29,7 @@ from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from timeslip.codec import definitions, load, reducers
+from timeslip.codec import definitions, enumerations, load, reducers
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.hidden import Hidden, state_of
 from timeslip.codec.holding import states_held_by
@@ -485,6 +485,7 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             content = definitions.class_content(obj)
             members = content.get("members", {})
             state.keep += (content["attributes"], members, *members.values(), content.get("abc_registry"))
+            state.keep += enumerations.containers(content.get("enumeration"))
         state.keep += (content, header)
         headers[identity] = _header_bytes(state, header)
         payload.append(_Content(identity, content))

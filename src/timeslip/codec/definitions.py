@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from timeslip.codec import enumerations
 from timeslip.codec.changes import Change, cell_value
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
@@ -300,33 +301,6 @@ def function_changes(
 # ---- classes ---------------------------------------------------------------------------------------------------
 
 _CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slotnames__"})
-_ENUM_SKIP = frozenset(
-    {
-        "_generate_next_value_",
-        "_member_names_",
-        "_member_map_",
-        "_value2member_map_",
-        "_unhashable_values_",
-        "_unhashable_values_map_",
-        "_hashable_values_",
-        "_member_type_",
-        "_use_args_",
-        "_value_repr_",
-        "_new_member_",
-        "_flag_mask_",
-        "_all_bits_",
-        "_boundary_",
-        "_singles_mask_",
-        "_inverted_",
-        "_order_",
-        "__new__",
-        "__new_member__",
-        "__members__",
-    }
-)
-
-
-_MEMBER_SKIP = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 
 
 def _is_method(value: Any) -> bool:
@@ -362,21 +336,15 @@ def class_header(cls: type) -> dict[str, Any]:
     if "__orig_bases__" in cls.__dict__:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
-        header["members"] = [(name, member._value_) for name, member in _members(cls).items()]
+        header.update(enumerations.header_of(cls))
     return header
-
-
-def _members(cls: Any) -> Mapping[str, Any]:
-    """The members of an enumeration, aliases among them."""
-    members: Mapping[str, Any] = cls.__members__
-    return members
 
 
 def class_content(cls: type) -> dict[str, Any]:
     """What may change during a class's life: its attributes, and what was registered with an ABC."""
     skip = _CLASS_SKIP
     if isinstance(cls, enum.EnumMeta):
-        skip = skip | _ENUM_SKIP | frozenset(cls.__members__)
+        skip = skip | enumerations.SKIP | frozenset(cls.__members__)
     attributes = _attributes(cls, skip)
     content: dict[str, Any] = {
         "kind": CLASS,
@@ -387,10 +355,7 @@ def class_content(cls: type) -> dict[str, Any]:
         "attributes": attributes,
     }
     if isinstance(cls, enum.EnumMeta):
-        content["members"] = {
-            name: {key: value for key, value in vars(member).items() if key not in _MEMBER_SKIP}
-            for name, member in _members(cls).items()
-        }
+        content["members"], content["enumeration"] = enumerations.content_of(cls)
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
     return content
@@ -435,10 +400,7 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     if "orig_bases" in header:
         body["__orig_bases__"] = header["orig_bases"]
     if "members" in header:
-        prepared = metaclass.__prepare__(header["name"], bases)
-        for key, value in [*body.items(), *header["members"]]:
-            prepared[key] = value
-        made = metaclass(header["name"], bases, prepared)
+        made = enumerations.make(metaclass, header, body)
     else:
         made = _bare_class(metaclass, header["name"], bases, body, namespace)
         methods = header.get("methods", {})
@@ -488,11 +450,8 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         if name not in present or present[name] is not value:
             changes.append(Change(cls, name, value))
     changes += [Change(cls, name, Change.MISSING) for name in present if name not in target]
-    for name, attributes in content.get("members", {}).items():
-        member = _members(cls)[name]
-        here = {key for key in vars(member) if key not in _MEMBER_SKIP}
-        changes += [Change(member, key, value) for key, value in attributes.items()]
-        changes += [Change(member, key, Change.MISSING) for key in here - attributes.keys()]
+    if "members" in content:
+        changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     return changes
 
 
