@@ -211,8 +211,9 @@ class LogTable:
             """SELECT o.seq, h.kernel, o.kind, b.id, a.id, o.time, o.details
                FROM operations o JOIN heads h ON h.n = o.head
                LEFT JOIN records b ON b.n = o.before LEFT JOIN records a ON a.n = o.after
-               WHERE o.session = ?1 AND (?2 IS NULL OR h.kernel = ?2) ORDER BY o.seq DESC LIMIT ?3""",
-            (self._sessions.number(session), kernel, -1 if limit is None else limit),
+               WHERE o.session = ? AND (? IS NULL OR h.kernel = ?) ORDER BY o.seq DESC LIMIT ?""",
+            # no ?1: some releases of Python 3.12 warn of it
+            (self._sessions.number(session), kernel, kernel, -1 if limit is None else limit),
         )
         return [_operation(row) for row in rows]
 
