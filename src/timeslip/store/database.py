@@ -263,8 +263,12 @@ class Database:
             check_same_thread=False,
             uri=uri,
         )
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cell_size_check = ON")
+        try:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA cell_size_check = ON")
+        except BaseException:  # whatever went wrong, the file must not stay open
+            connection.close()
+            raise
         return connection
 
     def _connect_read_only(self) -> sqlite3.Connection:
@@ -283,6 +287,9 @@ class Database:
                 ) from error
             # Without a log nothing can change under a reader of a folder that cannot be written.
             connection = self._raw_connect(url + "?mode=ro&immutable=1", uri=True)
+        except BaseException:  # as above
+            connection.close()
+            raise
         return connection
 
     def _prepare(self) -> None:
