@@ -180,7 +180,14 @@ class _Copier:
         return cells
 
     def _frame(self, value: Any) -> Any:
-        return value.copy(deep=True)
+        pandas: Any = sys.modules["pandas"]
+        if kinds.is_copied_on_write(pandas) or isinstance(value, pandas.Index):
+            return value.copy(deep=True)
+        made = value.copy(deep=False)  # which keeps the blocks as they are: `deep` may put several into one
+        for block, own in zip(value._mgr.blocks, made._mgr.blocks, strict=True):
+            array = type(block.values) is sys.modules["numpy"].ndarray
+            own.values = self.copy(block.values) if array else block.values.copy()
+        return made
 
     def _instance(self, value: Any) -> Any:
         """As pickling would take it apart, with this copier in the place of the pickle."""

@@ -446,3 +446,8 @@ def stream_types() -> list[type]:
 def file_types() -> list[type]:
     """Open files, compared by name and mode."""
     return [io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO]
+
+
+def is_copied_on_write(pandas: Any) -> bool:
+    """Whether frames never show what is written through another one: always from pandas 3 on, before it an option."""
+    return int(pandas.__version__.split(".")[0]) >= 3 or pandas.options.mode.copy_on_write is True

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from timeslip.testing import graph_kinds as kinds
+
 if TYPE_CHECKING:
     from timeslip.testing.graphs import Comparison, Path
 
@@ -197,8 +199,7 @@ def _series(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 def _note_memory(c: Comparison, path: Path, left: Any, right: Any) -> None:
     """Without copy-on-write (an option before pandas 3) a column shows what is written through another name."""
-    pandas: Any = sys.modules["pandas"]
-    if int(pandas.__version__.split(".")[0]) >= 3 or pandas.options.mode.copy_on_write is True:
+    if kinds.is_copied_on_write(sys.modules["pandas"]):
         return
     numpy: Any = sys.modules["numpy"]
     if isinstance(left.dtype, numpy.dtype) and isinstance(right.dtype, numpy.dtype):
