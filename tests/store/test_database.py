@@ -224,3 +224,32 @@ def test_missing_store_is_not_made_by_reading(directory: Path) -> None:
     with pytest.raises(StoreNotFoundError):
         Repository.open(directory, read_only=True)
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("question", ["user_version", "application_id", "tables"])
+def test_a_store_made_while_it_is_looked_at_is_that_store(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """Another process makes it just before one of the questions by which an empty file is known."""
+    number, has_tables = Database._number, Database._has_tables
+    made: list[str] = []
+
+    def make() -> None:
+        monkeypatch.undo()
+        with Repository.open(directory, min_free_bytes=0) as other:
+            made.append(other.store_id)
+
+    def asked_number(self: Database, pragma: str) -> int:
+        if pragma == question and not made:
+            make()
+        return number(self, pragma)
+
+    def asked_tables(self: Database) -> bool:
+        if question == "tables" and not made:
+            make()
+        return has_tables(self)
+
+    monkeypatch.setattr(Database, "_number", asked_number)
+    monkeypatch.setattr(Database, "_has_tables", asked_tables)
+    with Repository.open(directory, min_free_bytes=0) as repository:
+        assert [repository.store_id] == made

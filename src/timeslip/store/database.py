@@ -294,8 +294,10 @@ class Database:
 
     def _prepare(self) -> None:
         version, application = self._number("user_version"), self._number("application_id")
-        if version == 0 and application == 0 and not self.read_only and not self._has_tables():
-            self._create()
+        if not (version and application):
+            if not self.read_only and not self._has_tables():
+                self._create()
+            # again, in any case: another process may have made the store between two of these questions
             version, application = self._number("user_version"), self._number("application_id")
         if application != schema.APPLICATION_ID:
             raise DamagedStoreError(f"'{self.path}' is not a store of Timeslip", hint="choose another store folder")
