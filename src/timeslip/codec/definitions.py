@@ -16,7 +16,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from timeslip.codec import enumerations
 from timeslip.codec.changes import Change, cell_value
@@ -31,6 +31,9 @@ HEAP_TYPE = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter."""
 
 FUNCTION, CLASS = "function", "class"
+
+_SOME = TypeVar("_SOME")
+"""Stands for the parameters of a generic class until it has its own."""
 
 
 class Registry:
@@ -332,8 +335,10 @@ def class_header(cls: type) -> dict[str, Any]:
         # instances may be made, hashed and compared before the class has its whole content
         header["methods"] = methods
     if not isinstance(cls, enum.EnumMeta):
-        header["order"], header["later"] = _order(cls)
-    if "__orig_bases__" in cls.__dict__:
+        header["names"], header["later"] = _order(cls)
+    if "__type_params__" in cls.__dict__:
+        header["generic"] = True  # the bounds of its parameters may be the class itself: they come with the content
+    elif "__orig_bases__" in cls.__dict__:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
         header.update(enumerations.header_of(cls))
@@ -394,11 +399,13 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     """
     metaclass, bases = header["metaclass"], header["bases"]
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
-    body.update(dict.fromkeys(header.get("order", ())))  # so that ``vars`` gives them in the order they had
+    body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:
         body["__orig_bases__"] = header["orig_bases"]
+    if "generic" in header:
+        body["__orig_bases__"] = (Generic[_SOME],)  # type: ignore[index]  # made to be replaced by the content
     if "members" in header:
         made = enumerations.make(metaclass, header, body)
     else:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.definitions import HEAP_TYPE, module_of, resolve_global
+from timeslip.codec.definitions import HEAP_TYPE, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain, library_of, set_slots
 from timeslip.codec.reducers import subclasses
@@ -130,21 +130,11 @@ def find_any(kind: type) -> Any:
     return Plain(kind)
 
 
-def type_variable(state: Pass, variable: Any) -> Any:
-    """Type variables of the session by what they are made of; their own reduction is a name in ``__main__``."""
-    module = module_of(variable)
-    imported = module is not None and module.__dict__ is not state.namespace
-    if imported and getattr(module, variable.__name__, None) is variable:
-        return NotImplemented
-    options = (variable.__bound__, variable.__covariant__, variable.__contravariant__, variable.__module__)
-    constraints = getattr(variable, "__constraints__", ())
-    return make_type_variable, (type(variable), variable.__name__, constraints, options)
-
-
 def make_type_variable(kind: Any, name: str, constraints: tuple[Any, ...], options: tuple[Any, ...]) -> Any:
     """A TypeVar or ParamSpec."""
-    bound, covariant, contravariant, module = options
-    made = kind(name, *constraints, bound=bound, covariant=covariant, contravariant=contravariant)
+    bound, covariant, contravariant, module, *more = options
+    variance = {"covariant": covariant, "contravariant": contravariant}
+    made = kind(name, *constraints, bound=bound, **variance, **(more[0] if more else {}))
     made.__module__ = module
     return made
 

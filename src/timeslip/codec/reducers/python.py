@@ -18,7 +18,7 @@ from timeslip.codec import definitions, load
 from timeslip.codec.hidden import state_of
 from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, subclasses, system, views
+from timeslip.codec.reducers import instances, subclasses, system, typed, views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -71,7 +71,43 @@ def _cell(state: Pass, cell: types.CellType) -> Any:
         contents: tuple[Any, ...] = (cell.cell_contents,)
     except ValueError:
         contents = ()
+    if contents and type(contents[0]) is dict:
+        contents = (_shown_dict(state, contents[0]),)
     return load.cell, (owner, index), contents, None, None, load.set_cell
+
+
+class _ClassDict:
+    """Stands for the very dict of a class, which expressions in a class body see that are evaluated late."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: type) -> None:
+        self.of = of
+
+
+def _shown_dict(state: Pass, found: dict[str, Any]) -> Any:
+    """*found*, or what stands for it when it is the dict of a class."""
+    if "__module__" not in found or "__doc__" not in found:
+        return found
+    for owner in gc.get_referrers(found):
+        if isinstance(owner, type) and _dict_of(owner) is found:
+            stand_in = _ClassDict(owner)
+            state.keep.append(stand_in)
+            return stand_in
+    return found
+
+
+def _dict_of(cls: type) -> Any:
+    return next(iter(gc.get_referents(type.__dict__["__dict__"].__get__(cls))), None)
+
+
+def _class_dict(state: Pass, stand_in: _ClassDict) -> Any:
+    return class_dict, (stand_in.of,)
+
+
+def class_dict(cls: type) -> Any:
+    """The very dict of a class."""
+    return _dict_of(cls)
 
 
 def _module(state: Pass, module: types.ModuleType) -> Any:
@@ -106,7 +142,8 @@ def _wrapper(state: Pass, value: Any) -> Any:
 
 def _mapping_proxy(state: Pass, proxy: types.MappingProxyType[Any, Any]) -> Any:
     behind = gc.get_referents(proxy)  # the only way to the mapping itself, which others may share
-    return types.MappingProxyType, (behind[0] if behind else dict(proxy),)
+    mapping = behind[0] if behind else dict(proxy)
+    return types.MappingProxyType, (_shown_dict(state, mapping) if type(mapping) is dict else mapping,)
 
 
 def _weak_reference(state: Pass, reference: weakref.ref[Any]) -> Any:
@@ -325,6 +362,7 @@ REDUCERS: dict[type, Any] = {
     staticmethod: _wrapper,
     classmethod: _wrapper,
     types.MappingProxyType: _mapping_proxy,
+    _ClassDict: _class_dict,
     weakref.ref: _weak_reference,
     weakref.WeakKeyDictionary: _weak_mapping,
     weakref.WeakValueDictionary: _weak_mapping,
@@ -338,7 +376,6 @@ REDUCERS: dict[type, Any] = {
     contextvars.ContextVar: _context_variable,
     Placeholder: _placeholder,
     functools._lru_cache_wrapper: _lru_cache,
-    typing.TypeVar: instances.type_variable,
-    typing.ParamSpec: instances.type_variable,
+    **typed.REDUCERS,
     typing.NewType: instances.new_type,
 }
