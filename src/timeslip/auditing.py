@@ -9,9 +9,10 @@ import time
 
 from timeslip import commit as recording
 from timeslip.activity import user_tasks, user_threads
-from timeslip.commit import SHIFTING, Look, Step
+from timeslip.commit import Step
 from timeslip.live import Live
 from timeslip.model import is_name
+from timeslip.noticing import SHIFTING, Look, assumed, late_names
 from timeslip.state.covariables import Covariable
 
 
@@ -62,8 +63,8 @@ def _audit(live: Live, at_most: float) -> int:
         update = live.tracker.update(snapshot, {group}, rebound=rebound)
         try:
             if update.names or update.gone:
-                late = recording.late_names(update, set(), live.mark)
-                found = Look(update, {}, late, snapshot, *recording.assumed(live))
+                late = late_names(update, set(), live.mark)
+                found = Look(update, {}, late, snapshot, *assumed(live))
                 recording.write(live, Step("live", "live", started=time.time()), found, began)
         finally:
             update.release()

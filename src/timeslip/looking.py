@@ -27,6 +27,7 @@ from timeslip.model import (
     is_facet,
     is_name,
 )
+from timeslip.noticing import look
 from timeslip.past import PastState
 from timeslip.preview import preview
 from timeslip.progress import Progress
@@ -283,7 +284,7 @@ def verify_live(live: Live) -> Verification:
     """Capture everything again and compare with what is recorded; what differs is recorded as found late."""
     began = time.perf_counter()
     with live.changing():
-        found = recording.look(live, None if live.unseen else "", everything=True)
+        found = look(live, None if live.unseen else "", everything=True)
         try:
             changed = {key for key in found.update.names | found.update.gone if is_name(key)}
             when = f"changed since {live.head[:8]}" if live.head else "not recorded yet"
