@@ -326,7 +326,9 @@ ADVANCED: dict[str, tuple[str, str, str]] = {
     ),
     "ctypes array": ("import ctypes\nx = (ctypes.c_int * 3)(1, 2, 3)", "x[0] = 9", "list(x)"),
     "ctypes pointer": (
-        "import ctypes\nv = ctypes.c_int(3)\nx = ctypes.pointer(v)",
+        # a class of its own: one pointer type for c_int is shared by the whole process, and belongs to who asked first
+        "import ctypes\nclass Number(ctypes.Structure): _fields_ = [('value', ctypes.c_int)]\n"
+        "v = Number(3)\nx = ctypes.pointer(v)",
         "x.contents.value = 4",
         "(x.contents.value, v.value)",
     ),
