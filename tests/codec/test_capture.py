@@ -255,10 +255,12 @@ def test_a_hole_that_has_moved_on_is_not_taken_for_the_recorded_one() -> None:
         ("import threading\nv = threading.RLock()", "v.acquire(False)"),
         ("import sqlite3\nv = sqlite3.connect(':memory:'); v.execute('create table t(a)'); v.commit()",
          "v.execute('select count(*) from t').fetchone() == (0,)"),
+        ("import sqlite3\nv = sqlite3.connect(':memory:'); v.execute('create table t(a)')\nv.execute('insert into t values (1)')",
+         "v.execute('select count(*) from t').fetchone() == (1,) and v.in_transaction and v.commit() is None"),
         ("v = open(path, 'w'); v.write('hello'); v.flush()", "v.tell() == 5 and v.writable()"),
         ("v = open(path); v.close()", "v.closed"),
     ],
-    ids=["lock", "rlock", "database", "file", "closed file"],
+    ids=["lock", "rlock", "database", "open transaction", "file", "closed file"],
 )  # fmt: skip
 def test_resources_are_made_again(code: str, check: str, tmp_path: Any) -> None:
     path = tmp_path / "file.txt"

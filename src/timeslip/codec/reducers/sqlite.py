@@ -28,10 +28,11 @@ def _connection(state: Pass, connection: Any) -> Any:
     token = f"{connection.total_changes},{connection.in_transaction},{_settings(connection)}"
     if path:
         return state.resource(connection, "a new connection to the same file", token, connect, (path, *options))
-    if connection.in_transaction:
-        return state.hole(connection, "an in-memory database inside a transaction cannot be stored")
     content: Any = connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
     token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
+    if connection.in_transaction:  # as nearly always: inserting a row opens one
+        reason = "an in-memory database, by content; what its open transaction has changed cannot be rolled back any more"
+        return state.resource(connection, reason, token, in_transaction, (content, *options))
     return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
 
 
@@ -78,6 +79,13 @@ def in_memory(content: Any, isolation: Any, row_factory: Any, text_factory: Any)
     else:
         connection.executescript(content)
     return _set_options(connection, isolation, row_factory, text_factory)
+
+
+def in_transaction(content: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+    """The same, with a transaction open."""
+    connection = in_memory(content, isolation, row_factory, text_factory)
+    connection.execute("BEGIN")
+    return connection
 
 
 def closed() -> Any:
