@@ -327,8 +327,7 @@ ADVANCED: dict[str, tuple[str, str, str]] = {
     "ctypes array": ("import ctypes\nx = (ctypes.c_int * 3)(1, 2, 3)", "x[0] = 9", "list(x)"),
     "ctypes pointer": (
         # a class of its own: one pointer type for c_int is shared by the whole process, and belongs to who asked first
-        "import ctypes\nclass Number(ctypes.Structure): _fields_ = [('value', ctypes.c_int)]\n"
-        "v = Number(3)\nx = ctypes.pointer(v)",
+        "import ctypes\nclass C(ctypes.Structure): _fields_ = [('value', ctypes.c_int)]\nv = C(3); x = ctypes.pointer(v)",
         "x.contents.value = 4",
         "(x.contents.value, v.value)",
     ),
