@@ -32,7 +32,7 @@ def _connection(state: Pass, connection: Any) -> Any:
     token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
     if connection.in_transaction:  # as nearly always: inserting a row opens one
         reason = (
-            "an in-memory database, by content; what its open transaction has changed cannot be rolled back any more"
+            "an in-memory database, by content; what its open transaction changed cannot be rolled back"
         )
         return state.resource(connection, reason, token, in_transaction, (content, *options))
     return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
