@@ -268,10 +268,10 @@ class Pass:
         self.held |= states_held_by(obj, self.encoder.seeds)
         return self.encoder.resources.register(obj, token)
 
-    def note(self, obj: Any, reason: str) -> None:
-        """Say that *obj* goes into the stream as it is, but is not a value."""
+    def note(self, obj: Any, reason: str, *, fatal: bool = True) -> None:
+        """Say that *obj* goes into the stream as it is, but is not a value, or not all of one."""
         kind = type(obj)
-        self.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", reason, ""))
+        self.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", reason, "", fatal))
 
     def refer(self, obj: Any) -> Any:
         """Reduction of a definition: its identity."""

@@ -40,6 +40,7 @@ _HARMLESS = frozenset(
         python.context_variable,
         system.closed_file,
         system.missing,
+        type(None),
     }
 )
 """Resources that may be made for a look at a value: they touch nothing outside."""

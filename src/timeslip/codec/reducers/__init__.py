@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
+    "argparse": "timeslip.codec.reducers.argparse",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",

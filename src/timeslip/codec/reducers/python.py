@@ -275,6 +275,8 @@ def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]
 def _exception(state: Pass, error: BaseException) -> Any:
     """An exception without the constructor of the session, which may want other arguments than ``args``."""
     kind = type(error)
+    if error.__traceback__ is not None:
+        state.note(error, "without its traceback, which holds frames that have run", fatal=False)
     library: Any = library_of(kind)
     reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
     function, args, extra = (*reduced, None)[:3]
@@ -290,7 +292,18 @@ def _exception(state: Pass, error: BaseException) -> Any:
         made = (subclasses.native, (kind, library, args))
     else:
         made = (function, args)
-    return *made, (attributes, chain, slots, more or None), None, None, set_exception
+    lacks = () if error.__traceback__ is None else (_Lacking(),)
+    return *made, (attributes, chain, slots, more or None, *lacks), None, None, set_exception
+
+
+class _Lacking:
+    """Part of what is stored of a value that something is left out of: where it is loaded, the value is rebuilt."""
+
+    __slots__ = ()
+
+
+def _lacking(state: Pass, mark: _Lacking) -> Any:
+    return load.resource, ("", type(None), ())
 
 
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
@@ -359,6 +372,7 @@ REDUCERS: dict[type, Any] = {
     types.ModuleType: _module,
     property: _property,
     super: _super,
+    _Lacking: _lacking,
     staticmethod: _wrapper,
     classmethod: _wrapper,
     types.MappingProxyType: _mapping_proxy,

@@ -31,9 +31,7 @@ def _connection(state: Pass, connection: Any) -> Any:
     content: Any = connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
     token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
     if connection.in_transaction:  # as nearly always: inserting a row opens one
-        reason = (
-            "an in-memory database, by content; what its open transaction changed cannot be rolled back"
-        )
+        reason = "an in-memory database, by content; what its open transaction changed cannot be rolled back"
         return state.resource(connection, reason, token, in_transaction, (content, *options))
     return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
 
