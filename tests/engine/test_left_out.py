@@ -1,4 +1,4 @@
-"""What a stored value lacks is said, when it is recorded and when it comes back; what compares by identity is the same."""
+"""What a stored value lacks is said when it is recorded and when it comes back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def test_an_exception_comes_back_without_its_traceback_and_says_so(attach: Attac
 def test_a_parser_of_arguments_parses_as_before(attach: Attach, again: str) -> None:
     session = attach()
     session.run(
-        "import argparse\np = argparse.ArgumentParser(prog='p')\na = p.add_argument('--a', type=int, help=argparse.SUPPRESS)\n"
+        "import argparse\np = argparse.ArgumentParser(prog='p')\n"
+        "a = p.add_argument('--a', type=int, help=argparse.SUPPRESS)\n"
         "q = p.add_subparsers(dest='cmd').add_parser('run'); q.add_argument('n', default=[1], nargs='?')"
     )
     head = session.head
