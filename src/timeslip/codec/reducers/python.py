@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copyreg
 import functools
 import gc
+import inspect
 import io
 import sys
 import types
@@ -296,6 +298,37 @@ def _exception(state: Pass, error: BaseException) -> Any:
     return *made, (attributes, chain, slots, more or None, *lacks), None, None, set_exception
 
 
+def _context_manager(state: Pass, manager: Any) -> Any:
+    """What `contextlib.contextmanager` makes, while nothing has entered it: as a decorator it stays so for ever."""
+    parts = vars(manager)
+    function = parts.get("func")
+    if parts.keys() != _MANAGER or not isinstance(function, types.FunctionType) or not _is_unstarted(parts["gen"]):
+        return NotImplemented
+    if not function.__code__.co_flags & _MAKES_GENERATORS:
+        return NotImplemented  # calling it would run it
+    if definitions.is_definition(function, state.namespace) and (function.__defaults__ or function.__kwdefaults__):
+        return NotImplemented  # which a function has only some time after it was made
+    return type(manager), (function, parts["args"], parts["kwds"])
+
+
+_MANAGER = {"gen", "func", "args", "kwds", "__doc__"}
+_MAKES_GENERATORS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def _is_unstarted(generator: Any) -> bool:
+    if isinstance(generator, types.GeneratorType):
+        return inspect.getgeneratorstate(generator) == inspect.GEN_CREATED
+    frame = getattr(generator, "ag_frame", None)
+    return frame is not None and not generator.ag_running and frame.f_lasti <= _BEFORE_START
+
+
+async def _unstarted() -> Any:
+    yield
+
+
+_BEFORE_START = _unstarted().ag_frame.f_lasti
+
+
 class _Lacking:
     """Part of what is stored of a value that something is left out of: where it is loaded, the value is rebuilt."""
 
@@ -373,6 +406,8 @@ REDUCERS: dict[type, Any] = {
     property: _property,
     super: _super,
     _Lacking: _lacking,
+    contextlib._GeneratorContextManager: _context_manager,
+    contextlib._AsyncGeneratorContextManager: _context_manager,
     staticmethod: _wrapper,
     classmethod: _wrapper,
     types.MappingProxyType: _mapping_proxy,
