@@ -135,7 +135,10 @@ class Identities:
                 continue
             if header is None or header["kind"] != definitions.FUNCTION:
                 continue
-            code = definitions.load_code(*header["code"])
+            try:
+                code = definitions.load_code(*header["code"])
+            except UnrestorableError:
+                continue  # another Python compiled it: nothing tells that it is the same
             for function in functions:
                 if function.__name__ == header["name"] and _same_code(function.__code__, code):
                     function.__code__ = code  # the same but for the name of its file

@@ -351,7 +351,12 @@ class Loader:
                 return None
             for other, data in headers[0].items():
                 self._header_bytes.setdefault(other, (data, headers[1]))
-        return self._header(identity)
+        try:
+            return self._header(identity)
+        except UnrestorableError:
+            raise
+        except Exception as error:  # a library's or Python's own name that is not here: anything may come
+            raise UnrestorableError(f"its header cannot be read: {type(error).__name__}: {error}") from error
 
     # ---- the rest of what streams refer to ----
 
@@ -467,6 +472,7 @@ class _Unpickler(pickle.Unpickler):
             return self._loader.seed(int(name[4:]))
         self.asked = True
         if module_name != load.MODULE:
+            module_name, name = _RENAMED.get((module_name, name), (module_name, name))
             return super().find_class(module_name, name)
         if name not in _KNOWN:
             raise pickle.UnpicklingError(f"{name!r} means nothing in a recorded stream")
@@ -490,6 +496,16 @@ def _is_large(stored: Stored) -> bool:
     """Whether *stored* is one node whose stream is large, and nothing beside it."""
     alone = len(stored.keys) == 1 and not (stored.headers or stored.buffers or stored.out_of_band)
     return alone and sum(map(len, stored.segments)) > _SMALL
+
+
+_RENAMED = {
+    ("enum", "EnumType"): ("enum", "EnumMeta"),  # 3.11 and later; the old name is everywhere
+    ("pathlib._local", "PosixPath"): ("pathlib", "PosixPath"),  # 3.13
+    ("pathlib._local", "WindowsPath"): ("pathlib", "WindowsPath"),
+    ("pathlib._local", "PurePosixPath"): ("pathlib", "PurePosixPath"),
+    ("pathlib._local", "PureWindowsPath"): ("pathlib", "PureWindowsPath"),
+}
+"""What some Pythons call otherwise -> what all of them know."""
 
 
 def _read_all(buffers: Sequence[StoredBuffer]) -> Any:
