@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from timeslip.codec.kinds import attributes_of
 from timeslip.state.libraries import installed_folders
 
 _MOST = 5_000
@@ -41,6 +42,16 @@ _NOT_PLAIN = (
     types.TracebackType,
 )
 """Data that holds one of these is a registry or a cache of something that lives: what is in it may be the user's."""
+
+
+def _shows_dicts() -> bool:
+    """Whether the garbage collector counts the attribute dict among what an instance refers to: only on 3.10."""
+    instance: Any = type("Instance", (), {})()
+    instance.a = 1
+    return any(part is instance.__dict__ for part in gc.get_referents(instance))
+
+
+_SHOWS_DICTS = _shows_dicts()
 
 Root = tuple[str, str, str]
 """Where plain data hangs: module, class in it or "", attribute."""
@@ -101,6 +112,8 @@ def reach(value: Any) -> dict[int, Any] | None:
         if len(seen) > _MOST:
             return None
         parts = gc.get_referents(*level)
+        if not _SHOWS_DICTS:
+            parts += [attributes_of(obj) for obj in level if type(obj).__dictoffset__]
         level = [obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not isinstance(obj, type)]
     return seen
 
