@@ -80,7 +80,8 @@ class Live:
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         wanted: how many value records the state has that is being restored.
         hooked: why code of the session may run without being named, or None.
-        hooks: the runs that handed such code on, as plain Python; what they reach is what it can reach.
+        hook_names: names that the runs reached which handed such code on: what it can reach.
+        hooks_reach_everything: whether that cannot be told.
     """
 
     def __init__(
@@ -108,7 +109,8 @@ class Live:
         self.no_room_for: RetentionPolicy | None = None
         self.told_drop = False
         self.hooked: str | None = None
-        self.hooks: dict[str, None] = {}
+        self.hook_names: frozenset[str] = frozenset()
+        self.hooks_reach_everything = False
         self.unseen = False
         self.off = False
         self.owed: Step | None = None
@@ -181,6 +183,10 @@ class Live:
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
         self.forget_bodies()
+        for group in self.tracker.covariables():
+            for hole in group.holes:
+                if not hole.complete:  # what is used next is not known to have been reached, and cannot be compared
+                    self.resources.renew(hole.identity)
         self.tracker, self.mark, self.looks = self.tracker.anew(), 0, []
         self.tracker.left.update(self.records)
         self.unseen = True

@@ -95,18 +95,20 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     reach = reach_of(live, source, snapshot, rebound[0])
     if reach is not None and reach.hooks:
         live.hooked = reach.hooks[0]
-        live.hooks[source or ""] = None
+        live.hook_names |= reach.names
+        live.hooks_reach_everything |= reach.everything
     unknown = reach is None or reach.everything or reach.starts_threads
     unknown = unknown or bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
     everything = everything or unknown or live.hooked is not None
-    groups = _reached_groups(live, reach)
-    _renew(live, tracker.covariables() if unknown else groups | _hook_groups(live, snapshot, rebound[0]))
+    groups = _groups_of(live, reach.names if reach is not None else ())
+    if not idle:
+        _renew(live, tracker.covariables() if unknown else groups | _hook_groups(live))
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
     with live.progress.phase("looking at names"):
         wanted = {group for group in check if not (idle and group.volatile)}
-        update = tracker.update(snapshot, wanted, retry, rebound=rebound)
+        update = tracker.update(snapshot, wanted, retry, rebound=rebound, reached=wanted if unknown else groups)
     late = late_names(update, groups, live.mark)
     live.mark = tracker.count
     now = live.facets.capture()
@@ -135,22 +137,18 @@ def _renew(live: Live, reached_groups: Iterable[Covariable]) -> None:
                 live.resources.renew(hole.identity)
 
 
-def _hook_groups(live: Live, snapshot: Mapping[str, Any], bound: set[str]) -> set[Covariable]:
+def _hook_groups(live: Live) -> set[Covariable]:
     """What code may reach that was handed on to be run later; only asked while there are objects it matters for."""
-    found: set[Covariable] = set()
-    if not live.hooks or not any(not hole.complete for group in live.tracker.queue for hole in group.holes):
-        return found
-    for source in live.hooks:
-        reach = reach_of(live, source, snapshot, bound)
-        if reach is None or reach.everything:
-            return live.tracker.covariables()
-        found |= _reached_groups(live, reach)
-    return found
+    if live.hooked is None or not any(not hole.complete for group in live.tracker.queue for hole in group.holes):
+        return set()
+    if live.hooks_reach_everything:
+        return live.tracker.covariables()
+    return _groups_of(live, live.hook_names)
 
 
-def _reached_groups(live: Live, reach: Reached | None) -> set[Covariable]:
+def _groups_of(live: Live, names: Iterable[str]) -> set[Covariable]:
+    """The co-variables of *names* and of the classes and functions that they refer to."""
     tracker = live.tracker
-    names = reach.names if reach is not None else frozenset()
     keys = {name for name in names if name in tracker.groups}
     keys |= tracker.definitions_of(keys)
     return {tracker.groups[key] for key in keys if key in tracker.groups}

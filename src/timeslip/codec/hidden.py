@@ -77,7 +77,7 @@ class _Walk:
         """Tell *part*, which belongs to the state of something."""
         kind = type(part)
         if kind in _ATOMS:
-            self.told.append(repr(part) if kind not in (str, bytes) or len(part) < 200 else f"@{id(part):x}")
+            self.told.append(repr(part) if kind not in (str, bytes) or len(part) < 200 else self._long(part))
         elif kind in _CLOSED or issubclass(kind, (type, types.ModuleType)) or id(part) in self._met:
             self.told.append(f"@{id(part):x}")
         elif sys.getrefcount(part) > _PRIVATE and (kind in _CHANGEABLE or is_of_session(kind)):
@@ -88,6 +88,13 @@ class _Walk:
             self.complete = False
         else:
             self.open(part)
+
+    def _long(self, text: str | bytes) -> str:
+        if len(text) > _LARGE:
+            self.complete = False
+            return f"@{id(text):x}"
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+        return f"{type(text).__name__} {len(text)} {xxhash.xxh3_128_hexdigest(data)}"
 
 
 class Same:

@@ -101,13 +101,13 @@ _BOUND = (types.BuiltinFunctionType, types.MethodWrapperType)
 
 def _parts(value: Any) -> list[Any]:
     """What *value* refers to directly; of what is under way, its variables and what it waits for."""
-    if isinstance(value, types.FrameType):
+    if type(value) is types.FrameType:
         # not all it refers to: that includes the globals, and who called it
         return [*value.f_locals.values(), *frame_parts(value)]
     if type(value) in _BOUND:
         return [value.__self__]
     parts = gc.get_referents(value)
-    if isinstance(value, _RUNS):
+    if type(value) in _RUNS:
         parts = [part for part in parts if type(part) is not types.FrameType]
         for name in ("gi_frame", "cr_frame", "ag_frame"):
             frame = getattr(value, name, None)

@@ -17,9 +17,9 @@ import ast
 import inspect
 import re
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import compress, filterfalse, islice, repeat
+from itertools import compress, filterfalse, repeat
 from operator import is_not
 from typing import Any
 
@@ -35,9 +35,6 @@ _FOREIGN = ("__warningregistry__", "__vsc_ipynb_file__", "_i", "_ii", "_iii")
 _NUMBERED = re.compile(r"_(\d+)\Z")
 _LEFT_BEHIND = re.compile(r"_i?\d+\Z")
 _MISSING = object()
-
-_IN_TURN = 100
-"""So many of the names set aside are looked at for each snapshot: whether the user has bound them since."""
 
 _ANEW = 100
 """After so many snapshots all names are gone through, whatever seems to have happened to them."""
@@ -56,10 +53,13 @@ class _Ends:
     def added(self, mapping: dict[str, Any]) -> list[str] | None:
         """The keys after the mark; None when it cannot be told what was added."""
         found: list[str] = []
-        for key in reversed(mapping):
-            if key is self._mark:
-                return found[::-1] if len(mapping) == self._before + len(found) else None
-            found.append(key)
+        try:
+            for key in reversed(mapping):
+                if key is self._mark:
+                    return found[::-1] if len(mapping) == self._before + len(found) else None
+                found.append(key)
+        except RuntimeError:  # a thread of the user's binds names at this moment
+            return None
         return None
 
     def mark(self, mapping: dict[str, Any], marks: Container[str]) -> None:
@@ -155,7 +155,7 @@ class IPythonNamespace:
         self._hidden: dict[str, None] = {}  # names that may be what IPython put there, to be compared every time
         self._aside: dict[str, None] = {}  # what it left behind, which hardly ever is state
         self._shown: dict[str, None] = {}  # the names of the dict that are not set aside, as far as they were picked
-        self._turn: Iterator[str] = iter(())  # over what is set aside
+        self._inputs: dict[str, None] = {}  # those of them that do not repeat an output
         self._hidden_ends, self._name_ends = _Ends(), _Ends()
         self._outputs_known: list[Any] = []
         self._nodes: list[str] = []  # the node key of each output, in order
@@ -182,31 +182,26 @@ class IPythonNamespace:
             self._repeats.append(name)
             self._repeating.add(name)
             self._orphans.pop(name, None)
+            self._inputs.pop(name, None)
             self._set_aside(name)
         for name in put:
             if _LEFT_BEHIND.match(name):
                 self._set_aside(name)
+                if name not in self._repeating:
+                    self._inputs[name] = None
             else:
                 self._hidden[name] = None
         if put:
             self._hidden_ends.mark(hidden, hidden)
-        for name in self._some_in_turn():
-            mine = names.get(name, _MISSING)
-            if name not in self._repeating and mine is not _MISSING and mine is not hidden.get(name, _MISSING):
-                del self._aside[name]
+        mine = map(names.get, self._inputs, repeat(_MISSING))
+        for name in list(compress(self._inputs, map(is_not, mine, map(hidden.get, self._inputs, repeat(_MISSING))))):
+            if name in names:  # bound to something of the user's
+                del self._aside[name], self._inputs[name]
                 self._shown[name] = self._hidden[name] = None
 
     def _set_aside(self, name: str) -> None:
         self._aside[name] = None
         self._shown.pop(name, None)
-
-    def _some_in_turn(self) -> list[str]:
-        """Some of the names that are set aside; others the next time."""
-        some = list(islice(self._turn, _IN_TURN))
-        if len(some) < _IN_TURN:
-            self._turn = iter(list(self._aside))
-            some += islice(self._turn, _IN_TURN - len(some))
-        return [name for name in dict.fromkeys(some) if name in self._aside]
 
     def _picked(self) -> dict[str, Any]:
         """The names that are not set aside, with their objects."""
@@ -218,9 +213,10 @@ class IPythonNamespace:
             self._name_ends.mark(names, self._aside)
             with suppress(KeyError):  # one was deleted
                 return dict(zip(shown, map(names.__getitem__, shown), strict=True))
-        self._shown = shown = dict.fromkeys(filterfalse(self._aside.__contains__, names))
+        self._shown = shown = dict.fromkeys(filterfalse(self._aside.__contains__, names.copy()))
         self._name_ends.mark(names, self._aside)
-        return dict(zip(shown, map(names.__getitem__, shown), strict=True))
+        now = names.copy()  # in one step: a thread of the user's may bind and unbind names meanwhile
+        return {name: now[name] for name in shown if name in now}
 
     def _add_outputs(self, state: dict[str, Any], hidden: Mapping[str, Any]) -> None:
         outputs, names, missing = self._outputs(), self.globals, _MISSING

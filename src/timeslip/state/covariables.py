@@ -46,6 +46,7 @@ class Covariable:
         failure: why it could not be captured at all, or None.
         roots: addresses of the arrays that a copy-on-write block of it lies in, for the same capture again.
         volatile: whether being shown changes it (`codec.reducers.VOLATILE`).
+        packages: as `Captured.packages`.
         mark: of its objects at the last capture (`codec.marks`), or None.
         seconds: what the last capture took.
         bytes: streams and buffers together.
@@ -63,6 +64,7 @@ class Covariable:
     failure: str | None = None
     roots: frozenset[int] = frozenset()
     volatile: bool = False
+    packages: frozenset[str] = frozenset()
     mark: Digest | None = None
     seconds: float = 0.0
     bytes: int = 0
@@ -182,6 +184,7 @@ class Tracker:
         self._span_index: SpanIndex[Covariable] | None = None
         self.looked: Callable[[], None] = _nobody
         self.owned = Owned()
+        self._updated = False
         self.queue: dict[Covariable, None] = {}
         self.cheap: dict[Covariable, None] = {}
         self._cheap_seconds = cheap_seconds
@@ -273,6 +276,7 @@ class Tracker:
         retry: Iterable[Covariable] = (),
         loaded: Mapping[str, Loaded] | None = None,
         rebound: Rebound | None = None,
+        reached: Container[Covariable] = frozenset(),
     ) -> Update:
         """Bring the groups up to date with *snapshot*.
 
@@ -282,6 +286,8 @@ class Tracker:
             retry: of `failed`; those that fail again have not changed by that.
             loaded: node key -> a value that was just loaded, whose capture is known without a pass.
             rebound: what `rebound` said of *snapshot*, if it was asked since the last update.
+            reached: those of *check* that code may have given an object of another co-variable in the place of an
+                equal one: equal content does not say that nothing has changed.
         """
         self.count += 1
         bound, lost = self.rebound(snapshot) if rebound is None else rebound
@@ -289,15 +295,17 @@ class Tracker:
             self._note_weak(key, None)
         for key in bound:
             self._note_weak(key, snapshot[key])
-        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {})
+        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {}, reached)
         result = work.run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
-        self.earlier = None
+        self._updated = True
         return result
 
     def note(self) -> None:
         """What is known of the names now is what `anew` goes back to."""
         self._before = {}
+        if self._updated:
+            self.earlier = None
 
     def _keep_before(self, key: str) -> None:
         """What is noted of *key* is about to change."""
@@ -310,11 +318,13 @@ class Tracker:
         Names count as changed since the last `note`.
         """
         tracker = Tracker(self.encoder, self.chunk_bytes, self._cheap_seconds)
-        tracker.node_digests, tracker.earlier = self.node_digests, self._addresses
+        tracker.node_digests = self.node_digests
+        tracker.earlier = self._addresses if self.earlier is None else self.earlier
         tracker.looked, tracker.owned = self.looked, self.owned
         for key, (digest, address) in self._before.items():
             _put_back(tracker.node_digests, key, digest)
-            _put_back(tracker.earlier, key, address)
+            if self.earlier is None:  # else this one took another's place, and what it found was not recorded either
+                _put_back(tracker.earlier, key, address)
         return tracker
 
     def set_digest(self, key: str, digest: Digest | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +46,22 @@ class Regrouping:
         snapshot: node key -> object of every name.
         weak: see `linking.linking_addresses`.
         loaded: node key -> a value that was just loaded, whose capture is known.
+        reached: see `Tracker.update`.
     """
 
     def __init__(
-        self, tracker: Tracker, snapshot: Mapping[str, Any], weak: Collection[int], loaded: Mapping[str, Loaded]
+        self,
+        tracker: Tracker,
+        snapshot: Mapping[str, Any],
+        weak: Collection[int],
+        loaded: Mapping[str, Loaded],
+        reached: Container[Covariable],
     ) -> None:
         self.tracker = tracker
         self.snapshot = snapshot
         self.weak = weak
         self.loaded = loaded
+        self.reached = reached
         self.nodes: dict[str, _Shot] = {}
         """First key -> capture of one node, or of many definitions together."""
         self.node_of: dict[str, str] = {}
@@ -168,7 +175,7 @@ class Regrouping:
         group.seconds = shot.seconds
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
-        if shot.fingerprint.digest == group.fingerprint.digest:
+        if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
             group.mark = shot.mark if group.mark is not None else None
             self.tracker.note_checked(group)
             if len(group.keys) == 1:
@@ -180,6 +187,15 @@ class Regrouping:
         elif shot.captured is not None:
             shot.captured.forget()
             self.joint[group.keys] = (group.roots, shot)
+
+    def _other_objects(self, group: Covariable, shot: _Shot) -> bool:
+        """Whether *group* has equal content in other objects than before: they may be those of another co-variable."""
+        if group not in self.reached or shot.captured is None:
+            return False
+        shot.captured.find_links(self.weak)
+        if tuple(shot.captured.spans) != group.spans:
+            return True
+        return len(shot.captured.links & group.links) < len(shot.captured.links)
 
     def _retry(self, group: Covariable) -> None:
         """Capture again what failed; it is broken when that works now."""
@@ -233,7 +249,7 @@ class Regrouping:
                     continue
                 unknown.update((f"def:{identity}", obj) for identity, obj in captured.references.items())
                 for group in self.tracker.suspects(captured, self.broken):
-                    if self.sharing.by_links(captured, group.links) or self.sharing.by_memory(captured, group.spans):
+                    if self.sharing.between(captured, group):
                         self._break(group)
             self._take_definitions(unknown)
             self._holding(self.tracker.encoder.registry.scopes.take_fresh())
@@ -343,7 +359,7 @@ class Regrouping:
         captures = {key: shot.captured for key, shot in self.nodes.items() if shot.captured is not None}
 
         def join(key: str, other: str) -> None:
-            if top(key) != top(other) and self.sharing.by_memory(captures[key], captures[other].spans):
+            if top(key) != top(other) and self.sharing.by_memory(captures[key], captures[other]):
                 parent[top(key)] = top(other)
 
         join_sharing(((key, captured.spans) for key, captured in captures.items()), join)
@@ -358,7 +374,7 @@ class Regrouping:
         if len(linked) <= _FEW:
             for index, (key, captured) in enumerate(linked):
                 for other, earlier in linked[:index]:
-                    if top(key) != top(other) and self.sharing.by_links(captured, earlier.links):
+                    if top(key) != top(other) and self.sharing.by_links(captured, earlier):
                         parent[top(key)] = top(other)
             return
         owner: dict[int, str] = {}
@@ -377,7 +393,7 @@ class Regrouping:
         for (key, other), addresses in found.items():
             if top(key) == top(other):
                 continue
-            if not addresses or self.sharing.by_links(captures[key], frozenset(addresses)):
+            if not addresses or self.sharing.by_links(captures[key], captures[other], frozenset(addresses)):
                 parent[top(key)] = top(other)
 
     def _group(self, keys: tuple[str, ...], result: Update) -> Covariable:
@@ -417,6 +433,7 @@ class Regrouping:
             group.spans = tuple(captured.spans)
             group.roots = attached
             group.volatile = captured.volatile
+            group.packages = captured.packages
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)
             group.bytes = captured.size

@@ -109,9 +109,13 @@ def _progress(file: Any) -> Hidden:
 
 
 def _position(file: Any) -> int:
-    """Where a file stands, without flushing what the user has written; -1 when it cannot be told."""
+    """Where a file stands; -1 when it cannot be told.
+
+    What the user has written to a file of text is not flushed for it. Of one that is read from as well nothing else
+    tells how far that is: its buffer has read ahead.
+    """
     try:
-        if isinstance(file, io.TextIOWrapper) and file.writable():
+        if isinstance(file, io.TextIOWrapper) and file.writable() and not file.readable():
             return int(file.buffer.tell())
         return int(file.tell())
     except (OSError, ValueError):
