@@ -11,6 +11,7 @@ thread-safe by itself; keeps addresses, never objects.
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import types
@@ -34,6 +35,7 @@ _ATOMS: frozenset[type] = frozenset(
 
 _NOT_PLAIN = (
     weakref.ReferenceType,
+    functools._lru_cache_wrapper,
     types.MethodType,
     types.GeneratorType,
     types.CoroutineType,
