@@ -130,6 +130,11 @@ def test_mixed_cells_are_cut_at_the_verb(bench: Bench) -> None:
     ]
 
 
+def test_a_cell_magic_is_recorded_as_typed(bench: Bench) -> None:
+    bench.run("%%capture\nx = 1\ny = 2\n")
+    assert bench.calls == ["record 1 ok '%%capture\\nx = 1\\ny = 2'"]
+
+
 def test_reading_does_not_cut_a_cell(bench: Bench) -> None:
     bench.run("x = 1\n%timeslip log\ny = 1")
     assert bench.calls == ["log None", "record 1 ok 'x = 1\\n%timeslip log\\ny = 1'"]

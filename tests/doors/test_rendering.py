@@ -123,7 +123,7 @@ the next run creates branch main-2, because this is not the tip of main
 last    In[5] no change  ✗ KeyError: 'fare'   00:16:45 · 0.60 s
 cost    3 ms to record, 6.2 kB added, 2.0 kB looked at
 not stored exactly: g  a generator cannot be stored
-not looked at, expensive and not reached: big
+not looked at and not reached by the last run: big
 1 run not recorded since then; what was changed belongs to the next step that is recorded
 store   10 MB  /store"""
     )
@@ -284,3 +284,16 @@ def test_code_of_the_user_is_left_alone() -> None:
 def test_settings_are_shown_as_they_are_typed() -> None:
     assert text(answers.config_json({"announce": True}, changed="announce")) == "announce is now on"
     assert "audit   off" in text(answers.config_json({"audit": False, "facets": ("cwd", "random")}))
+
+
+def test_names_of_a_bulk_operation_are_told_in_part() -> None:
+    from timeslip.rendering.history import changes
+    from timeslip.rendering.units import some
+
+    many = [f"n{number}" for number in range(5000)]
+    names = {"created": many, "changed": ["a"], "deleted": [], "late": [], "inexact": {}}
+    told = "".join(part.text for part in changes(names))
+    assert told.startswith(" +n0 +n1 ")
+    assert told.endswith(" +n21 and 4978 more ~a")
+    assert some(many).endswith("n21 and 4978 more")
+    assert some(many[:24]) == ", ".join(many[:24])

@@ -304,7 +304,10 @@ def _is_off(raw: str) -> bool:
 
 def _part(run: _Run, stop: int) -> tuple[str, str]:
     """The lines of a step as typed and as transformed, without blank lines at the edges."""
-    return "\n".join(run.raw[run.done : stop]).strip("\n"), "\n".join(run.source[run.done : stop]).strip("\n")
+    source = "\n".join(run.source[run.done : stop]).strip("\n")
+    if run.done == 0 and stop >= len(run.raw):  # `run.raw` is what IPython made of it where a magic was joined
+        return (run.info.raw_cell or "").strip("\n"), source
+    return "\n".join(run.raw[run.done : stop]).strip("\n"), source
 
 
 def _has_code(text: str) -> bool:

@@ -62,12 +62,22 @@ def changes(names: Json) -> list[Span]:
     if any(name.startswith("Out[") for name in names["created"]):
         listed = ("created", "changed", "deleted", "late", "inexact")
         names = {key: [name for name in names[key] if name not in UNDERS] for key in listed}
-    spans = [span(f" +{name}", "created") for name in names["created"]]
-    spans += [span(f" ~{name}", "changed") for name in names["changed"] if name not in names["late"]]
-    spans += [span(f" -{name}", "deleted") for name in names["deleted"]]
-    spans += [span(f" ?{name}", "warn") for name in names["late"]]
-    spans += [span(f" !{name}", "warn") for name in names["inexact"] if name not in names["deleted"]]
-    return spans
+    late, deleted = set(names["late"]), set(names["deleted"])
+    spans = _marked("+", names["created"], "created")
+    spans += _marked("~", [name for name in names["changed"] if name not in late], "changed")
+    spans += _marked("-", names["deleted"], "deleted")
+    spans += _marked("?", names["late"], "warn")
+    return spans + _marked("!", [name for name in names["inexact"] if name not in deleted], "warn")
+
+
+def _marked(mark: str, names: Sequence[str], style: Style) -> list[Span]:
+    told = names if len(names) <= _MOST else names[: _MOST - 2]
+    rest = [span(f" and {len(names) - len(told)} more", "dim")] if len(told) < len(names) else []
+    return [span(f" {mark}{name}", style) for name in told] + rest
+
+
+_MOST = 24
+"""Of more names than this, those of a bulk operation, some are told and the others counted."""
 
 
 def outcome(commit: Json) -> list[Span]:

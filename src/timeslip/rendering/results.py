@@ -7,7 +7,7 @@ from typing import Any
 from timeslip.model import is_definition, is_facet
 from timeslip.rendering.document import Code, Document, Line, Span, Table, line, one_line, span
 from timeslip.rendering.history import changes, labels, prompt, title
-from timeslip.rendering.units import Clock, duration, plural, size
+from timeslip.rendering.units import Clock, duration, plural, size, some
 
 Json = dict[str, Any]
 
@@ -90,12 +90,12 @@ def _arrived(answer: Json) -> Line:
 
 
 def _listed(what: str, names: list[str], style: Any) -> Line:
-    return Line((span(what.ljust(9) + " ", "dim"), span(", ".join(names), style)), hang=10)
+    return Line((span(what.ljust(9) + " ", "dim"), span(some(names), style)), hang=10)
 
 
 def _many(names: list[str]) -> str:
     """Names that were left alone: few by name, many by number."""
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:6])} and {len(names) - 6} more"
+    return some(names, 8)
 
 
 def _steps(steps: Any) -> Document:

@@ -7,7 +7,7 @@ from typing import Any
 
 from timeslip.rendering.document import Code, Document, Line, Span, Style, Table, line, one_line, span
 from timeslip.rendering.history import changes, code_block, cost, labels, outcome, prompt, ran, title
-from timeslip.rendering.units import Clock, duration, plural, size
+from timeslip.rendering.units import Clock, duration, plural, size, some
 
 Json = dict[str, Any]
 
@@ -22,7 +22,7 @@ def status(answer: Json, clock: Clock) -> Document:
     blocks += _reasons("not stored exactly", answer["inexact"])
     blocks += _reasons("placeholder", answer["placeholders"])
     if answer["assumed"]:
-        blocks.append(line(span("not looked at, expensive and not reached: ", "dim"), ", ".join(answer["assumed"])))
+        blocks.append(line(span("not looked at and not reached by the last run: ", "dim"), some(answer["assumed"])))
     if answer["unfinished"]:
         blocks.append(line(span(_unfinished(answer), "warn")))
     blocks.append(line(span("store   ", "dim"), size(answer["store_bytes"]), span("  " + answer["store"], "dim")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -67,3 +68,10 @@ def duration(seconds: float) -> str:
 def plural(count: int, word: str, many: str = "") -> str:
     """``1 name``, ``3 names``."""
     return f"{count:,} {word if count == 1 else (many or word + 's')}"
+
+
+def some(names: Sequence[str], most: int = 24) -> str:
+    """Names for people: those of a bulk operation are told in part."""
+    return (
+        ", ".join(names) if len(names) <= most else f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
+    )
