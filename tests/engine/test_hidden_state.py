@@ -226,3 +226,39 @@ def test_a_lock_is_held_as_often_as_it_was(sessions: Sessions) -> None:
     assert live["x"]._is_owned()
     live["x"].release()
     assert not live["x"]._is_owned()
+
+
+def test_a_cache_that_was_cleared_and_filled_again_is_not_called_exact(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run("import functools\nfactor = 10\n@functools.lru_cache(maxsize=8)\ndef f(n): return n * factor\na = f(1)")
+    live.run("factor = 20; f.cache_clear(); b = f(1)")
+    result = live.session.undo()
+    assert result.fidelity["f"] == "rebuilt"
+    assert live.session.namespace["f"](1) == 10
+
+
+def test_long_texts_of_hidden_state_are_told_by_content(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run("import queue\nq = queue.SimpleQueue(); page = 1\nq.put(f'page {page}: ' + 'x' * 300)")
+    live.run("page = 2; q.get(); q.put(f'page {page}: ' + 'x' * 300)")
+    assert "q" in live.commits[-1].names.changed
+
+
+def test_looking_at_a_generator_keeps_nothing_of_its_variables(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run(
+        "import weakref\nclass Big: pass\nr = []\n"
+        "def make():\n    b = Big(); r.append(weakref.ref(b)); yield 1\n    b = None; yield 2\ng = make(); _ = next(g)"
+    )
+    live.run("unrelated = 1", "_ = next(g)")
+    assert live.session.namespace["r"][0]() is None
+
+
+def test_an_alias_between_equal_values_is_noticed(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run(
+        "x = {'a': [1]}; y = [1]\nclass N: pass\nn = N(); n.c = N(); m = N()\nbig = [[i] for i in range(3000)]; e = [5]"
+    )
+    live.run("x['a'] = y; n.c = m; big[5] = e", "unrelated = 1", "y.append(4); m.v = 1; e.append(1)")
+    live.session.undo()
+    assert eval("x['a'] is y and n.c is m and big[5] is e and y == [1] and e == [5]", live.session.namespace)

@@ -145,8 +145,8 @@ def _under_way(obj: Any) -> Parts:
     frame: Any = next(getattr(obj, name) for name in _FRAMES if hasattr(obj, name))
     if frame is None:
         return ("finished",)
-    local = frame.f_locals  # once somebody has asked for it, a dict of it is kept with the frame
-    held = [part for part in gc.get_referents(obj) if part is not frame and part is not local]
+    # `f_locals` is not asked for: before Python 3.13 the frame keeps what it gives, and with it what is in it
+    held = [part for part in gc.get_referents(obj) if part is not frame]
     held = [part for part in held if not _is_code_of(part, frame)]
     return (frame.f_lasti, *held, *frame_parts(frame))
 
@@ -162,7 +162,18 @@ def frame_parts(frame: types.FrameType) -> list[Any]:
     """What a frame holds for itself, on its stack too; from CPython 3.11 on nothing, its generator holds all that."""
     if sys.version_info >= (3, 11):
         return []
-    skipped = {id(frame.f_globals), id(frame.f_builtins), id(frame.f_back), id(frame.f_locals), id(frame.f_code)}
+    return _referents_of_frame(frame)
+
+
+def frame_locals(frame: types.FrameType) -> list[Any]:
+    """What the variables of a frame hold that `frame_parts` does not give."""
+    if sys.version_info >= (3, 13):
+        return list(frame.f_locals.values())  # a view: nothing is kept
+    return _referents_of_frame(frame) if sys.version_info >= (3, 11) else []
+
+
+def _referents_of_frame(frame: types.FrameType) -> list[Any]:
+    skipped = {id(frame.f_globals), id(frame.f_builtins), id(frame.f_back), id(frame.f_code)}
     return [part for part in gc.get_referents(frame) if id(part) not in skipped]
 
 

@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from timeslip.codec.hidden import frame_parts, holds_state, stands_alone
+from timeslip.codec.hidden import frame_locals, frame_parts, holds_state, stands_alone
 from timeslip.codec.linking import is_atom, never_links
 
 MOST = 200_000
@@ -103,7 +103,7 @@ def _parts(value: Any) -> list[Any]:
     """What *value* refers to directly; of what is under way, its variables and what it waits for."""
     if type(value) is types.FrameType:
         # not all it refers to: that includes the globals, and who called it
-        return [*value.f_locals.values(), *frame_parts(value)]
+        return [*frame_locals(value), *frame_parts(value)]
     if type(value) in _BOUND:
         return [value.__self__]
     parts = gc.get_referents(value)
