@@ -216,6 +216,10 @@ def test_many_cells_and_outputs_are_not_gone_through(monkeypatch: pytest.MonkeyP
     assert len(namespace.snapshot()) == 3002
     monkeypatch.undo()
     names["_i7"] = "mine"
+    names["In"] = ["", "_i7 = 'mine'"]
     assert namespace.snapshot()["_i7"] == "mine", "what the user binds to a name of the log is state"
+    names["_i2500"] = "mine too"
+    found = [namespace.snapshot() for _ in range(3000 // module._IN_TURN + 1)]
+    assert "_i2500" in found[-1], "also when no cell names it, be it later"
     del names["_i7"]
     assert "_i7" not in namespace.snapshot()

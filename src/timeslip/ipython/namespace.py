@@ -17,9 +17,9 @@ import ast
 import inspect
 import re
 from collections import deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import compress, filterfalse, repeat
+from itertools import compress, filterfalse, islice, repeat
 from operator import is_not
 from typing import Any
 
@@ -34,7 +34,11 @@ _MODULE_NAMES = ("__name__", "__doc__", "__package__", "__loader__", "__spec__",
 _FOREIGN = ("__warningregistry__", "__vsc_ipynb_file__", "_i", "_ii", "_iii")
 _NUMBERED = re.compile(r"_(\d+)\Z")
 _LEFT_BEHIND = re.compile(r"_i?\d+\Z")
+_INPUT = re.compile(r"\b_i\d+\b")
 _MISSING = object()
+
+_IN_TURN = 100
+"""So many names of earlier inputs are looked at for each snapshot: whether the user has bound them since."""
 
 _ANEW = 100
 """After so many snapshots all names are gone through, whatever seems to have happened to them."""
@@ -156,6 +160,7 @@ class IPythonNamespace:
         self._aside: dict[str, None] = {}  # what it left behind, which hardly ever is state
         self._shown: dict[str, None] = {}  # the names of the dict that are not set aside, as far as they were picked
         self._inputs: dict[str, None] = {}  # those of them that do not repeat an output
+        self._turn: Iterator[str] = iter(())  # over these
         self._hidden_ends, self._name_ends = _Ends(), _Ends()
         self._outputs_known: list[Any] = []
         self._nodes: list[str] = []  # the node key of each output, in order
@@ -193,11 +198,22 @@ class IPythonNamespace:
                 self._hidden[name] = None
         if put:
             self._hidden_ends.mark(hidden, hidden)
-        mine = map(names.get, self._inputs, repeat(_MISSING))
-        for name in list(compress(self._inputs, map(is_not, mine, map(hidden.get, self._inputs, repeat(_MISSING))))):
-            if name in names:  # bound to something of the user's
+        for name in self._inputs_to_look_at():
+            mine = names.get(name, _MISSING)
+            if mine is not _MISSING and mine is not hidden.get(name, _MISSING):  # bound to something of the user's
                 del self._aside[name], self._inputs[name]
                 self._shown[name] = self._hidden[name] = None
+
+    def _inputs_to_look_at(self) -> list[str]:
+        """Those that the last cell mentions, and some others in turn, for what binds a name without saying it."""
+        history = self._shell.user_ns.get("In")
+        last = history[-1] if isinstance(history, list) and history else ""
+        wanted = _INPUT.findall(last) if isinstance(last, str) and "_i" in last else []
+        some = list(islice(self._turn, _IN_TURN))
+        if len(some) < _IN_TURN:
+            self._turn = iter(list(self._inputs))
+            some += islice(self._turn, _IN_TURN - len(some))
+        return [name for name in dict.fromkeys([*wanted, *some]) if name in self._inputs]
 
     def _set_aside(self, name: str) -> None:
         self._aside[name] = None
