@@ -2,7 +2,8 @@
 
 `marshal` writes such values ten times faster than `pickle`: it does not note every object, only those that more than
 one reference leads to. What it writes says all the same which parts are one object, so equal marks mean that a value is
-as it was, aliases included. Different marks mean nothing: another reference somewhere changes what is written.
+as it was, with the aliases inside it. One with something outside shows by the second reference, unless the part that it
+took the place of had one as well. Different marks mean nothing: another reference somewhere changes what is written.
 
 Buffers of all kinds look alike to `marshal`. So a mark counts only for a value that a pass has found to hold none.
 """

@@ -127,9 +127,9 @@ class Loader:
         self._header_values: dict[str, dict[str, Any]] = {}
         self._making: set[str] = set()
         self.salvage = False
+        """Put placeholders into holes, to see what of a co-variable is whole."""
         self.broken: set[str] = set()
         """Identities of definitions whose content could not be loaded: the live ones have another."""
-        """Put placeholders into holes, to see what of a co-variable is whole."""
         self.adopted: dict[str, Any] = {}
         """Definitions by identity that another restore has made: they are used as if they were live."""
         self.apart = False
