@@ -37,8 +37,11 @@ class Leaving:
         held = held_by(obj, self._live.encoder.seeds)
         if held is None:
             return True
-        sharing = self._live.tracker.sharing(held, frozenset())
-        return any(not self._keep.issuperset(group.keys) for group in sharing)
+        for group in self._live.tracker.sharing(held, frozenset()):
+            # What only holes of the group hold has no copy: it stays with them, in the state that they tell.
+            if not self._keep.issuperset(group.keys) and not group.hidden.issuperset(group.links & held):
+                return True
+        return False
 
 
 def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:

@@ -244,9 +244,17 @@ class Replayer:
         state = self.history.state(commit)
         for name in names:
             for key in sorted(f"def:{identity}" for identity in self._references(state, name)):
-                lost = key in state and self.live.info(state[key]).lost is not None
-                if lost and self.history.maker(commit, key) not in (None, recipe.commit.id):
+                if key not in state or self.live.info(state[key]).lost is None:
+                    continue  # it is loaded, whatever the run does to it
+                if self.history.maker(commit, key) not in (None, recipe.commit.id):
                     raise ReplayError(f"a class or function that {name} refers to was changed after {recipe.where}")
+                if key in recipe.before and self._is_there(key[4:]):
+                    # What the run does to it is undone after the run, as for everything that it does not make.
+                    raise ReplayError(f"{recipe.where} changed a class or function that {name} refers to in place")
+
+    def _is_there(self, identity: str) -> bool:
+        """Whether a class or function is live, or was made by the restore around this."""
+        return self.live.registry.live(identity) is not None or (self.outer is not None and identity in self.outer.made)
 
     def _permit_any(self, names: list[str]) -> None:
         """Raise ReplayError if no cell may be run now, whichever it is: history need not be searched for it then."""

@@ -84,6 +84,7 @@ class Captured:
         references: ids of all definitions that the streams refer to.
         holes: what could not be stored.
         links: addresses of the objects whose identity links names; empty before `find_links`.
+        hidden: those of *links* that only holes hold, so that no copy of them is ever stored; known with *links*.
         spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
         mode: the pass that did it.
         roots: addresses of the arrays that own plain memory.
@@ -105,6 +106,7 @@ class Captured:
     references: dict[str, Any] = field(default_factory=dict)
     holes: list[Hole] = field(default_factory=list)
     links: Links = frozenset()
+    hidden: frozenset[int] = frozenset()
     spans: list[tuple[int, int, bool]] = field(default_factory=list)
     mode: str = "fast"
     rows: list[int] = field(default_factory=list)
@@ -562,7 +564,8 @@ def _finish(
         kinds = set(map(type, met))
         captured.plain = not state.asked and is_plain(kinds, met, own)
         links = linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
-        return union([links, frozenset(state.held)]) if state.held else links
+        captured.hidden = frozenset(state.held) - (links & frozenset(state.held)) if state.held else frozenset()
+        return union([links, captured.hidden]) if captured.hidden else links
 
     captured.find = find
     captured.memo = (pickler, payload, state)

@@ -40,6 +40,7 @@ class Covariable:
         keys: sorted node keys.
         fingerprint: of the capture.
         links: addresses of its linking objects.
+        hidden: those that only holes hold, as `Captured.hidden`.
         spans: memory ranges, as `Captured.spans`.
         references: ids of the definitions that it refers to.
         holes: what of it could not be stored.
@@ -58,6 +59,7 @@ class Covariable:
     keys: tuple[str, ...]
     fingerprint: Fingerprint
     links: Links = frozenset()
+    hidden: frozenset[int] = frozenset()
     spans: tuple[tuple[int, int, bool], ...] = ()
     references: frozenset[str] = frozenset()
     holes: tuple[Hole, ...] = ()
@@ -482,7 +484,7 @@ class Tracker:
     def relink(self, group: Covariable, now: Covariable) -> None:
         """Give *group* the addresses of *now*, a capture with the same content."""
         self.remove(group)
-        group.links, group.spans, group.roots = now.links, now.spans, now.roots
+        group.links, group.hidden, group.spans, group.roots = now.links, now.hidden, now.spans, now.roots
         group.references, group.holes = now.references, now.holes
         group.mark, group.seconds, group.checked = now.mark, now.seconds, now.checked
         self.add(group)

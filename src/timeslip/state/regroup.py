@@ -411,6 +411,7 @@ class Regrouping:
                 shot = self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
                 shot.captured.links = union([captured.links for captured in found])
+                shot.captured.hidden = _hidden(found)
                 shot.captured.plain = all(captured.plain for captured in found)
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
@@ -429,7 +430,7 @@ class Regrouping:
         group = Covariable(keys, shot.fingerprint, failure=shot.failure, seconds=shot.seconds)
         group.checked = self.tracker.count
         if captured is not None:
-            group.links = captured.links
+            group.links, group.hidden = captured.links, captured.hidden
             group.spans = tuple(captured.spans)
             group.roots = attached
             group.volatile = captured.volatile
@@ -439,6 +440,14 @@ class Regrouping:
             group.bytes = captured.size
             group.mark = shot.mark if captured.plain else None
         return group
+
+
+def _hidden(captures: list[Captured]) -> frozenset[int]:
+    """What only holes hold, in none of *captures* anything else."""
+    hidden: frozenset[int] = frozenset().union(*(captured.hidden for captured in captures))
+    for captured in captures:
+        hidden -= (captured.links & hidden) - captured.hidden
+    return hidden
 
 
 _PORTIONS_FROM, _PORTION = 128, 64
