@@ -242,6 +242,7 @@ def test_what_could_not_be_recorded_is_a_step_of_its_own(tmp_path: Path) -> None
     assert session.namespace["a"] == [1, 2, 3, 4]
     assert session.log()[0].id == redone.commit
     assert session.log()[0].code == "a.append(4); K.n = 3; w = [a]; del z"
+    session.close()
 
 
 def test_what_could_not_be_recorded_is_in_the_code_of_the_next_step(tmp_path: Path) -> None:
