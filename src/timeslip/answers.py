@@ -233,6 +233,7 @@ def verify_json(result: Verification) -> Json:
         intact=list(result.intact),
         changed=dict(result.changed),
         unrestorable=dict(result.unrestorable),
+        replayed=dict(result.replayed),
         messages=list(result.messages),
         duration=result.duration,
     )

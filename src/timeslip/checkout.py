@@ -33,6 +33,8 @@ from timeslip.state.facets import ShowFigure
 from timeslip.state.libraries import installed_folders
 from timeslip.values import chunk_names, read_stream, rebuilt_reason
 
+MADE_AGAIN = "it holds something of the outside that was made again"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -134,7 +136,7 @@ class Checkout:
         failed: dict[str, str] = {}
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
             for record in sorted((*plan.load, *plan.replay), key=self._comes_later):
-                reason = self._load(record)
+                reason = self.load(record)
                 if reason is not None:
                     failed[record] = reason
                     definitions = filter(is_definition, self.live.info(record).keys)
@@ -163,7 +165,7 @@ class Checkout:
             return 0
         return sum(entry["size"] for part in ("buffers", "out_of_band") for entry in body.get(part, ()))
 
-    def _load(self, record: str) -> str | None:
+    def load(self, record: str) -> str | None:
         """Load one co-variable; the reason when it cannot be."""
         prepared, loader = self.prepared, self.prepared.loader
         rebuilt = len(loader.rebuilt)
@@ -227,7 +229,7 @@ class Checkout:
         for record, reason in failed.items():
             keys = sorted(key for key, value in self.target.items() if value == record)
             before = set(self.prepared.loader.made)
-            whole = self._salvage(record, keys)
+            whole = self.salvage(record, keys)
             salvaged = self.loads.withdraw(before)  # what the cell makes again is to have these identities
             left = [key for key in keys if is_name(key) and key not in whole]
             if not left:
@@ -254,7 +256,7 @@ class Checkout:
                 self.prepared.notes[key] = f"{note}; {odd}" if odd else note
                 self.prepared.replayed.add(key)
 
-    def _salvage(self, record: str, keys: list[str]) -> dict[str, Any]:
+    def salvage(self, record: str, keys: list[str]) -> dict[str, Any]:
         """Names of a co-variable that has a hole somewhere, with their values, as far as those are whole.
 
         What of them had to be made anew is told in `_remade`.
@@ -295,7 +297,7 @@ class Checkout:
             self.prepared.values[name] = (replayed if same else whole)[name]
             self.prepared.fidelity[name] = REBUILT if self._remade else EXACT
             if self._remade:
-                self.prepared.notes[name] = "it holds something of the outside that was made again"
+                self.prepared.notes[name] = MADE_AGAIN
             if left and not same:
                 self.prepared.notes[name] = f"whole, but what it shared with {', '.join(left)} is not shared any more"
 
@@ -549,29 +551,6 @@ def _has_hole(live: Live, name: str, value: Any) -> bool:
     except UnstorableError:
         return True
     return any(hole.fatal for hole in captured.holes)
-
-
-def foresee(live: Live, plan: Plan, target: Mapping[str, str], commit: CommitId | None, began: float) -> CheckoutResult:
-    """What a restore by *plan* would do, for a dry run: nothing is loaded."""
-    names: dict[str, list[str]] = {}
-    for key, record in target.items():
-        if is_name(key):
-            names.setdefault(record, []).append(key)
-    loaded = [name for record in plan.load for name in names.get(record, ())]
-    replayed = [name for record in plan.replay for name in names.get(record, ())]
-    notes = {name: str(live.info(target[name]).lost) for name in replayed}
-    fidelity = dict.fromkeys((*filter(is_name, plan.keep), *loaded), EXACT) | dict.fromkeys(replayed, LOST)
-    return CheckoutResult(
-        commit=commit,
-        kept=tuple(sorted(filter(is_name, plan.keep))),
-        loaded=tuple(sorted(loaded)),
-        replayed=tuple(sorted(replayed)),
-        dropped=plan.drop,
-        fidelity=dict(sorted(fidelity.items())),
-        notes=notes,
-        duration=time.perf_counter() - began,
-        dry_run=True,
-    )
 
 
 def check_bytes(live: Live, plan: Plan) -> None:

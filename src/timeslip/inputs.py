@@ -110,7 +110,7 @@ class Inputs:
     def _take(self, key: str, record: RecordId) -> None:
         self._records[record] = None
         if self._unasked:
-            self._refuse_live(key, record)
+            refuse_outside(self.live, key, record)
         staying = self._stays(record)
         if staying is not None:
             self._shared.append(_Shared(record, list(staying.items())))
@@ -126,16 +126,6 @@ class Inputs:
         self._add(values, record)
         there = {key: value for key, value in values.items() if self.before.get(key) == record}
         self.copies.update({key: value for key, value in there.items() if is_definition(key) or key in self.values})
-
-    def _refuse_live(self, key: str, record: RecordId) -> None:
-        """Raise ReplayError for an input that holds something of the outside."""
-        try:
-            holes = self.live.body(record).get("holes", ())
-        except StoreError:
-            return  # it is not there at all: loading says so
-        for type_name, reason, _ in holes:
-            if type_name not in _GIVEN and not reason.startswith("a closed"):
-                raise ReplayError(f"it is given {key}, which holds something of the outside ({type_name})")
 
     def _add(self, values: Mapping[str, Any], record: RecordId) -> None:
         found = {name: value for name, value in values.items() if is_name(name) and self.before.get(name) == record}
@@ -177,6 +167,17 @@ class Inputs:
         self.copies.clear()
         self._shared.clear()
         self._loads.values.clear()
+
+
+def refuse_outside(live: Live, key: str, record: RecordId) -> None:
+    """Raise ReplayError for an input of a cell that is run unasked, if it holds something of the outside."""
+    try:
+        holes = live.body(record).get("holes", ())
+    except StoreError:
+        return  # it is not there at all: loading says so
+    for type_name, reason, _ in holes:
+        if type_name not in _GIVEN and not reason.startswith("a closed"):
+            raise ReplayError(f"it is given {key}, which holds something of the outside ({type_name})")
 
 
 def digest_of(live: Live, nodes: list[tuple[str, Any]]) -> bytes | None:

@@ -9,14 +9,20 @@ from typing import Any
 from timeslip import commit as recording
 from timeslip.arguments import check_names, check_text
 from timeslip.auditing import unverified_names
+from timeslip.checkout import Options
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.diffing import diff_values
 from timeslip.errors import StoreError, TimeslipError, UntrustedStoreError
+from timeslip.foreseeing import Foreseeing
 from timeslip.history import History, name_not_found
-from timeslip.ids import CommitId
+from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
 from timeslip.model import (
+    EXACT,
+    LOST,
+    REBUILT,
+    REPLAYED,
     Commit,
     Preview,
     Shown,
@@ -30,7 +36,6 @@ from timeslip.model import (
 from timeslip.noticing import look
 from timeslip.past import PastState
 from timeslip.preview import preview
-from timeslip.progress import Progress
 from timeslip.state.facets import FacetSet
 from timeslip.values import chunk_names, lost_reason, rebuilt_reason
 
@@ -293,11 +298,13 @@ def verify_live(live: Live) -> Verification:
         finally:
             found.release()
     intact = tuple(name for name in sorted(live.namespace.snapshot()) if name not in changed)
-    return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, (), time.perf_counter() - began)
+    return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, {}, (), time.perf_counter() - began)
 
 
-def verify_restorable(history: History, commit: CommitId, progress: Progress) -> Verification:
+def verify_restorable(live: Live, history: History, commit: CommitId) -> Verification:
     """Whether *commit* could be restored: every value is read, checked and loaded beside the session.
+
+    Of what could not be stored it is said whether the present settings let its cells be run again.
 
     Raises:
         CommitNotFoundError, DamagedStoreError.
@@ -307,19 +314,24 @@ def verify_restorable(history: History, commit: CommitId, progress: Progress) ->
     past = PastState(history.repository, state)
     intact: list[str] = []
     bad: dict[str, str] = {}
-    with progress.phase("reading"):
+    lost: dict[RecordId, None] = {}
+    with live.progress.phase("reading"):
         for key in sorted(filter(is_name, state)):
             try:
                 body = past.body(key)
                 for chunk in chunk_names(body):
                     history.repository.get_chunk(chunk)
-                lost = lost_reason(body)
-                if lost is not None:
-                    bad[key] = lost
+                if lost_reason(body) is not None:
+                    lost[state[key]] = None
                     continue
                 if rebuilt_reason(body) is None:  # a look would have to open what it holds
                     past.value(key)
                 intact.append(key)
             except TimeslipError as error:
                 bad[key] = error.message
-    return Verification(commit, tuple(intact), {}, bad, (), time.perf_counter() - began)
+    told = Foreseeing(live, history, commit, state, Options(replay=live.settings.replay))
+    told.replay(lost)
+    intact += [name for name, what in told.fidelity.items() if what in (EXACT, REBUILT)]
+    bad.update({name: told.notes[name] for name, what in told.fidelity.items() if what == LOST})
+    again = {name: told.notes[name] for name, what in sorted(told.fidelity.items()) if what == REPLAYED}
+    return Verification(commit, tuple(sorted(intact)), {}, bad, again, (), time.perf_counter() - began)

@@ -324,6 +324,7 @@ class Verification:
     Attributes:
         commit: the state that was looked at; None for the live state.
         intact: names that are as recorded, or can be restored exactly.
+        replayed: name -> which cells would be run again for it and why, for names that cannot be loaded.
         changed: name -> where it was found to differ ("changed between X and Y").
         unrestorable: name -> reason, for names that cannot be brought back.
         messages: further sentences for the user.
@@ -334,6 +335,7 @@ class Verification:
     intact: tuple[str, ...] = ()
     changed: dict[str, str] = field(default_factory=dict)
     unrestorable: dict[str, str] = field(default_factory=dict)
+    replayed: dict[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     duration: float = 0.0
 

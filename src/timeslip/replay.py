@@ -23,7 +23,7 @@ from timeslip.errors import ReplayError, StoreError, TimeslipError, UntrustedSto
 from timeslip.executing import Execution
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
-from timeslip.inputs import Inputs, Stays, mentions_of, nothing_stays, reads_output
+from timeslip.inputs import Inputs, Stays, mentions_of, nothing_stays, reads_output, refuse_outside
 from timeslip.joining import Joining, Rebuilt
 from timeslip.live import Live
 from timeslip.model import Commit, ReplayStep, is_facet, is_name
@@ -200,6 +200,27 @@ class Replayer:
         made = recipe.commit
         steps.append(ReplayStep(made.id, made.execution_count, made.code or "", made.duration, recipe.touches, (key,)))
         return steps
+
+    def foresee(self, commit: CommitId, names: list[str], depth: int = 0) -> list[str]:
+        """The runs by which *names* of one co-variable would be rebuilt, first to last, as far as can be told.
+
+        Raises:
+            ReplayError: they would not be, as far as can be told.
+        """
+        if depth > _DEPTH:
+            raise ReplayError(f"rebuilding {names[0]} leads through more than {_DEPTH} cells")
+        self._permit_any(names)
+        recipe = self.recipe(commit, names[0])
+        self._refuse_changed_since(recipe, commit, names)
+        self._permit(recipe, names)
+        self._seconds += recipe.commit.duration
+        where: list[str] = []
+        for key in (*recipe.definitions, *recipe.reads):
+            if self.mode != "always":
+                refuse_outside(self.live, key, recipe.before[key])
+            if is_name(key) and self.live.info(recipe.before[key]).lost is not None and recipe.commit.parents:
+                where += self.foresee(recipe.commit.parents[0], [key], depth + 1)
+        return [*where, recipe.where]
 
     # ---- rebuilding
 

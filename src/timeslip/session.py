@@ -438,7 +438,7 @@ class Session:
     def verify(self, ref: str | None = None) -> Verification:
         """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
         if ref is not None and ref != ".":
-            return looking.verify_restorable(self._history, self._history.resolve(ref), self._live.progress)
+            return looking.verify_restorable(self._live, self._history, self._history.resolve(ref))
         with self._live.turn():
             self._require_open()
             return looking.verify_live(self._live)

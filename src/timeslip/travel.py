@@ -13,11 +13,12 @@ from typing import Any
 
 from timeslip import commit as recording
 from timeslip.arguments import check_count, check_names, check_text
-from timeslip.checkout import Checkout, Options, check_bytes, foresee
+from timeslip.checkout import Checkout, Options, check_bytes
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.describing.summary import counted
 from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, UsageError
+from timeslip.foreseeing import foresee
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
@@ -124,7 +125,8 @@ class Traveller:
         plan = without_lost_definitions(live, make_plan(recorded, state, live.info))
         plan = without_left(live, plan, state)
         if options.dry_run:
-            return replace(foresee(live, plan, state, target, began), at=self._commit(target))
+            foreseen = foresee(live, self.history, plan, state, target, options, began)
+            return replace(foreseen, at=self._commit(target))
         if options.verify or live.settings.verify == "eager":
             check_bytes(live, plan)
         work = Checkout(live, self.history, target, state, options)
@@ -166,7 +168,7 @@ class Traveller:
         target = {key: state[key] for key in wanted}
         plan = make_plan({key: r for key, r in self.live.records.items() if key in target}, target, self.live.info)
         if options.dry_run:
-            return foresee(self.live, plan, target, source, began)
+            return foresee(self.live, self.history, plan, state, source, options, began)
         work = Checkout(self.live, self.history, source, state, options)
         work.prepare(plan)
         self._bind(work, plan, Step("checkout", "partial-checkout", details={"from": source, "names": sorted(target)}))

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from tests.codec.kernels import Kernel, differences, only_iterative, resumed, stored
 from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PARTS, PLAIN
 
-from timeslip.codec.capture import capture_atom
+from timeslip.codec.capture import Encoder, capture_atom
+from timeslip.codec.definitions import Registry
+from timeslip.codec.resources import Resources
 from timeslip.errors import UnrestorableError
 
 
@@ -424,3 +426,37 @@ def test_common_dtypes_are_the_very_ones_again() -> None:
     assert names["kinds"] == kernel.namespace["kinds"]
     assert all(kind is numpy.dtype(kind.char) for kind in names["kinds"][:19])
     assert names["v"].astype("i4", copy=False) is names["v"]
+
+
+@pytest.mark.parametrize("hook", ["profile", "trace"])
+def test_a_tracer_or_profiler_changes_nothing(hook: str) -> None:
+    """While code is traced, frames hold their variables once more: nothing may count on how many hold an object."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(
+        "class K:\n    def __init__(self): self.v = [0]\nclass E: pass\nclass S(list): pass\n"
+        "def gen():\n    a = [1]; b = {}\n    yield a\n    yield b\n"
+        "k, e, s, error, g, h, i = K(), E(), S([1]), ValueError(1), gen(), gen(), (j for j in [[1]])\nnext(g)",
+        space,
+    )
+
+    def trace(*_: Any) -> Any:
+        return trace
+
+    encoder = Encoder(space, Registry(), Resources())
+
+    def captured(name: str) -> Any:
+        shot = encoder.capture([(name, space[name])])
+        found = b"".join(shot.segments), [(hole.token, hole.complete) for hole in shot.holes], shot.mode
+        shot.release()
+        return found
+
+    for name in ("k", "e", "s", "error", "g", "h", "i"):
+        expected = captured(name)
+        before = sys.gettrace(), sys.getprofile()
+        try:
+            (sys.settrace if hook == "trace" else sys.setprofile)(trace)
+            found = captured(name)
+        finally:
+            sys.settrace(before[0])
+            sys.setprofile(before[1])
+        assert found == expected, name

@@ -197,7 +197,7 @@ class FakeSession:
         self._called("describe", ref, message)
 
     def verify(self, ref: str | None = None) -> Verification:
-        return Verification(None, ("a", "b"), {"df": "changed between In[3] and now"}, {}, (), 0.2)
+        return Verification(None, ("a", "b"), {"df": "changed between In[3] and now"}, {}, {}, (), 0.2)
 
     def du(self) -> Usage:
         row = UsageRow("titanic.ipynb", 34_000_000, 1_200, 6)

@@ -55,7 +55,8 @@ def state_of(obj: Any) -> Hidden:
 class _Walk:
     """One token in the making."""
 
-    def __init__(self) -> None:
+    def __init__(self, private: int | None = None) -> None:
+        self._private = private if private is not None else _private()
         self.told: list[str] = []
         self.complete = True
         self._met: dict[int, Any] = {}
@@ -80,7 +81,7 @@ class _Walk:
             self.told.append(repr(part) if kind not in (str, bytes) or len(part) < 200 else self._long(part))
         elif kind in _CLOSED or issubclass(kind, (type, types.ModuleType)) or id(part) in self._met:
             self.told.append(f"@{id(part):x}")
-        elif sys.getrefcount(part) > _PRIVATE and (kind in _CHANGEABLE or is_of_session(kind)):
+        elif sys.getrefcount(part) > self._private and (kind in _CHANGEABLE or is_of_session(kind)):
             # others may change it: that is no news of what holds it here, and what this holder does to it is not told
             self.told.append(f"@{id(part):x}")
             self.complete = False
@@ -447,9 +448,6 @@ def _reduces(kind: type) -> bool:
     return kind.__reduce_ex__ is not usual[0] or kind.__reduce__ is not usual[1]
 
 
-_PRIVATE = 1 << 60
-
-
 def _references_of_private() -> int:
     """What `sys.getrefcount` says, in the middle of a walk, of a list that only a generator has."""
 
@@ -469,9 +467,16 @@ def _references_of_private() -> int:
 
     generator = under_way()
     next(generator)
-    Counting().open(generator)
+    Counting(private=1 << 60).open(generator)
     return max(counts)
 
 
 _PRIVATE = _references_of_private()
 """More references than this has only what others hold, too."""
+
+
+def _private() -> int:
+    """`_PRIVATE`, counted anew while code is traced: before Python 3.13 frames then hold their variables twice."""
+    if sys.gettrace() is None and sys.getprofile() is None:
+        return _PRIVATE
+    return _references_of_private()

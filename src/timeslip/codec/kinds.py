@@ -112,14 +112,23 @@ def attributes_of(obj: Any) -> Any:
     return found if type(found) is dict else None
 
 
-# An instance's own dict is referred to by the instance, the local variable and the argument of getrefcount.
-_OWN_REFERENCES = 3
+def references_in_lists(count: int) -> int:
+    """What `sys.getrefcount` says, called by `map`, of an object that only *count* containers hold."""
+    lists = [[object()]]
+    lists += [list(lists[0]) for _ in range(count - 1)]
+    return next(map(sys.getrefcount, lists[0]))
+
+
+_OWN_REFERENCES = references_in_lists(2)
+"""An instance and a list hold an attribute dict that is nobody else's. A list, because tracers look at variables."""
 
 
 def held_attributes(obj: Any) -> dict[str, Any] | None:
     """The attribute dict of *obj*, unless there is none that anybody could tell from a new one."""
-    found: dict[str, Any] | None = attributes_of(obj)
-    return found if found or (found is not None and sys.getrefcount(found) > _OWN_REFERENCES) else None
+    found: list[dict[str, Any] | None] = [attributes_of(obj)]
+    if found[0] or found[0] is None:
+        return found[0]
+    return found[0] if next(map(sys.getrefcount, found)) > _OWN_REFERENCES else None
 
 
 def set_attributes(obj: Any, attributes: dict[str, Any]) -> None:

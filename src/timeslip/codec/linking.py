@@ -23,8 +23,7 @@ from typing import Any
 
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of
-from timeslip.codec.kinds import is_made_by_library, is_of_session
-from timeslip.codec.picklers import references_in_lists
+from timeslip.codec.kinds import is_made_by_library, is_of_session, references_in_lists
 
 _NEVER: frozenset[type] = frozenset(
     {

@@ -12,6 +12,7 @@ from itertools import filterfalse
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.streams import LARGE_NUMBER, SegmentWriter
 
 if TYPE_CHECKING:
@@ -77,16 +78,10 @@ def _shows_memo() -> bool:
 _SHOWS_MEMO = _shows_memo()
 
 
-def references_in_lists(count: int) -> int:
-    """What `sys.getrefcount` says, called by `map`, of an object that only *count* containers hold."""
-    lists = [[object()]]
-    lists += [list(lists[0]) for _ in range(count - 1)]
-    return next(map(sys.getrefcount, lists[0]))
-
-
 _is_none = partial(is_, None)
 _OWN_DICT = references_in_lists(3)
 """An instance, its pickler's memo and a list hold an attribute dict that is nobody else's."""
+_OWN_SUSPECTED = references_in_lists(2)
 
 
 def shared_attributes(
@@ -118,13 +113,14 @@ def shared_attributes(
     for other in (pickler, *others):
         for address in filter(memos.__contains__, map(id, met_objects(other))):
             memos[address] += _times_held(other)
-    shared: dict[int, Any] = {}
-    while suspected:
-        address, held = suspected.popitem()
-        # Its instance, the memos, the variable and the argument hold what is nobody else's.
-        if times[address] > 1 or sys.getrefcount(held) > 3 + memos[address]:
-            shared[address] = held
-    return shared
+    # Its instance, the memos and *suspected* hold what is nobody else's. No variable: while code is traced, the locals
+    # of a frame hold it once more.
+    counts = list(map(sys.getrefcount, suspected.values()))
+    return {
+        address: suspected[address]
+        for address, count in zip(suspected, counts, strict=True)
+        if times[address] > 1 or count > _OWN_SUSPECTED + memos[address]
+    }
 
 
 def _times_held(pickler: Any) -> int:

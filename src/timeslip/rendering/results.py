@@ -154,11 +154,14 @@ def verification(answer: Json, clock: Clock) -> Document:
     took = span(f"  ({duration(answer['duration'])})", "dim")
     good = f": {plural(len(answer['intact']), 'name')} {'can be restored' if answer['commit'] else 'as recorded'}"
     bad = f", {len(answer['changed'])} not as recorded" if answer["changed"] else ""
+    bad += f", {len(answer['replayed'])} by running cells again" if answer["replayed"] else ""
     bad += f", {len(answer['unrestorable'])} cannot" if answer["unrestorable"] else ""
     head = line(span(where, "strong"), good + bad, took)
     blocks: Document = [head]
     for name, reason in sorted(answer["changed"].items()):
         blocks.append(line(span("differs: ", "warn"), span(name, "strong"), "  " + one_line(reason)))
+    for name, reason in sorted(answer["replayed"].items()):
+        blocks.append(line(span("not loaded: ", "warn"), span(name, "strong"), "  " + one_line(reason)))
     for name, reason in sorted(answer["unrestorable"].items()):
         blocks.append(line(span("cannot be restored: ", "error"), span(name, "strong"), "  " + one_line(reason)))
     return [*blocks, *(line(one_line(message)) for message in answer["messages"])]

@@ -275,17 +275,26 @@ def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]
     return made
 
 
+def _reduced_exception(error: BaseException, library: Any) -> tuple[Any, Any, dict[str, Any] | None]:
+    """What the class that is no one's of the session says of *error*: function, arguments, what else there is to set.
+
+    A function of its own: who counts the holders of the attribute dict must have no variable that held it.
+    """
+    kind = type(error)
+    reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
+    function, args, extra = (*reduced, None)[:3]
+    # ImportError adds what it was not made from; all others that are written in C answer their attribute dict
+    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else None
+    return function, args, more
+
+
 def _exception(state: Pass, error: BaseException) -> Any:
     """An exception without the constructor of the session, which may want other arguments than ``args``."""
     kind = type(error)
     if error.__traceback__ is not None:
         state.note(error, "without its traceback, which holds frames that have run", fatal=False)
     library: Any = library_of(kind)
-    reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
-    function, args, extra = (*reduced, None)[:3]
-    # ImportError adds what it was not made from; all others that are written in C answer their attribute dict
-    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else None
-    del reduced, extra
+    function, args, more = _reduced_exception(error, library)
     attributes = held_attributes(error)
     chain = (error.__cause__, error.__context__, error.__suppress_context__)
     slots = filled(error, own_slots(kind)) or None

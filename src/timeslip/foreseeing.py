@@ -1,0 +1,161 @@
+"""What a restore would do, told beforehand: nothing is changed, made or run for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from timeslip.checkout import MADE_AGAIN, Checkout, Options
+from timeslip.codec.placeholder import Placeholder
+from timeslip.errors import ReplayError, StoreError
+from timeslip.history import History
+from timeslip.ids import CommitId, RecordId
+from timeslip.leaving import Leaving
+from timeslip.live import Live
+from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
+from timeslip.planner import Plan
+from timeslip.replay import Replayer
+from timeslip.values import rebuilt_reason
+
+
+class Foreseeing:
+    """What would become of the names of *target*.
+
+    Args:
+        live: the session.
+        history: of the session.
+        commit: whose state it is; None for the empty state.
+        target: node key -> record of (part of) that state.
+        options: of the restore.
+
+    Attributes:
+        fidelity: name -> what it would be.
+        notes: name -> why it would not be exact.
+    """
+
+    def __init__(
+        self, live: Live, history: History, commit: CommitId | None, target: Mapping[str, RecordId], options: Options
+    ) -> None:
+        self.fidelity: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
+        self._live = live
+        self._commit = commit
+        self._target = target
+        self._work = Checkout(live, history, commit, target, options)
+        self._replayer = Replayer(live, history, options.replay)
+        self._names: dict[str, list[str]] = {}
+        for key, record in target.items():
+            if is_name(key):
+                self._names.setdefault(record, []).append(key)
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Names that would be left alone; call it first."""
+        names = list(names)
+        self._work.prepared.loader.left = Leaving(self._live, names).holds_left
+        snapshot = self._live.namespace.snapshot()
+        for name in filter(is_name, names):
+            value = snapshot.get(name)
+            self.fidelity[name] = LOST if type(value) is Placeholder else EXACT
+            if type(value) is Placeholder:
+                self.notes[name] = value.timeslip_reason
+
+    def load(self, records: Iterable[str]) -> None:
+        """Records that can be loaded, as far as is known; they are not read."""
+        for record in records:
+            reason = rebuilt_reason(self._body(record))
+            for name in self._names.get(record, ()):
+                self.fidelity[name] = REBUILT if reason else EXACT
+                if reason:
+                    self.notes[name] = reason
+
+    def replay(self, records: Iterable[str]) -> None:
+        """Records that were lost when they were recorded: present objects may complete them, or a replay may."""
+        for record in records:
+            names = sorted(self._names.get(record, ()))
+            reason = self._live.info(record).lost or "it could not be stored"
+            whole = self._whole(record)
+            left = [name for name in names if name not in whole]
+            if not left:
+                continue
+            try:
+                assert self._commit is not None
+                where = self._replayer.foresee(self._commit, left)
+            except ReplayError as error:
+                fidelity, note = LOST, f"{reason}; not replayed: {error.message}"
+            else:
+                fidelity, note = REPLAYED, f"by running {', '.join(where)} again, because {reason}"
+            self.fidelity.update(dict.fromkeys(left, fidelity))
+            self.notes.update(dict.fromkeys(left, note))
+
+    def _whole(self, record: str) -> Mapping[str, Any]:
+        """The names that would come back without a replay; what has to make a class for it is not tried."""
+        if not self._is_defined(record):
+            return {}
+        loader, values = self._work.prepared.loader, self._work.prepared.values
+        if self._work.load(record) is None:
+            found = {name: values[name] for name in self._names.get(record, ()) if name in values}
+        else:
+            rebuilt = len(loader.rebuilt)
+            found = self._work.salvage(record, list(self._target_keys(record)))
+            again = len(loader.rebuilt) > rebuilt
+            self._work.prepared.fidelity.update(dict.fromkeys(found, REBUILT if again else EXACT))
+            self._work.prepared.notes.update(dict.fromkeys(found, MADE_AGAIN) if again else {})
+        self.fidelity.update({name: self._work.prepared.fidelity[name] for name in found})
+        notes = self._work.prepared.notes
+        self.notes.update({name: notes[name] for name in found if name in notes})
+        return found
+
+    def _target_keys(self, record: str) -> Iterable[str]:
+        return (key for key, other in self._target.items() if other == record)
+
+    def _is_defined(self, record: str) -> bool:
+        """Whether all classes and functions that *record* needs are there."""
+        work = [record]
+        seen: set[str] = set()
+        while work:
+            body = self._body(work.pop())
+            keys = [key[4:] for key in body.get("keys", ()) if is_definition(key)]
+            for identity in {*body.get("references", ()), *keys} - seen:
+                seen.add(identity)
+                if self._live.registry.live(identity) is None:
+                    return False
+                if f"def:{identity}" in self._target:
+                    work.append(self._target[f"def:{identity}"])
+        return True
+
+    def _body(self, record: str) -> Mapping[str, Any]:
+        try:
+            return self._live.body(record)
+        except StoreError:  # the restore says so
+            return {}
+
+
+def foresee(
+    live: Live,
+    history: History,
+    plan: Plan,
+    target: Mapping[str, RecordId],
+    commit: CommitId | None,
+    options: Options,
+    began: float,
+) -> CheckoutResult:
+    """What a restore by *plan* would do, for a dry run."""
+    told = Foreseeing(live, history, commit, target, options)
+    told.keep(plan.keep)
+    told.load(plan.load)
+    told.replay(plan.replay)
+    fidelity = dict(sorted(told.fidelity.items()))
+    kept = set(filter(is_name, plan.keep))
+    return CheckoutResult(
+        commit=commit,
+        kept=tuple(sorted(kept)),
+        loaded=tuple(name for name, what in fidelity.items() if what in (EXACT, REBUILT) and name not in kept),
+        replayed=tuple(name for name, what in fidelity.items() if what == REPLAYED),
+        dropped=plan.drop,
+        placeholders=tuple(name for name, what in fidelity.items() if what == LOST),
+        fidelity=fidelity,
+        notes=dict(sorted(told.notes.items())),
+        duration=time.perf_counter() - began,
+        dry_run=True,
+    )

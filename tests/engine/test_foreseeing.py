@@ -1,0 +1,82 @@
+"""A dry run and `verify REF` say what the restore then does; they change, make and run nothing."""
+# ruff: noqa: E501 - cells are written as users write them
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from timeslip.codec.placeholder import Placeholder
+
+Attach = Callable[..., Any]
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+CASES = {
+    "plain": (["x = [1]", "x.append(2)"], {"x": "exact"}),
+    "a generator that is gone": (["x = [1, 2]\ng = (i for i in (1, 2))", "g = None"], {"g": "replayed", "x": "exact"}),
+    "one in another's place": (["g = (i for i in (1, 2))", "g = 1", "h = [g]"], {"g": "exact"}),
+    "a chain of generators": (
+        ["g = (i for i in (1, 2))", "h = (i for i in g)\nh2 = next(h)", "g = h = None"],
+        {"g": "replayed", "h": "replayed", "h2": "exact"},
+    ),
+    "a thread": (["import threading", "t = threading.Thread(target=print)", "t = None"], {"t": "lost", "threading": "exact"}),
+    "a lock": (["import threading", "t = threading.Lock()", "t = None"], {"t": "rebuilt", "threading": "exact"}),
+    "beside what did not change": (["h = {'g': (i for i in [1]), 'n': 1}", "h['n'] = 2"], {"h": "exact"}),
+    "in a class": (
+        ["class C: g = (i for i in [1])\nc = C()", "C.x = 1"],
+        {"C": "exact", "c": "exact"},
+    ),
+    "whole names of a lost group": (
+        ["x = [1]\ng = (i for i in x)\ny = [x, iter([2])]\nz = [g]", "g = z = None; x.append(2)"],
+        {"g": "replayed", "x": "exact", "y": "exact", "z": "replayed"},
+    ),
+    "a file that was written": (["f = open('made', 'w')\ng = (i for i in f)", "f.close(); f = g = None"], {"f": "rebuilt", "g": "lost"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("mode", ["auto", "never"])
+def test_a_dry_run_says_what_the_restore_does(
+    case: str, mode: str, attach: Attach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells, expected = CASES[case]
+    session = attach(replay=mode)
+    for cell in cells:
+        assert session.run(cell).error is None
+    gc.collect()
+    names = {name: id(value) for name, value in session.namespace.items()}  # to hold a value is to keep it there
+    dry = session.undo(dry_run=True)
+    assert {name: id(value) for name, value in session.namespace.items()} == names
+    result = session.undo()
+    assert dry.fidelity == result.fidelity
+    told = ("kept", "loaded", "replayed", "dropped", "placeholders")
+    assert [getattr(dry, what) for what in told] == [getattr(result, what) for what in told]
+    assert dry.notes.keys() == {name for name, what in dry.fidelity.items() if what != "exact"}
+    if mode == "auto":
+        assert result.fidelity == expected
+    session.namespace.clear()
+
+
+def test_before_a_resume(attach: Attach) -> None:
+    first = attach(name="s")
+    first.run("class C: pass\nc = C()\nx = [1]\nc.g = (i for i in (1, 2))")
+    first.run("import threading\nt = threading.Thread(target=print)")
+    head = first.head
+    first.close()
+    session = attach(name="s")
+    verified = session.verify(head)
+    assert verified.intact == ("C", "threading", "x")
+    assert list(verified.replayed) == ["c"]
+    assert "run" in verified.replayed["c"]
+    assert list(verified.unrestorable) == ["t"]
+    dry = session.resume(dry_run=True)
+    assert session.namespace.keys() == {"__name__", "__builtins__"}
+    result = session.resume()
+    assert dry.fidelity == result.fidelity
+    assert result.fidelity == {"C": "exact", "c": "replayed", "t": "lost", "threading": "exact", "x": "exact"}
+    assert type(session.namespace["t"]) is Placeholder
