@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from timeslip.codec.changes import Change
+from timeslip.codec.definitions import of
 from timeslip.interrupts import uninterrupted
 from timeslip.live import Live
 from timeslip.state.putback import Attributes, Containers, Definitions, Keeper, Process, Variables
@@ -41,8 +42,8 @@ class Loan:
 
     def let_die(self) -> None:
         """Have finalizers of what the run has left run now, on the classes that they belong to."""
-        classes = [obj for obj in self.definitions if isinstance(obj, type)]
-        if any("__del__" in vars(base) for kind in classes for base in type.mro(kind)):
+        classes = [obj for obj in self.definitions if issubclass(type(obj), type)]
+        if any("__del__" in of(base, "__dict__") for kind in classes for base in type.mro(kind)):
             gc.collect()
 
     def put_back(self) -> None:

@@ -285,10 +285,10 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
                 reasons[key] = lost if lost is not None else f"comes back rebuilt: {rebuilt}"
             elif lost:
                 definitions[key] = lost
-    groups = live.tracker.groups.items() if definitions else ()
-    for name in [key for key, group in groups if is_name(key) and group.references and key not in reasons]:
-        for key in live.tracker.definitions_of((name,)) & definitions.keys():
-            reasons[name] = f"it refers to a class or function that holds {definitions[key]}"
+    for key, lost in definitions.items():
+        for group in live.tracker.users_of([key[4:]]):
+            for name in group.names:
+                reasons.setdefault(name, f"it refers to a class or function that holds {lost}")
     return dict(sorted(reasons.items()))
 
 

@@ -65,9 +65,9 @@ def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any], bound:
 
     def codes_of(name: str) -> Iterable[types.CodeType | str]:
         for node in live.tracker.definitions_of((name,)):
-            code = getattr(live.registry.live(node[4:]), "__code__", None)
-            if isinstance(code, types.CodeType):
-                yield code
+            definition = live.registry.live(node[4:])
+            if type(definition) is types.FunctionType:
+                yield definition.__code__
 
     def target_of(name: str) -> str | None:
         if name in bound or name not in snapshot:

@@ -319,6 +319,43 @@ def test_objects_that_raise_at_every_question_do_not_stop_the_recording(sessions
     assert type(live["b"]) is live["Bad"]
 
 
+def test_a_class_that_cannot_be_examined_is_reported_and_the_rest_recorded(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run(
+        "class M(type):\n    def __getattribute__(cls, name):\n        if name.startswith('__'): raise RuntimeError(name)\n"
+        "        return type.__getattribute__(cls, name)\nclass A(metaclass=M): pass\na = A()\nx = [1]",
+    )
+    made = live.session.log()[0]
+    assert {"A", "a"} <= made.names.inexact.keys()
+    assert "x" not in made.names.inexact
+    live.run("x.append(2)", "a.y = 1")
+    live.session.undo(2)
+    assert live["x"] == [1]
+    live.session.redo(2)
+    assert live["x"] == [1, 2]
+
+
+def test_a_proxy_that_answers_another_class(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run(
+        "class P:\n    def __init__(self, o): self.o = o\n    @property\n    def __class__(self): return type(self.o)\n"
+        "ps = [P(o) for o in ([1], {}, int, iter([]), len, lambda: 0, 1)]; q = ps[0]",
+        "q.o.append(2); P.seen = 1",
+        "del P, ps, q",
+    )
+    live.session.undo()
+    assert [type(p).__name__ for p in live["ps"]] == ["P"] * 7
+    assert live["q"] is live["ps"][0]
+    live.session.undo()
+    assert vars(live["q"]) == {"o": [1]}
+    assert not hasattr(live["P"], "seen")
+    assert type(live["q"]) is live["P"]
+    assert isinstance(live["q"], list)
+    live.session.redo()
+    assert vars(live["q"]) == {"o": [1, 2]}
+    assert live["P"].seen == 1
+
+
 def test_a_callable_without_a_module(sessions: Sessions) -> None:
     live = sessions.attach()
     live.run("def f(): return 1\nf.__module__ = None\ng = f", "y = 1", "del f")

@@ -327,10 +327,10 @@ class Pass:
         except RecursionError:
             raise
         except Exception as error:  # reducers ask users' and libraries' objects: anything may come
-            if not self.careful:
+            if not self.careful or obj is load.hole:  # what stands for a hole cannot be one
                 raise
             result = self.hole(obj, f"cannot be pickled: {_one_line(error)}")
-        if result is NotImplemented and self.careful and not isinstance(obj, _GLOBALS):
+        if result is NotImplemented and self.careful and not definitions.is_a(obj, _GLOBALS):
             return _guarded(self, obj)
         return result
 
@@ -405,11 +405,11 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
-        payload, headers = _payload(state, nodes)
-        pickler = _pickler(mode, state)
         watch = None  # the one of the pass before has references of its own
-        watch = ScopeWatch(encoder.registry.scopes)
         try:
+            payload, headers = _payload(state, nodes)
+            pickler = _pickler(mode, state)
+            watch = ScopeWatch(encoder.registry.scopes)
             pickler.dump(payload)
         except RecursionError as error:
             if mode.startswith("iterative"):
@@ -437,11 +437,16 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         return _finish(state, pickler, nodes, payload, headers, mode)
     try:
         raise UnstorableError(
-            f"{', '.join(key for key, _ in nodes)} cannot be captured: {_one_line(problem)}",
+            f"{_called(nodes)} cannot be captured: {_one_line(problem)}",
             hint="it can only come back by running its cell again",
         ) from problem
     finally:
         problem = None  # its traceback holds this frame, and with it what users hold: no cycle may keep that
+
+
+def _called(nodes: Sequence[tuple[str, Any]]) -> str:
+    names = [key for key, _ in nodes if not key.startswith("def:")]
+    return ", ".join(names) if names else "a class or function"
 
 
 def _pickler(mode: str, state: Pass) -> Any:
@@ -467,7 +472,7 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
     payload: list[Any] = []
     headers: dict[str, bytes] = {}
     for key, obj in nodes:
-        if key.startswith("def:") and isinstance(obj, types.FunctionType):
+        if key.startswith("def:") and type(obj) is types.FunctionType:
             for index, cell in enumerate(obj.__closure__ or ()):
                 state.cells.setdefault(id(cell), (key[4:], index))
     for key, obj in nodes:
@@ -475,11 +480,11 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             payload.append(obj)
             continue
         identity = key[4:]
-        if isinstance(obj, types.FunctionType):
+        if type(obj) is types.FunctionType:
             cells = [state.cells[id(cell)] for cell in obj.__closure__ or ()]
             header = definitions.function_header(obj, state.namespace, cells)
             content = definitions.function_content(obj)
-        elif isinstance(obj, Scope):
+        elif type(obj) is Scope:
             header, content = scope_header(obj), scope_content(obj)
             state.keep += (obj, content["items"])
         else:

@@ -92,6 +92,16 @@ class Registry:
         return reference() if reference is not None else self.scopes.live(identity)
 
 
+def is_a(obj: Any, kinds: Any) -> bool:
+    """`isinstance` without asking *obj* for its ``__class__``, which proxies answer for what they stand for."""
+    return issubclass(type(obj), kinds)
+
+
+def of(kind: type, name: str) -> Any:
+    """What Python gives every class under *name*, without asking the metaclass, whose code may be the user's."""
+    return type.__getattribute__(kind, name)
+
+
 def resolve_global(module_name: str | None, qualname: str) -> Any | None:
     """What ``module.qualname`` is now, without importing anything; None when it is nothing."""
     module = sys.modules.get(module_name or "")
@@ -121,7 +131,7 @@ def holder_of(obj: Any, name: str) -> str | None:
 
 def module_of(kind: Any) -> types.ModuleType | None:
     """The loaded module that a class says it belongs to; None when there is none (``__module__`` may be anything)."""
-    name = kind.__module__
+    name = of(kind, "__module__") if isinstance(kind, type) else kind.__module__
     return sys.modules.get(name) if isinstance(name, str) else None
 
 
@@ -131,11 +141,11 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
         if obj.__globals__ is namespace or _is_of(obj, namespace):
             return True
         return importable_part(obj) is None
-    if not obj.__flags__ & HEAP_TYPE:
+    if not of(obj, "__flags__") & HEAP_TYPE:
         return False
     if _is_of(obj, namespace):
         return True
-    return resolve_global(obj.__module__, obj.__qualname__) is not obj and not is_written_in_c(obj)
+    return resolve_global(of(obj, "__module__"), of(obj, "__qualname__")) is not obj and not is_written_in_c(obj)
 
 
 _C_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
@@ -147,7 +157,7 @@ def is_written_in_c(cls: type) -> bool:
     Many such classes are found nowhere under the name they give themselves (``_json.Scanner`` is
     ``_json.make_scanner``), and none can be made again from its parts.
     """
-    for value in cls.__dict__.values():
+    for value in of(cls, "__dict__").values():
         if type(value) in _C_METHODS and value.__objclass__ is cls:
             return True
         if type(value) is types.BuiltinFunctionType and value.__name__ == "__new__" and value.__self__ is cls:
@@ -267,7 +277,7 @@ def make_function(
 ) -> types.FunctionType:
     """A function from its header; its content is set later."""
     where = header["globals"]
-    if isinstance(where, Scope):
+    if type(where) is Scope:
         scope = where.globals
     else:
         scope = namespace if where == "session" else where.__dict__
@@ -308,13 +318,11 @@ _CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "
 
 def _is_method(value: Any) -> bool:
     """Whether *value* is a function of a class, plain or wrapped; nothing that could refer to the class itself."""
-    if isinstance(value, (staticmethod, classmethod)):
+    if is_a(value, (staticmethod, classmethod)):
         return isinstance(value.__func__, types.FunctionType)
     if type(value) is property:
-        return all(
-            part is None or isinstance(part, types.FunctionType) for part in (value.fget, value.fset, value.fdel)
-        )
-    return isinstance(value, types.FunctionType)
+        return all(part is None or type(part) is types.FunctionType for part in (value.fget, value.fset, value.fdel))
+    return type(value) is types.FunctionType
 
 
 def class_header(cls: type) -> dict[str, Any]:
@@ -322,9 +330,9 @@ def class_header(cls: type) -> dict[str, Any]:
     header: dict[str, Any] = {
         "kind": CLASS,
         "metaclass": type(cls),
-        "name": cls.__name__,
+        "name": of(cls, "__name__"),
         "module": cls.__dict__.get("__module__"),
-        "qualname": cls.__qualname__,
+        "qualname": of(cls, "__qualname__"),
         "bases": cls.__bases__,
     }
     slots = cls.__dict__.get("__slots__")
@@ -353,8 +361,8 @@ def class_content(cls: type) -> dict[str, Any]:
     attributes = _attributes(cls, skip)
     content: dict[str, Any] = {
         "kind": CLASS,
-        "name": cls.__name__,
-        "qualname": cls.__qualname__,
+        "name": of(cls, "__name__"),
+        "qualname": of(cls, "__qualname__"),
         "module": cls.__dict__.get("__module__"),
         "bases": cls.__bases__,
         "attributes": attributes,
@@ -371,7 +379,7 @@ def _attributes(cls: type, skip: frozenset[str]) -> dict[str, Any]:
     return {
         name: value
         for name, value in cls.__dict__.items()
-        if name not in skip and not isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType))
+        if name not in skip and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
     }
 
 
@@ -440,7 +448,7 @@ def _bare_class(
 
 def _is_session_hook(base: type, namespace: dict[str, Any]) -> bool:
     hook = getattr(base.__dict__.get("__init_subclass__"), "__func__", None)
-    return isinstance(hook, types.FunctionType) and hook.__globals__ is namespace
+    return type(hook) is types.FunctionType and hook.__globals__ is namespace
 
 
 def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
@@ -453,6 +461,9 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         if getattr(cls, attribute) != content[key] and content[key] is not None:
             changes.append(Change(cls, attribute, content[key]))
     present = class_content(cls)["attributes"]
+    if "__class__" in present:  # a proxy's property: only the class statement can put it there, nothing can change it
+        target.pop("__class__", None)
+        del present["__class__"]
     for name, value in target.items():
         if name not in present or present[name] is not value:
             changes.append(Change(cls, name, value))

@@ -104,7 +104,7 @@ def _data(member: Any) -> Any:
     """What a member is apart from being one: the number of an `enum.IntEnum`, the text of an `enum.StrEnum`."""
     kind: Any
     for kind in _NATIVE:
-        if isinstance(member, kind):
+        if issubclass(type(member), kind):
             return kind.__getnewargs__(member)[
                 0
             ]  # the constructor would ask the member, whose methods are the session's
@@ -221,7 +221,7 @@ def _is_own(cls: Any, name: str) -> bool:
     """Whether the class statement gave *name*; `enum` puts what is inherited into every class."""
     found = _function(cls.__dict__.get(name))
     inherited = [_function(base.__dict__[name]) for base in cls.__mro__[1:] if name in base.__dict__]
-    return isinstance(found, types.FunctionType) and (not inherited or inherited[0] is not found)
+    return type(found) is types.FunctionType and (not inherited or inherited[0] is not found)
 
 
 def _function(value: Any) -> Any:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
+from timeslip.codec.definitions import is_a
 from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain
 
 _MOST = 400
@@ -65,7 +66,7 @@ class _Walk:
         """Tell the state of *obj* itself."""
         self._met[id(obj)] = obj
         kind = type(obj)
-        view = _class if isinstance(obj, type) else _VIEWS.get(kind) or _view_of(kind)
+        view = _class if issubclass(kind, type) else _VIEWS.get(kind) or _view_of(kind)
         parts = view(obj) if view is not None else None
         # what was made for being looked at has another address each time; its parts say it all
         self.told.append(kind.__qualname__ if view in _MADE else f"{kind.__qualname__}@{id(obj):x}")
@@ -200,7 +201,7 @@ def _method(method: Any) -> Parts:
 
 def _builtin(method: Any) -> Parts:
     owner = method.__self__
-    return () if owner is None or isinstance(owner, (types.ModuleType, type)) else (owner,)
+    return () if owner is None or is_a(owner, (types.ModuleType, type)) else (owner,)
 
 
 def _referents(obj: Any) -> Parts:

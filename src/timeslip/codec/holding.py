@@ -13,6 +13,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
+from timeslip.codec.definitions import is_a
 from timeslip.codec.hidden import frame_locals, frame_parts, holds_state, stands_alone
 from timeslip.codec.linking import is_atom, never_links
 
@@ -73,7 +74,7 @@ def states_held_by(value: Any, outside: Iterable[Any]) -> set[int]:
             continue
         if holds_state(type(part)):
             found.add(id(part))
-        if not isinstance(part, _CONTAINERS) or len(part) <= _FEW:
+        if not is_a(part, _CONTAINERS) or len(part) <= _FEW:
             work += [other for other in _parts(part) if id(other) not in seen and _is_entered(other)]
     return found
 
@@ -92,8 +93,8 @@ def _is_entered(part: Any) -> bool:
     """Whether the walk goes into *part*; of functions written in C, into the methods of objects."""
     if type(part) in _BOUND:
         owner = part.__self__
-        return owner is not None and not isinstance(owner, (type, types.ModuleType))
-    return not (is_atom(part) or isinstance(part, _CLOSED) or never_links(type(part)))
+        return owner is not None and not is_a(owner, (type, types.ModuleType))
+    return not (is_atom(part) or is_a(part, _CLOSED) or never_links(type(part)))
 
 
 _BOUND = (types.BuiltinFunctionType, types.MethodWrapperType)

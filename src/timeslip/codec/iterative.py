@@ -216,7 +216,7 @@ class IterativePickler:
         else:
             raise pickle.PicklingError(f"{kind.__name__}: it is made from copies of itself, without end")
         if reduced is NotImplemented:
-            if isinstance(obj, pickle.PickleBuffer):
+            if type(obj) is pickle.PickleBuffer:
                 self.state.out_of_band.append(obj)
                 self._out += pickle.NEXT_BUFFER
                 with obj.raw() as raw:

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from timeslip.codec.definitions import is_written_in_c, resolve_global
+from timeslip.codec.definitions import is_a, is_written_in_c, of, resolve_global
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
 _POINTER = struct.calcsize("P")
@@ -19,23 +19,27 @@ _POINTER = struct.calcsize("P")
 
 def is_imported(kind: type) -> bool:
     """Whether *kind* is found under its name in an installed module."""
-    return kind.__module__ != "__main__" and resolve_global(kind.__module__, kind.__qualname__) is kind
+    return (
+        of(kind, "__module__") != "__main__"
+        and resolve_global(of(kind, "__module__"), of(kind, "__qualname__")) is kind
+    )
 
 
 def is_of_session(kind: type) -> bool:
     """Whether *kind* is a class statement's, and not of an installed module."""
-    return bool(kind.__flags__ & HEAP_TYPE) and not is_written_in_c(kind) and not is_imported(kind)
+    return bool(of(kind, "__flags__") & HEAP_TYPE) and not is_written_in_c(kind) and not is_imported(kind)
 
 
 def is_made_by_library(kind: type) -> bool:
     """Whether *kind* says that it belongs to a loaded module, as the classes do that libraries make while they run."""
-    module: Any = kind.__module__  # which a class statement may set to anything
+    module: Any = of(kind, "__module__")  # which a class statement may set to anything
     return isinstance(module, str) and module in sys.modules and module not in ("__main__", "builtins", "types")
 
 
 def library_of(kind: type) -> type:
     """The first base of *kind* that is not of the session."""
-    return next(base for base in kind.__mro__ if not is_of_session(base))
+    found: type = next(base for base in of(kind, "__mro__") if not is_of_session(base))
+    return found
 
 
 def is_plain(kind: type) -> bool:
@@ -43,15 +47,15 @@ def is_plain(kind: type) -> bool:
 
     As `copyreg` decides it: the constructor in C is that of ``object``, and there is no room for anything of C.
     """
-    for base in kind.__mro__:
-        new = base.__dict__.get("__new__")
+    for base in of(kind, "__mro__"):
+        new = of(base, "__dict__").get("__new__")
         if type(new) is types.BuiltinFunctionType:
             if base is not object:
                 return False
             break
     size = object.__basicsize__
-    size += _POINTER * ((kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0) + _slot_count(kind))
-    return not kind.__itemsize__ and kind.__basicsize__ <= size
+    size += _POINTER * ((of(kind, "__dictoffset__") > 0) + (of(kind, "__weakrefoffset__") > 0) + _slot_count(kind))
+    return not of(kind, "__itemsize__") and of(kind, "__basicsize__") <= size
 
 
 def _slot_count(kind: type) -> int:
@@ -64,8 +68,8 @@ Slots = dict[str, types.MemberDescriptorType]
 def all_slots(kind: type) -> Slots:
     """The slots of a plain class, by name. Not by asking the instance: a property may have the name of a slot."""
     found: Slots = {}
-    for base in kind.__mro__[:-1]:
-        for name, slot in base.__dict__.items():
+    for base in of(kind, "__mro__")[:-1]:
+        for name, slot in of(base, "__dict__").items():
             if isinstance(slot, types.MemberDescriptorType):
                 found.setdefault(name, slot)
     return found
@@ -74,9 +78,9 @@ def all_slots(kind: type) -> Slots:
 def own_slots(kind: type) -> Slots:
     """The slots that classes of the session have added to the instances of *kind*."""
     found: Slots = {}
-    for base in kind.__mro__:
-        if "__slots__" in base.__dict__ and is_of_session(base):
-            for name, slot in base.__dict__.items():
+    for base in of(kind, "__mro__"):
+        if "__slots__" in of(base, "__dict__") and is_of_session(base):
+            for name, slot in of(base, "__dict__").items():
                 if isinstance(slot, types.MemberDescriptorType):
                     found.setdefault(name, slot)
     return found
@@ -97,7 +101,7 @@ def set_slots(obj: Any, slots: dict[str, Any]) -> None:
     """Fill slots directly, without ``__setattr__`` of the session."""
     for name, value in slots.items():
         for base in type(obj).__mro__:
-            slot = base.__dict__.get(name)
+            slot = of(base, "__dict__").get(name)
             if isinstance(slot, types.MemberDescriptorType):
                 slot.__set__(obj, value)
                 break
@@ -152,7 +156,7 @@ def stored_names(library: type) -> frozenset[str]:
         if is_of_session(base):
             continue
         for name, value in vars(base).items():
-            if isinstance(value, functools.cached_property):
+            if is_a(value, functools.cached_property):
                 found.add(name)
             for function in _functions(value):
                 found.update(_stored(function.__code__))
@@ -161,7 +165,7 @@ def stored_names(library: type) -> frozenset[str]:
 
 def _functions(value: Any) -> Iterator[types.FunctionType]:
     for part in (value, *(getattr(value, name, None) for name in ("__func__", "fget", "fset", "func", "__wrapped__"))):
-        if isinstance(part, types.FunctionType):
+        if type(part) is types.FunctionType:
             yield part
 
 

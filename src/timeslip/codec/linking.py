@@ -22,7 +22,7 @@ from operator import not_
 from typing import Any
 
 from timeslip.codec.addresses import Links, links_of
-from timeslip.codec.definitions import module_of
+from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import is_made_by_library, is_of_session, references_in_lists
 
 _NEVER: frozenset[type] = frozenset(
@@ -110,7 +110,7 @@ def never_links(kind: type) -> bool:
         return known
     skip = kind in _NEVER or issubclass(kind, (type, enum.Enum))
     if not skip and (is_made_by_library(kind) or not is_of_session(kind)):  # whose instances may have attributes
-        names = {(str(base.__module__).partition(".")[0], base.__name__) for base in kind.__mro__}
+        names = {(str(of(base, "__module__")).partition(".")[0], of(base, "__name__")) for base in of(kind, "__mro__")}
         skip = issubclass(kind, (datetime.tzinfo, datetime.date, datetime.timedelta)) or not names.isdisjoint(
             _NEVER_NAMES
         )
@@ -144,7 +144,11 @@ def is_value_tuple(obj: Any) -> bool:
 def _lives_long(kind: type) -> bool:
     """Whether *kind* belongs to an installed module: a cache would keep a class of the session alive."""
     module = module_of(kind)
-    return module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind
+    return (
+        module is not None
+        and of(kind, "__module__") != "__main__"
+        and getattr(module, of(kind, "__name__"), None) is kind
+    )
 
 
 _outside_cache: dict[type, frozenset[int]] = {}
@@ -160,10 +164,10 @@ def outside_addresses(kind: type) -> frozenset[int]:
     if known is not None:
         return known
     found: set[int] = set()
-    for base in kind.__mro__:
-        if base.__module__ in ("builtins", "__main__") or not _lives_long(base):
+    for base in of(kind, "__mro__"):
+        if of(base, "__module__") in ("builtins", "__main__") or not _lives_long(base):
             continue
-        for holder in (vars(base), vars(sys.modules[base.__module__])):
+        for holder in (vars(base), vars(sys.modules[of(base, "__module__")])):
             found.update(id(value) for value in list(holder.values()) if not is_atom(value))
     result = frozenset(found)
     if _lives_long(kind):
@@ -216,7 +220,7 @@ def _verdict(kind: type) -> int:
         return _IF_LARGE
     if kind in _NEVER:
         return _NEVER_LINKS
-    return _IF_NAMED if kind.__name__ == "Detached" or never_links(kind) else _LINKS
+    return _IF_NAMED if of(kind, "__name__") == "Detached" or never_links(kind) else _LINKS
 
 
 def linking_addresses(

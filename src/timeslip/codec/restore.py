@@ -330,11 +330,11 @@ class Loader:
         for identity, made in self.made.items():
             if identity in self._fresh:
                 continue  # a copy beside the live object, which keeps the identity
-            if not isinstance(made, Scope):
+            if type(made) is not Scope:
                 self.encoder.registry.bind(DefinitionId(identity), made)
                 continue
             for function in self.made.values():
-                if isinstance(function, types.FunctionType) and function.__globals__ is made.globals:
+                if type(function) is types.FunctionType and function.__globals__ is made.globals:
                     self.encoder.registry.scopes.bind(DefinitionId(identity), function)
             if made.module is not None:
                 self.encoder.registry.scopes.bind(DefinitionId(identity), made.module)
@@ -433,7 +433,7 @@ def _attribute(module_name: str, qualname: str) -> Any:
     return module
 
 
-_KNOWN = frozenset(name for name, value in vars(load).items() if isinstance(value, types.FunctionType))
+_KNOWN = frozenset(name for name, value in vars(load).items() if type(value) is types.FunctionType)
 _OF_STREAM = frozenset({"array", "island", "buffer"})
 _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,

@@ -43,7 +43,7 @@ class Scope:
 
 def globals_of(holder: Holder) -> dict[str, Any]:
     """The dict that a function runs in, or that a module has."""
-    found: dict[str, Any] = holder.__globals__ if isinstance(holder, types.FunctionType) else holder.__dict__
+    found: dict[str, Any] = holder.__globals__ if type(holder) is types.FunctionType else holder.__dict__
     return found
 
 

@@ -11,6 +11,8 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from timeslip.codec.definitions import of
+
 _MOST = 500_000
 _NOT_ENTERED = (types.ModuleType, types.CodeType)
 
@@ -32,7 +34,8 @@ def held_by(values: Iterable[Any], apart: Iterable[Any] = ()) -> dict[int, Any]:
         if id(obj) in found:
             continue
         found[id(obj)] = obj
-        if isinstance(obj, _NOT_ENTERED) or (isinstance(obj, type) and obj.__module__ != "__main__"):
+        kind = type(obj)  # `isinstance` would ask the object for its class
+        if issubclass(kind, _NOT_ENTERED) or (issubclass(kind, type) and of(obj, "__module__") != "__main__"):
             continue
         scope = obj.__globals__ if type(obj) is types.FunctionType else None
         parts = gc.get_referents(obj)

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from timeslip.codec.definitions import is_a
 from timeslip.codec.kinds import attributes_of
 from timeslip.state.libraries import installed_folders
 
@@ -116,7 +117,7 @@ def reach(value: Any) -> dict[int, Any] | None:
         parts = gc.get_referents(*level)
         if not _SHOWS_DICTS:
             parts += [attributes_of(obj) for obj in level if type(obj).__dictoffset__]
-        level = [obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not isinstance(obj, type)]
+        level = [obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not is_a(obj, type)]
     return seen
 
 
@@ -133,7 +134,7 @@ def _roots(names: Iterable[str]) -> Iterator[tuple[Root, Any]]:
         for attribute, value in _data(vars(module)):
             yield (name, "", attribute), value
         for cls in list(vars(module).values()):
-            if isinstance(cls, type) and cls.__module__ == name:
+            if is_a(cls, type) and cls.__module__ == name:
                 yield from (((name, cls.__name__, attribute), value) for attribute, value in _data(vars(cls)))
 
 

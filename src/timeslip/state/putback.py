@@ -52,12 +52,13 @@ class Definitions:
         self._scopes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._classes: list[tuple[type, dict[str, Any]]] = []
         for obj in objects:
-            if isinstance(obj, types.FunctionType):
+            if type(obj) is types.FunctionType:
                 self._functions.append((obj, _function_parts(obj)))
-            elif isinstance(obj, Scope):
+            elif type(obj) is Scope:
                 self._scopes.append((obj.globals, dict(obj.globals)))
             else:
-                self._classes.append((obj, definitions.class_content(obj)))
+                with suppress(Exception):  # a metaclass that refuses the look: then the run cannot change it by name
+                    self._classes.append((obj, definitions.class_content(obj)))
 
     def put_back(self) -> None:
         """See `Keeper.put_back`."""

@@ -278,7 +278,7 @@ class Regrouping:
     def _functions_within(self, unknown: Mapping[str, Any]) -> list[str]:
         """The functions of *unknown*, with the unknown ones that they hold directly, and so on."""
         encoder = self.tracker.encoder
-        work = {key: obj for key, obj in unknown.items() if isinstance(obj, types.FunctionType)}
+        work = {key: obj for key, obj in unknown.items() if type(obj) is types.FunctionType}
         found: list[str] = []
         while work:
             key, function = work.popitem()

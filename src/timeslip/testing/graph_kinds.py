@@ -215,7 +215,7 @@ def brief(value: Any) -> str:
         return text if len(text) <= 60 else text[:57] + "..."
     if kind in (list, tuple, dict, set, frozenset):
         return f"<{kind.__name__} of {len(value)}>"
-    if isinstance(value, types.FunctionType):
+    if type(value) is types.FunctionType:
         return f"<function {value.__qualname__}>"
     if issubclass(kind, type):
         return f"<class {class_attribute(value, '__qualname__')}>"

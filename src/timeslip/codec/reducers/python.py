@@ -312,7 +312,7 @@ def _context_manager(state: Pass, manager: Any) -> Any:
     """What `contextlib.contextmanager` makes, while nothing has entered it: as a decorator it stays so for ever."""
     parts = vars(manager)
     function = parts.get("func")
-    if parts.keys() != _MANAGER or not isinstance(function, types.FunctionType) or not _is_unstarted(parts["gen"]):
+    if parts.keys() != _MANAGER or type(function) is not types.FunctionType or not _is_unstarted(parts["gen"]):
         return NotImplemented
     if not function.__code__.co_flags & _MAKES_GENERATORS:
         return NotImplemented  # calling it would run it

@@ -328,7 +328,7 @@ def _is_usual(state: Any, attributes: Any) -> bool:
 
 def _is_python(library: Any) -> bool:
     """Whether *library* keeps something of its own in the attribute dict: it or a base of it is written in Python."""
-    return any(isinstance(value, types.FunctionType) for base in library.__mro__ for value in vars(base).values())
+    return any(type(value) is types.FunctionType for base in library.__mro__ for value in vars(base).values())
 
 
 def _covered(state: Any) -> set[str]:
