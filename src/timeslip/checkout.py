@@ -22,7 +22,6 @@ from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
-from timeslip.inputs import digest_of
 from timeslip.leaving import Leaving
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
@@ -112,6 +111,7 @@ class Checkout:
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
         self._remade = self._in_context = False
+        self._staying: Mapping[str, object] = {}
         self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
@@ -125,9 +125,9 @@ class Checkout:
         """
         prepared = self.prepared
         snapshot = self.live.namespace.snapshot()
-        if not self.beside:
-            prepared.loader.left = Leaving(self.live, plan.keep).holds_left
-            prepared.loader.captures = True
+        self.keep(plan.keep)
+        prepared.loader.captures = not self.beside
+        prepared.loader.apart = self.beside
         for name in plan.keep:
             value = snapshot.get(name)
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
@@ -152,6 +152,12 @@ class Checkout:
         prepared.drop = list(plan.drop)
         return prepared
 
+    def keep(self, keys: Iterable[str]) -> None:
+        """Node keys whose present values stay; called before anything is loaded."""
+        if not self.beside:
+            self._staying = dict.fromkeys(keys)
+            self.prepared.loader.left = Leaving(self.live, self._staying).holds_left
+
     def _comes_later(self, record: str) -> bool:
         """Whether *record* is to be loaded after definitions that will fail, because it may refer to them."""
         info = self.live.info(record)
@@ -171,6 +177,9 @@ class Checkout:
         rebuilt = len(loader.rebuilt)
         try:
             body = self.live.body(record)
+            aside = None if self.beside else self.live.displaced.find(self.live, record, self._staying)
+            if aside is not None:
+                self.loads.values[record] = aside
             values = self.loads.load(record, body)
         except UntrustedStoreError:
             raise  # nothing of this is lost, and no other way to it is safe: the user has to decide
@@ -284,8 +293,8 @@ class Checkout:
         """
         names = sorted(whole)
         together = bool(names) and all(name in replayed for name in names)
-        same = together and digest_of(self.live, [(name, whole[name]) for name in names]) == digest_of(
-            self.live, [(name, replayed[name]) for name in names]
+        same = together and self.live.digest_of([(name, whole[name]) for name in names]) == self.live.digest_of(
+            [(name, replayed[name]) for name in names]
         )
         if self._remade and together and not self._in_context:  # a run has a context of its own
             for name in names:  # it is another one in either case: that of the run shares with the others
@@ -299,6 +308,7 @@ class Checkout:
             if self._remade:
                 self.prepared.notes[name] = MADE_AGAIN
             if left and not same:
+                self.prepared.fidelity[name] = REBUILT
                 self.prepared.notes[name] = f"whole, but what it shared with {', '.join(left)} is not shared any more"
 
     def rebuild_placeholder(self, replayer: Replayer, name: str, value: Placeholder) -> None:
@@ -397,6 +407,7 @@ class Checkout:
         before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
         added = [key for key in prepared.values if key not in snapshot]
         facets = live.facets.capture() if prepared.facets else {}
+        live.displaced.add(live, before)
         applied: list[Any] = []
         swapped = finishing = False
         shows = [] if self.beside else [ShowFigure(figure, number) for figure, number in prepared.loader.figures]

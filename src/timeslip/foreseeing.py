@@ -11,7 +11,6 @@ from timeslip.codec.placeholder import Placeholder
 from timeslip.errors import ReplayError, StoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
-from timeslip.leaving import Leaving
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.planner import Plan
@@ -52,7 +51,7 @@ class Foreseeing:
     def keep(self, names: Iterable[str]) -> None:
         """Names that would be left alone; call it first."""
         names = list(names)
-        self._work.prepared.loader.left = Leaving(self._live, names).holds_left
+        self._work.keep(names)
         snapshot = self._live.namespace.snapshot()
         for name in filter(is_name, names):
             value = snapshot.get(name)

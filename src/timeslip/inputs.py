@@ -15,12 +15,11 @@ from typing import Any
 from timeslip.borrowing import OUTPUTS
 from timeslip.codec.mentions import mentioned
 from timeslip.codec.restore import Loader
-from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError
+from timeslip.errors import ReplayError, StoreError, UnrestorableError
 from timeslip.ids import RecordId
 from timeslip.live import Live
 from timeslip.model import is_definition, is_name
 from timeslip.past import Loads, headers_of
-from timeslip.state.fingerprint import fingerprint
 from timeslip.values import read_headers, read_stream
 
 Stays = Callable[[str], "dict[str, Any] | None"]
@@ -155,11 +154,11 @@ class Inputs:
     def note(self) -> None:
         """Before the run, definitions having the content they will have in it: remember what is shared."""
         for shared in self._shared:
-            shared.digest = digest_of(self.live, shared.nodes)
+            shared.digest = self.live.digest_of(shared.nodes)
 
     def changed(self) -> list[str]:
         """After the run: the records of what is shared and has changed."""
-        return [shared.record for shared in self._shared if digest_of(self.live, shared.nodes) != shared.digest]
+        return [shared.record for shared in self._shared if self.live.digest_of(shared.nodes) != shared.digest]
 
     def let_go(self) -> None:
         """Drop all values."""
@@ -178,25 +177,6 @@ def refuse_outside(live: Live, key: str, record: RecordId) -> None:
     for type_name, reason, _ in holes:
         if type_name not in _GIVEN and not reason.startswith("a closed"):
             raise ReplayError(f"it is given {key}, which holds something of the outside ({type_name})")
-
-
-def digest_of(live: Live, nodes: list[tuple[str, Any]]) -> bytes | None:
-    """A digest of objects under node keys, by which a change shows; None when they cannot be captured.
-
-    The second of two: the first capture of some objects changes them.
-    """
-    digest = b""
-    for _ in range(2):
-        try:
-            captured = live.encoder.capture(nodes)
-        except UnstorableError:
-            return None
-        again = captured.reduced
-        digest = fingerprint(captured, live.tracker.chunk_bytes).digest
-        captured.release()
-        if not again:
-            break
-    return digest
 
 
 def mentions_of(live: Live, records: Iterable[str]) -> set[tuple[str, str]]:

@@ -17,7 +17,7 @@ from timeslip.errors import UnstorableError
 from timeslip.history import History
 from timeslip.identities import Identities
 from timeslip.ids import CommitId
-from timeslip.inputs import Inputs, Stays, digest_of
+from timeslip.inputs import Inputs, Stays
 from timeslip.live import Live
 from timeslip.model import is_name
 from timeslip.state.holding import held_by, shares
@@ -138,7 +138,7 @@ class Joining:
         if not all(is_name(name) and name in made for name in there):
             return False
         here = {name: made[name] for name in there}
-        if digest_of(self.live, list(here.items())) != digest_of(self.live, list(there.items())):
+        if self.live.digest_of(list(here.items())) != self.live.digest_of(list(there.items())):
             return False
         rebuilt.together.update(here)
         return True

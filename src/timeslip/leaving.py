@@ -28,13 +28,16 @@ class Leaving:
     def __init__(self, live: Live, keep: Iterable[str]) -> None:
         self._live = live
         self._keep = frozenset(keep)
+        self._outside = [*live.encoder.seeds, *live.registry.objects()]
         self._none = all(key in self._keep for key in live.tracker.groups)
 
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
+        if self._live.displaced.only_here(self._live, obj):
+            return True
         if self._none:
             return False
-        held = held_by(obj, self._live.encoder.seeds)
+        held = held_by(obj, self._outside)
         if held is None:
             return True
         for group in self._live.tracker.sharing(held, frozenset()):
@@ -49,7 +52,8 @@ def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
     snapshot = live.namespace.snapshot()
     members: dict[str, list[str]] = {}
     for key in plan.keep:
-        if live.info(target[key]).lost is not None:
+        group = live.tracker.groups.get(key)
+        if live.info(target[key]).lost is not None or (group and any(hole.identity for hole in group.holes)):
             members.setdefault(target[key], []).append(key)
     moved = bool(members)
     while moved:

@@ -22,13 +22,15 @@ from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
 from timeslip.config import Settings
-from timeslip.errors import SessionBusyError, StoreError
+from timeslip.displaced import Displaced
+from timeslip.errors import SessionBusyError, StoreError, UnstorableError
 from timeslip.ids import CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.planner import ValueInfo
 from timeslip.progress import Progress
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
+from timeslip.state.fingerprint import fingerprint
 from timeslip.state.namespace import Namespace
 from timeslip.steps import Steps, steps_in_log
 from timeslip.store.repository import Repository
@@ -72,6 +74,7 @@ class Live:
         shared: another kernel holds the session; this one is a guest on a branch of its own.
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
         steps: what undo and redo walk over.
+        displaced: what restores have taken out since the last run, and could not bring back.
         moves: how many verbs have done what they are for.
         mark: number of the tracker's update that followed the last code of the user. What was not checked since then
             is assumed.
@@ -117,6 +120,7 @@ class Live:
         self.shared = False
         self.fresh_branch = False
         self.steps = Steps()
+        self.displaced = Displaced()
         self.moves = 0
         self.mark = self.wanted = 0
         self.looks: list[tuple[int, str]] = []
@@ -182,6 +186,7 @@ class Live:
             self.steps, self.records, self.manifest = steps, records, manifest
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
+        self.displaced.clear(self)
         self.forget_bodies()
         for group in self.tracker.covariables():
             for hole in group.holes:
@@ -191,6 +196,24 @@ class Live:
         self.tracker.left.update(self.records)
         self.unseen = True
         self._whole = True
+
+    def digest_of(self, nodes: list[tuple[str, Any]]) -> bytes | None:
+        """A digest of objects under node keys, by which a change shows; None when they cannot be captured.
+
+        The second of two: the first capture of some objects changes them.
+        """
+        digest = b""
+        for _ in range(2):
+            try:
+                captured = self.encoder.capture(nodes)
+            except UnstorableError:
+                return None
+            again = captured.reduced
+            digest = fingerprint(captured, self.tracker.chunk_bytes).digest
+            captured.release()
+            if not again:
+                break
+        return digest
 
     def body(self, record: str) -> dict[str, Any]:
         """The body of a value record; cached.

@@ -588,6 +588,7 @@ class Session:
             return
         with uninterrupted(), self._live.turn():
             self.closed = True
+            self._live.displaced.clear(self._live)
             _open.discard(self)
             self.repository.release_lease(self.id, self._live.kernel)
             self.repository.close()

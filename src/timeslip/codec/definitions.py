@@ -99,7 +99,10 @@ def is_a(obj: Any, kinds: Any) -> bool:
 
 def of(kind: type, name: str) -> Any:
     """What Python gives every class under *name*, without asking the metaclass, whose code may be the user's."""
-    return type.__getattribute__(kind, name)
+    try:
+        return type.__getattribute__(kind, name)
+    except AttributeError:  # a class that was made where there is no ``__name__`` says of no module that it is its own
+        return None
 
 
 def resolve_global(module_name: str | None, qualname: str) -> Any | None:
@@ -470,7 +473,30 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
     changes += [Change(cls, name, Change.MISSING) for name in present if name not in target]
     if "members" in content:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
+    if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
+        changes.append(_Registered(cls, content["abc_registry"]))
     return changes
+
+
+class _Registered(Change):
+    """What is registered with an abstract class, with its inverse."""
+
+    __slots__ = ()
+
+    def __init__(self, cls: type, registry: list[type]) -> None:
+        super().__init__(cls, "register", registry)
+
+    def apply(self) -> None:
+        """See `Change.apply`."""
+        self._before = _abc_registry(self.target)
+        self._set(self.value)
+
+    def _set(self, value: Any) -> None:
+        _abc._reset_registry(self.target)
+        for base in of(self.target, "__mro__"):
+            if "_abc_impl" in of(base, "__dict__"):
+                _abc._reset_caches(base)  # what it has been asked before may not be true any more
+        restore_abc(self.target, value)
 
 
 def restore_abc(cls: type, registry: list[type]) -> None:

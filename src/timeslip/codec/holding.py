@@ -11,9 +11,10 @@ import gc
 import sys
 import types
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
-from timeslip.codec.definitions import is_a
+from timeslip.codec.definitions import is_a, of
 from timeslip.codec.hidden import frame_locals, frame_parts, holds_state, stands_alone
 from timeslip.codec.linking import is_atom, never_links
 
@@ -21,7 +22,8 @@ MOST = 200_000
 """A walk gives up after so many objects."""
 
 _CLOSED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType)
-"""Never walked through: from there everything of the process can be reached."""
+"""Never walked through: from there everything of the process can be reached. Classes and functions that are state of
+their own come back in place; what only a value holds (`held_by`) are functions and classes that nobody has named."""
 
 _RUNS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
@@ -33,7 +35,7 @@ def held_by(value: Any, outside: Iterable[Any]) -> frozenset[int] | None:
 
     Args:
         value: any object.
-        outside: objects that are not walked through (the namespace, lists of the session).
+        outside: objects that are not walked through (the namespace, lists of the session, its classes and functions).
     """
     closed = _not_entered(outside)
     found: set[int] = set()
@@ -41,7 +43,7 @@ def held_by(value: Any, outside: Iterable[Any]) -> frozenset[int] | None:
     work = [value]
     while work:
         for part in _parts(work.pop()):
-            if id(part) in seen or id(part) in closed or not _is_entered(part):
+            if id(part) in seen or id(part) in closed or not (_is_entered(part) or _is_unnamed(part)):
                 continue
             seen.add(id(part))
             if len(seen) > MOST:
@@ -97,6 +99,11 @@ def _is_entered(part: Any) -> bool:
     return not (is_atom(part) or is_a(part, _CLOSED) or never_links(type(part)))
 
 
+def _is_unnamed(part: Any) -> bool:
+    """Whether *part* is a function, or a class of the session: to be entered unless it is state of its own."""
+    return type(part) is types.FunctionType or (is_a(part, type) and of(part, "__module__") == "__main__")
+
+
 _BOUND = (types.BuiltinFunctionType, types.MethodWrapperType)
 
 
@@ -107,6 +114,11 @@ def _parts(value: Any) -> list[Any]:
         return [*frame_locals(value), *frame_parts(value)]
     if type(value) in _BOUND:
         return [value.__self__]
+    if type(value) is types.FunctionType:  # not its globals
+        more = ((value.__kwdefaults__ or {}).values(), value.__dict__.values())
+        return [*(value.__closure__ or ()), *(value.__defaults__ or ()), *chain.from_iterable(more)]
+    if is_a(value, type):
+        return list(of(value, "__dict__").values())
     parts = gc.get_referents(value)
     if type(value) in _RUNS:
         parts = [part for part in parts if type(part) is not types.FrameType]

@@ -111,7 +111,7 @@ def attributes_of(obj: Any) -> Any:
     """The attribute dict of *obj*, or None."""
     try:
         found = object.__getattribute__(obj, "__dict__")
-    except AttributeError:
+    except Exception:  # none, or a property of the session's class that raises what it likes
         return None
     return found if type(found) is dict else None
 

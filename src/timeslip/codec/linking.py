@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import os
 import sys
 import types
 from array import array
@@ -89,7 +90,11 @@ _ATOMS: frozenset[type] = frozenset(
 def is_atom(value: Any) -> bool:
     """Whether the identity of *value* means nothing (see the written rule), so that two names may share it."""
     kind = type(value)
-    if kind in _SIZED:
+    try:
+        is_sized = kind in _SIZED
+    except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
+        return False
+    if is_sized:
         return len(value) <= _LARGE
     if kind is float:
         return bool(value == value)
@@ -105,7 +110,10 @@ _skip_cache: dict[type, bool] = {}
 
 def never_links(kind: type) -> bool:
     """Whether instances of *kind* never link, unless a name is bound to them directly."""
-    known = _skip_cache.get(kind)
+    try:
+        known = _skip_cache.get(kind)
+    except Exception:  # as in `is_atom`
+        return False
     if known is not None:
         return known
     skip = kind in _NEVER or issubclass(kind, (type, enum.Enum))
@@ -151,6 +159,11 @@ def _lives_long(kind: type) -> bool:
     )
 
 
+def _is_installed(file: object) -> bool:
+    """Whether a module with that file belongs to the Python that runs: or to what is installed in it."""
+    return type(file) is not str or file.startswith(tuple(os.path.join(p, "") for p in (sys.prefix, sys.base_prefix)))
+
+
 _outside_cache: dict[type, frozenset[int]] = {}
 
 
@@ -158,7 +171,8 @@ def outside_addresses(kind: type) -> frozenset[int]:
     """Addresses of what the installed class *kind*, its bases and their modules hold as attributes.
 
     Such an object (an empty list shared by all instances, a sentinel, a registry) is met in many values, but belongs
-    to none of them.
+    to none of them. What a module of the user's holds is shared like anything else: names are bound to it, and so are
+    attributes of instances.
     """
     known = _outside_cache.get(kind)
     if known is not None:
@@ -167,7 +181,10 @@ def outside_addresses(kind: type) -> frozenset[int]:
     for base in of(kind, "__mro__"):
         if of(base, "__module__") in ("builtins", "__main__") or not _lives_long(base):
             continue
-        for holder in (vars(base), vars(sys.modules[of(base, "__module__")])):
+        module = vars(sys.modules[of(base, "__module__")])
+        if not _is_installed(module.get("__file__")):
+            continue
+        for holder in (of(base, "__dict__"), module):
             found.update(id(value) for value in list(holder.values()) if not is_atom(value))
     result = frozenset(found)
     if _lives_long(kind):

@@ -24,6 +24,7 @@ class Resources:
     def __init__(self) -> None:
         self._by_id: dict[str, tuple[weakref.ref[Any], str]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], dict[str, str]]] = {}
+        self._pinned: set[str] = set()
         self._unheld: dict[int, dict[str, str]] = {}
         self._address_of: dict[str, int] = {}
 
@@ -78,7 +79,7 @@ class Resources:
 
     def leave(self, identities: Iterable[str], kept: Iterable[str]) -> None:
         """Nothing live has these ids any more, *kept* excepted: an object at the same address will be another one."""
-        left = {self._address_of.get(identity) for identity in identities}
+        left = {self._address_of.get(identity) for identity in identities if identity not in self._pinned}
         if left != {None}:
             for address in left - {self._address_of.get(identity) for identity in kept}:
                 self._drop_unheld(address if address is not None else 0)
@@ -90,6 +91,15 @@ class Resources:
             del self._by_address[address]
             for identity in list(entry[1].values()):
                 self._by_id.pop(identity, None)
+
+    def pin(self, identities: Iterable[str]) -> None:
+        """Objects with these ids are held although nothing live has them: they keep their ids, until `unpin`."""
+        self._pinned.update(identities)
+
+    def unpin(self) -> None:
+        """What was pinned may go away."""
+        pinned, self._pinned = self._pinned, set()
+        self.leave(pinned, ())
 
     def live(self, identity: str) -> tuple[Any, str] | None:
         """The live object of that id and the state it had, or None."""

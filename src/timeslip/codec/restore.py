@@ -376,7 +376,7 @@ class Loader:
     def resource(self, identity: str, make: Any, args: tuple[Any, ...]) -> Any:
         """The live object, if it is still in that state, or a new one."""
         found = None if self.isolated or self.apart else self.encoder.resources.live(identity)
-        if found is not None and self._same_state(found[0], identity):
+        if found is not None and self._same_state(found[0], identity) and not (self.left and self.left(found[0])):
             return found[0]
         if self.isolated and make not in _HARMLESS:
             raise HoleError("it holds a resource that is not opened for looking at it")

@@ -67,7 +67,7 @@ class Owned:
     """Tells which objects installed packages own.
 
     An index of addresses is made the first time that a package is asked about, and again when more of its modules are
-    loaded, or when it does not know an object: libraries fill tables on first use. That is done a few times at most. The
+    loaded, or when it does not know an object: libraries fill tables on first use. That is done a few times. The
     index is only a first answer: a "yes" is checked by walking what hangs there now; a "no" that has become wrong means
     that two values are stored together without need.
     """
