@@ -135,7 +135,7 @@ class Checkout:
                 prepared.notes[name] = value.timeslip_reason
         failed: dict[str, str] = {}
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
-            for record in sorted((*plan.load, *plan.replay), key=self._comes_later):
+            for record in sorted((*plan.load, *plan.replay), key=self.comes_later):
                 reason = self.load(record)
                 if reason is not None:
                     failed[record] = reason
@@ -158,8 +158,8 @@ class Checkout:
             self._staying = dict.fromkeys(keys)
             self.prepared.loader.left = Leaving(self.live, self._staying).holds_left
 
-    def _comes_later(self, record: str) -> bool:
-        """Whether *record* is to be loaded after definitions that will fail, because it may refer to them."""
+    def comes_later(self, record: str) -> bool:
+        """For sorting: *record* is to be loaded after definitions that will fail, because it may refer to them."""
         info = self.live.info(record)
         return info.lost is None or not any(map(is_definition, info.keys))
 
@@ -235,6 +235,10 @@ class Checkout:
     def _rebuild(self, failed: Mapping[str, str]) -> None:
         """Replay what could not be loaded, or put placeholders; abort for what was promised."""
         replayer = Replayer(self.live, self.history, self.options.replay, self.prepared.loader, self.stays, self.target)
+        replayer.wanted = {record: [] for record in failed}
+        for key in sorted(filter(is_name, self.target)):
+            if self.target[key] in failed:
+                replayer.wanted[self.target[key]].append(key)
         for record, reason in failed.items():
             keys = sorted(key for key, value in self.target.items() if value == record)
             before = set(self.prepared.loader.made)

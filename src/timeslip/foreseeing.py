@@ -1,4 +1,8 @@
-"""What a restore would do, told beforehand: nothing is changed, made or run for it."""
+"""What a restore would do, told beforehand: nothing of the session is changed or run, and nothing outside opened.
+
+What could not be stored when it was recorded may be there still: that is found out by loading it, where loading runs no
+code of the session.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from timeslip.checkout import MADE_AGAIN, Checkout, Options
+from timeslip.codec.definitions import of
 from timeslip.codec.placeholder import Placeholder
 from timeslip.errors import ReplayError, StoreError
 from timeslip.history import History
@@ -42,6 +47,7 @@ class Foreseeing:
         self._commit = commit
         self._target = target
         self._work = Checkout(live, history, commit, target, options)
+        self._work.prepared.loader.stands_in = True
         self._replayer = Replayer(live, history, options.replay)
         self._names: dict[str, list[str]] = {}
         for key, record in target.items():
@@ -61,7 +67,10 @@ class Foreseeing:
 
     def load(self, records: Iterable[str]) -> None:
         """Records that can be loaded, as far as is known; they are not read."""
-        for record in records:
+        records = list(records)
+        lost = [record for record in records if self._needs_lost(record)]
+        self.replay(lost)
+        for record in (record for record in records if record not in lost):
             reason = rebuilt_reason(self._body(record))
             for name in self._names.get(record, ()):
                 self.fidelity[name] = REBUILT if reason else EXACT
@@ -70,7 +79,7 @@ class Foreseeing:
 
     def replay(self, records: Iterable[str]) -> None:
         """Records that were lost when they were recorded: present objects may complete them, or a replay may."""
-        for record in records:
+        for record in sorted(records, key=self._work.comes_later):
             names = sorted(self._names.get(record, ()))
             reason = self._live.info(record).lost or "it could not be stored"
             whole = self._whole(record)
@@ -89,10 +98,13 @@ class Foreseeing:
 
     def _whole(self, record: str) -> Mapping[str, Any]:
         """The names that would come back without a replay; what has to make a class for it is not tried."""
+        loader, values = self._work.prepared.loader, self._work.prepared.values
+        reason = self._work.load(record) if self._is_defined(record) else "it would have to be made"
+        if reason is not None:
+            loader.broken.update(key[4:] for key in filter(is_definition, self._live.info(record).keys))
         if not self._is_defined(record):
             return {}
-        loader, values = self._work.prepared.loader, self._work.prepared.values
-        if self._work.load(record) is None:
+        if reason is None:
             found = {name: values[name] for name in self._names.get(record, ()) if name in values}
         else:
             rebuilt = len(loader.rebuilt)
@@ -109,7 +121,18 @@ class Foreseeing:
         return (key for key, other in self._target.items() if other == record)
 
     def _is_defined(self, record: str) -> bool:
-        """Whether all classes and functions that *record* needs are there."""
+        """Whether all classes and functions that *record* needs are there, and loading it runs no method of theirs."""
+        found = map(self._live.registry.live, self._needs(record))
+        return all(obj is not None and not _is_asked_by_loading(obj) for obj in found)
+
+    def _needs_lost(self, record: str) -> bool:
+        """Whether a class or function that *record* refers to could not be stored: it cannot be loaded then, either."""
+        keys = map("def:{}".format, self._needs(record))
+        records = [self._target[key] for key in keys if key in self._target]
+        return any(other != record and self._live.info(other).lost is not None for other in records)
+
+    def _needs(self, record: str) -> set[str]:
+        """Identities of all classes and functions that *record* refers to, its own included."""
         work = [record]
         seen: set[str] = set()
         while work:
@@ -117,17 +140,29 @@ class Foreseeing:
             keys = [key[4:] for key in body.get("keys", ()) if is_definition(key)]
             for identity in {*body.get("references", ()), *keys} - seen:
                 seen.add(identity)
-                if self._live.registry.live(identity) is None:
-                    return False
                 if f"def:{identity}" in self._target:
                     work.append(self._target[f"def:{identity}"])
-        return True
+        return seen
 
     def _body(self, record: str) -> Mapping[str, Any]:
         try:
             return self._live.body(record)
         except StoreError:  # the restore says so
             return {}
+
+
+_ASKED = frozenset(
+    {
+        *("__hash__", "__eq__", "__new__", "__init__", "__del__", "__setstate__", "__setattr__", "__getattr__"),
+        *("__getattribute__", "__reduce__", "__reduce_ex__", "__init_subclass__", "__set_name__", "__setitem__"),
+        *("append", "extend", "update", "add"),
+    }
+)
+"""Methods that unpickling may call."""
+
+
+def _is_asked_by_loading(obj: Any) -> bool:
+    return issubclass(type(obj), type) and not _ASKED.isdisjoint(of(obj, "__dict__"))
 
 
 def foresee(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timeslip.borrowing import OUTPUTS
 from timeslip.codec.mentions import mentioned
@@ -21,6 +21,9 @@ from timeslip.live import Live
 from timeslip.model import is_definition, is_name
 from timeslip.past import Loads, headers_of
 from timeslip.values import read_headers, read_stream
+
+if TYPE_CHECKING:
+    from timeslip.joining import Rebuilt
 
 Stays = Callable[[str], "dict[str, Any] | None"]
 """For a value record: the objects that its keys will be bound to after the restore, if that version is there then."""
@@ -66,7 +69,7 @@ class Inputs:
         before: Mapping[str, RecordId],
         outer: Loader | None,
         stays: Stays,
-        rebuild: Callable[[list[str], str], dict[str, Any]],
+        rebuild: Callable[[list[str], str], Rebuilt],
         *,
         unasked: bool,
     ) -> None:
@@ -83,6 +86,7 @@ class Inputs:
         self._unasked = unasked
         self._shared: list[_Shared] = []
         self._records: dict[str, None] = {}
+        self._made: dict[str, tuple[str, Any]] = {}
 
     # ---- taking
 
@@ -96,9 +100,12 @@ class Inputs:
         Raises:
             ReplayError: one cannot be had.
         """
-        for key in keys:
-            record = self.before.get(key)
-            if record is None or record in self._records:
+        wanted = dict.fromkeys(record for record in map(self.before.get, keys) if record is not None)
+        first = {record: next(key for key in self.before if self.before[key] == record) for record in wanted}
+        # What has to be rebuilt comes first: its run may give others that share objects with it.
+        for record in sorted(wanted, key=lambda record: self.live.info(record).lost is None):
+            key = first[record]
+            if record in self._records:
                 continue
             try:
                 self._take(key, record)
@@ -121,10 +128,24 @@ class Inputs:
             keys = [other for other, value in self.before.items() if value == record]
             if not any(map(is_name, keys)):
                 raise ReplayError(f"a class or function that it uses cannot be loaded: {error.message}") from error
-            values = self._rebuild(keys, error.message)
+            rebuilt = self._rebuild(keys, error.message)
+            self._made.update(rebuilt.shared)
+            values = rebuilt.values
+        else:
+            values = self._made_again(record, values)
         self._add(values, record)
         there = {key: value for key, value in values.items() if self.before.get(key) == record}
         self.copies.update({key: value for key, value in there.items() if is_definition(key) or key in self.values})
+
+    def _made_again(self, record: RecordId, values: dict[str, Any]) -> dict[str, Any]:
+        """*values* of *record*, or equal ones that a run has made together with what it rebuilt for this cell."""
+        keys = self.live.info(record).keys
+        made = [self._made.get(key) for key in keys]
+        if any(entry is None or entry[0] != record for entry in made) or not values.keys() >= set(keys):
+            return values
+        again = {key: entry[1] for key, entry in zip(keys, made, strict=True) if entry is not None}
+        same = self.live.digest_of(list(again.items())) == self.live.digest_of([(key, values[key]) for key in keys])
+        return again if same else values
 
     def _add(self, values: Mapping[str, Any], record: RecordId) -> None:
         found = {name: value for name, value in values.items() if is_name(name) and self.before.get(name) == record}

@@ -33,12 +33,15 @@ class Rebuilt:
             bound in its place, so that aliases are as they were.
         apart: node key -> object that *values* share and that is not what is in the state being restored.
         notes: name -> what is to be said of it.
+        shared: name -> (value record, object) of what the run left that shares with *values*: a later cell that reads
+            both is given both.
     """
 
     values: dict[str, Any]
     together: dict[str, Any] = field(default_factory=dict)
     apart: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
 
 class Joining:
@@ -90,6 +93,7 @@ class Joining:
         for name, value in rebuilt.values.items():
             objects = held_by([value], skipped)
             cut: set[str] = set()
+            self._note_shared(rebuilt, made, inputs, objects)
             for key, other in others:
                 if not self._is_held(key, other, rebuilt, objects):
                     continue
@@ -104,6 +108,14 @@ class Joining:
             elif odd:
                 rebuilt.notes[name] = f"it holds objects of {', '.join(odd)} as its cell made it again"
 
+    def _note_shared(
+        self, rebuilt: Rebuilt, made: Mapping[str, Any], inputs: Inputs, objects: Mapping[int, Any]
+    ) -> None:
+        for key in sorted((self.after.keys() & made.keys()) - rebuilt.values.keys() - rebuilt.shared.keys()):
+            given = is_atom(made[key]) or inputs.is_shared(key, made[key])
+            if not given and self._has_of(key, made[key], objects):
+                rebuilt.shared[key] = (self.after[key], made[key])
+
     def _not_entered(self, inputs: Inputs) -> list[Any]:
         return [self.live.namespace.globals, *self.live.registry.objects(), *inputs.loader.adopted.values()]
 
@@ -116,6 +128,10 @@ class Joining:
         done = self.done.get(self.target[key])
         if done is not None and done.values.get(key) is other:
             return False  # rebuilt before this one, to be bound as it is
+        return self._has_of(key, other, objects)
+
+    def _has_of(self, key: str, other: Any, objects: Mapping[int, Any]) -> bool:
+        """Whether *other* has one of *objects*."""
         try:
             captured = self.live.encoder.capture([(key, other)])
         except UnstorableError:

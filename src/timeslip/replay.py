@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,8 @@ class Replayer:
         self.outer = outer
         self.stays = stays
         self.target: Mapping[str, str] = target if target is not None else {}
+        self.wanted: dict[str, list[str]] = {}
+        """Value record -> names, of everything that the restore wants rebuilt: one run gives what it made together."""
         self._messages: list[str] = []
         self._done: dict[str, Rebuilt] = {}
         self._earlier: list[Rebuilt] = []
@@ -254,11 +257,33 @@ class Replayer:
         self._refuse_changed_since(recipe, commit, required)
         self._permit(recipe, required)
         self._seconds += recipe.commit.duration
-        rebuilt = self._run(recipe, names, required, depth)
+        others = self._made_together(commit, record, recipe)
+        every = [*names, *(name for group in others.values() for name in group)]
+        try:
+            rebuilt = self._run(recipe, every, required, depth)
+        except ReplayError:
+            if not others:
+                raise
+            others = {}
+            rebuilt = self._run(recipe, names, required, depth)
         if record is not None and all(self.target.get(name) == record for name in required):
             self._done[record] = rebuilt  # it will be there: whoever else reads it is given the same objects
+        self._done.update({other: rebuilt for other, group in others.items() if rebuilt.values.keys() >= set(group)})
         self._messages.append(f"{recipe.where} was run again for {', '.join(rebuilt.values)}, because {reason}")
         return rebuilt
+
+    def _made_together(self, commit: CommitId, record: str | None, recipe: Recipe) -> dict[str, list[str]]:
+        """What else is wanted and was made by the same run: it may share objects that only these values hold."""
+        found: dict[str, list[str]] = {}
+        for other, names in self.wanted.items():
+            if other == record or other in self._done or not names or self.target.get(names[0]) != other:
+                continue
+            if self.history.maker(commit, names[0]) != recipe.commit.id:
+                continue
+            with suppress(ReplayError):  # it is wanted alone later, which says why not
+                self._refuse_changed_since(recipe, commit, names)
+                found[other] = names
+        return found
 
     def _refuse_changed_since(self, recipe: Recipe, commit: CommitId, names: Iterable[str]) -> None:
         """Raise ReplayError if the run would not make the classes and functions as they are at *commit*."""
@@ -329,12 +354,12 @@ class Replayer:
         return rebuilt
 
     def _inputs(self, recipe: Recipe, depth: int, unasked: bool) -> Inputs:
-        def rebuild(keys: list[str], reason: str) -> dict[str, Any]:
+        def rebuild(keys: list[str], reason: str) -> Rebuilt:
             if not recipe.commit.parents:
                 raise ReplayError(f"it needs {', '.join(keys)}, which cannot be loaded: {reason}")
             rebuilt = self.rebuild(recipe.commit.parents[0], keys, reason, None, depth + 1)
             self._earlier.append(rebuilt)
-            return rebuilt.values
+            return rebuilt
 
         inputs = Inputs(self.live, recipe.before, self.outer, self.stays, rebuild, unasked=unasked)
         inputs.take((*recipe.definitions, *recipe.reads))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,33 @@ def test_before_a_resume(attach: Attach) -> None:
     assert dry.fidelity == result.fidelity
     assert result.fidelity == {"C": "exact", "c": "replayed", "t": "lost", "threading": "exact", "x": "exact"}
     assert type(session.namespace["t"]) is Placeholder
+
+
+def test_nothing_is_opened_or_run_for_it(attach: Attach, tmp_path: Path) -> None:
+    session = attach()
+    place = str(tmp_path / "f")
+    session.run(
+        f"class A:\n    calls = 0\n    def __hash__(self): A.calls += 1; return 1\n"
+        f"f = open({place!r}, 'w'); f.write('a'); f.flush()\nbox = [{{A()}}, (k for k in range(3)), f]"
+    )
+    session.run("next(box[1]); f.close(); box = f = 0")
+    opened: list[str] = []
+    sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" and watching else None)
+    watching = True
+    before = session.namespace["A"].calls
+    dry = session.undo(dry_run=True)
+    session.verify("HEAD~1")
+    watching = False
+    assert session.namespace["A"].calls == before
+    assert place not in opened
+    assert dry.fidelity["box"] == "lost"
+
+
+def test_a_closure_over_what_is_lost(attach: Attach) -> None:
+    session = attach()
+    session.run(
+        "import csv\ndef mk():\n    r = csv.reader(['a', 'b'])\n    def f(): return next(r)\n    return f\nf = mk()"
+    )
+    session.run("f()")
+    dry = session.undo(dry_run=True)
+    assert dry.fidelity == session.undo().fidelity

@@ -1,4 +1,5 @@
 """Values that cannot be stored and hold others: a restore that replaces the others does not keep them."""
+# ruff: noqa: E501 - cells are written as users write them
 
 from __future__ import annotations
 
@@ -128,3 +129,73 @@ def test_a_run_that_changed_a_class_or_function_in_place_does_not_rebuild_it(
     assert result.fidelity["f"] == "lost"
     assert "in place" in result.notes["f"]
     assert type(f).__name__ == "Placeholder"
+
+
+@pytest.mark.parametrize(
+    ("made", "shows"),
+    [
+        pytest.param("L = [1]\ndef G(f):\n while True: yield f()\ng = G(lambda l=L: l)", "next(g)", id="a default"),
+        pytest.param("L = [1]\ndef m(l): return lambda: l\ndef G(f):\n while True: yield f()\ng = G(m(L))", "next(g)", id="a closure"),
+        pytest.param("L = [1]\ndef G(l):\n class C: x = l\n while True: yield C.x\ng = G(L); next(g)", "next(g)", id="a class"),
+        pytest.param("import functools\nL = [1]\n@functools.lru_cache\ndef f(): return L\nf()", "f()", id="a cache"),
+    ],
+)  # fmt: skip
+def test_what_unnamed_functions_and_classes_hold_counts(attach: Callable[..., Any], made: str, shows: str) -> None:
+    session = attach()
+    session.run(made)
+    session.run("L.append(5)")
+    session.undo()
+    assert eval(shows, session.namespace) is session.namespace["L"]
+    assert session.namespace["L"] == [1]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_file_that_holds_an_object_of_the_session_is_not_kept_with_the_old_one(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run(f"L = [1]\nf = open({__file__!r}); f.note = L")
+    session.run("L.append(5)")
+    result = session.undo()
+    assert result.fidelity["f"] == "rebuilt"
+    assert getattr(session.namespace["f"], "note", session.namespace["L"]) is session.namespace["L"]
+    session.namespace["f"].close()
+
+
+def test_what_is_registered_with_an_abstract_class_follows(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run("import abc\nclass A(abc.ABC): pass\nclass S(A): pass\nclass B: pass")
+    session.run("S.register(B)\nwas = issubclass(B, A)")
+    session.undo()
+    assert not eval("issubclass(B, A) or issubclass(B, S)", session.namespace)
+    session.redo()
+    assert eval("issubclass(B, A) and issubclass(B, S)", session.namespace)
+
+
+def test_a_past_value_brought_in_shares_nothing_that_cannot_be_copied(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run("import threading\ng = (v for v in range(5)); b = [g]; l = [threading.Lock()]")
+    session.run("b.append(1); l.append(1)")
+    past = session.get("HEAD~1", "b", "c")
+    assert next(past[0]) == 0
+    assert next(session.namespace["g"]) == 0
+    assert session.get("HEAD~2", "l", "k")[0] is not session.namespace["l"][0]
+
+
+def test_instances_share_with_what_modules_of_the_users_hold(
+    attach: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ts_helper_of_mine.py").write_text("CFG = [0]\nclass H: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    session = attach()
+    session.run("from ts_helper_of_mine import CFG, H\nh = H(); h.z = CFG; g = H(); g.z = {'k': CFG}")
+    session.run("h.y = 1")
+    session.undo()
+    assert eval("h.z is CFG and g.z['k'] is CFG and not hasattr(h, 'y')", session.namespace)
+
+
+def test_a_class_without_a_module_is_no_obstacle(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run("x = [1]")
+    session.run("ns = {}\nexec(\"A = type('A', (), {})\", ns)\na = ns['A']()")
+    session.run("x.append(2)")
+    session.undo()
+    assert session.namespace["x"] == [1]

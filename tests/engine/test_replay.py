@@ -601,3 +601,20 @@ def test_a_cell_that_changes_what_it_had_not_changed_gives_no_value_and_is_made_
     assert session.namespace["x"] == [3, 1]
     assert any("x" in message for message in result.messages)
     assert os.getcwd()
+
+
+def test_what_two_lost_values_of_one_run_share_they_share_again(attach: Attach) -> None:
+    session = attach()
+    session.run("def G(l):\n    while True: yield l\ndef mk():\n    L = [1]\n    return G(L), G(L)\ng, h = mk()\nx = 0")
+    session.run("next(g); next(h); del g, h")
+    result = session.undo()
+    assert result.replayed == ("g", "h")
+    assert len([message for message in result.messages if "was run again" in message]) == 1
+    assert next(session.namespace["g"]) is next(session.namespace["h"])
+
+
+def test_what_a_library_holds_is_put_back_when_the_cell_imports_it_itself(attach: Attach) -> None:
+    session = attach()
+    table = "json.encoder.ESCAPE_DCT"
+    lose_and_undo(session, f"import json\n{table}['zz'] = {table}.get('zz', 0) + 1; g = (i for i in range(3))")
+    assert json.encoder.ESCAPE_DCT.pop("zz") == 1  # type: ignore[attr-defined]

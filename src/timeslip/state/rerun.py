@@ -213,6 +213,8 @@ class _Examiner:
             if value is _MISSING:
                 self.path(path, use.follow, module_function=True)
             else:
+                if not value[1]:
+                    self._held_by_module(value[0], path)
                 self._value(value[0], value[1], use.follow, sets_by_name)
             return
         value = lookup(use.root) if use.root else _MISSING
