@@ -145,7 +145,7 @@ class Checkout:
             self._foresee_bindings(plan, snapshot)
             self._rebuild(failed)
         if not self.beside:
-            prepared.messages += _torn_off(snapshot, prepared.values)
+            prepared.messages += _torn_off(snapshot, prepared.values, self.live.namespace.globals)
         for key in plan.facets:
             body = self.live.body(self.target[key])
             prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
@@ -510,7 +510,7 @@ class Checkout:
         )
 
 
-def _torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[str]:
+def _torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any], own: Mapping[str, Any]) -> Iterable[str]:
     """What is said of names that share an object with a module of the user's, and get one of their own now."""
     replaced = {
         id(snapshot[name]): name
@@ -523,6 +523,8 @@ def _torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> Iterabl
     loaded: list[tuple[str, object]] = list(sys.modules.items())  # programs put other things than modules there, too
     for module_name, module in loaded:
         space = vars(module) if isinstance(module, types.ModuleType) else {}
+        if space is own:
+            continue
         file = space.get("__file__")
         if type(file) is not str or file.startswith(installed) or module_name.partition(".")[0] == "timeslip":
             continue

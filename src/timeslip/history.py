@@ -400,7 +400,7 @@ def guests_beside(repository: Repository, session: str, main: Head) -> list[Head
 
 def name_not_found(name: str, known: Iterable[str]) -> NameNotFoundError:
     """The error for a name that is not there, with the nearest one."""
-    known = list(known)
+    known = [other for other in known if other != name]
     close = get_close_matches(name, known, 1)
     hint = f"did you mean '{close[0]}'?" if close else "names: " + (", ".join(known[:12]) or "none")
     return NameNotFoundError(f"there is no '{name}' in that state", hint=hint)

@@ -147,6 +147,7 @@ def diff(
     *,
     live: Mapping[str, Any] | None = None,
     live_records: Mapping[str, str] | None = None,
+    backwards: bool = False,
 ) -> StateDiff:
     """What differs between two states; values that have the same record are not loaded.
 
@@ -157,12 +158,15 @@ def diff(
         names: only these names (facets are left out then).
         live: node key -> object of the live state, which is then the second side in the place of *b*.
         live_records: of the live state, up to date.
+        backwards: the live state is the first side, and *a* the second.
 
     Raises:
         NameNotFoundError: a name that neither side has.
     """
     first = Side(history, history.state(a))
     second = Side(history, live_records if live_records is not None else history.state(b), live)
+    if backwards:
+        first, second = second, first
     asked = check_names(list(names))
     present = {key for key in (*first.records, *second.records) if is_name(key)}
     for name in asked:
@@ -175,6 +179,8 @@ def diff(
     if not asked:
         found += _facets(first, second)
     runs = _between(history, a, b) if live is None else ()
+    if backwards:
+        return StateDiff(None, a, False, tuple(runs), tuple(found), a_live=True)
     return StateDiff(a, None if live is not None else b, live is not None, tuple(runs), tuple(found))
 
 

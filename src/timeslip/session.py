@@ -299,7 +299,7 @@ class Session:
         options = self._options(dry_run, replay, verify, allow_lost)
         told: tuple[str, ...] = ()
         if from_ is not None:
-            identity = self.repository.find_session(check_text(from_, "the name of a session"))
+            identity = self.repository.find_session(check_text(from_, "the name of a session"), self.id)
             if identity != self.id:
                 there = History(self.repository, identity)
                 if dry_run:
@@ -397,12 +397,11 @@ class Session:
             head = self._history.resolve("HEAD")
             parents = self._history.commit(head).parents
             return looking.diff(self._history, parents[0] if parents else None, head, names)
-        if a == ".":
-            if b is None or b == ".":
-                raise UsageError("the live state cannot be compared with itself", hint="`diff REF .`")
-            return self.diff(b, ".", *names)
-        first = self._history.resolve(a) if a is not None else None
-        if b == ".":
+        if a == "." and b in (None, "."):
+            raise UsageError("the live state cannot be compared with itself", hint="`diff REF .`")
+        other = b if a == "." else a
+        first = self._history.resolve(other) if other is not None else None
+        if "." in (a, b):
             with self._live.turn():
                 self._require_open()
                 self._traveller.commit_live()
@@ -413,6 +412,7 @@ class Session:
                     names,
                     live=self._live.namespace.snapshot(),
                     live_records=self._live.records,
+                    backwards=a == ".",
                 )
         return looking.diff(self._history, first, self._history.resolve(b if b is not None else "HEAD"), names)
 

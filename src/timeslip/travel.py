@@ -5,6 +5,7 @@ Each commits the live state first, so that nothing is lost.
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import time
 from collections.abc import Iterable, Mapping
@@ -76,7 +77,17 @@ class Traveller:
         return replace(self._go(steps.undone[-n].after, "redo", options, {"steps": n}), went=went)
 
     def _went(self, walked: Iterable[Walked]) -> tuple[Went, ...]:
-        return tuple(Went(step.kind, self._commit(step.after)) for step in walked)
+        return tuple(Went(step.kind, self._own_commit(step)) for step in walked)
+
+    def _own_commit(self, step: Walked) -> Commit | None:
+        """The commit of the step itself: what was found late and belongs to it has commits of its own after that."""
+        commit = self._commit(step.after)
+        while commit is not None and commit.kind == "live" and step.kind != "live":
+            parent = commit.parents[0] if commit.parents else None
+            if parent is None or parent == step.before:
+                break
+            commit = self._commit(parent)
+        return commit
 
     def _commit(self, commit: CommitId | None) -> Commit | None:
         return self.history.commit(commit) if commit is not None else None
@@ -167,8 +178,10 @@ class Traveller:
             self.commit_live()
         target = {key: state[key] for key in wanted}
         plan = make_plan({key: r for key, r in self.live.records.items() if key in target}, target, self.live.info)
+        cut = self._cut_off(target, plan.keep)
         if options.dry_run:
-            return foresee(self.live, self.history, plan, state, source, options, began)
+            foreseen = foresee(self.live, self.history, plan, state, source, options, began)
+            return replace(foreseen, messages=(*foreseen.messages, *cut))
         work = Checkout(self.live, self.history, source, state, options)
         work.prepare(plan)
         self._bind(work, plan, Step("checkout", "partial-checkout", details={"from": source, "names": sorted(target)}))
@@ -176,8 +189,20 @@ class Traveller:
         extra = sorted(set(filter(is_name, target)) - set(names))
         if extra:
             work.prepared.messages.append(f"{', '.join(extra)} came along: they share objects with what was asked for")
-            result = work.result(plan, self.live.head, began)
-        return result
+        work.prepared.messages += cut
+        return replace(result, messages=tuple(work.prepared.messages)) if extra or cut else result
+
+    def _cut_off(self, target: Mapping[str, RecordId], keep: Iterable[str]) -> list[str]:
+        """What is said of live names that stay and share objects now with names of *target*, which are replaced."""
+        replaced = set(filter(is_name, target)) - set(keep)
+        groups = {self.live.tracker.groups[name] for name in replaced if name in self.live.tracker.groups}
+        said = []
+        for group in sorted(groups, key=lambda group: group.keys):
+            staying = sorted(set(group.names) - replaced)
+            if staying:
+                what = ", ".join(sorted(replaced.intersection(group.names)))
+                said.append(f"{', '.join(staying)} shared objects with {what}, and keeps those it has")
+        return said
 
     def _wanted(self, state: Mapping[str, RecordId], names: list[str]) -> set[str]:
         for name in check_names(names):
@@ -203,6 +228,10 @@ class Traveller:
             raise UsageError(f"'{new}' cannot be the name of a variable", hint="choose another one")
         state = self.history.state(source)
         keys = self._wanted(state, [name])
+        if hasattr(builtins, new) and new not in self.live.namespace.globals:
+            raise NameTakenError(
+                f"'{new}' would hide Python's own '{new}'; nothing was changed", hint="choose another name"
+            )
         if new in self.live.namespace.globals:
             raise NameTakenError(
                 f"there is a '{new}' already; nothing was changed",

@@ -306,6 +306,10 @@ def _directory(obj: Any) -> Parts:
     return (obj.name, obj._finalizer.alive)
 
 
+def _temporary_file(obj: Any) -> Parts:
+    return (obj.name, obj.closed, None if obj.closed else obj.tell())
+
+
 def _thread(obj: Any) -> Parts:
     return (obj.is_alive(), obj.name)
 
@@ -360,6 +364,8 @@ _NAMED: dict[tuple[str, str], View] = {
     ("multiprocessing.process", "BaseProcess"): _attributes("pid", "exitcode"),
     ("asyncio.base_events", "BaseEventLoop"): _loop,
     ("tempfile", "TemporaryDirectory"): _directory,
+    ("tempfile", "_TemporaryFileWrapper"): _temporary_file,
+    ("tempfile", "_TemporaryFileCloser"): _attributes("name", "close_called"),
     ("weakref", "finalize"): _attributes("alive"),
     ("threading", "Thread"): _thread,
     # what tells all of its state

@@ -406,9 +406,13 @@ class Repository:
         """All sessions, the last used first."""
         return self._sessions.all()
 
-    def find_session(self, text: str) -> SessionId:
-        """By id, name, notebook path, or a unique part. Raises SessionNotFoundError, AmbiguousReferenceError."""
-        return self._sessions.find(text)
+    def find_session(self, text: str, but: str | None = None) -> SessionId:
+        """By id, name, notebook path, or a unique part; *but*: the id of one of which no part is enough.
+
+        Raises:
+            SessionNotFoundError, AmbiguousReferenceError.
+        """
+        return self._sessions.find(text, but)
 
     def rename_session(self, session: str, name: str) -> None:
         """Raises NameTakenError, SessionNotFoundError."""

@@ -73,8 +73,12 @@ class SessionTable:
         holders = {lease.session: lease for lease in self._leases(None) if lease.holder and lease.alive}
         return [_session(row, holders) for row in rows]
 
-    def find(self, text: str) -> SessionId:
+    def find(self, text: str, but: str | None = None) -> SessionId:
         """The session that *text* means: its id, its name, its notebook's path, or a unique part of these.
+
+        Args:
+            text: as typed.
+            but: id of a session that is meant only when it is named in full.
 
         Raises:
             SessionNotFoundError, AmbiguousReferenceError.
@@ -85,7 +89,7 @@ class SessionTable:
             [s for s in known if s.id == text],
             [s for s in known if s.name == text],
             [s for s in known if s.notebook and s.notebook in (text, path)],
-            [s for s in known if s.id.startswith(text) or text in s.name or (s.notebook and text in s.notebook)],
+            [s for s in known if s.id != but and _fits(s, text)],
         ):
             if len(exact) == 1:
                 return exact[0].id
@@ -229,3 +233,8 @@ def _lease(row: Row) -> Lease:
         return Lease(SessionId(session), str(kernel), bool(holder), int(pid), alive, float(taken), dict(details))
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise DamagedStoreError(f"the list of leases is damaged ({error})") from error
+
+
+def _fits(session: SessionRow, text: str) -> bool:
+    named = session.id.startswith(text) or text in session.name
+    return named or bool(session.notebook and text in session.notebook)

@@ -164,6 +164,8 @@ _HOLES = {
     ("asyncio.events", "AbstractEventLoop"): "an event loop cannot be stored",
     ("weakref", "finalize"): "a finalizer is known to the interpreter alone",
     ("tempfile", "TemporaryDirectory"): "a temporary directory is removed with its object",
+    ("tempfile", "_TemporaryFileWrapper"): "a temporary file is removed with its object",
+    ("tempfile", "_TemporaryFileCloser"): "a temporary file is removed with its object",
 }
 
 
