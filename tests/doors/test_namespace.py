@@ -4,6 +4,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.doors.shells import a_shell, run
 
 from timeslip.errors import NamespaceError
+from timeslip.ipython import extension
 from timeslip.ipython import namespace as module
 from timeslip.ipython.namespace import IPythonNamespace
 
@@ -223,3 +225,14 @@ def test_many_cells_and_outputs_are_not_gone_through(monkeypatch: pytest.MonkeyP
     assert "_i2500" in found[-1], "also when no cell names it, be it later"
     del names["_i7"]
     assert "_i7" not in namespace.snapshot()
+
+
+def test_undo_of_a_cleared_namespace_leaves_a_working_shell(tmp_path: Path) -> None:
+    with a_shell(min_free_bytes=0) as shell:
+        extension.attach_shell(shell, store=tmp_path, name="s")
+        try:
+            run(shell, "x = 1", "1 + 1", "globals().clear()", "%undo")
+            result = run(shell, "(x + 1, In[1], Out[2], __name__, get_ipython() is not None)")
+            assert result.result == (2, "x = 1", 2, "__main__", True)
+        finally:
+            extension.unload(shell)

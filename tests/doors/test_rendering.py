@@ -99,6 +99,30 @@ kept      a, b"""
     assert lines[6] == "redo would lead to 05050505 In[2]  df = load() …  on main"
 
 
+def test_what_was_a_placeholder_before_is_no_news() -> None:
+    lost = dict.fromkeys(("Out[3]", "_", "g", "h"), "lost")
+    result = replace(
+        RESULT,
+        kept=("a", "h"),
+        placeholders=tuple(sorted(lost)),
+        fidelity=lost,
+        notes=dict.fromkeys(lost, "a generator cannot be stored"),
+        messages=(),
+    )
+    assert (
+        text(answers.checkout_json("undo", result, "main"))
+        == """\
+undone, now at 05050505 on main  (12 ms)
+loaded    df
+dropped   x
+kept      a, h
+placeholder Out[3], g
+still a placeholder: h
+Out[3]  lost: a generator cannot be stored
+g  lost: a generator cannot be stored"""
+    )
+
+
 def test_a_step_that_changed_nothing_says_so() -> None:
     result = CheckoutResult(an_id(1), kept=("a",), at=HISTORY[5], went=(Went("run", HISTORY[1]),))
     assert text(answers.checkout_json("undo", result, "main")).endswith("kept      a\nno name had to change")

@@ -14,6 +14,7 @@ set aside, so that a snapshot costs the same after the ten thousandth cell.
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import re
 from collections import deque
@@ -251,12 +252,22 @@ class IPythonNamespace:
         outputs = self._shell.user_ns.get("_oh")
         return outputs if isinstance(outputs, dict) else {}
 
+    def _put_back_own(self) -> None:
+        """What IPython itself has in the namespace, where ``globals().clear()`` has taken that, too."""
+        if "_oh" in self.globals and "__name__" in self.globals:
+            return
+        self.globals.setdefault("__name__", "__main__")
+        self.globals.setdefault("__builtins__", builtins)
+        self.globals.setdefault("__builtin__", builtins)
+        self._shell.init_user_ns()
+
     def apply(self, update: Mapping[str, Any], delete: Iterable[str]) -> None:
         """Bind and unbind in one swap, ``Out`` entries, their ``_n`` and the display hook's own copies included.
 
         *update* maps node keys to objects; *delete* lists node keys, absent ones are ignored. Other names are left
         alone: same objects, same ids. Nothing here runs users' code, except finalizers of what is let go.
         """
+        self._put_back_own()
         outputs = self._outputs()
         names = {key: value for key, value in update.items() if not _is_output(key)}
         gone = [key for key in delete if not _is_output(key)]

@@ -29,6 +29,7 @@ _STEPS = {
 }
 _SHOWN = 5
 """So many steps are listed; the rest is a number."""
+_LAST_OUTPUTS = ("_", "__", "___")
 
 
 def restore(answer: Json, clock: Clock) -> Document:
@@ -41,12 +42,19 @@ def restore(answer: Json, clock: Clock) -> Document:
             blocks.append(_listed(what, answer[what], style))
     if answer["kept"]:
         blocks.append(line(span("kept      ", "dim"), _many(answer["kept"])))
-    if answer["placeholders"]:
-        blocks.append(_listed("placeholder", answer["placeholders"], "warn"))
+    # What was a placeholder before is not news, and the last outputs have other names for the same objects.
+    still = [name for name in answer["placeholders"] if name in answer["kept"] and name not in _LAST_OUTPUTS]
+    new = [name for name in answer["placeholders"] if name not in answer["kept"] and name not in _LAST_OUTPUTS]
+    if new:
+        blocks.append(_listed("placeholder", new, "warn"))
+    if still:
+        blocks.append(line(span("still a placeholder: ", "dim"), some(still)))
     if not any(answer[what] for what in ("loaded", "replayed", "dropped", "placeholders")):
         would = "would have" if answer["dry_run"] else "had"
         blocks.append(line(span(f"no name {would} to change", "dim")))
     for name, reason in sorted(answer["notes"].items()):
+        if name in still or (name in answer["placeholders"] and name in _LAST_OUTPUTS):
+            continue
         fidelity = answer["fidelity"].get(name, "")
         blocks.append(line(span(name, "strong"), f"  {fidelity + ': ' if fidelity else ''}{one_line(reason)}", hang=4))
     return [*blocks, *(line(one_line(message)) for message in answer["messages"])]
