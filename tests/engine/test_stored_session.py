@@ -8,15 +8,13 @@ that format is released.
 from __future__ import annotations
 
 import builtins
-import gzip
-import io
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store.archives import pack, unpack
 
 import timeslip
 from timeslip.store import schema
@@ -66,14 +64,7 @@ def test_a_recorded_session_of_every_format_comes_back(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pandas")
-    with tarfile.open(STORED / form / "session.tar.gz") as archive:
-        for member in archive.getmembers():
-            content = archive.extractfile(member)
-            assert content is not None
-            target = tmp_path / member.name
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            target.write_bytes(content.read())
-            target.chmod(0o600)
+    unpack(STORED / form / "session.tar.gz", tmp_path)
     monkeypatch.setenv("TIMESLIP_KEY_FILE", str(tmp_path / "key"))
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     with timeslip.attach(namespace, store=tmp_path / "store", name="example", min_free_bytes=0) as session:
@@ -97,14 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         base = Path(name)
         write_example(base, patch)
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w") as archive:
-            for path in sorted(path for path in base.rglob("*") if path.is_file()):
-                info = tarfile.TarInfo(str(path.relative_to(base)))
-                info.size = path.stat().st_size
-                archive.addfile(info, io.BytesIO(path.read_bytes()))
-        target = STORED / f"v{schema.FORMAT_VERSION}" / "session.tar.gz"
-        target.write_bytes(gzip.compress(out.getvalue(), mtime=0))
+        pack(base, STORED / f"v{schema.FORMAT_VERSION}" / "session.tar.gz")
 
 
 if __name__ == "__main__":

@@ -6,17 +6,15 @@ format is released.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import random
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store.archives import pack, unpack
 from tests.store.steps import Steps
 
 from timeslip.errors import ForgottenError
@@ -96,14 +94,7 @@ def state_of(repo: Repository, session: SessionId, commit: str) -> dict[str, str
 
 @pytest.fixture
 def example(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    with tarfile.open(STORED / request.param / "store.tar.gz") as archive:
-        for member in archive.getmembers():
-            content = archive.extractfile(member)
-            assert content is not None
-            target = tmp_path / member.name
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            target.write_bytes(content.read())
-            target.chmod(0o600)
+    unpack(STORED / request.param / "store.tar.gz", tmp_path)
     return tmp_path
 
 
@@ -157,19 +148,10 @@ def test_example_shows_the_whole_format() -> None:
 def regenerate() -> None:
     """Write the example of the present format into tests/stored."""
     target = STORED / f"v{schema.FORMAT_VERSION}" / "store.tar.gz"
-    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         write_example(base)
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for path in sorted(
-                p for p in base.rglob("*") if p.is_file() and p.suffix != ".lock" and p.name != "first key"
-            ):
-                info = tarfile.TarInfo(path.relative_to(base).as_posix())
-                info.size = path.stat().st_size
-                archive.addfile(info, io.BytesIO(path.read_bytes()))
-        target.write_bytes(gzip.compress(buffer.getvalue(), 9, mtime=0))
+        pack(base, target, but=("first key",))
 
 
 if __name__ == "__main__":
