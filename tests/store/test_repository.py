@@ -198,3 +198,25 @@ def test_what_was_made_of_a_manifest_tells_what_it_was(steps: Steps, monkeypatch
         assert set(state) == names
         state.clear()  # it is the caller's own
         assert set(steps.repo.manifest(manifests[number])) == names
+
+
+@pytest.mark.parametrize("where", ["_keep", "_apply"])
+def test_a_transaction_that_fails_while_it_is_remembered_leaves_no_trace(
+    where: str, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = steps.commit({"a": b"1"})
+    manifest = steps.repo.commit(before)["manifest"]
+    expected = steps.repo.manifest(manifest)
+    original = getattr(steps.repo._manifests, where)
+
+    def failing(*args: object) -> None:
+        if where == "_apply":
+            original(*args)
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError), steps.repo.transaction() as tx:
+        patch.setattr(steps.repo._manifests, where, failing)
+        tx.put_manifest(manifest, {"a": tx.put_record("value", {"x": 1})})
+    assert steps.repo.manifest(manifest) == expected
+    after = steps.commit({"b": b"2"})
+    assert steps.state(after) == {"a": b"1", "b": b"2"}

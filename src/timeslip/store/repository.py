@@ -275,16 +275,21 @@ class Repository:
         if self._database.durability == "full":
             self._packs.sync()
         with uninterrupted():
-            with self._chunks.publishing(), self._database.write():
-                transaction = Transaction(self)
-                try:
-                    yield transaction
-                    self._files.step("publish")
-                    self._chunks.publish()
-                    if self._database.durability == "full":
-                        self._packs.sync()
-                finally:
-                    transaction._finish()
+            try:
+                with self._chunks.publishing(), self._database.write():
+                    transaction = Transaction(self)
+                    try:
+                        yield transaction
+                        self._files.step("publish")
+                        self._chunks.publish()
+                        if self._database.durability == "full":
+                            self._packs.sync()
+                    finally:
+                        transaction._finish()
+            except BaseException:
+                # What was remembered of manifests may hold what is in no store, even that of the ones before.
+                self._manifests.drop_cache()
+                raise
             if self._database.durability == "normal":
                 self._syncer.committed()
 
