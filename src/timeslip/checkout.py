@@ -19,6 +19,7 @@ from typing import Any
 from timeslip.codec.linking import is_atom
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
+from timeslip.displaced import lent
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
@@ -133,6 +134,21 @@ class Checkout:
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
             if type(value) is Placeholder:
                 prepared.notes[name] = value.timeslip_reason
+        with lent(self.live):
+            failed = self._load_all(plan)
+            if failed:
+                self._foresee_bindings(plan, snapshot)
+                self._rebuild(failed)
+        if not self.beside:
+            prepared.messages += _torn_off(snapshot, prepared.values, self.live.namespace.globals)
+        for key in plan.facets:
+            body = self.live.body(self.target[key])
+            prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
+        prepared.drop = list(plan.drop)
+        return prepared
+
+    def _load_all(self, plan: Plan) -> dict[str, str]:
+        """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""
         failed: dict[str, str] = {}
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
             for record in sorted((*plan.load, *plan.replay), key=self.comes_later):
@@ -141,16 +157,7 @@ class Checkout:
                     failed[record] = reason
                     definitions = filter(is_definition, self.live.info(record).keys)
                     self.prepared.loader.broken.update(key[4:] for key in definitions)
-        if failed:
-            self._foresee_bindings(plan, snapshot)
-            self._rebuild(failed)
-        if not self.beside:
-            prepared.messages += _torn_off(snapshot, prepared.values, self.live.namespace.globals)
-        for key in plan.facets:
-            body = self.live.body(self.target[key])
-            prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
-        prepared.drop = list(plan.drop)
-        return prepared
+        return failed
 
     def keep(self, keys: Iterable[str]) -> None:
         """Node keys whose present values stay; called before anything is loaded."""

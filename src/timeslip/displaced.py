@@ -7,13 +7,15 @@ for them. Everything else comes back from the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.holding import held_by
 from timeslip.codec.placeholder import Placeholder
 from timeslip.model import is_definition, is_name
+from timeslip.state.holding import held_by as objects_held_by
 
 if TYPE_CHECKING:
     from timeslip.live import Live
@@ -30,6 +32,27 @@ class _Kept:
     values: dict[str, Any]
     digest: bytes
     needs: frozenset[int]
+
+
+@contextmanager
+def lent(live: Live) -> Iterator[None]:
+    """Within the block objects of the session that take no weak reference are found by their ids, too."""
+    addresses: set[int] = set()
+    values: list[Any] = []
+    snapshot: dict[str, Any] | None = None
+    for group in live.tracker.covariables():
+        here = live.resources.addresses(hole.identity for hole in group.holes) if group.holes else set()
+        if here:
+            snapshot = live.namespace.snapshot() if snapshot is None else snapshot
+            addresses |= here
+            values += [snapshot[name] for name in group.names if name in snapshot]
+            values += filter(None, (live.registry.live(key[4:]) for key in group.keys if is_definition(key)))
+    objects = objects_held_by(values, live.encoder.seeds) if addresses else {}
+    live.resources.lend({address: objects[address] for address in addresses if address in objects})
+    try:
+        yield
+    finally:
+        live.resources.lend({})
 
 
 class Displaced:

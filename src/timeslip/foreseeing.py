@@ -13,6 +13,7 @@ from typing import Any
 from timeslip.checkout import MADE_AGAIN, Checkout, Options
 from timeslip.codec.definitions import of
 from timeslip.codec.placeholder import Placeholder
+from timeslip.displaced import lent
 from timeslip.errors import ReplayError, StoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
@@ -66,12 +67,14 @@ class Foreseeing:
                 self.notes[name] = value.timeslip_reason
 
     def load(self, records: Iterable[str]) -> None:
-        """Records that can be loaded, as far as is known; they are not read."""
+        """Records that can be loaded, as far as is known; only those with something of the outside are read."""
         records = list(records)
         lost = [record for record in records if self._needs_lost(record)]
         self.replay(lost)
         for record in (record for record in records if record not in lost):
             reason = rebuilt_reason(self._body(record))
+            if reason and self._whole(record):
+                continue  # what is there still need not be made again
             for name in self._names.get(record, ()):
                 self.fidelity[name] = REBUILT if reason else EXACT
                 if reason:
@@ -177,8 +180,9 @@ def foresee(
     """What a restore by *plan* would do, for a dry run."""
     told = Foreseeing(live, history, commit, target, options)
     told.keep(plan.keep)
-    told.load(plan.load)
-    told.replay(plan.replay)
+    with lent(live):
+        told.load(plan.load)
+        told.replay(plan.replay)
     fidelity = dict(sorted(told.fidelity.items()))
     kept = set(filter(is_name, plan.keep))
     return CheckoutResult(

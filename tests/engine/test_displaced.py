@@ -90,3 +90,30 @@ def test_a_placeholder_is_not_set_aside(attach: Attach) -> None:
     assert session.redo().fidelity == {"g": "lost", "x": "exact"}
     assert session.redo().fidelity == {"g": "exact", "x": "exact"}
     assert list(session.namespace["g"]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("made", "shows"),
+    [
+        ("import re\nh = {'s': re.match('a', 'a'), 'n': 1}", "h['s'].group()"),
+        ("import sqlite3\nh = {'s': sqlite3.connect(':memory:'), 'n': 1}\nh['s'].execute('create table t(a)')\nh['s'].execute('insert into t values (1)'); h['s'].create_function('two', 0, lambda: 2)", "h['s'].execute('select a, two() from t').fetchall()"),
+        ("import hashlib\nh = {'s': hashlib.sha256(b'a'), 'n': 1}", "h['s'].hexdigest()"),
+    ],
+)  # fmt: skip
+def test_what_takes_no_weak_reference_is_found_again(attach: Attach, made: str, shows: str) -> None:
+    session = attach()
+    session.run("x = 1")
+    assert session.run(made).error is None
+    session.run("h['n'] = 2")
+    held = id(session.namespace["h"]["s"])
+    shown = eval(shows, session.namespace)
+    for step in (session.undo, session.redo):
+        dry = step(dry_run=True)
+        result = step()
+        assert set(result.fidelity.values()) == {"exact"}, result.notes
+        assert dry.fidelity == result.fidelity
+        assert id(session.namespace["h"]["s"]) == held
+        assert eval(shows, session.namespace) == shown
+    session.undo(2)
+    assert session.redo(2).fidelity["h"] == "exact"
+    assert eval(shows, session.namespace) == shown

@@ -22,7 +22,7 @@ def unpack(archive: Path, into: Path) -> None:
 
 
 def pack(base: Path, archive: Path, but: Collection[str] = ()) -> None:
-    """Write the files below *base* to *archive*, the same bytes for the same files, without locks and names of *but*."""
+    """Write the files below *base* to *archive*, in the same bytes each time, without locks and names of *but*."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as opened:

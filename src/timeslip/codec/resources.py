@@ -18,13 +18,14 @@ _UNHELD = 100_000
 class Resources:
     """Live objects that cannot be stored (or hold something outside), by id. Weak references only.
 
-    Of what takes no weak reference only the address is known: it has an id, but is never found again by it.
+    Of what takes no weak reference only the address is known: it is found again by its id only while it is lent.
     """
 
     def __init__(self) -> None:
         self._by_id: dict[str, tuple[weakref.ref[Any], str]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], dict[str, str]]] = {}
         self._pinned: set[str] = set()
+        self._lent: dict[int, Any] = {}
         self._unheld: dict[int, dict[str, str]] = {}
         self._address_of: dict[str, int] = {}
 
@@ -92,6 +93,15 @@ class Resources:
             for identity in list(entry[1].values()):
                 self._by_id.pop(identity, None)
 
+    def addresses(self, identities: Iterable[str]) -> set[int]:
+        """Where those objects are that take no weak reference."""
+        found = map(self._address_of.get, identities)
+        return {address for address in found if address is not None}
+
+    def lend(self, objects: dict[int, Any]) -> None:
+        """Objects at `addresses`, to be found by their ids until this is called again."""
+        self._lent = objects
+
     def pin(self, identities: Iterable[str]) -> None:
         """Objects with these ids are held although nothing live has them: they keep their ids, until `unpin`."""
         self._pinned.update(identities)
@@ -103,6 +113,10 @@ class Resources:
 
     def live(self, identity: str) -> tuple[Any, str] | None:
         """The live object of that id and the state it had, or None."""
+        address = self._address_of.get(identity)
+        if address is not None and address in self._lent:
+            token = next(token for token, other in self._unheld[address].items() if other == identity)
+            return self._lent[address], token.partition(";")[2]
         entry = self._by_id.get(identity)
         obj = entry[0]() if entry is not None else None
         return (obj, entry[1]) if entry is not None and obj is not None else None
