@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from timeslip.state.libraries import installed_folders
 
 Attach = Callable[..., Any]
 
@@ -74,3 +79,12 @@ def test_what_a_user_puts_into_a_registry_is_the_users(attach: Attach) -> None:
     session.run("fig, ax = plt.subplots()\nlines = [ax.plot([1, 2])[0]]\nheld = {'line': lines[0]}\ndel fig, ax")
     assert together(session, "lines") == {"lines", "held"}
     session.run("plt.close('all')")
+
+
+def test_packages_on_a_path_with_a_link_in_it_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real" / "site-packages").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "link" / "site-packages")])
+    real = Path(os.path.realpath(tmp_path))
+    for name in (tmp_path / "link", real / "real"):
+        assert os.path.join(name, "site-packages", "") in installed_folders()

@@ -163,8 +163,9 @@ def installed_folders() -> tuple[str, ...]:
     """Folders with a separator at their end that hold the standard library and what is installed."""
     folders = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
     folders += [folder for folder in sys.path if os.path.basename(folder) in ("site-packages", "dist-packages")]
-    real = [os.path.join(os.path.realpath(folder), "") for folder in dict.fromkeys(folders) if folder]
-    return (*_standard_folders(), *real)
+    # Modules say where they are by the path that they were found on, which a link may be part of.
+    both = [path for folder in folders if folder for path in (folder, os.path.realpath(folder))]
+    return (*_standard_folders(), *(os.path.join(path, "") for path in dict.fromkeys(both)))
 
 
 def distrusted(path: str) -> str | None:
