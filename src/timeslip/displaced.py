@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.holding import held_by
+from timeslip.codec.holding import held_by, not_entered, objects_at
 from timeslip.codec.placeholder import Placeholder
 from timeslip.model import is_definition, is_name
-from timeslip.state.holding import held_by as objects_held_by
 
 if TYPE_CHECKING:
     from timeslip.live import Live
     from timeslip.state.covariables import Covariable
 
-_MOST_BYTES = 1 << 26
-"""Co-variables with more to store than this are not kept: they would hold the memory that undo is expected to free."""
+_MOST_BYTES, _MOST_OBJECTS = 1 << 24, 20_000
+"""Co-variables with more to store, or of more objects, are not kept: they would hold memory that undo is expected to
+free, and finding out what they hold of others would be felt."""
 
 
 @dataclass(slots=True)
@@ -37,22 +37,25 @@ class _Kept:
 @contextmanager
 def lent(live: Live) -> Iterator[None]:
     """Within the block objects of the session that take no weak reference are found by their ids, too."""
-    addresses: set[int] = set()
-    values: list[Any] = []
-    snapshot: dict[str, Any] | None = None
-    for group in live.tracker.covariables():
-        here = live.resources.addresses(hole.identity for hole in group.holes) if group.holes else set()
-        if here:
-            snapshot = live.namespace.snapshot() if snapshot is None else snapshot
-            addresses |= here
-            values += [snapshot[name] for name in group.names if name in snapshot]
-            values += filter(None, (live.registry.live(key[4:]) for key in group.keys if is_definition(key)))
-    objects = objects_held_by(values, live.encoder.seeds) if addresses else {}
-    live.resources.lend({address: objects[address] for address in addresses if address in objects})
+    live.resources.lend(lambda: _unheld(live))
     try:
         yield
     finally:
-        live.resources.lend({})
+        live.resources.lend(None)
+
+
+def _unheld(live: Live) -> dict[int, Any]:
+    """The objects at the addresses that are remembered, found in the values that are known to hold them."""
+    addresses: set[int] = set()
+    values: list[Any] = []
+    snapshot = live.namespace.snapshot()
+    for group in live.tracker.covariables():
+        here = live.resources.addresses(hole.identity for hole in group.holes) if group.holes else set()
+        if here:
+            addresses |= here
+            values += [snapshot[name] for name in group.names if name in snapshot]
+            values += filter(None, (live.registry.live(key[4:]) for key in group.keys if is_definition(key)))
+    return objects_at(addresses, values, not_entered(live.encoder.seeds)) if addresses else {}
 
 
 class Displaced:
@@ -65,12 +68,15 @@ class Displaced:
         """Set aside those co-variables of *keys* that hold what cannot be stored. Before they are replaced."""
         groups = {live.tracker.groups[key] for key in keys if is_name(key) and key in live.tracker.groups}
         groups = {group for group in groups if group.holes and group.failure is None and group.bytes <= _MOST_BYTES}
-        snapshot = live.namespace.snapshot() if groups else {}
+        if not groups:
+            return
+        snapshot = live.namespace.snapshot()
+        closed = not_entered([*live.encoder.seeds, *live.registry.objects()])
         for group in groups:
             record = live.records.get(group.keys[0])
             if record is None or any(is_definition(key) or live.records.get(key) != record for key in group.keys):
                 continue
-            kept = _keep(live, group, {key: snapshot[key] for key in group.keys if key in snapshot})
+            kept = _keep(live, group, {key: snapshot[key] for key in group.keys if key in snapshot}, closed)
             if kept is not None:
                 live.resources.pin(hole.identity for hole in group.holes)
                 self._kept[record] = kept
@@ -94,16 +100,8 @@ class Displaced:
             return None
         return dict(kept.values)
 
-    def only_here(self, live: Live, obj: object) -> bool:
-        """Whether the session has *obj*, which cannot be stored, no more: it comes back with its co-variable or never.
-
-        It holds objects of the state that it was taken from, and nobody knows which of them are its own.
-        """
-        if not self._kept:
-            return False
-        holes = (hole for group in live.tracker.covariables() for hole in group.holes)
-        found = (live.resources.live(hole.identity) for hole in holes if hole.identity)
-        return not any(entry is not None and entry[0] is obj for entry in found)
+    def __bool__(self) -> bool:
+        return bool(self._kept)
 
     def clear(self, live: Live) -> None:
         """Let all of it go: nothing can be redone any more."""
@@ -112,11 +110,11 @@ class Displaced:
             live.resources.unpin()
 
 
-def _keep(live: Live, group: Covariable, values: dict[str, Any]) -> _Kept | None:
+def _keep(live: Live, group: Covariable, values: dict[str, Any], closed: set[int]) -> _Kept | None:
     if len(values) != len(group.keys) or any(type(value) is Placeholder for value in values.values()):
         return None
-    held = held_by(list(values.values()), [*live.encoder.seeds, *live.registry.objects()])
-    digest = live.digest_of(list(values.items()))
+    held = held_by(list(values.values()), closed, _MOST_OBJECTS)
+    digest = live.digest_of(list(values.items())) if held is not None else None
     if held is None or digest is None:
         return None
     others = [other for other in live.tracker.sharing(held, frozenset()) if other is not group]

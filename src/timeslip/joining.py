@@ -74,7 +74,9 @@ class Joining:
         self.done = done
         self.after = history.state(commit)
 
-    def join(self, rebuilt: Rebuilt, made: dict[str, Any], inputs: Inputs, earlier: Iterable[Rebuilt]) -> None:
+    def join(
+        self, rebuilt: Rebuilt, made: dict[str, Any], inputs: Inputs, earlier: Iterable[Rebuilt], *, for_input: bool
+    ) -> None:
         """Fill *rebuilt* beyond its values.
 
         Args:
@@ -82,6 +84,7 @@ class Joining:
             made: everything that the run left bound.
             inputs: of the run.
             earlier: what was rebuilt for these inputs.
+            for_input: it is to be given to a later cell that is run again.
         """
         odd = Identities(self.live, self.after, self.outer, self.target).keep(made, self._not_entered(inputs))
         rebuilt.values = {name: made[name] for name in rebuilt.values}
@@ -93,7 +96,8 @@ class Joining:
         for name, value in rebuilt.values.items():
             objects = held_by([value], skipped)
             cut: set[str] = set()
-            self._note_shared(rebuilt, made, inputs, objects)
+            if for_input:
+                self._note_shared(rebuilt, made, inputs, objects)
             for key, other in others:
                 if not self._is_held(key, other, rebuilt, objects):
                     continue

@@ -10,11 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from timeslip.codec.holding import held_by
+from timeslip.codec.capture import Hole
+from timeslip.codec.holding import held_by, not_entered
 from timeslip.codec.placeholder import Placeholder
 from timeslip.live import Live
 from timeslip.model import is_definition, is_name
 from timeslip.planner import Plan
+from timeslip.state.covariables import Covariable
+
+_HOLD_NOTHING = frozenset({"_thread.lock", "_thread.RLock", "re.Match", "_hashlib.HASH"})
+"""Kinds of objects that hold nothing of the session, so that nobody has to look."""
 
 
 class Leaving:
@@ -23,21 +28,39 @@ class Leaving:
     Args:
         live: the session; its live state is committed.
         keep: node keys whose values stay.
+        closed: addresses of what is not walked through, as of an earlier one for the same restore.
     """
 
-    def __init__(self, live: Live, keep: Iterable[str]) -> None:
+    def __init__(self, live: Live, keep: Iterable[str], closed: set[int] | None = None) -> None:
         self._live = live
         self._keep = frozenset(keep)
-        self._outside = [*live.encoder.seeds, *live.registry.objects()]
         self._none = all(key in self._keep for key in live.tracker.groups)
+        self._closed = closed
+        self._all_walls: set[int] | None = None
+        self._here: set[int] | None = None
+
+    @property
+    def closed(self) -> set[int]:
+        """Addresses of what is not walked through. Made when it is first asked for."""
+        if self._closed is None:
+            self._closed = not_entered([*self._live.encoder.seeds, *self._live.registry.objects()])
+        return self._closed
+
+    @property
+    def _walls(self) -> set[int]:
+        """`closed`, and the values that stay: all that they hold stays, or is looked at for itself."""
+        if self._all_walls is None:
+            snapshot = self._live.namespace.snapshot()
+            self._all_walls = self.closed | {id(snapshot[key]) for key in self._keep if key in snapshot}
+        return self._all_walls
 
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
-        if self._live.displaced.only_here(self._live, obj):
-            return True
+        if self._live.displaced and id(obj) not in self._present():
+            return True  # set aside: it holds objects of the state that it was taken from, and comes back with them
         if self._none:
             return False
-        held = held_by(obj, self._outside)
+        held = held_by(obj, self._walls)
         if held is None:
             return True
         for group in self._live.tracker.sharing(held, frozenset()):
@@ -46,27 +69,54 @@ class Leaving:
                 return True
         return False
 
+    def _present(self) -> set[int]:
+        """Addresses of the objects that cannot be stored and that the session has."""
+        if self._here is None:
+            holes = (hole for group in self._live.tracker.covariables() for hole in group.holes)
+            found = (self._live.resources.live(hole.identity) for hole in holes if hole.identity)
+            self._here = {id(entry[0]) for entry in found if entry is not None}
+        return self._here
+
 
 def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
     """*plan* without keeping what holds objects of the state that is left: that is to be replayed."""
-    snapshot = live.namespace.snapshot()
     members: dict[str, list[str]] = {}
     for key in plan.keep:
         group = live.tracker.groups.get(key)
-        if live.info(target[key]).lost is not None or (group and any(hole.identity for hole in group.holes)):
+        if group is not None and (group.failure is not None or any(map(_may_hold, group.holes))):
             members.setdefault(target[key], []).append(key)
+    snapshot = live.namespace.snapshot() if members else {}
+    closed: set[int] | None = None
     moved = bool(members)
     while moved:
         moved = False
-        leaving = Leaving(live, plan.keep)
+        leaving = Leaving(live, plan.keep, closed)
         for record, keys in list(members.items()):
             values = [snapshot[key] for key in keys if is_name(key) and key in snapshot]
-            if any(type(value) is not Placeholder and leaving.holds_left(value) for value in values):
+            if any(type(value) is Placeholder for value in values):
+                continue
+            if _holds_left(leaving, live, live.tracker.groups[keys[0]], values):
                 keep = tuple(key for key in plan.keep if key not in keys)
                 plan = replace(plan, keep=keep, replay=(*plan.replay, record))
                 del members[record]
                 moved = True  # what holds these objects holds objects that are left now
+        closed = leaving.closed
     return plan
+
+
+def _may_hold(hole: Hole) -> bool:
+    return bool(hole.identity) and hole.type_name not in _HOLD_NOTHING
+
+
+def _holds_left(leaving: Leaving, live: Live, group: Covariable, values: Iterable[Any]) -> bool:
+    """Whether what of *group* cannot be stored holds something that is left; *values*: where to look for it."""
+    for hole in filter(_may_hold, group.holes):
+        found = live.resources.live(hole.identity)
+        if found is None:  # it takes no weak reference
+            return any(map(leaving.holds_left, values))
+        if leaving.holds_left(found[0]):
+            return True
+    return group.failure is not None and any(map(leaving.holds_left, values))
 
 
 def without_lost_definitions(live: Live, plan: Plan) -> Plan:

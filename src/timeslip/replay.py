@@ -343,7 +343,7 @@ class Replayer:
             self.live.namespace.globals.update({**dict.fromkeys(deleted), **inputs.names()})
             made = execution.run()
             changed = inputs.changed()
-            rebuilt = None if changed else self._outcome(recipe, inputs, execution, made, names, required)
+            rebuilt = None if changed else self._outcome(recipe, inputs, execution, made, names, required, depth)
             made.clear()
             inputs.let_go()  # while the classes have the content that finalizers of copies are to see
         self._messages += execution.messages
@@ -435,6 +435,7 @@ class Replayer:
         made: dict[str, Any],
         names: list[str],
         required: list[str],
+        depth: int,
     ) -> Rebuilt:
         """What of *made* is wanted, made to belong to the state being restored.
 
@@ -447,5 +448,5 @@ class Replayer:
         rebuilt = Rebuilt({name: made[name] for name in names if name in made})
         execution.check(rebuilt.values)
         joining = Joining(self.live, self.history, recipe.commit.id, self.outer, self.stays, self.target, self._done)
-        joining.join(rebuilt, made, inputs, self._earlier)
+        joining.join(rebuilt, made, inputs, self._earlier, for_input=depth > 0)
         return rebuilt

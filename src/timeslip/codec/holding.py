@@ -10,7 +10,7 @@ import collections
 import gc
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import chain
 from typing import Any
 
@@ -28,30 +28,60 @@ their own come back in place; what only a value holds (`held_by`) are functions 
 _RUNS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
-def held_by(value: Any, outside: Iterable[Any]) -> frozenset[int] | None:
+def held_by(value: Any, closed: Set[int], most: int = MOST) -> frozenset[int] | None:
     """Addresses of what *value* holds at any depth, itself and closure cells excepted; None when it is too much.
 
     The addresses are good only as long as nothing runs that could free an object.
 
     Args:
         value: any object.
-        outside: objects that are not walked through (the namespace, lists of the session, its classes and functions).
+        closed: addresses of what is not walked through: `not_entered`, of the session's classes and functions, too.
+        most: objects that are too much; of numbers, text and the like twenty times as many.
     """
-    closed = _not_entered(outside)
     found: set[int] = set()
     seen = {id(value)}
     work = [value]
+    looked = 0
     while work:
-        for part in _parts(work.pop()):
+        parts = _parts(work.pop())
+        looked += len(parts)
+        if looked > 20 * most:
+            return None
+        for part in parts:
             if id(part) in seen or id(part) in closed or not (_is_entered(part) or _is_unnamed(part)):
                 continue
             seen.add(id(part))
-            if len(seen) > MOST:
+            if len(seen) > most:
                 return None
             if type(part) not in (types.CellType, types.FrameType):
                 found.add(id(part))
             work.append(part)
     return frozenset(found)
+
+
+def objects_at(addresses: Set[int], values: Iterable[Any], closed: Set[int]) -> dict[int, Any]:
+    """Those of the objects at *addresses* that *values* hold, by address; the nearest first, a large value not to its end.
+
+    Args:
+        addresses: what to look for.
+        values: where.
+        closed: as for `held_by`.
+    """
+    found: dict[int, Any] = {}
+    work: collections.deque[Any] = collections.deque(values)
+    seen = set(map(id, work))
+    found.update((id(value), value) for value in work if id(value) in addresses)
+    looked = 0
+    while work and len(found) < len(addresses) and looked < 20 * MOST:
+        parts = _parts(work.popleft())
+        looked += len(parts)
+        for part in parts:
+            if id(part) in addresses:
+                found[id(part)] = part
+            if id(part) not in seen and id(part) not in closed and (_is_entered(part) or _is_unnamed(part)):
+                seen.add(id(part))
+                work.append(part)
+    return found
 
 
 def states_held_by(value: Any, outside: Iterable[Any]) -> set[int]:
@@ -64,7 +94,7 @@ def states_held_by(value: Any, outside: Iterable[Any]) -> set[int]:
     first = [part for part in _parts(value) if _is_entered(part)]
     if not first or stands_alone(type(value)):
         return found
-    closed = _not_entered(outside)
+    closed = not_entered(outside)
     seen = {id(value)}
     work = first
     while work and len(seen) < _NEAR:
@@ -85,7 +115,8 @@ _CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 _NEAR, _FEW = 1000, 100
 
 
-def _not_entered(outside: Iterable[Any]) -> set[int]:
+def not_entered(outside: Iterable[Any]) -> set[int]:
+    """Addresses of what no walk goes through: *outside* (the namespace, lists of the session), and what modules are."""
     closed = {id(obj) for obj in outside}
     closed.update(id(getattr(module, "__dict__", None)) for module in list(sys.modules.values()))
     return closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from timeslip.ids import DefinitionId
@@ -25,6 +25,7 @@ class Resources:
         self._by_id: dict[str, tuple[weakref.ref[Any], str]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], dict[str, str]]] = {}
         self._pinned: set[str] = set()
+        self._lender: Callable[[], dict[int, Any]] | None = None
         self._lent: dict[int, Any] = {}
         self._unheld: dict[int, dict[str, str]] = {}
         self._address_of: dict[str, int] = {}
@@ -98,9 +99,9 @@ class Resources:
         found = map(self._address_of.get, identities)
         return {address for address in found if address is not None}
 
-    def lend(self, objects: dict[int, Any]) -> None:
-        """Objects at `addresses`, to be found by their ids until this is called again."""
-        self._lent = objects
+    def lend(self, lender: Callable[[], dict[int, Any]] | None) -> None:
+        """*lender* gives the objects at `addresses`, if one is asked for before this is called again."""
+        self._lender, self._lent = lender, {}
 
     def pin(self, identities: Iterable[str]) -> None:
         """Objects with these ids are held although nothing live has them: they keep their ids, until `unpin`."""
@@ -114,6 +115,8 @@ class Resources:
     def live(self, identity: str) -> tuple[Any, str] | None:
         """The live object of that id and the state it had, or None."""
         address = self._address_of.get(identity)
+        if address is not None and self._lender is not None:
+            self._lent, self._lender = self._lender(), None
         if address is not None and address in self._lent:
             token = next(token for token, other in self._unheld[address].items() if other == identity)
             return self._lent[address], token.partition(";")[2]
