@@ -60,7 +60,7 @@ def held_by(value: Any, closed: Set[int], most: int = MOST) -> frozenset[int] | 
 
 
 def objects_at(addresses: Set[int], values: Iterable[Any], closed: Set[int]) -> dict[int, Any]:
-    """Those of the objects at *addresses* that *values* hold, by address; the nearest first, a large value not to its end.
+    """Objects at *addresses* that *values* hold, by address; the nearest first, and a large value not to its end.
 
     Args:
         addresses: what to look for.
