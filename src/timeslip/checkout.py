@@ -19,11 +19,11 @@ from typing import Any
 from timeslip.codec.linking import is_atom
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
-from timeslip.displaced import lent
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.leaving import Leaving
+from timeslip.lending import lent
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.past import Loads, headers_of
@@ -112,7 +112,6 @@ class Checkout:
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
         self._remade = self._in_context = False
-        self._staying: Mapping[str, object] = {}
         self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
@@ -162,8 +161,7 @@ class Checkout:
     def keep(self, keys: Iterable[str]) -> None:
         """Node keys whose present values stay; called before anything is loaded."""
         if not self.beside:
-            self._staying = dict.fromkeys(keys)
-            self.prepared.loader.left = Leaving(self.live, self._staying).holds_left
+            self.prepared.loader.left = Leaving(self.live, keys).holds_left
 
     def comes_later(self, record: str) -> bool:
         """For sorting: *record* is to be loaded after definitions that will fail, because it may refer to them."""
@@ -184,9 +182,6 @@ class Checkout:
         rebuilt = len(loader.rebuilt)
         try:
             body = self.live.body(record)
-            aside = None if self.beside else self.live.displaced.find(self.live, record, self._staying)
-            if aside is not None:
-                self.loads.values[record] = aside
             values = self.loads.load(record, body)
         except UntrustedStoreError:
             raise  # nothing of this is lost, and no other way to it is safe: the user has to decide
@@ -418,7 +413,6 @@ class Checkout:
         before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
         added = [key for key in prepared.values if key not in snapshot]
         facets = live.facets.capture() if prepared.facets else {}
-        live.displaced.add(live, before)
         applied: list[Any] = []
         swapped = finishing = False
         shows = [] if self.beside else [ShowFigure(figure, number) for figure, number in prepared.loader.figures]

@@ -193,8 +193,6 @@ def _put(
     _finish(live, commit, changes, encoded, made, found)
     if step.operation is not None:
         live.steps.note(step.operation, before, commit.id, step.details)
-        if step.operation == "run":
-            live.displaced.clear(live)
     return commit
 
 

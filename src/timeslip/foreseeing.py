@@ -13,10 +13,10 @@ from typing import Any
 from timeslip.checkout import MADE_AGAIN, Checkout, Options
 from timeslip.codec.definitions import of
 from timeslip.codec.placeholder import Placeholder
-from timeslip.displaced import lent
 from timeslip.errors import ReplayError, StoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
+from timeslip.lending import lent
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.planner import Plan

@@ -13,9 +13,10 @@ from typing import Any
 from timeslip.codec.capture import Hole
 from timeslip.codec.holding import held_by, not_entered
 from timeslip.codec.placeholder import Placeholder
+from timeslip.ids import RecordId
 from timeslip.live import Live
 from timeslip.model import is_definition, is_name
-from timeslip.planner import Plan
+from timeslip.planner import Plan, make_plan
 from timeslip.state.covariables import Covariable
 
 _HOLD_NOTHING = frozenset({"_thread.lock", "_thread.RLock", "re.Match", "_hashlib.HASH"})
@@ -37,7 +38,6 @@ class Leaving:
         self._none = all(key in self._keep for key in live.tracker.groups)
         self._closed = closed
         self._all_walls: set[int] | None = None
-        self._here: set[int] | None = None
 
     @property
     def closed(self) -> set[int]:
@@ -56,8 +56,6 @@ class Leaving:
 
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
-        if self._live.displaced and id(obj) not in self._present():
-            return True  # set aside: it holds objects of the state that it was taken from, and comes back with them
         if self._none:
             return False
         held = held_by(obj, self._walls)
@@ -68,14 +66,6 @@ class Leaving:
             if not self._keep.issuperset(group.keys) and not group.hidden.issuperset(group.links & held):
                 return True
         return False
-
-    def _present(self) -> set[int]:
-        """Addresses of the objects that cannot be stored and that the session has."""
-        if self._here is None:
-            holes = (hole for group in self._live.tracker.covariables() for hole in group.holes)
-            found = (self._live.resources.live(hole.identity) for hole in holes if hole.identity)
-            self._here = {id(entry[0]) for entry in found if entry is not None}
-        return self._here
 
 
 def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
@@ -129,3 +119,11 @@ def without_lost_definitions(live: Live, plan: Plan) -> Plan:
     records = dict.fromkeys(live.records[key] for key in kept)
     keep = tuple(key for key in plan.keep if live.records.get(key) not in records)
     return replace(plan, keep=keep, replay=(*plan.replay, *records))
+
+
+def way_to(live: Live, target: Mapping[str, RecordId]) -> Plan:
+    """The plan of the way from the live state to *target*: the planner's, without keeping what must not be kept."""
+    moved = live.moved_facets()
+    recorded = {key: record for key, record in live.records.items() if key not in moved}
+    plan = without_lost_definitions(live, make_plan(recorded, target, live.info))
+    return without_left(live, plan, target)

@@ -22,7 +22,6 @@ from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
 from timeslip.config import Settings
-from timeslip.displaced import Displaced
 from timeslip.errors import SessionBusyError, StoreError, UnstorableError
 from timeslip.ids import CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
@@ -74,7 +73,6 @@ class Live:
         shared: another kernel holds the session; this one is a guest on a branch of its own.
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
         steps: what undo and redo walk over.
-        displaced: what restores have taken out since the last run, and could not bring back.
         moves: how many verbs have done what they are for.
         mark: number of the tracker's update that followed the last code of the user. What was not checked since then
             is assumed.
@@ -120,7 +118,6 @@ class Live:
         self.shared = False
         self.fresh_branch = False
         self.steps = Steps()
-        self.displaced = Displaced()
         self.moves = 0
         self.mark = self.wanted = 0
         self.looks: list[tuple[int, str]] = []
@@ -186,7 +183,6 @@ class Live:
             self.steps, self.records, self.manifest = steps, records, manifest
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
-        self.displaced.clear(self)
         self.forget_bodies()
         for group in self.tracker.covariables():
             for hole in group.holes:

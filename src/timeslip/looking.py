@@ -14,9 +14,10 @@ from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.diffing import diff_values
 from timeslip.errors import StoreError, TimeslipError, UntrustedStoreError
-from timeslip.foreseeing import Foreseeing
+from timeslip.foreseeing import foresee
 from timeslip.history import History, name_not_found
-from timeslip.ids import CommitId, RecordId
+from timeslip.ids import CommitId
+from timeslip.leaving import way_to
 from timeslip.live import Live
 from timeslip.model import (
     EXACT,
@@ -319,8 +320,8 @@ def verify_restorable(live: Live, history: History, commit: CommitId) -> Verific
     state = history.state(commit)
     past = PastState(history.repository, state)
     intact: list[str] = []
+    lost: list[str] = []
     bad: dict[str, str] = {}
-    lost: dict[RecordId, None] = {}
     with live.progress.phase("reading"):
         for key in sorted(filter(is_name, state)):
             try:
@@ -328,16 +329,17 @@ def verify_restorable(live: Live, history: History, commit: CommitId) -> Verific
                 for chunk in chunk_names(body):
                     history.repository.get_chunk(chunk)
                 if lost_reason(body) is not None:
-                    lost[state[key]] = None
+                    lost.append(key)
                     continue
                 if rebuilt_reason(body) is None:  # a look would have to open what it holds
                     past.value(key)
                 intact.append(key)
             except TimeslipError as error:
                 bad[key] = error.message
-    told = Foreseeing(live, history, commit, state, Options(replay=live.settings.replay))
-    told.replay(lost)
-    intact += [name for name, what in told.fidelity.items() if what in (EXACT, REBUILT)]
-    bad.update({name: told.notes[name] for name, what in told.fidelity.items() if what == LOST})
-    again = {name: told.notes[name] for name, what in sorted(told.fidelity.items()) if what == REPLAYED}
+    again: dict[str, str] = {}
+    if lost:
+        told = foresee(live, history, way_to(live, state), state, commit, Options(replay=live.settings.replay), began)
+        intact += [name for name in lost if told.fidelity[name] in (EXACT, REBUILT)]
+        bad.update({name: told.notes[name] for name in lost if told.fidelity[name] == LOST})
+        again = {name: told.notes[name] for name in sorted(lost) if told.fidelity[name] == REPLAYED}
     return Verification(commit, tuple(sorted(intact)), {}, bad, again, (), time.perf_counter() - began)

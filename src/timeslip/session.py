@@ -438,7 +438,8 @@ class Session:
     def verify(self, ref: str | None = None) -> Verification:
         """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
         if ref is not None and ref != ".":
-            return looking.verify_restorable(self._live, self._history, self._history.resolve(ref))
+            with self._live.turn():
+                return looking.verify_restorable(self._live, self._history, self._history.resolve(ref))
         with self._live.turn():
             self._require_open()
             return looking.verify_live(self._live)
@@ -588,7 +589,6 @@ class Session:
             return
         with uninterrupted(), self._live.turn():
             self.closed = True
-            self._live.displaced.clear(self._live)
             _open.discard(self)
             self.repository.release_lease(self.id, self._live.kernel)
             self.repository.close()

@@ -23,7 +23,7 @@ from timeslip.foreseeing import foresee
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
-from timeslip.leaving import without_left, without_lost_definitions
+from timeslip.leaving import way_to
 from timeslip.live import Live
 from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
@@ -131,10 +131,7 @@ class Traveller:
         live = self.live
         state = self.history.state(target)
         live.wanted = len(state) + len(live.records)
-        moved = live.moved_facets()
-        recorded = {key: record for key, record in live.records.items() if key not in moved}
-        plan = without_lost_definitions(live, make_plan(recorded, state, live.info))
-        plan = without_left(live, plan, state)
+        plan = way_to(live, state)
         if options.dry_run:
             foreseen = foresee(live, self.history, plan, state, target, options, began)
             return replace(foreseen, at=self._commit(target))

@@ -111,3 +111,20 @@ def test_a_closure_over_what_is_lost(attach: Attach) -> None:
     session.run("f()")
     dry = session.undo(dry_run=True)
     assert dry.fidelity == session.undo().fidelity
+
+
+@pytest.mark.parametrize(
+    ("cells", "name", "expected"),
+    [
+        (["import time\nl = [1, time.time()]\nh = (x for x in l)", "l.append(3)"], "h", "lost"),
+        (["import time, hashlib\nh = hashlib.md5(str(time.time()).encode())", "z = 1"], "h", "exact"),
+        (["import time\nl = [1, time.time()]\nd = {'l': l, 'g': (x for x in l)}", "z = 1"], "d", "exact"),
+    ],
+)
+def test_verify_says_what_the_restore_does(cells: list[str], name: str, expected: str, attach: Attach) -> None:
+    session = attach()
+    for cell in cells:
+        assert session.run(cell).error is None
+    verified = session.verify("HEAD~1")
+    found = "exact" if name in verified.intact else "lost" if name in verified.unrestorable else "replayed"
+    assert found == session.checkout("HEAD~1").fidelity[name] == expected

@@ -24,7 +24,6 @@ class Resources:
     def __init__(self) -> None:
         self._by_id: dict[str, tuple[weakref.ref[Any], str]] = {}
         self._by_address: dict[int, tuple[weakref.ref[Any], dict[str, str]]] = {}
-        self._pinned: set[str] = set()
         self._lender: Callable[[], dict[int, Any]] | None = None
         self._lent: dict[int, Any] = {}
         self._unheld: dict[int, dict[str, str]] = {}
@@ -81,7 +80,7 @@ class Resources:
 
     def leave(self, identities: Iterable[str], kept: Iterable[str]) -> None:
         """Nothing live has these ids any more, *kept* excepted: an object at the same address will be another one."""
-        left = {self._address_of.get(identity) for identity in identities if identity not in self._pinned}
+        left = {self._address_of.get(identity) for identity in identities}
         if left != {None}:
             for address in left - {self._address_of.get(identity) for identity in kept}:
                 self._drop_unheld(address if address is not None else 0)
@@ -102,15 +101,6 @@ class Resources:
     def lend(self, lender: Callable[[], dict[int, Any]] | None) -> None:
         """*lender* gives the objects at `addresses`, if one is asked for before this is called again."""
         self._lender, self._lent = lender, {}
-
-    def pin(self, identities: Iterable[str]) -> None:
-        """Objects with these ids are held although nothing live has them: they keep their ids, until `unpin`."""
-        self._pinned.update(identities)
-
-    def unpin(self) -> None:
-        """What was pinned may go away."""
-        pinned, self._pinned = self._pinned, set()
-        self.leave(pinned, ())
 
     def live(self, identity: str) -> tuple[Any, str] | None:
         """The live object of that id and the state it had, or None."""

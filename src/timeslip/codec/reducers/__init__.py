@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of
-from timeslip.codec.reducers import instances, iterators, python, singletons, subclasses, system
+from timeslip.codec.reducers import instances, iterators, python, subclasses, system
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -34,7 +34,6 @@ VOLATILE = frozenset({"matplotlib"})
 
 BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS, **subclasses.REDUCERS, **iterators.REDUCERS}
 """Exact types of Python itself. Read-only."""
-BASE.update({kind: singletons.with_reference(kind, reducer) for kind, reducer in BASE.items()})
 
 _process_cache: dict[type, Reducer | None] = {}
 
@@ -46,7 +45,7 @@ def find(kind: type) -> Reducer | None:
     """
     if kind in _process_cache:
         return _process_cache[kind]
-    found = singletons.with_reference(kind, _search(kind))
+    found = _search(kind)
     module = module_of(kind)
     if module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
         _process_cache[kind] = found

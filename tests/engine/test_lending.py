@@ -1,0 +1,53 @@
+"""Objects that take no weak reference are found again in the session, and stay the ones they are."""
+# ruff: noqa: E501 - cells are written as users write them
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Attach = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("made", "shows"),
+    [
+        ("import re\nh = {'s': re.match('a', 'a'), 'n': 1}", "h['s'].group()"),
+        ("import sqlite3\nh = {'s': sqlite3.connect(':memory:'), 'n': 1}\nh['s'].execute('create table t(a)')\nh['s'].execute('insert into t values (1)'); h['s'].create_function('two', 0, lambda: 2)", "h['s'].execute('select a, two() from t').fetchall()"),
+        ("import hashlib\nh = {'s': hashlib.sha256(b'a'), 'n': 1}", "h['s'].hexdigest()"),
+    ],
+)  # fmt: skip
+def test_what_takes_no_weak_reference_is_found_again(attach: Attach, made: str, shows: str) -> None:
+    session = attach()
+    session.run("x = 1")
+    assert session.run(made).error is None
+    session.run("h['n'] = 2")
+    held = id(session.namespace["h"]["s"])
+    shown = eval(shows, session.namespace)
+    for step in (session.undo, session.redo):
+        dry = step(dry_run=True)
+        result = step()
+        assert set(result.fidelity.values()) == {"exact"}, result.notes
+        assert dry.fidelity == result.fidelity
+        assert id(session.namespace["h"]["s"]) == held
+        assert eval(shows, session.namespace) == shown
+    session.run("del h")
+
+
+def test_a_large_value_beside_it_is_no_obstacle(attach: Attach) -> None:
+    session = attach(replay="never")
+    session.run("import re\nd = {'big': list(range(300_000)), 's': re.match('a', 'a'), 'n': 1}")
+    session.run("d['n'] = 2")
+    assert session.undo().fidelity["d"] == "exact"
+    assert session.namespace["d"]["s"].group() == "a"
+
+
+def test_a_generator_over_a_large_list_stays_when_another_name_changes(attach: Attach) -> None:
+    session = attach(replay="never")
+    session.run("big = [[i] for i in range(210_000)]\ng = (x for x in big)\nfirst = next(g)")
+    session.run("y = 1")
+    result = session.undo()
+    assert result.fidelity["g"] == "exact"
+    assert next(session.namespace["g"]) is session.namespace["big"][1]
