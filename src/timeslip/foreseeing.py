@@ -7,6 +7,7 @@ code of the session.
 from __future__ import annotations
 
 import time
+import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -125,8 +126,14 @@ class Foreseeing:
 
     def _is_defined(self, record: str) -> bool:
         """Whether all classes and functions that *record* needs are there, and loading it runs no method of theirs."""
-        found = map(self._live.registry.live, self._needs(record))
-        return all(obj is not None and not _is_asked_by_loading(obj) for obj in found)
+        needs = self._needs(record)
+        found = map(self._live.registry.live, needs)
+        if not all(obj is not None and not _is_asked_by_loading(obj) for obj in found):
+            return False
+        # A function that the value refers to, and is not, may be there to be called: that is how reductions are made.
+        body = self._body(record)
+        direct = set(body.get("references", ())) - set(body.get("definitions", {}).values())
+        return not any(type(self._live.registry.live(identity)) is types.FunctionType for identity in direct)
 
     def _needs_lost(self, record: str) -> bool:
         """Whether a class or function that *record* refers to could not be stored: it cannot be loaded then, either."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import gc
 import sys
 from collections.abc import Callable
@@ -128,3 +129,16 @@ def test_verify_says_what_the_restore_does(cells: list[str], name: str, expected
     verified = session.verify("HEAD~1")
     found = "exact" if name in verified.intact else "lost" if name in verified.unrestorable else "replayed"
     assert found == session.checkout("HEAD~1").fidelity[name] == expected
+
+
+def test_functions_that_reductions_call_are_not_run_for_it(attach: Attach) -> None:
+    session = attach()
+    session.run(
+        "import copyreg, time\nlog = []\nclass C: pass\ndef make(): log.append('made'); return C()\n"
+        "def red(o): return make, ()\ncopyreg.pickle(C, red)\nt = time.time()\nl = [C(), (x for x in [t])]"
+    )
+    session.run("l = None")
+    session.undo(dry_run=True)
+    session.verify("HEAD~1")
+    assert session.namespace["log"] == []
+    copyreg.dispatch_table.pop(session.namespace["C"], None)
