@@ -11,6 +11,8 @@ from types import FrameType
 
 import pytest
 
+from timeslip.store import database
+
 SECTIONS: tuple[tuple[str, str], ...] = (
     # first match wins; the path is relative to tests/
     ("ipython/", "doors"),
@@ -80,8 +82,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the store, the key or the configuration of the person who runs it."""
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No test reads or writes the store, the key or the configuration of the person who runs it, or leaves one open.
+
+    A connection that is left to the collector is complained about while some other test runs.
+    """
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "JPY_SESSION_NAME"):
@@ -90,7 +95,11 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("TIMESLIP_KEY_FILE", str(home / "key"))
     monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
     monkeypatch.setenv("MPLBACKEND", os.environ.get("MPLBACKEND", "agg"))
-    return home
+    yield home
+    left = [held for held in list(database._open) if held._connection is not None]
+    for held in left:
+        held.close()
+    assert not left, f"left open: {[str(held.path) for held in left]}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
