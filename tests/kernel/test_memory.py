@@ -128,7 +128,7 @@ BIG = {
     "frame": "__import__('pandas').DataFrame({'a': __import__('numpy').arange(25_000_000)})",
     "list of arrays": "[__import__('numpy').ones(5_000_000) for _ in range(5)]",
 }
-"""Blocks of more than 32 MiB: glibc may keep smaller ones in its heap once such a one was freed, in a bare kernel, too."""
+"""Blocks above 32 MiB: smaller ones glibc may keep in its heap once such a one was freed, in a bare kernel, too."""
 
 
 @pytest.mark.parametrize("name", BIG)
