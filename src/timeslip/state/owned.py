@@ -26,9 +26,6 @@ from timeslip.state.libraries import installed_folders
 _MOST = 5_000
 """Plain data of more objects than this is no constant."""
 
-_AGAIN = 4
-"""So often a package is indexed again because it may own more by now; for matplotlib it takes 0.15 s."""
-
 _ATOMS: frozenset[type] = frozenset(
     {
         *(int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range, slice, type),
@@ -67,9 +64,8 @@ class Owned:
     """Tells which objects installed packages own.
 
     An index of addresses is made the first time that a package is asked about, and again when more of its modules are
-    loaded, or when it does not know an object: libraries fill tables on first use. That is done a few times. The
-    index is only a first answer: a "yes" is checked by walking what hangs there now; a "no" that has become wrong means
-    that two values are stored together without need.
+    loaded. It is only a first answer: a "yes" is checked by walking what hangs there now; a "no" that has become wrong
+    means that two values are stored together without need.
     """
 
     def __init__(self) -> None:
@@ -77,26 +73,17 @@ class Owned:
         self._modules: dict[str, list[str]] = {}
         self._indexed: dict[str, int] = {}
         self._roots: dict[int, Root] = {}
-        self._again: dict[str, int] = {}
 
     def all_of(self, objects: Collection[Any], packages: Collection[str]) -> bool:
         """Whether modules of *packages* (top-level names) own every one of *objects*."""
         self._index(packages)
         wanted = set(map(id, objects))
-        if not wanted <= self._roots.keys() and not self._knows_after_all(wanted, packages):
+        if not wanted <= self._roots.keys():
             return False
         found: set[int] = set()
         for root in {self._roots[address] for address in wanted}:
             found |= wanted & (reach(_at(root)) or {}).keys()
         return found == wanted
-
-    def _knows_after_all(self, wanted: set[int], packages: Collection[str]) -> bool:
-        for package in packages:
-            if self._again.setdefault(package, 0) < _AGAIN:
-                self._again[package] += 1
-                self._indexed.pop(package, None)
-        self._index(packages)
-        return wanted <= self._roots.keys()
 
     def _index(self, packages: Collection[str]) -> None:
         if self._loaded != len(sys.modules):
