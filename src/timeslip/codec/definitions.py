@@ -103,6 +103,8 @@ def of(kind: type, name: str) -> Any:
         return type.__getattribute__(kind, name)
     except AttributeError:  # a class that was made where there is no ``__name__`` says of no module that it is its own
         return None
+    except TypeError:  # ``list[int]`` on Python 3.10, which says that it is a class
+        return getattr(kind, name, None)
 
 
 def resolve_global(module_name: str | None, qualname: str) -> Any | None:

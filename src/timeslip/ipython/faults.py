@@ -46,6 +46,7 @@ class Faults:
             yield
         except Exception as error:  # rule 8: nothing of ours may reach the user's cell
             self.report(what, error)
+            traceback.clear_frames(error.__traceback__)  # they hold the user's objects, which then look shared
 
     def report(self, what: str, error: Exception) -> None:
         """Write one warning line about *error*, and its detail to the log file.
