@@ -95,8 +95,9 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("TIMESLIP_KEY_FILE", str(home / "key"))
     monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
     monkeypatch.setenv("MPLBACKEND", os.environ.get("MPLBACKEND", "agg"))
+    before = set(map(id, database._open))  # of fixtures for more than one test
     yield home
-    left = [held for held in list(database._open) if held._connection is not None]
+    left = [held for held in list(database._open) if held._connection is not None and id(held) not in before]
     for held in left:
         held.close()
     assert not left, f"left open: {[str(held.path) for held in left]}"
