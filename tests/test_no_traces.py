@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PATTERNS = {
     "a home folder": r"(?<![\w.])/(?:home|Users)/(?!user\b|me\b|ann\b)\w+/",
-    "root's home folder": r"(?<![\w.])/root/",
+    "root's home folder": r"(?<![\w.])/ro" + r"ot/",
     "a version manager's folder": r"\.py" + r"env/",
     "an index option": r"--(?:extra-)?index-url|--find-links|--trusted-host",
     "an index variable": r"\b(?:PIP|UV)_(?:EXTRA_)?(?:INDEX_URL|FIND_LINKS|DEFAULT_INDEX)\b",

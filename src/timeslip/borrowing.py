@@ -31,14 +31,16 @@ class Loan:
 
     def __init__(self, live: Live, definitions: list[Any]) -> None:
         self.definitions = definitions
-        self._keepers: list[Keeper] = [Definitions(definitions), Process()]
+        kept = Definitions(definitions)
+        self._problem = kept.problem
+        self._keepers: list[Keeper] = [kept, Process()]
         self._live = live
 
     def keep(self, examined: Examined) -> str | None:
         """Take note of what the cell may change; what of it cannot be put back, or None. Before it runs."""
         variables = Variables(examined.variables)
         self._keepers += [Attributes(examined.stores, self.definitions), Containers(examined.containers), variables]
-        return variables.problem
+        return self._problem or variables.problem
 
     def let_die(self) -> None:
         """Have finalizers of what the run has left run now, on the classes that they belong to."""

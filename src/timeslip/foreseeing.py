@@ -103,10 +103,11 @@ class Foreseeing:
     def _whole(self, record: str) -> Mapping[str, Any]:
         """The names that would come back without a replay; what has to make a class for it is not tried."""
         loader, values = self._work.prepared.loader, self._work.prepared.values
-        reason = self._work.load(record) if self._is_defined(record) else "it would have to be made"
+        tried = self._is_defined(record)
+        reason = self._work.load(record) if tried else "it would have to be made"
         if reason is not None:
             loader.broken.update(key[4:] for key in filter(is_definition, self._live.info(record).keys))
-        if not self._is_defined(record):
+        if not tried:
             return {}
         if reason is None:
             found = {name: values[name] for name in self._names.get(record, ()) if name in values}

@@ -100,11 +100,12 @@ class Inputs:
         Raises:
             ReplayError: one cannot be had.
         """
-        wanted = dict.fromkeys(record for record in map(self.before.get, keys) if record is not None)
-        first = {record: next(key for key in self.before if self.before[key] == record) for record in wanted}
+        wanted: dict[RecordId, str] = {}
+        for key in keys:
+            if key in self.before:
+                wanted.setdefault(self.before[key], key)
         # What has to be rebuilt comes first: its run may give others that share objects with it.
-        for record in sorted(wanted, key=lambda record: self.live.info(record).lost is None):
-            key = first[record]
+        for record, key in sorted(wanted.items(), key=lambda item: self.live.info(item[0]).lost is None):
             if record in self._records:
                 continue
             try:

@@ -19,7 +19,7 @@ from timeslip.model import is_definition, is_name
 from timeslip.planner import Plan, make_plan
 from timeslip.state.covariables import Covariable
 
-_HOLD_NOTHING = frozenset({"_thread.lock", "_thread.RLock", "re.Match", "_hashlib.HASH"})
+_HOLD_NOTHING = frozenset({"_thread.lock", "_thread.RLock", "_hashlib.HASH"})
 """Kinds of objects that hold nothing of the session, so that nobody has to look."""
 
 
@@ -83,9 +83,8 @@ def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
         leaving = Leaving(live, plan.keep, closed)
         for record, keys in list(members.items()):
             values = [snapshot[key] for key in keys if is_name(key) and key in snapshot]
-            if any(type(value) is Placeholder for value in values):
-                continue
-            if _holds_left(leaving, live, live.tracker.groups[keys[0]], values):
+            values = [value for value in values if type(value) is not Placeholder]
+            if values and _holds_left(leaving, live, live.tracker.groups[keys[0]], values):
                 keep = tuple(key for key in plan.keep if key not in keys)
                 plan = replace(plan, keep=keep, replay=(*plan.replay, record))
                 del members[record]

@@ -275,8 +275,9 @@ class Replayer:
     def _made_together(self, commit: CommitId, record: str | None, recipe: Recipe) -> dict[str, list[str]]:
         """What else is wanted and was made by the same run: it may share objects that only these values hold."""
         found: dict[str, list[str]] = {}
+        state = self.history.state(commit)  # of a replay within a replay an earlier one, with other versions of a name
         for other, names in self.wanted.items():
-            if other == record or other in self._done or not names or self.target.get(names[0]) != other:
+            if other == record or other in self._done or not names or any(state.get(name) != other for name in names):
                 continue
             if self.history.maker(commit, names[0]) != recipe.commit.id:
                 continue

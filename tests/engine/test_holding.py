@@ -149,6 +149,15 @@ def test_what_unnamed_functions_and_classes_hold_counts(attach: Callable[..., An
     assert session.namespace["L"] == [1]
 
 
+def test_a_match_over_bytes_of_the_session_is_not_kept_with_the_old_ones(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run("import re\nb = bytearray(b'aXb'); m = re.match(b'a', b)\nd = {'m': m}")
+    session.run("b[0] = 99")
+    session.undo()
+    assert session.namespace["m"].string is session.namespace["b"] is session.namespace["d"]["m"].string
+    assert session.namespace["b"] == b"aXb"
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_file_that_holds_an_object_of_the_session_is_not_kept_with_the_old_one(attach: Callable[..., Any]) -> None:
     session = attach()

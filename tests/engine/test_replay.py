@@ -7,6 +7,7 @@ import atexit
 import collections
 import gc
 import importlib
+import itertools
 import json
 import logging
 import os
@@ -611,6 +612,19 @@ def test_what_two_lost_values_of_one_run_share_they_share_again(attach: Attach) 
     assert result.replayed == ("g", "h")
     assert len([message for message in result.messages if "was run again" in message]) == 1
     assert next(session.namespace["g"]) is next(session.namespace["h"])
+
+
+@pytest.mark.parametrize(("g", "h", "k"), [tuple(names) for names in itertools.permutations("ghk")])
+def test_a_replay_within_a_replay_gives_no_earlier_version(g: str, h: str, k: str, attach: Attach) -> None:
+    session = attach()
+    session.run("def gen():\n    yield 1\n    yield 2\n    yield 3")
+    session.run(f"{g} = gen(); {h} = gen()")
+    session.run(f"{k} = (x for x in {g})")
+    session.run(f"n = next({h})")
+    session.run(f"{g} = {h} = {k} = None")
+    assert session.undo().fidelity[h] == "replayed"
+    assert list(session.namespace[h]) == [2, 3]
+    assert list(session.namespace[k]) == [1, 2, 3]
 
 
 def test_what_a_library_holds_is_put_back_when_the_cell_imports_it_itself(attach: Attach) -> None:

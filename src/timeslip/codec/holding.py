@@ -28,7 +28,7 @@ their own come back in place; what only a value holds (`held_by`) are functions 
 _RUNS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
-def held_by(value: Any, closed: Set[int], most: int = MOST) -> frozenset[int] | None:
+def held_by(value: Any, closed: Set[int]) -> frozenset[int] | None:
     """Addresses of what *value* holds at any depth, itself and closure cells excepted; None when it is too much.
 
     The addresses are good only as long as nothing runs that could free an object.
@@ -36,7 +36,6 @@ def held_by(value: Any, closed: Set[int], most: int = MOST) -> frozenset[int] | 
     Args:
         value: any object.
         closed: addresses of what is not walked through: `not_entered`, of the session's classes and functions, too.
-        most: objects that are too much; of numbers, text and the like twenty times as many.
     """
     found: set[int] = set()
     seen = {id(value)}
@@ -45,13 +44,13 @@ def held_by(value: Any, closed: Set[int], most: int = MOST) -> frozenset[int] | 
     while work:
         parts = _parts(work.pop())
         looked += len(parts)
-        if looked > 20 * most:
+        if looked > 20 * MOST:  # numbers, text and the like count less, but they count
             return None
         for part in parts:
             if id(part) in seen or id(part) in closed or not (_is_entered(part) or _is_unnamed(part)):
                 continue
             seen.add(id(part))
-            if len(seen) > most:
+            if len(seen) > MOST:
                 return None
             if type(part) not in (types.CellType, types.FrameType):
                 found.add(id(part))

@@ -160,7 +160,7 @@ def _lives_long(kind: type) -> bool:
 
 
 def _is_installed(file: object) -> bool:
-    """Whether a module with that file belongs to the Python that runs: or to what is installed in it."""
+    """Whether a module with that file belongs to the Python that runs, or is installed in it."""
     return type(file) is not str or file.startswith(tuple(os.path.join(p, "") for p in (sys.prefix, sys.base_prefix)))
 
 

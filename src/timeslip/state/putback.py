@@ -45,9 +45,13 @@ class Definitions:
     """Classes, functions and scopes of the session: their attributes, defaults and cells, each object as it was.
 
     What these attributes hold is not looked into: a replay gives the definitions that a cell changed recorded content.
+
+    Attributes:
+        problem: what among them cannot be put back, or None.
     """
 
     def __init__(self, objects: Iterable[Any]) -> None:
+        self.problem: str | None = None
         self._functions: list[tuple[types.FunctionType, dict[str, Any]]] = []
         self._scopes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._classes: list[tuple[type, dict[str, Any]]] = []
@@ -57,8 +61,10 @@ class Definitions:
             elif type(obj) is Scope:
                 self._scopes.append((obj.globals, dict(obj.globals)))
             else:
-                with suppress(Exception):  # a metaclass that refuses the look: then the run cannot change it by name
+                try:
                     self._classes.append((obj, definitions.class_content(obj)))
+                except Exception:  # a metaclass of the session that refuses the look, with whatever it raises
+                    self.problem = "a class that cannot be examined"
 
     def put_back(self) -> None:
         """See `Keeper.put_back`."""
