@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from typing import Any
 
@@ -65,6 +66,23 @@ parts = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=2), inner),
     max_leaves=15,
 )
+
+
+@pytest.mark.parametrize("text", ["", "a", "\xe9"])
+def test_text_that_python_has_once(text: str) -> None:
+    kernel = Kernel()
+    kernel.namespace["v"] = [{text: 1}, 0]
+    record = kernel.stored("v")
+    stream = b"".join(record.segments)
+    # As it is written where the second one was another object: where that came from is up to the interpreter.
+    piece = b"\x8c" + bytes([len(text.encode())]) + text.encode() + b"\x94"
+    doubled = stream.replace(b"K\x00", piece)
+    assert doubled != stream
+    loader = kernel.loader(record)
+    loader.captures = True
+    value = loader.load(dataclasses.replace(record, segments=[doubled]))["v"]
+    assert value == [{text: 1}, text]
+    assert loader.loaded.get("v") is None
 
 
 @settings(deadline=None)

@@ -57,7 +57,7 @@ class Met:
         """
         met = self._objects()
         kinds = set(map(type, met))
-        if not is_plain(kinds, met, own):
+        if not is_plain(kinds, met, own) or (_has_short_text(segments) and len(set(map(id, met))) < len(met)):
             return None
         texts = pieces_may_hold_large_text(segments)
         links = linking_addresses(met, kinds, own, (), frozenset(), (), texts, reduced=False)
@@ -73,6 +73,18 @@ class Met:
 
 
 _ENDS = 64
+
+
+def _has_short_text(segments: Sequence[bytes]) -> bool:
+    """Whether there may be text in a stream of which Python has one object for all: "" and single characters.
+
+    An equal text that was an object of its own when it was saved is that one object once it is loaded.
+    """
+    return any(opcode in segment for segment in segments for opcode in _SHORT_TEXT)
+
+
+_SHORT_TEXT = (b"\x8c\x00", b"\x8c\x01", b"\x8c\x02\xc2", b"\x8c\x02\xc3")
+"""Opcodes of text without a character, with one of ASCII, with one more of Latin-1."""
 
 
 def with_mark(captured: Captured, value: Any, seconds: float) -> Loaded | None:
