@@ -31,7 +31,7 @@ from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
 from timeslip.state.facets import ShowFigure
 from timeslip.state.libraries import installed_folders
-from timeslip.values import chunk_names, read_stream, rebuilt_reason
+from timeslip.values import chunk_names, doubt, read_stream, rebuilt_reason
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
@@ -196,7 +196,10 @@ class Checkout:
                 prepared.fidelity[key] = REBUILT
                 prepared.notes[key] = rebuilt_reason(body) or "it refers to something that was made again"
             else:
-                prepared.fidelity[key] = EXACT
+                doubted = doubt(body)
+                prepared.fidelity[key] = REBUILT if doubted else EXACT
+                if doubted:
+                    prepared.notes[key] = doubted
         return None
 
     def _foresee_bindings(self, plan: Plan, snapshot: Mapping[str, Any]) -> None:
@@ -368,6 +371,7 @@ class Checkout:
 
     def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
         promised = self.live.info(record).lost is None and not self._refers_to_broken(record)
+        promised = promised and doubt(self.live.body(record)) is None
         names = [key for key in keys if is_name(key)]
         if promised and not self.options.allow_lost:
             raise UnrestorableError(

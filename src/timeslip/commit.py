@@ -11,17 +11,19 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.collecting import uncollected
+from timeslip.codec.definitions import class_name
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, is_facet, is_name
 from timeslip.naming import free_branch
-from timeslip.noticing import SHIFTING, Look, look
+from timeslip.noticing import SHIFTING, Look, look, look_again
 from timeslip.preview import summarize
+from timeslip.proving import AT_ONCE
 from timeslip.retaining import require_room
 from timeslip.state.covariables import Covariable, Update
-from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason
+from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason, with_verdicts
 
 if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
@@ -85,9 +87,29 @@ def record(live: Live, step: Step) -> Commit:
         with open_to_interrupts():
             found = look(live, source, everything=step.everything)
         try:
+            found = _tried(live, found)
             return write(live, step, found, began)
         finally:
             found.release()
+
+
+def _tried(live: Live, found: Look) -> Look:
+    """Begin to try the classes in *found* that nothing is known of, and wait a moment for how they are to be stored."""
+    prover = live.prover
+    for change in found.update.changed:
+        if change.captured is not None and change.captured.hooked:
+            prover.want(change.covariable.keys, prover.doubtful(change.captured.hooked), change.captured.size)
+    own = prover.begin(found.snapshot)
+    if not own:
+        return found
+    prover.collect(AT_ONCE, own)
+    anew, prover.stored_anew = prover.stored_anew, set()
+    groups = {
+        change.covariable
+        for change in found.update.changed
+        if change.captured is not None and anew & set(map(class_name, change.captured.hooked))
+    }
+    return look_again(live, found, groups) if groups else found
 
 
 def joined(owed: Step, step: Step) -> Step:
@@ -145,7 +167,8 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
         values = dict(_facet_values(live, found))
     gone = _gone(live)
     names = _names(live, step, found, gone)
-    names = replace(names, inexact=_inexact(live, [body.body for body in encoded.values()], found))
+    bodies = [with_verdicts(value.body, live.prover.verdict) for value in encoded.values()]
+    names = replace(names, inexact=_inexact(live, bodies, found))
     # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
     with uninterrupted():
         return _put(live, step, found, began, written, encoded, values, gone, names)
@@ -209,7 +232,11 @@ def _encode(live: Live, found: Look, reuse: bool) -> dict[Covariable, Encoded]:
     encoded: dict[Covariable, Encoded] = {}
     for change in found.update.changed:
         group = change.covariable
-        encoded[group] = live.writer.encode(group, change.captured, known, _about(live, group, found.snapshot))
+        about = _about(live, group, found.snapshot)
+        doubtful = live.prover.doubtful(change.captured.hooked) if change.captured is not None else {}
+        if doubtful:
+            about["hooked"] = doubtful
+        encoded[group] = live.writer.encode(group, change.captured, known, about)
     return encoded
 
 
@@ -384,6 +411,8 @@ def _finish(
         if value.torn:
             live.dirty(group.keys)
         live.remember(made[group], value.body)
+        if "hooked" in value.body:
+            live.prover.want(group.keys, value.body["hooked"], value.bytes)
     live.facet_bytes.update(found.facets)
     _tell_branch(live, commit)
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch

@@ -27,13 +27,14 @@ from timeslip.ids import CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.planner import ValueInfo
 from timeslip.progress import Progress
+from timeslip.proving import PATIENCE, Prover
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.fingerprint import fingerprint
 from timeslip.state.namespace import Namespace
 from timeslip.steps import Steps, steps_in_log
 from timeslip.store.repository import Repository
-from timeslip.values import ValueWriter, content_of, lost_reason
+from timeslip.values import ValueWriter, content_of, lost_reason, with_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,7 @@ class Live:
             is assumed.
         looks: number of the update that followed a run, and what the run is called, oldest first.
         progress: how far long work has come.
+        prover: tries out whether classes of libraries come back as they were.
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         wanted: how many value records the state has that is being restored.
         hooked: why code of the session may run without being named, or None.
@@ -97,6 +99,7 @@ class Live:
         self.resources = Resources()
         self.encoder = Encoder(namespace.globals, self.registry, self.resources, namespace.seeds)
         self.tracker = Tracker(self.encoder, settings.chunk_bytes, settings.check_budget)
+        self.prover = Prover(self.encoder, repository.verdicts)
         self.facets = FacetSet(settings.facets)
         self.writer = ValueWriter(repository, settings)
         self.records: dict[str, RecordId] = {}
@@ -149,6 +152,25 @@ class Live:
         """The turn has begun."""
         if not self._whole:
             self.recover()
+        self.prover.collect()
+        self._store_anew()
+
+    def _store_anew(self) -> None:
+        """Record again, with the next commit, what holds classes whose instances are stored in another way now."""
+        faults, self.prover.faults = self.prover.faults, []
+        if faults:
+            self.notices.append(f"a class could not be tried, which changes nothing else: {faults[0].splitlines()[-1]}")
+        anew, self.prover.stored_anew = self.prover.stored_anew, set()
+        if anew:
+            held = [key for key, record in self.records.items() if not anew.isdisjoint(self._hooked(record))]
+            self.dirty(held)
+
+    def _hooked(self, record: str) -> Iterable[str]:
+        try:
+            hooked: dict[str, str] = self.body(record).get("hooked", {})
+        except StoreError:  # dropped or forgotten: there is nothing to store better
+            return ()
+        return hooked
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -217,19 +239,32 @@ class Live:
         Raises:
             StoreError: it cannot be read, is forgotten, or is not trusted.
         """
-        known = self._bodies.get(record)
-        if known is not None:
+        body = self._bodies.get(record)
+        if body is not None:
             self._bodies.move_to_end(record)
-            return known
-        body = self.repository.record("value", record)
-        self.remember(record, body)
-        return body
+        else:
+            body = self.repository.record("value", record)
+            self.remember(record, body)
+        return with_verdicts(body, self.prover.verdict) if "hooked" in body else body
 
     def remember(self, record: str, body: dict[str, Any]) -> None:
         """Keep a body that was just written or read."""
         self._bodies[record] = body
         while len(self._bodies) > max(_BODIES, len(self.records), self.wanted):
             self._bodies.popitem(last=False)
+
+    def await_verdicts(self) -> None:
+        """Before values are brought back: start the trials that are wanted, and wait a while for what is under way."""
+        self.prover.begin(self.namespace.snapshot())
+        with self.progress.phase("trying values"):
+            self.prover.collect(PATIENCE)
+        self._store_anew()
+
+    def close(self) -> None:
+        """Let go of the session and close the store; the last thing that is done with this object."""
+        self.prover.close()
+        self.repository.release_lease(self.session, self.kernel)
+        self.repository.close()
 
     def info(self, record: str) -> ValueInfo:
         """What the planner needs to know of a value record.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from timeslip import commit as recording
@@ -37,8 +38,9 @@ from timeslip.model import (
 from timeslip.noticing import look
 from timeslip.past import PastState
 from timeslip.preview import preview
+from timeslip.proving import of_release
 from timeslip.state.facets import FacetSet
-from timeslip.values import chunk_names, lost_reason, rebuilt_reason
+from timeslip.values import chunk_names, lost_reason, rebuilt_reason, with_verdicts
 
 SAME = "no difference in value"
 """What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
@@ -66,6 +68,7 @@ def _line(history: History, key: str, record: str) -> Preview:
         body = history.repository.record("value", record, trusted=False, dropped=True)
     except TimeslipError as error:
         return Preview(key, "", note=_why(error))
+    body = with_verdicts(body, partial(of_release, history.repository.verdicts))
     kind, summary = body.get("summary", {}).get(key, ("", ""))
     lost, rebuilt = lost_reason(body), rebuilt_reason(body)
     note = f"not stored: {lost}" if lost else f"comes back rebuilt: {rebuilt}" if rebuilt else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from timeslip.codec.capture import Encoder
@@ -11,8 +12,9 @@ from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader
 from timeslip.errors import TimeslipError, UnrestorableError
+from timeslip.proving import of_release
 from timeslip.store.repository import Repository
-from timeslip.values import lost_reason, read_headers, read_stream, read_value
+from timeslip.values import lost_reason, read_headers, read_stream, read_value, refusal, with_verdicts
 
 
 class PastState:
@@ -30,8 +32,9 @@ class PastState:
         self._loads = Loads(Loader(encoder, self._headers, isolated=True), repository, records)
 
     def body(self, key: str) -> dict[str, Any]:
-        """The value record of *key*."""
-        return self.repository.record("value", self.records[key])
+        """The value record of *key*, with what is known of the classes in it."""
+        body = self.repository.record("value", self.records[key])
+        return with_verdicts(body, partial(of_release, self.repository.verdicts))
 
     def value(self, key: str) -> Any:
         """The value of a name, as it was.
@@ -95,6 +98,9 @@ class Loads:
             return self.values[record]
         if "stream" not in body:
             raise UnrestorableError(str(lost_reason(body)))
+        refused = refusal(body)
+        if refused is not None:
+            raise UnrestorableError(refused)
         loader = self.loader
         changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
         figures = len(loader.figures)

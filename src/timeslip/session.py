@@ -590,8 +590,7 @@ class Session:
         with uninterrupted(), self._live.turn():
             self.closed = True
             _open.discard(self)
-            self.repository.release_lease(self.id, self._live.kernel)
-            self.repository.close()
+            self._live.close()
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """A session that the user bound to a name is recorded as "the session of this process", never as its parts."""

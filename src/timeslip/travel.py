@@ -111,6 +111,7 @@ class Traveller:
             # Code that the user kept out of the record has run: taking that back is a step.
             recording.commit_if_changed(live, idle=not live.unseen, details={STEP: True} if live.off else None)
         live.unseen = live.off = False
+        live.await_verdicts()
 
     def record_owed(self) -> bool:
         """Record the step whose recording failed or was interrupted, if there is one."""
@@ -129,6 +130,7 @@ class Traveller:
     ) -> CheckoutResult:
         began = time.perf_counter()
         live = self.live
+        live.await_verdicts()
         state = self.history.state(target)
         live.wanted = len(state) + len(live.records)
         plan = way_to(live, state)

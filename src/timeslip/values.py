@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from timeslip.codec.capture import Captured
 from timeslip.codec.chunking import buffer_pieces, stream_pieces
+from timeslip.codec.proof import DIFFERS, FAILS, FAITHFUL, OUTSIDE, Verdict
 from timeslip.codec.restore import Stored, StoredBuffer
 from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError
@@ -68,7 +69,7 @@ class ValueWriter:
             group: the co-variable.
             captured: its bytes, before their release; None when it could not be captured.
             known: chunks of earlier versions by digest of the piece: these are not hashed for their name again.
-            about: further fields of the record: "summary", "seeds", "definitions".
+            about: further fields of the record: "summary", "seeds", "definitions", "hooked".
 
         Raises:
             StoreFullError, StoreReadOnlyError: nothing is published.
@@ -182,17 +183,58 @@ def _buffer(repository: Repository, entry: Mapping[str, Any]) -> StoredBuffer:
     return StoredBuffer(entry["size"], read_into)
 
 
+def with_verdicts(body: dict[str, Any], verdict: Callable[[str, str], Verdict | None]) -> dict[str, Any]:
+    """*body* with what is known of its classes now.
+
+    Args:
+        body: of a value record.
+        verdict: for the name and release of a class, or None.
+
+    Returns:
+        *body* itself, or a copy with a field "doubts" that has the form of "holes" and says whether not to load it.
+    """
+    doubts = []
+    for name, version in body.get("hooked", {}).items():
+        found = verdict(name, version)
+        if found is not None and found.word != FAITHFUL:
+            doubts.append((name, _DOUBT[found.word].format(found.reason), found.word != DIFFERS, found.word == OUTSIDE))
+    return {**body, "doubts": doubts} if doubts else body
+
+
+_DOUBT = {
+    DIFFERS: "does not come back exactly as it was ({})",
+    FAILS: "cannot be loaded ({})",
+    OUTSIDE: "is not loaded, because that {}",
+}
+
+
+def _found_missing(body: Mapping[str, Any], *, fatal: bool) -> list[str]:
+    entries = (*body.get("holes", ()), *body.get("doubts", ()))
+    return [f"{type_name}: {reason}" for type_name, reason, is_fatal, *_ in entries if is_fatal == fatal]
+
+
 def lost_reason(body: Mapping[str, Any]) -> str | None:
-    """Why a recorded value cannot be loaded as it was, or None: known since the commit was made."""
+    """Why a recorded value cannot be loaded as it was, or None."""
     if "failure" in body:
         return str(body["failure"])
-    reasons = [f"{type_name}: {reason}" for type_name, reason, fatal in body.get("holes", ()) if fatal]
+    reasons = _found_missing(body, fatal=True)
     return reasons[0] if reasons else None
+
+
+def doubt(body: Mapping[str, Any]) -> str | None:
+    """What is known to differ in a value that was loaded, by the classes in it (`with_verdicts`); or None."""
+    return "; ".join(f"{name}: {reason}" for name, reason, *_ in body.get("doubts", ())) or None
+
+
+def refusal(body: Mapping[str, Any]) -> str | None:
+    """Why a value is not even to be loaded for a try, or None."""
+    refused = [f"{name} {reason}" for name, reason, _, refuse in body.get("doubts", ()) if refuse]
+    return refused[0] if refused else None
 
 
 def rebuilt_reason(body: Mapping[str, Any]) -> str | None:
     """What of a recorded value comes back rebuilt instead of exact, or None."""
-    reasons = [f"{type_name}: {reason}" for type_name, reason, fatal in body.get("holes", ()) if not fatal]
+    reasons = _found_missing(body, fatal=False)
     return "; ".join(dict.fromkeys(reasons)) if reasons else None
 
 

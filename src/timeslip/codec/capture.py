@@ -93,6 +93,8 @@ class Captured:
         volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.
         packages: top-level names of the packages whose classes the pass met.
+        hooked: the classes of installed packages and of the user's own modules whose instances went into the stream as
+            their own pickling hooks say, which may drop or invent anything.
         plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
@@ -115,6 +117,7 @@ class Captured:
     volatile: bool = False
     reduced: bool = False
     packages: frozenset[str] = frozenset()
+    hooked: frozenset[type] = frozenset()
     plain: bool = False
     memo: Any = None
     find: Callable[[Collection[int]], Links] | None = None
@@ -139,6 +142,7 @@ class Captured:
         self.out_of_band = []
         self.segments = []
         self.references = dict.fromkeys(self.references)
+        self.hooked = frozenset()
 
     @property
     def size(self) -> int:
@@ -172,6 +176,8 @@ class Encoder:
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
         self.picklers: weakref.WeakSet[Any] = weakref.WeakSet()
         """Those that still hold what they met: of captures that are not released."""
+        self.by_attributes: set[str] = set()
+        """Names of plain classes of modules whose own pickling is known to be wrong."""
 
     def capture(
         self,
@@ -308,6 +314,8 @@ class Pass:
                 self.unasked.add(kind)
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
+        if found is None and definitions.class_name(kind) in self.encoder.by_attributes:
+            found = instances.by_attributes(kind)
         if found is None and self.careful:
             found = _guarded
         self.table[kind] = found
@@ -560,6 +568,7 @@ def _finish(
         volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
         packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
+        hooked=frozenset(kind for kind in state.met if state.table[kind] in (None, _guarded)),
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}

@@ -107,6 +107,11 @@ def of(kind: type, name: str) -> Any:
         return getattr(kind, name, None)
 
 
+def class_name(kind: type) -> str:
+    """The dotted name of a class, whatever its metaclass says."""
+    return f"{of(kind, '__module__')}.{of(kind, '__qualname__')}"
+
+
 def resolve_global(module_name: str | None, qualname: str) -> Any | None:
     """What ``module.qualname`` is now, without importing anything; None when it is nothing."""
     module = sys.modules.get(module_name or "")

@@ -157,6 +157,13 @@ def _detail(event: str, arguments: tuple[Any, ...]) -> str:
     return event
 
 
+_LOAD_PASSED = frozenset(
+    "os.listdir os.scandir os.walk os.fwalk glob.glob pathlib.Path.glob pathlib.Path.rglob time.sleep ctypes.dlopen"
+    " signal.pthread_kill gc.get_objects gc.get_referrers sys._current_frames socket.__new__ socket.gethostname"
+    " mmap.__new__".split()
+)
+"""What a copy of the process may do while it loads a value: it looks, it waits, and the copy is thrown away."""
+
 _standing: Fence | None = None
 _installed = False
 
@@ -164,6 +171,48 @@ _installed = False
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _standing is not None:
         _standing.decide(event, arguments)
+
+
+class LoadFence(Fence):
+    """Around loading a value in a copy of the process.
+
+    Reading is let through, and so are temporary files that are made there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: set[str] = set()
+
+    def _is_harmless(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> bool:
+        if event.startswith("tempfile."):
+            self._made.add(os.path.realpath(arguments[0]))
+        if event in _LOAD_PASSED or event.startswith(("tempfile.", "_thread.", "resource.")):
+            return True
+        if event.startswith(("open", "os.", "shutil.")) and arguments and self._is_temporary(arguments[0]):
+            return True
+        return super()._is_harmless(event, arguments, frame)
+
+    def _may_be_read(self, arguments: tuple[Any, ...], frame: FrameType) -> bool:
+        path, mode, flags = (*arguments, None, None, None)[:3]
+        if isinstance(path, int):
+            return True
+        writes = isinstance(mode, str) and set(mode) & set("wax+")
+        changes = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        return not writes and not (isinstance(flags, int) and flags & changes)
+
+    def _is_temporary(self, path: Any) -> bool:
+        """Whether *path* is a temporary file or folder that was made since the fence stands, or in such a folder."""
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return False
+        real = os.path.realpath(os.fsdecode(path))
+        return any(real == made or real.startswith(made + os.sep) for made in self._made)
+
+
+@contextmanager
+def load_fence() -> Iterator[Fence]:
+    """As `fence`, for loading values in a copy of the process (`LoadFence`)."""
+    with _stand(LoadFence()) as made:
+        yield made
 
 
 @contextmanager
@@ -174,13 +223,18 @@ def fence() -> Iterator[Fence]:
     `Fence.breach`, because such code may have swallowed it. Garbage is not collected meanwhile: a finalizer of
     something that died before may touch the outside as it likes. Only one fence stands at a time.
     """
+    with _stand(Fence()) as made:
+        yield made
+
+
+@contextmanager
+def _stand(made: Fence) -> Iterator[Fence]:
     global _standing, _installed
     if not _installed:
         sys.addaudithook(_hook)
         _installed = True
     collecting = gc.isenabled()
     gc.disable()
-    made = Fence()
     _standing = made
     try:
         yield made

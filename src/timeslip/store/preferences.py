@@ -54,11 +54,16 @@ def save_preference(directory: Path, key: str, value: Any) -> Any:
     converted = getattr(Settings().changed(**{key: value}), key)
     chosen = {**load_preferences(directory), key: converted}
     plain = {name: list(kept) if isinstance(kept, tuple) else kept for name, kept in sorted(chosen.items())}
-    _replace(Path(directory) / FILE_NAME, json.dumps(plain, indent=2) + "\n")
+    replace_file(Path(directory) / FILE_NAME, json.dumps(plain, indent=2) + "\n")
     return converted
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write a small text file in one step: a reader sees the old one or the new one.
+
+    Raises:
+        StoreReadOnlyError, StoreFullError: nothing was changed.
+    """
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-")

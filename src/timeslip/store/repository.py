@@ -40,6 +40,7 @@ from timeslip.store.rows import Head, Lease, OperationRow, Ref, SessionRow
 from timeslip.store.schema import DROPPED, KINDS
 from timeslip.store.sessions import SessionTable
 from timeslip.store.transaction import Transaction
+from timeslip.store.verdicts import VerdictFile
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -83,6 +84,8 @@ class Repository:
         self._manifests = ManifestTable(self._manifest_body)
         self._sessions = SessionTable(database)
         self._log = LogTable(database, self._records, self._sessions)
+        self.verdicts = VerdictFile(directory, read_only=database.read_only)
+        """What is known of the classes of libraries. Not part of what is recorded."""
         self._syncer = durable.Syncer(self)
         self._closed = False
         self.moved: Callable[[int], None] | None = None

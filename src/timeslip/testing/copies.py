@@ -18,7 +18,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from timeslip.testing import graph_kinds as kinds
+from timeslip.graphs import kinds
 
 Namespace = dict[str, Any]
 

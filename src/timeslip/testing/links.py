@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from timeslip.testing.graphs import Comparison, Path
+from timeslip.graphs.comparison import Comparison, Path
 
 _SKIPPED = frozenset({"__builtins__", "__builtin__"})
 

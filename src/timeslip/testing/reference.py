@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from timeslip.graphs.comparison import compare_states
 from timeslip.testing.copies import copy_namespace
-from timeslip.testing.graphs import compare_states
 
 
 class NotThereError(LookupError):

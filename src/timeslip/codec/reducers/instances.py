@@ -8,6 +8,7 @@ already (a singleton would then be *changed* by loading an old version of it). A
 from __future__ import annotations
 
 import collections
+import copyreg
 import enum
 import sys
 import types
@@ -40,7 +41,8 @@ _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_func
 """Functions of compiled modules: found by their names, although their types are found nowhere."""
 
 
-def _by_attributes(kind: type) -> Any:
+def by_attributes(kind: type) -> Any:
+    """The reducer for instances of a plain class (`kinds.is_plain`) that takes attributes and slots as they are."""
     slots = all_slots(kind)
     hashed = hashes_by_value(kind)
 
@@ -66,7 +68,7 @@ class Plain:
     __slots__ = ("_by_attributes", "_hashed", "_slots", "dict_of", "unasked")
 
     def __init__(self, kind: type) -> None:
-        self._by_attributes = _by_attributes(kind)
+        self._by_attributes = by_attributes(kind)
         self._slots = all_slots(kind)
         self._hashed = hashes_by_value(kind)
         found: Any = next((base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__), None)
@@ -119,12 +121,12 @@ def _of_session(kind: type) -> Any:
                 library = True
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
-    return _by_attributes(kind) if own else Plain(kind)
+    return by_attributes(kind) if own or kind in copyreg.dispatch_table else Plain(kind)
 
 
 def find_any(kind: type) -> Any:
     """The reducer for instances of any class written in Python whose pickling nobody has changed, else None."""
-    hooked = any(not _HOOKS.isdisjoint(base.__dict__) for base in kind.__mro__[:-1])
+    hooked = kind in copyreg.dispatch_table or any(not _HOOKS.isdisjoint(base.__dict__) for base in kind.__mro__[:-1])
     if hooked or not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
         return None
     return Plain(kind)

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.testing import graph_kinds as kinds
+from timeslip.graphs import kinds
 
 if TYPE_CHECKING:
-    from timeslip.testing.graphs import Comparison, Path
+    from timeslip.graphs.comparison import Comparison, Path
 
 _Handler = Callable[["Comparison", "Path", Any, Any], None]
 

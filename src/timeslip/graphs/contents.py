@@ -7,11 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from timeslip.testing import graph_kinds as kinds
-from timeslip.testing import graph_libraries as libraries
+from timeslip.graphs import kinds, libraries
 
 if TYPE_CHECKING:
-    from timeslip.testing.graphs import Comparison, Path
+    from timeslip.graphs.comparison import Comparison, Path
 
 Handler = Callable[["Comparison", "Path", Any, Any], None]
 
@@ -237,16 +236,26 @@ def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
     for base, compare in _CONTENTS:
         if issubclass(kind, base):
             compare(c, path, kinds.plain(left, base), kinds.plain(right, base))
-    if c.visibility.outside_class(kind) and not kinds.has_contents(kind):
+    outside = c.visibility.outside_class(kind)
+    attributes = kinds.attributes(left), kinds.attributes(right)
+    if outside and not kinds.has_contents(kind) and not (c.thorough and any(attributes)):
         ones, others = kinds.reduced(left), kinds.reduced(right)
         if ones is not None and others is not None:
-            c.pair(path, kinds.Reduced(ones), kinds.Reduced(others))
+            c.pair(path.then("", owner=kind), kinds.Reduced(ones), kinds.Reduced(others))
             return
-    _pair_attributes(c, path, kinds.attributes(left), kinds.attributes(right))
+    if outside and c.thorough:  # in whatever order: a library's own pickling may set them in another
+        attributes = _flat(attributes[0]), _flat(attributes[1])
+    _pair_attributes(c, path.then("", owner=kind), *attributes)
     if kinds.hidden_base(c.visibility, kind):
         ones, others = kinds.reduced(left), kinds.reduced(right)
         if ones is not None and others is not None:
             c.pair(path.then(".__reduce_ex__(4)"), kinds.Reduced(ones), kinds.Reduced(others))
+
+
+def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of an instance, those in its ``__dict__`` and its slots alike."""
+    rest = {name: value for name, value in attributes.items() if name != "__dict__"}
+    return {**{str(name): value for name, value in attributes.get("__dict__", {}).items()}, **rest}
 
 
 def _pair_attributes(c: Comparison, path: Path, ones: Mapping[str, Any], others: Mapping[str, Any]) -> None:

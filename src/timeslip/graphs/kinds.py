@@ -14,7 +14,6 @@ import itertools
 import logging
 import pathlib
 import re
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -25,7 +24,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
-from timeslip.testing import graph_libraries as libraries
+from timeslip.graphs import libraries
 
 LARGE = 1024
 """Immutables beyond this many bytes have an identity worth keeping."""
@@ -409,7 +408,10 @@ def opaque_types() -> list[type]:
 
 def opaque_bases() -> list[type]:
     """The same, with their subclasses."""
-    kinds = [*_types(vars(itertools).values()), threading.Thread, sqlite3.Connection, sqlite3.Cursor, subprocess.Popen]
+    kinds = [*_types(vars(itertools).values()), threading.Thread, subprocess.Popen]
+    database = sys.modules.get("sqlite3")  # whose home is the store, which always loads it
+    if database is not None:
+        kinds += [database.Connection, database.Cursor]
     return [*kinds, weakref.ProxyType, weakref.CallableProxyType]
 
 
