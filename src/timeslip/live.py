@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
+from timeslip.codec.reducers import brought
 from timeslip.codec.resources import Resources
 from timeslip.config import Settings
 from timeslip.errors import SessionBusyError, StoreError, UnstorableError
@@ -296,6 +297,13 @@ class Live:
         """Keys of the facets that are not as they are recorded: moved since, or never put back."""
         now = self.facets.capture()
         return {f"facet:{name}" for name, data in now.items() if self.facet_bytes.get(name) != data}
+
+    def take_problems(self) -> list[str]:
+        """What did not work and changed nothing else: facets, and reducers that libraries bring; empties both."""
+        taken = [*self.facets.problems, *brought.problems]
+        self.facets.problems = []
+        brought.problems.clear()
+        return taken
 
     def take_news(self) -> list[str]:
         """What `news` holds; empties it."""

@@ -66,12 +66,17 @@ Nodes = list[tuple[str, Any]]
 
 
 def release(module: str) -> str:
-    """The release of the library that a module belongs to, as it says itself; "" when it does not."""
+    """The release of the library of a module, as it says itself, or by the time of its file; "" without either."""
     root = module.partition(".")[0]
     if root in sys.stdlib_module_names:
         return f"Python {platform.python_version()}"
     version = getattr(sys.modules.get(root), "__version__", "")
-    return f"{root} {version}" if isinstance(version, str) and version else ""
+    if isinstance(version, str) and version:
+        return f"{root} {version}"
+    try:
+        return f"{root} of {int(os.stat(str(sys.modules[root].__file__)).st_mtime)}"
+    except (KeyError, AttributeError, OSError):  # made by hand, in several folders, in an archive
+        return ""
 
 
 def _is_of_release(name: str) -> bool:

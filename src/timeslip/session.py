@@ -575,7 +575,7 @@ class Session:
     def notices(self) -> list[str]:
         """Sentences for the user that were not told yet; empties the list."""
         told, self._live.notices = self._live.notices, []
-        problems, self._live.facets.problems = self._live.facets.problems, []
+        problems = self._live.take_problems()
         taken, self._history.notices = self._history.notices, []
         return told + problems + taken
 

@@ -37,7 +37,7 @@ from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
-from timeslip.codec.reducers import instances
+from timeslip.codec.reducers import brought, instances
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
 from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, scope_prefix, unframed
@@ -568,7 +568,7 @@ def _finish(
         volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
         packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
-        hooked=frozenset(kind for kind in state.met if state.table[kind] in (None, _guarded)),
+        hooked=frozenset(kind for kind in state.met if state.table[kind] in (None, _guarded) or kind in brought.KINDS),
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}

@@ -2,7 +2,7 @@
 
 A reducer is ``(pass, object) -> what __reduce_ex__ returns``, or NotImplemented for "as pickle does". It is found by
 the exact type of the object; a library's file is imported when the first object of that library appears, so attaching
-imports none.
+imports none. Libraries that are not known here can bring their own (`brought`; docs/how-to/write-a-reducer.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of
-from timeslip.codec.reducers import instances, iterators, python, subclasses, system
+from timeslip.codec.reducers import brought, instances, iterators, python, subclasses, system
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -57,6 +57,10 @@ def _search(kind: type) -> Reducer | None:
         package = str(base.__module__).partition(".")[0]
         if package in LIBRARIES:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
+            if reducer is not None:
+                return reducer
+        else:
+            reducer = brought.find(package, kind)
             if reducer is not None:
                 return reducer
     found: Reducer | None = system.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
