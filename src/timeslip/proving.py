@@ -10,11 +10,13 @@ Where a process cannot be forked without harm, classes are not tried (docs/desig
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import io
 import json
 import os
 import platform
+import re
 import select
 import signal
 import sys
@@ -42,9 +44,9 @@ LARGEST = 64 << 20
 AT_ONCE = 0.5
 """How long a commit waits for the verdict on a class of the user's own modules, seconds: it may say how the value is to
 be stored."""
-_LOADING = 1.5
+_LOADING = 1.0
 """A value whose loading takes longer than this in a trial counts as one that cannot be loaded, seconds."""
-PATIENCE = 4.0
+PATIENCE = 2.0
 """How long what wants a verdict waits for it, seconds."""
 _LIFE = 20
 """After so many seconds a copy of the process ends, whatever it does."""
@@ -59,6 +61,7 @@ _SMALL_PROCESS = 4 << 30
 _NO_FORK = frozenset({"grpc", "ray"})
 """Modules that do not bear it, or complain on the terminal, when their process is forked."""
 
+_OPENMP = re.compile(r"/lib(g|i)?omp[0-9]?\b[^/]*$")
 _FAULT = ""
 """Stands in an answer in the place of a class's name."""
 
@@ -107,6 +110,7 @@ class _Running:
     pipe: int
     asked: frozenset[str]
     data: bytes = b""
+    waited: bool = False
     until: float = field(default_factory=lambda: time.monotonic() + _LIFE + 1)
 
 
@@ -212,7 +216,7 @@ class Prover:
             names: of the classes whose verdicts are waited for; None for all.
         """
         until = time.monotonic() + patience
-        while running := [one for one in self._running if names is None or names & one.asked]:
+        while running := [one for one in self._running if not one.waited and (names is None or names & one.asked)]:
             left = max(until - time.monotonic(), 0.0)
             ready, _, _ = select.select([one.pipe for one in running], [], [], left)
             for one in [one for one in running if one.pipe in ready]:
@@ -223,7 +227,20 @@ class Prover:
             for one in [one for one in self._running if time.monotonic() > one.until]:
                 self._end(one)
             if not ready and left == 0.0:
-                return
+                for one in running if names is None and patience else ():
+                    one.waited = True  # once is enough: it may hang
+                break
+        self._take_late()
+
+    def _take_late(self) -> None:
+        """What was waited for in vain is only looked at from now on."""
+        late = [one for one in self._running if one.waited]
+        ready, _, _ = select.select([one.pipe for one in late], [], [], 0) if late else ([], [], [])
+        for one in late:
+            data = os.read(one.pipe, 1 << 16) if one.pipe in ready else None
+            one.data += data or b""
+            if data == b"" or time.monotonic() > one.until:
+                self._end(one)
 
     def _end(self, running: _Running) -> None:
         self._running.remove(running)
@@ -247,6 +264,9 @@ class Prover:
                     self.stored_anew.add(name)
         if kept:
             self._kept.add(kept)
+        for name in running.asked:
+            if self.verdict(name, release(name)) is None:
+                self._tries[name] = _TRIES  # nothing was found out, and nothing would be the next time
 
     def close(self) -> None:
         """The session ends: what is under way is waited for a moment."""
@@ -273,6 +293,7 @@ def _work(encoder: Encoder, writing: int, work: list[tuple[Nodes, frozenset[str]
         signal.setitimer(signal.ITIMER_REAL, _LIFE)  # the end comes from the kernel, whatever hangs then
         gc.disable()  # no finalizer runs that the session's own garbage is still waiting for
         _let_go(writing)
+        _use_one_thread()
         sys.stdout = sys.stderr = io.StringIO()
         trial = Trial(encoder, _guard, lambda kind: not _is_of_release(str(kind.__module__)))
         for nodes, names in work:
@@ -310,6 +331,15 @@ def _guard() -> Iterator[Fence]:
             yield stand
         finally:
             timer.cancel()
+
+
+def _use_one_thread() -> None:
+    """Tell the OpenMP runtimes not to use their pools: the threads in them do not exist in the copy."""
+    with open("/proc/self/maps") as file:
+        paths = {line.split()[-1] for line in file if _OPENMP.search(line)}
+    for path in paths:
+        with suppress(OSError, AttributeError):  # loaded from a file that is gone, or no such runtime
+            ctypes.CDLL(path).omp_set_num_threads(1)
 
 
 def _let_go(kept: int) -> None:

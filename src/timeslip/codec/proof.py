@@ -160,7 +160,7 @@ class Trial:
             return {}, {}
         if found.word == FAITHFUL:
             return dict.fromkeys(wanted, Verdict(FAITHFUL)), wanted
-        if len(wanted) == 1:
+        if len(wanted) == 1 and found.word == OUTSIDE:  # what does not end would not end again
             return {next(iter(wanted)): Verdict(found.word, found.reason)}, wanted
         blamed = self._blame(captured, wanted)
         if not any(verdict.word != FAITHFUL for verdict in blamed.values()):
@@ -225,7 +225,7 @@ class Trial:
         left = {key: value for key, value in nodes if not key.startswith("def:")}
         right = {key: values[key] for key in left}
         space = self._encoder.namespace
-        comparison = Comparison(left, right, (space, space), 1, thorough=True)
+        comparison = Comparison(left, right, (space, space), 1, thorough=needs_trial)
         comparison.names(())
         if not comparison.run():
             return _Found(FAITHFUL)

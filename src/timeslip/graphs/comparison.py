@@ -15,7 +15,7 @@ Nothing here recurses (a linked list of 100,000 nodes is compared in a loop), no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 from timeslip.graphs import contents, kinds, libraries
@@ -86,11 +86,11 @@ class Comparison:
         right: Mapping[str, object],
         namespaces: tuple[Mapping[str, object], Mapping[str, object]],
         limit: int = _MOST_DIFFERENCES,
-        thorough: bool = False,
+        thorough: Callable[[type], bool] = lambda _: False,
     ) -> None:
         self.left, self.right = left, right
         self.thorough = thorough
-        """Look at attributes also where a library's class says itself what there is to pickle."""
+        """Of which classes of libraries, that say themselves what there is to pickle, the attributes are looked at."""
         self.namespaces = namespaces
         self.limit = limit
         self.differences: list[str] = []

@@ -237,13 +237,14 @@ def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
         if issubclass(kind, base):
             compare(c, path, kinds.plain(left, base), kinds.plain(right, base))
     outside = c.visibility.outside_class(kind)
+    thorough = outside and c.thorough(kind)
     attributes = kinds.attributes(left), kinds.attributes(right)
-    if outside and not kinds.has_contents(kind) and not (c.thorough and any(attributes)):
+    if outside and not kinds.has_contents(kind) and not (thorough and any(attributes)):
         ones, others = kinds.reduced(left), kinds.reduced(right)
         if ones is not None and others is not None:
             c.pair(path.then("", owner=kind), kinds.Reduced(ones), kinds.Reduced(others))
             return
-    if outside and c.thorough:  # in whatever order: a library's own pickling may set them in another
+    if thorough:  # in whatever order: a library's own pickling may set them in another
         attributes = _flat(attributes[0]), _flat(attributes[1])
     _pair_attributes(c, path.then("", owner=kind), *attributes)
     if kinds.hidden_base(c.visibility, kind):
