@@ -378,7 +378,7 @@ def _labelled(walk: Walk, value: Any) -> None:
 # ---- everything else -----------------------------------------------------------------------------------------------
 
 
-def _has_identity(kind: type) -> bool:
+def has_identity(kind: type) -> bool:
     """Whether ordinary code could tell two equal instances of *kind* apart, as far as we compare."""
     module: object = kind.__module__  # some extension types have a descriptor there
     return not (isinstance(module, str) and module.partition(".")[0] in _PLAIN_MODULES) and not issubclass(kind, tuple)
@@ -393,7 +393,7 @@ def take_apart(walk: Walk, value: Any, clean: Callable[[dict[str, Any]], dict[st
         clean: takes what is nobody's value out of its state (of each dict in it, when it is a tuple).
     """
     kind = type(value)
-    if _has_identity(kind) and walk.seen(value):
+    if has_identity(kind) and walk.seen(value):
         return
     walk.token("object")
     try:
