@@ -83,9 +83,10 @@ class Script:
 def script(case: Case, number: int) -> Script:
     """The code of *case* as number *number* of its kernel."""
     create = f"{case.create}\n{ALIAS} = x\n{BOX} = [x]"
-    own = _bound(create) | _bound(case.mutate)
+    mutate = f"{case.mutate}\npass"  # nothing is displayed: ``Out`` would hold the object as well
+    own = _bound(create) | _bound(mutate)
     new = {name: f"{name}_{number}" for name in own}
-    create, mutate, use = (_renamed(code, new) for code in (create, case.mutate, case.use))
+    create, mutate, use = (_renamed(code, new) for code in (create, mutate, case.use))
     return Script(create, mutate, use, new["x"], tuple(sorted(new.values())))
 
 

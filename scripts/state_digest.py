@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import digest_rules
+
 SKIPPED = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 """Names that IPython puts into the namespace."""
 
@@ -437,6 +439,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("matplotlib.axes", "Axes"), _axes),
     (_is("matplotlib.artist", "Artist"), _artist),
     (_is("matplotlib.cbook", "CallbackRegistry"), _callbacks),
+    *digest_rules.RULES,
 )  # fmt: skip
 
 

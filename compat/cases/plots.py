@@ -248,6 +248,8 @@ PLOTLY = (
         "x.to_json()",
         dist="plotly",
     ),
+    Case("plotly.graph_objects.Figure (arrays, a trace beside it)", "x = go.Figure(go.Scatter(y=np.arange(3.0)))\ntrace = x.data[0]", "trace.y = np.arange(4.0) * 2",
+         "(x.data[0] is trace, type(x.data[0].y), x.data[0].y.sum(), x.to_json())"),
     Case("plotly.graph_objects.Scatter", "x = go.Scatter(y=[1, 2])", "x.line.width = 5", "x.to_plotly_json()"),
 )
 
@@ -263,7 +265,7 @@ BOKEH = (
         "bokeh.models.GlyphRenderer",
         "p = bp.figure(width=100)\nx = p.line([1, 2], [3, 4])",
         "x.glyph.line_color = 'red'; x.data_source.data['y'] = [7, 8]; x.visible = False",
-        "(x.glyph.line_color, x.data_source.data['y'], x.visible, p.renderers[0] is x)",
+        "q = p.scatter([1], [2]); (x.glyph.line_color, x.data_source.data['y'], x.visible, p.renderers[0] is x, len({m.id for m in p.references()}) == len(p.references()))",
         ("133",),
     ),
     Case(
@@ -334,7 +336,7 @@ FAMILIES = (
     Family(
         "plotly",
         "plotly",
-        "import plotly, plotly.express as px, plotly.graph_objects as go, plotly.io as pio, plotly.figure_factory as ff, plotly.offline, plotly.subplots",
+        "import numpy as np, plotly, plotly.express as px, plotly.graph_objects as go, plotly.io as pio, plotly.figure_factory as ff, plotly.offline, plotly.subplots",
         PLOTLY,
     ),
     Family("bokeh", "bokeh", "import bokeh.embed, bokeh.models as bm, bokeh.plotting as bp", BOKEH),

@@ -40,7 +40,8 @@ _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_func
 """Functions of compiled modules: found by their names, although their types are found nowhere."""
 
 
-def _by_attributes(kind: type) -> Any:
+def by_attributes(kind: type) -> Any:
+    """The reducer for instances of *kind* as their attributes and slots, whatever their class says about pickling."""
     slots = all_slots(kind)
     hashed = hashes_by_value(kind)
 
@@ -66,7 +67,7 @@ class Plain:
     __slots__ = ("_by_attributes", "_hashed", "_slots", "dict_of", "unasked")
 
     def __init__(self, kind: type) -> None:
-        self._by_attributes = _by_attributes(kind)
+        self._by_attributes = by_attributes(kind)
         self._slots = all_slots(kind)
         self._hashed = hashes_by_value(kind)
         found: Any = next((base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__), None)
@@ -97,8 +98,8 @@ def member(kind: Any, name: str) -> Any:
 
 
 def find(kind: type) -> Any:
-    """The reducer for a class of the session, and for dicts that may be their own attributes, else None."""
-    found = _of_session(kind)
+    """The reducer for a class of the session, for dicts that may be their own attributes and other containers, or None."""
+    found = _of_session(kind) or subclasses.find_of_library(kind)
     if issubclass(kind, dict) and kind.__dictoffset__ and not issubclass(kind, collections.defaultdict):
         return subclasses.own_attributes(kind, found)
     return found
@@ -119,7 +120,7 @@ def _of_session(kind: type) -> Any:
                 library = True
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
-    return _by_attributes(kind) if own else Plain(kind)
+    return by_attributes(kind) if own else Plain(kind)
 
 
 def find_any(kind: type) -> Any:

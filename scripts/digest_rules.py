@@ -1,0 +1,77 @@
+"""How scripts/state_digest.py looks at objects of libraries whose own pickling shows more, or less, than their value."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from state_digest import Walk
+
+Rule = Callable[["Walk", Any], None]
+
+
+def _is(module: str, *names: str) -> Callable[[Any, type], bool]:
+    """A test for instances of *names* of *module*, which is not imported for it."""
+
+    def test(value: Any, _kind: type) -> bool:
+        found = sys.modules.get(module)
+        return found is not None and any(isinstance(value, getattr(found, name, ())) for name in names)
+
+    return test
+
+
+def _name(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _plotly_figure(walk: Walk, value: Any) -> None:
+    """What the figure holds, not what it would send to a browser."""
+    if not walk.seen(value):
+        walk.token("plotly", _name(value))
+        walk.push(value._data, value._layout, [frame._props for frame in value._frame_objs], value._grid_ref)
+
+
+def _plotly_part(walk: Walk, value: Any) -> None:
+    if not walk.seen(value):
+        walk.token("plotly", _name(value))
+        walk.push(value._props, value._change_callbacks, value._parent)
+
+
+def _bokeh_value(walk: Walk, value: Any) -> None:
+    """A value of a property, without whose it is."""
+    if not walk.seen(value):
+        walk.token("bokeh", _name(value))
+        walk.push(dict(value) if isinstance(value, dict) else list(value))
+
+
+def _bokeh_model(walk: Walk, value: Any) -> None:
+    """What was set: defaults are made when somebody asks for them, and ids are counted."""
+    if not walk.seen(value):
+        walk.token("bokeh", _name(value))
+        walk.push(value._property_values, value._callbacks, dict(value._event_callbacks))
+
+
+_NOBODYS = frozenset({"comm", "log", "keys", "_view_count"})
+"""Traits of widgets that are no part of their value."""
+
+
+def _traits(walk: Walk, value: Any) -> None:
+    """An object with traits: their values, and who is told of their changes."""
+    if not walk.seen(value):
+        walk.token("traits", _name(value))
+        walk.push({name: held for name, held in sorted(value._trait_values.items()) if name not in _NOBODYS})
+        for name, kinds in sorted(value._trait_notifiers.items(), key=str):
+            for callbacks in kinds.values():
+                walk.token("told", name, len([one for one in callbacks if "HasTraits" not in str(one)]))
+
+
+RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
+    (_is("traitlets", "HasTraits"), _traits),
+    (_is("plotly.basedatatypes", "BaseFigure"), _plotly_figure),
+    (_is("plotly.basedatatypes", "BasePlotlyType"), _plotly_part),
+    (_is("bokeh.core.property.wrappers", "PropertyValueContainer"), _bokeh_value),
+    (_is("bokeh.model", "Model"), _bokeh_model),
+)  # fmt: skip
+"""Test -> rule, the first that fits."""
