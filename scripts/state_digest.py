@@ -354,7 +354,9 @@ def _callbacks(walk: Walk, _value: Any) -> None:
 def _artist(walk: Walk, value: Any) -> None:
     if walk.seen(value):
         return
-    walk.token("artist", type(value).__qualname__, value.get_visible(), value.get_zorder(), value.get_label())
+    label = value.get_label()  # that of an axis is a text, which drawing moves
+    label = label.get_text() if hasattr(label, "get_text") else label
+    walk.token("artist", type(value).__qualname__, value.get_visible(), value.get_zorder(), label)
     for name in ("get_xydata", "get_offsets", "get_array", "get_text", "get_color", "get_facecolor", "get_xy"):
         getter = getattr(value, name, None)
         if getter is None:

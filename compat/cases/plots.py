@@ -9,10 +9,9 @@ import io, numpy as np, matplotlib, matplotlib.pyplot as plt, matplotlib.dates, 
 import matplotlib.offsetbox, matplotlib.ticker, matplotlib.colors, matplotlib.gridspec, matplotlib.animation
 import mpl_toolkits.mplot3d.art3d
 def pixels(figure):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba()).copy()
+    file = io.BytesIO()
+    figure.savefig(file, format='rgba', dpi=50)
+    return np.frombuffer(file.getvalue(), 'u1')
 plt.ioff()
 """
 
@@ -119,12 +118,6 @@ MATPLOTLIB = (
         "pixels(x)",
     ),
     Case(
-        "matplotlib.figure.Figure (open in pyplot)",
-        "x = plt.figure(figsize=(2, 2), dpi=50)\nplt.plot([1, 2])",
-        "plt.plot([2, 1])",
-        "pixels(x)",
-    ),
-    Case(
         "matplotlib.container.BarContainer",
         FIGURE + "x = ax.bar([1, 2], [3, 4])",
         "x[0].set_height(1); x[1].set_hatch('/')",
@@ -172,6 +165,15 @@ MATPLOTLIB = (
         FIGURE + "x = ax.contourf(np.arange(9.0).reshape(3, 3))",
         "x.set_alpha(0.5)",
         "pixels(x.axes.figure)",
+    ),
+)
+
+PYPLOT = (
+    Case(
+        "matplotlib.figure.Figure (open in pyplot)",
+        "x = plt.figure(figsize=(2, 2), dpi=50)\nplt.plot([1, 2])",
+        "plt.plot([2, 1])",
+        "pixels(x)",
     ),
 )
 
@@ -223,8 +225,8 @@ PLOTLY = (
     Case(
         "plotly.io",
         "x = pio.to_json(go.Figure(go.Bar(y=[1])))",
-        "x = x.replace('1', '2')",
-        "pio.from_json(x).to_dict()",
+        "x = x.replace('[1]', '[2]')",
+        "json.loads(x)['data']",
         ("89",),
     ),
     Case(
@@ -248,8 +250,12 @@ PLOTLY = (
         "x.to_json()",
         dist="plotly",
     ),
-    Case("plotly.graph_objects.Figure (arrays, a trace beside it)", "x = go.Figure(go.Scatter(y=np.arange(3.0)))\ntrace = x.data[0]", "trace.y = np.arange(4.0) * 2",
-         "(x.data[0] is trace, type(x.data[0].y), x.data[0].y.sum(), x.to_json())"),
+    Case(
+        "plotly.graph_objects.Figure (arrays, a trace beside it)",
+        "x = go.Figure(go.Scatter(y=np.arange(3.0)))\ntrace = x.data[0]",
+        "trace.y = np.arange(4.0) * 2",
+        "(x.data[0] is trace, type(x.data[0].y), x.data[0].y.sum(), x.to_json())",
+    ),
     Case("plotly.graph_objects.Scatter", "x = go.Scatter(y=[1, 2])", "x.line.width = 5", "x.to_plotly_json()"),
 )
 
@@ -332,11 +338,12 @@ WIDGETS = (
 
 FAMILIES = (
     Family("matplotlib", "matplotlib", PIXELS, MATPLOTLIB),
+    Family("pyplot", "matplotlib", PIXELS + "plt.switch_backend('agg')\n", PYPLOT),
     Family("seaborn", "seaborn", PIXELS + "import pandas as pd, seaborn as sns, seaborn.objects as so\n", SEABORN),
     Family(
         "plotly",
         "plotly",
-        "import numpy as np, plotly, plotly.express as px, plotly.graph_objects as go, plotly.io as pio, plotly.figure_factory as ff, plotly.offline, plotly.subplots",
+        "import json, numpy as np, plotly, plotly.express as px, plotly.graph_objects as go, plotly.io as pio, plotly.figure_factory as ff, plotly.offline, plotly.subplots",
         PLOTLY,
     ),
     Family("bokeh", "bokeh", "import bokeh.embed, bokeh.models as bm, bokeh.plotting as bp", BOKEH),
