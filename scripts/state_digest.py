@@ -12,6 +12,7 @@ apart by its own ``__reduce_ex__``, failing that by its ``__dict__``.
 from __future__ import annotations
 
 import copyreg
+import functools
 import hashlib
 import json
 import struct
@@ -211,9 +212,9 @@ def _class(walk: Walk, value: type) -> None:
     if walk.seen(value):
         return
     walk.token("class", value.__qualname__, len(value.__bases__))
-    own = {
+    own = {  # in no order: a class that is made again, as one with slots is, has another
         name: item
-        for name, item in vars(value).items()
+        for name, item in sorted(vars(value).items())
         if name not in _CLASS_MACHINERY
         and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
         and not name.startswith("_abc_")
@@ -224,6 +225,13 @@ def _class(walk: Walk, value: type) -> None:
 def _method(walk: Walk, value: types.MethodType) -> None:
     walk.token("method")
     walk.push(value.__func__, value.__self__)
+
+
+def _partial(walk: Walk, value: Any) -> None:
+    """Attributes that nobody has set are made by looking for them."""
+    if not walk.seen(value):
+        walk.token("partial", type(value).__qualname__)
+        walk.push(value.func, value.args, value.keywords, value.__dict__ or {})
 
 
 def _builtin(walk: Walk, value: Any) -> None:
@@ -426,6 +434,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (lambda value, _: isinstance(value, types.CodeType), _code),
     (lambda value, _: isinstance(value, types.MethodType), _method),
     (lambda value, _: isinstance(value, types.BuiltinFunctionType), _builtin),
+    (lambda value, _: isinstance(value, functools.partial), _partial),
     (lambda value, _: isinstance(value, property), _property),
     (lambda value, _: isinstance(value, (staticmethod, classmethod)), _wrapped),
     (lambda value, _: isinstance(value, _OPAQUE), _opaque),
@@ -434,7 +443,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("pandas", "Index"), _index),
     (_is("pandas.api.extensions", "ExtensionArray"), _column),
     (_is("sklearn.utils", "Bunch"), _bunch),
-    (_is("xarray", "Dataset", "DataArray", "Variable"), _labelled),
+    (_is("xarray", "Dataset", "DataArray", "Variable", "DataTree"), _labelled),
     (_is("numpy", "ndarray"), _array),
     (_is("numpy", "generic"), _scalar),
     (_is("matplotlib.figure", "FigureBase"), _figure),

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load
 from timeslip.codec.definitions import HEAP_TYPE, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
-from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain, library_of, set_slots
+from timeslip.codec.kinds import (
+    all_slots,
+    attributes_of,
+    filled,
+    is_made_by_library,
+    is_of_session,
+    is_plain,
+    library_of,
+    set_slots,
+)
 from timeslip.codec.reducers import subclasses
 
 if TYPE_CHECKING:
@@ -118,6 +127,8 @@ def _of_session(kind: type) -> Any:
                 own = True
             else:
                 library = True
+    if library and not own and is_made_by_library(kind):
+        return None  # made by a library while it runs, and what its library says of its instances is all there is
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
     return by_attributes(kind) if own else Plain(kind)
