@@ -1,4 +1,4 @@
-"""How scripts/state_digest.py looks at objects of libraries whose own pickling shows more, or less, than their value."""
+"""How scripts/state_digest.py looks at objects of libraries whose pickling shows more, or less, than their value."""
 
 from __future__ import annotations
 
@@ -118,6 +118,14 @@ def _lmfit_parameters(walk: Walk, value: Any) -> None:
         walk.push(*value.values())
 
 
+def _wcs(walk: Walk, value: Any) -> None:
+    """By what its reduction consists of, attributes in no order."""
+    if not walk.seen(value):
+        _, arguments, *_ = value.__reduce__()
+        walk.token("wcs", _name(value))
+        walk.push(*(dict(sorted(part.items())) if isinstance(part, dict) else part for part in arguments))
+
+
 RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("traitlets", "HasTraits"), _traits),
     (_is("plotly.basedatatypes", "BaseFigure"), _plotly_figure),
@@ -132,6 +140,7 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("sqlalchemy.orm.instrumentation", "ClassManager"), _sql_attribute),
     (_is("sqlalchemy.sql.elements", "ClauseElement"), _sql),
     (_is_mapped, _sql_mapped),
+    (_is("astropy.wcs", "WCS"), _wcs),
     (_is("lmfit", "Parameters"), _lmfit_parameters),
 )  # fmt: skip
 """Test -> rule, the first that fits."""

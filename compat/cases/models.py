@@ -145,7 +145,7 @@ LMFIT = (
         "lmfit.Minimizer",
         "p = lmfit.create_params(a=1.0)\nx = lmfit.Minimizer(lambda p: p['a'].value - y, p)",
         "x.params['a'].value = 2",
-        "x.minimize().params['a'].value.round(6)",
+        "round(float(x.minimize().params['a'].value), 6)",
     ),
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import inspect
 import sys
 import types
 import typing
@@ -107,7 +108,7 @@ def member(kind: Any, name: str) -> Any:
 
 
 def find(kind: type) -> Any:
-    """The reducer for a class of the session, for dicts that may be their own attributes and other containers, or None."""
+    """The reducer for classes of the session, and for containers that plain pickling gets wrong, else None."""
     found = _of_session(kind) or subclasses.find_of_library(kind)
     if issubclass(kind, dict) and kind.__dictoffset__ and not issubclass(kind, collections.defaultdict):
         return subclasses.own_attributes(kind, found)
@@ -136,10 +137,24 @@ def _of_session(kind: type) -> Any:
 
 def find_any(kind: type) -> Any:
     """The reducer for instances of any class written in Python whose pickling nobody has changed, else None."""
-    hooked = any(not _HOOKS.isdisjoint(base.__dict__) for base in kind.__mro__[:-1])
-    if hooked or not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
+    if not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
         return None
-    return Plain(kind)
+    hooks = {hook for base in kind.__mro__[:-1] for hook in _HOOKS & base.__dict__.keys()}
+    if hooks <= {"__setattr__"} and hasattr(kind, "__getattr__"):
+        return by_attributes(
+            kind
+        )  # pickle asks an object without attributes for ``__setstate__``: this class looks there
+    if not hooks:
+        return Plain(kind)
+    if hooks == {"__new__"} and _wants_arguments(kind):
+        return by_attributes(kind)  # pickle calls it without any
+    return None
+
+
+def _wants_arguments(kind: type) -> bool:
+    """Whether an instance of *kind* cannot be made without arguments."""
+    parameters = list(inspect.signature(kind.__new__).parameters.values())[1:]
+    return any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
 
 def make_type_variable(kind: Any, name: str, constraints: tuple[Any, ...], options: tuple[Any, ...]) -> Any:

@@ -32,9 +32,10 @@ def _is_widget(kind: type) -> bool:
 
 def _with_traits(state: Pass, obj: Any) -> Any:
     kind, added = type(obj), None
-    if kind.__qualname__ == kind.__base__.__qualname__ and not is_imported(kind):  # traits were added to this object
+    base = kind.__mro__[1]
+    if kind.__qualname__ == base.__qualname__ and not is_imported(kind):  # traits were added to this object
         added = {name: _described(trait) for name, trait in vars(kind).items() if hasattr(trait, "this_class")}
-        kind = kind.__base__
+        kind = base
     lacks: tuple[Lacking, ...] = ()
     if _is_widget(kind):
         state.note(obj, "a widget with a new connection to the page: it is seen where it is shown again", fatal=False)
