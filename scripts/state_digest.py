@@ -272,10 +272,6 @@ def _is(library: str, *names: str) -> Callable[[Any, type], bool]:
     return test
 
 
-_OF_ARRAYS = frozenset({"_mmap", "_mask", "_sharedmask", "_isfield", "_baseclass", "_basedict", "_optinfo"})
-"""Attributes by which numpy's own subclasses do their work."""
-
-
 def _array(walk: Walk, value: Any) -> None:
     if walk.seen(value):
         return
@@ -284,10 +280,10 @@ def _array(walk: Walk, value: Any) -> None:
         walk.push(*value.ravel().tolist())
     else:
         walk.token(_canonical_floats(value).tobytes())
-    if getattr(value, "__dict__", None):  # a subclass, such as one with a unit
-        walk.push({name: part for name, part in vars(value).items() if name not in _OF_ARRAYS})
     if isinstance(value, _of("numpy").ma.MaskedArray):
         walk.push(_of("numpy").ma.getmaskarray(value), value.fill_value)
+    elif getattr(value, "__dict__", None):  # another subclass, such as one with a unit
+        walk.push({name: part for name, part in vars(value).items() if name != "_mmap"})
 
 
 def _canonical_floats(value: Any) -> Any:
