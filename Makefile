@@ -44,8 +44,11 @@ format: $(STAMP)  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-compat: $(STAMP)  ## run other projects' notebooks under Timeslip and compare with a bare kernel
-	$(BIN)/python scripts/real_notebooks.py $(ARGS)
+compat: $(STAMP)  ## other people's notebooks and the classes of popular libraries, compared with a bare kernel
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python scripts/real_notebooks.py
+endif
+	PYTHONPATH=scripts $(BIN)/python -m compat $(ARGS)
 
 bench: $(STAMP)  ## benchmarks against a bare kernel, pairs in one run
 	$(BIN)/python -m benchmarks $(ARGS)

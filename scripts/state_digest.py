@@ -12,6 +12,7 @@ apart by its own ``__reduce_ex__``, failing that by its ``__dict__``.
 from __future__ import annotations
 
 import copyreg
+import functools
 import hashlib
 import json
 import struct
@@ -20,6 +21,8 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import digest_rules
 
 SKIPPED = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 """Names that IPython puts into the namespace."""
@@ -209,9 +212,9 @@ def _class(walk: Walk, value: type) -> None:
     if walk.seen(value):
         return
     walk.token("class", value.__qualname__, len(value.__bases__))
-    own = {
+    own = {  # in no order: a class that is made again, as one with slots is, has another
         name: item
-        for name, item in vars(value).items()
+        for name, item in sorted(vars(value).items())
         if name not in _CLASS_MACHINERY
         and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
         and not name.startswith("_abc_")
@@ -222,6 +225,13 @@ def _class(walk: Walk, value: type) -> None:
 def _method(walk: Walk, value: types.MethodType) -> None:
     walk.token("method")
     walk.push(value.__func__, value.__self__)
+
+
+def _partial(walk: Walk, value: Any) -> None:
+    """Attributes that nobody has set are made by looking for them."""
+    if not walk.seen(value):
+        walk.token("partial", type(value).__qualname__)
+        walk.push(value.func, value.args, value.keywords, value.__dict__ or {})
 
 
 def _builtin(walk: Walk, value: Any) -> None:
@@ -272,6 +282,8 @@ def _array(walk: Walk, value: Any) -> None:
         walk.token(_canonical_floats(value).tobytes())
     if isinstance(value, _of("numpy").ma.MaskedArray):
         walk.push(_of("numpy").ma.getmaskarray(value), value.fill_value)
+    elif getattr(value, "__dict__", None):  # another subclass, such as one with a unit
+        walk.push({name: part for name, part in vars(value).items() if name != "_mmap"})
 
 
 def _canonical_floats(value: Any) -> Any:
@@ -352,7 +364,9 @@ def _callbacks(walk: Walk, _value: Any) -> None:
 def _artist(walk: Walk, value: Any) -> None:
     if walk.seen(value):
         return
-    walk.token("artist", type(value).__qualname__, value.get_visible(), value.get_zorder(), value.get_label())
+    label = value.get_label()  # that of an axis is a text, which drawing moves
+    label = label.get_text() if hasattr(label, "get_text") else label
+    walk.token("artist", type(value).__qualname__, value.get_visible(), value.get_zorder(), label)
     for name in ("get_xydata", "get_offsets", "get_array", "get_text", "get_color", "get_facecolor", "get_xy"):
         getter = getattr(value, name, None)
         if getter is None:
@@ -378,7 +392,7 @@ def _labelled(walk: Walk, value: Any) -> None:
 # ---- everything else -----------------------------------------------------------------------------------------------
 
 
-def _has_identity(kind: type) -> bool:
+def has_identity(kind: type) -> bool:
     """Whether ordinary code could tell two equal instances of *kind* apart, as far as we compare."""
     module: object = kind.__module__  # some extension types have a descriptor there
     return not (isinstance(module, str) and module.partition(".")[0] in _PLAIN_MODULES) and not issubclass(kind, tuple)
@@ -393,7 +407,7 @@ def take_apart(walk: Walk, value: Any, clean: Callable[[dict[str, Any]], dict[st
         clean: takes what is nobody's value out of its state (of each dict in it, when it is a tuple).
     """
     kind = type(value)
-    if _has_identity(kind) and walk.seen(value):
+    if has_identity(kind) and walk.seen(value):
         return
     walk.token("object")
     try:
@@ -422,6 +436,7 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (lambda value, _: isinstance(value, types.CodeType), _code),
     (lambda value, _: isinstance(value, types.MethodType), _method),
     (lambda value, _: isinstance(value, types.BuiltinFunctionType), _builtin),
+    (lambda value, _: isinstance(value, functools.partial), _partial),
     (lambda value, _: isinstance(value, property), _property),
     (lambda value, _: isinstance(value, (staticmethod, classmethod)), _wrapped),
     (lambda value, _: isinstance(value, _OPAQUE), _opaque),
@@ -430,13 +445,14 @@ _KINDS: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("pandas", "Index"), _index),
     (_is("pandas.api.extensions", "ExtensionArray"), _column),
     (_is("sklearn.utils", "Bunch"), _bunch),
-    (_is("xarray", "Dataset", "DataArray", "Variable"), _labelled),
+    (_is("xarray", "Dataset", "DataArray", "Variable", "DataTree"), _labelled),
     (_is("numpy", "ndarray"), _array),
     (_is("numpy", "generic"), _scalar),
     (_is("matplotlib.figure", "FigureBase"), _figure),
     (_is("matplotlib.axes", "Axes"), _axes),
     (_is("matplotlib.artist", "Artist"), _artist),
     (_is("matplotlib.cbook", "CallbackRegistry"), _callbacks),
+    *digest_rules.RULES,
 )  # fmt: skip
 
 

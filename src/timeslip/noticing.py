@@ -13,6 +13,8 @@ from typing import Any
 from timeslip.activity import user_tasks, user_threads
 from timeslip.live import Live
 from timeslip.state.covariables import Covariable, Update
+from timeslip.state.facets.differences import EMPTY, parsed
+from timeslip.state.facets.matplotlib_state import open_figures
 from timeslip.state.reach import Reached, facts_of_source, path_of_value, reached
 
 _ASSUMED = 20
@@ -85,7 +87,7 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
         source: plain Python that has run since the last look; None when that is not known.
         everything: check all co-variables.
         idle: no code of the user has run since the last commit, as far as is known; what being shown changes is then
-            taken to be as it was.
+            taken to be as it was, if the last look found it so.
     """
     tracker = live.tracker
     retry = tracker.to_retry(all_of_them=everything)
@@ -102,12 +104,14 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     everything = everything or unknown or live.hooked is not None
     groups = _groups_of(live, reach.names if reach is not None else ())
     if not idle:
+        groups |= _drawn_on(live)
+    if not idle:
         _renew(live, tracker.covariables() if unknown else groups | _hook_groups(live))
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
     with live.progress.phase("looking at names"):
-        wanted = {group for group in check if not (idle and group.volatile)}
+        wanted = {group for group in check if not (idle and group.volatile and group.checked >= live.mark)}
         update = tracker.update(snapshot, wanted, retry, rebound=rebound, reached=wanted if unknown else groups)
     late = late_names(update, groups, live.mark)
     live.mark = tracker.count
@@ -167,6 +171,13 @@ def _hook_groups(live: Live) -> set[Covariable]:
     if live.hooks_reach_everything:
         return live.tracker.covariables()
     return _groups_of(live, live.hook_names)
+
+
+def _drawn_on(live: Live) -> set[Covariable]:
+    """What a run may have drawn on without naming it: pyplot draws on the figures that it holds open itself."""
+    if not open_figures() and not parsed(live.facet_bytes.get("matplotlib", EMPTY)).get("figures"):
+        return set()
+    return {group for group in live.tracker.queue if group.volatile}
 
 
 def _groups_of(live: Live, names: Iterable[str]) -> set[Covariable]:

@@ -80,3 +80,26 @@ def test_a_restore_that_fails_leaves_the_figures_alone(tmp_path: Path, monkeypat
             session.undo(1)
         assert dict(pyplot._pylab_helpers.Gcf.figs) == managers
         assert (numbers(namespace), namespace["ax"].get_title()) == ([(1, True), (7, False)], "k")
+
+
+def test_a_run_that_draws_by_pyplot_alone_has_reached_the_open_figures(tmp_path: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.config("check_budget", 0.0)
+        session.run("import matplotlib.pyplot as plt\nfig = plt.figure(); plt.plot([1, 2])")
+        assert session.run("plt.plot([2, 1])").commit.names.changed == ("fig",)
+        assert session.run("plt.title('t'); plt.close()").commit.names.changed == ("fig",)
+        session.undo(2)
+        assert (len(namespace["fig"].axes[0].lines), namespace["fig"].axes[0].get_title()) == (1, "")
+
+
+def test_a_figure_that_was_not_looked_at_is_before_travelling(tmp_path: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.config("check_budget", 0.0)
+        session.run("from matplotlib.figure import Figure\nfig = Figure(); axes = fig.add_subplot()")
+        assert session.run("n = 1").commit.names.assumed
+        namespace["fig"].axes[0].set_title("t")  # as what a library calls back may have done
+        session.undo(1)
+        session.redo(1)
+        assert namespace["fig"].axes[0].get_title() == "t"

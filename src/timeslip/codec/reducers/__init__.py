@@ -21,11 +21,16 @@ Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
     "argparse": "timeslip.codec.reducers.argparse",
+    "bokeh": "timeslip.codec.reducers.bokeh",
+    "lmfit": "timeslip.codec.reducers.lmfit",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
+    "plotly": "timeslip.codec.reducers.plotly",
+    "ssl": "timeslip.codec.reducers.ssl",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "torch": "timeslip.codec.reducers.torch",
+    "traitlets": "timeslip.codec.reducers.traitlets",
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import copyreg
 import enum
+import inspect
 import sys
 import types
 import typing
@@ -19,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load
 from timeslip.codec.definitions import HEAP_TYPE, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
-from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain, library_of, set_slots
+from timeslip.codec.kinds import (
+    all_slots,
+    attributes_of,
+    filled,
+    is_made_by_library,
+    is_of_session,
+    is_plain,
+    library_of,
+    set_slots,
+)
 from timeslip.codec.reducers import subclasses
 
 if TYPE_CHECKING:
@@ -42,7 +52,7 @@ _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_func
 
 
 def by_attributes(kind: type) -> Any:
-    """The reducer for instances of a plain class (`kinds.is_plain`) that takes attributes and slots as they are."""
+    """The reducer for instances of *kind* as their attributes and slots, whatever their class says about pickling."""
     slots = all_slots(kind)
     hashed = hashes_by_value(kind)
 
@@ -99,8 +109,8 @@ def member(kind: Any, name: str) -> Any:
 
 
 def find(kind: type) -> Any:
-    """The reducer for a class of the session, and for dicts that may be their own attributes, else None."""
-    found = _of_session(kind)
+    """The reducer for classes of the session, and for containers that plain pickling gets wrong, else None."""
+    found = _of_session(kind) or subclasses.find_of_library(kind)
     if issubclass(kind, dict) and kind.__dictoffset__ and not issubclass(kind, collections.defaultdict):
         return subclasses.own_attributes(kind, found)
     return found
@@ -119,6 +129,8 @@ def _of_session(kind: type) -> Any:
                 own = True
             else:
                 library = True
+    if library and not own and is_made_by_library(kind):
+        return None  # made by a library while it runs, and what its library says of its instances is all there is
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
     return by_attributes(kind) if own or kind in copyreg.dispatch_table else Plain(kind)
@@ -126,10 +138,26 @@ def _of_session(kind: type) -> Any:
 
 def find_any(kind: type) -> Any:
     """The reducer for instances of any class written in Python whose pickling nobody has changed, else None."""
-    hooked = kind in copyreg.dispatch_table or any(not _HOOKS.isdisjoint(base.__dict__) for base in kind.__mro__[:-1])
-    if hooked or not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
+    if not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
         return None
-    return Plain(kind)
+    if kind in copyreg.dispatch_table:
+        return None
+    hooks = {hook for base in kind.__mro__[:-1] for hook in _HOOKS & base.__dict__.keys()}
+    if hooks <= {"__setattr__"} and hasattr(kind, "__getattr__"):
+        return by_attributes(
+            kind
+        )  # pickle asks an object without attributes for ``__setstate__``: this class looks there
+    if not hooks:
+        return Plain(kind)
+    if hooks == {"__new__"} and _wants_arguments(kind):
+        return by_attributes(kind)  # pickle calls it without any
+    return None
+
+
+def _wants_arguments(kind: type) -> bool:
+    """Whether an instance of *kind* cannot be made without arguments."""
+    parameters = list(inspect.signature(kind.__new__).parameters.values())[1:]
+    return any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
 
 def make_type_variable(kind: Any, name: str, constraints: tuple[Any, ...], options: tuple[Any, ...]) -> Any:

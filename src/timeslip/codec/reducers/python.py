@@ -304,7 +304,7 @@ def _exception(state: Pass, error: BaseException) -> Any:
         made = (subclasses.native, (kind, library, args))
     else:
         made = (function, args)
-    lacks = () if error.__traceback__ is None else (_Lacking(),)
+    lacks = () if error.__traceback__ is None else (Lacking(),)
     return *made, (attributes, chain, slots, more or None, *lacks), None, None, set_exception
 
 
@@ -339,13 +339,13 @@ async def _unstarted() -> Any:
 _BEFORE_START = _unstarted().ag_frame.f_lasti
 
 
-class _Lacking:
+class Lacking:
     """Part of what is stored of a value that something is left out of: where it is loaded, the value is rebuilt."""
 
     __slots__ = ()
 
 
-def _lacking(state: Pass, mark: _Lacking) -> Any:
+def _lacking(state: Pass, mark: Lacking) -> Any:
     return load.resource, ("", type(None), ())
 
 
@@ -415,7 +415,7 @@ REDUCERS: dict[type, Any] = {
     types.ModuleType: _module,
     property: _property,
     super: _super,
-    _Lacking: _lacking,
+    Lacking: _lacking,
     contextlib._GeneratorContextManager: _context_manager,
     contextlib._AsyncGeneratorContextManager: _context_manager,
     staticmethod: _wrapper,

@@ -89,6 +89,11 @@ def _set_state(obj: Any, state: Any) -> None:
         set_slots(obj, slots)
 
 
+def fill_items(obj: Any, library: Any, items: list[Any]) -> None:
+    """Give a container its items by the methods of *library*; for mappings key, value, key, value …"""
+    _FAMILIES[library].fill(obj, items)
+
+
 def fill(obj: Any, parts: tuple[Any, ...]) -> None:
     """State setter for containers: their items by the methods of *library*, then as `set_subclass`."""
     library, items, *rest = parts
@@ -150,10 +155,10 @@ _OVERRIDES = frozenset({"append", "extend", "__setitem__", "update", "items"})
 def _container(kind: type, library: Any) -> Any:
     family = _FAMILIES[library]
     mapping = issubclass(library, dict)
-    slots = own_slots(kind)
+    slots = own_slots(kind) if is_of_session(kind) else all_slots(kind)
     make = native if library is collections.deque else native_new
     base = dict if library is collections.Counter else library
-    by_fill = library is set or _overrides(kind, _OVERRIDES)
+    by_fill = library is set or _overrides(kind, _OVERRIDES) or not is_of_session(kind)
 
     def reduce(state: Pass, obj: Any) -> Any:
         attributes, held = held_attributes(obj), filled(obj, slots) if slots else None
@@ -171,6 +176,26 @@ def _container(kind: type, library: Any) -> Any:
         return make, made, (library, None, *extra), *rest, fill
 
     return reduce
+
+
+def find_of_library(kind: type) -> Any:
+    """The reducer for a library's own kind of list, dict or set that does something when an item is added, else None.
+
+    Pickled as usual, its items are added before it has its attributes, by methods that need them. A class that says
+    itself how it is pickled is left alone.
+    """
+    library = next((base for base in kind.__mro__ if base in _FAMILIES), None)
+    if library is None or kind in _FAMILIES or is_of_session(kind):
+        return None
+    own = [base for base in kind.__mro__[:-1] if not issubclass(library, base)]
+    if any(name in base.__dict__ for base in own for name in (*_HOOKS, "__new__")):
+        return None
+    adds = any(name in base.__dict__ for base in own for name in _ADDING)
+    return _container(kind, library) if adds else None
+
+
+_ADDING = frozenset({"append", "extend", "__setitem__", "update", "add"})
+"""Methods of a container that pickle calls to fill it."""
 
 
 def _overrides(kind: type, names: Iterable[str]) -> bool:

@@ -118,7 +118,7 @@ class MatplotlibFacet(FacetBase):
 
     def _restore_figures(self, numbers: list[int], current: int | None) -> list[int]:
         """Make *numbers* the open figures as far as possible; those that cannot be had."""
-        figures = _open_figures()
+        figures = open_figures()
         for number in [n for n in figures if n not in numbers]:
             _manager().destroy(number)
         missing = []
@@ -133,8 +133,8 @@ class MatplotlibFacet(FacetBase):
                 figure = None
             if figure is None:
                 missing.append(number)
-        if current in _open_figures():
-            _manager().set_active(_open_figures()[current])
+        if current in open_figures():
+            _manager().set_active(open_figures()[current])
         return missing
 
 
@@ -164,7 +164,7 @@ class ShowFigure:
 
     def apply(self) -> None:
         """Show it; which figure is the current one stays as it is, if the number was there."""
-        self._before = _open_figures()
+        self._before = open_figures()
         show_figure(self.figure, self.number)
         if self.number in self._before:
             for number in self._before:
@@ -207,14 +207,15 @@ def _manager() -> Any:
     return importlib.import_module("matplotlib._pylab_helpers").Gcf
 
 
-def _open_figures() -> dict[Any, Any]:
+def open_figures() -> dict[Any, Any]:
+    """Number -> manager of the figures that pyplot holds open, the current one last."""
     helpers = sys.modules.get("matplotlib._pylab_helpers")
     gcf = getattr(helpers, "Gcf", None)
     return {} if gcf is None else dict(gcf.figs)
 
 
 def _figures() -> dict[str, Any]:
-    numbers = [number for number in _open_figures() if type(number) is int]
+    numbers = [number for number in open_figures() if type(number) is int]
     return {"current": numbers[-1], "figures": sorted(numbers)} if numbers else {}
 
 

@@ -1,0 +1,1 @@
+"""Classes of popular libraries under Timeslip: created, changed, brought back, and used (``make compat``)."""
