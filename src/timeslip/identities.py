@@ -60,7 +60,7 @@ class Identities:
 
     def _is_new(self, obj: Any) -> bool:
         """Whether *obj* is a class or function that the run made."""
-        if not isinstance(obj, (type, types.FunctionType)) or self.live.registry.known(obj) is not None:
+        if not definitions.is_a(obj, (type, types.FunctionType)) or self.live.registry.known(obj) is not None:
             return False
         if self.outer is not None and any(obj is other for other in self.outer.made.values()):
             return False

@@ -31,11 +31,13 @@ from typing import Any
 
 from timeslip.codec import definitions, enumerations, load, reducers
 from timeslip.codec.addresses import Links, union
+from timeslip.codec.definitions import is_a
 from timeslip.codec.hidden import Hidden, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
+from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import instances
 from timeslip.codec.resources import Resources
@@ -230,6 +232,8 @@ class Pass:
         self.met: set[type] = set()
         self.asked = False
         """Whether something was met that is no plain container, number or text."""
+        self.odd = False
+        """Whether there are instances of classes that no table may be asked for."""
         self.unasked: set[type] = set()
         """Classes whose instances pickle need not ask about."""
         self.dicts_of: dict[type, Callable[[Any], Any]] = {}
@@ -303,6 +307,9 @@ class Pass:
     def find(self, kind: type) -> Reducer | None:
         """The reducer for a type, None for "as pickle does"."""
         found = reducers.find(kind)
+        if compares_oddly(kind):
+            self.odd = True
+            return found
         if type(found) is instances.Plain:
             if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
                 self.unasked.add(kind)
@@ -321,6 +328,8 @@ class Pass:
         try:
             reducer = self.table[kind]
         except KeyError:
+            reducer = self.find(kind)
+        except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
             reducer = self.find(kind)
         try:
             result = NotImplemented if reducer is None else reducer(self, obj)
@@ -566,9 +575,14 @@ def _finish(
 
     def find(weak_roots: Collection[int]) -> Links:
         met = met_objects(pickler)
+        odd = [obj for obj in met if compares_oddly(type(obj))] if state.odd else []
+        if odd:
+            met = [obj for obj in met if not compares_oddly(type(obj))]
         kinds = set(map(type, met))
         captured.plain = not state.asked and is_plain(kinds, met, own)
         links = linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
+        if odd:
+            links = union([links, frozenset(id(obj) for obj in odd if not is_a(obj, type))])
         captured.hidden = frozenset(state.held) - (links & frozenset(state.held)) if state.held else frozenset()
         return union([links, captured.hidden]) if captured.hidden else links
 

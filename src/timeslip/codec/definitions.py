@@ -404,6 +404,10 @@ def _abc_registry(cls: type) -> list[type]:
     return sorted((c for c in found if c is not None), key=lambda c: (c.__module__, c.__qualname__))
 
 
+_AT_ONCE = frozenset({"__class__", "__dict__", "__weakref__"})
+"""What only the class statement can give a class; set later, it would mean the class itself."""
+
+
 def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     """A class from its header, with nothing in it yet but slots, methods and enum members.
 
@@ -413,6 +417,7 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     metaclass, bases = header["metaclass"], header["bases"]
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
     body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
+    body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:
@@ -425,7 +430,8 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
         made = _bare_class(metaclass, header["name"], bases, body, namespace)
         methods = header.get("methods", {})
         for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
-            type.__setattr__(made, name, value)
+            if name not in _AT_ONCE:
+                type.__setattr__(made, name, value)
     assert isinstance(made, type)
     return made
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import enum
-import os
 import sys
 import types
 from array import array
@@ -24,7 +23,7 @@ from typing import Any
 
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of, of
-from timeslip.codec.kinds import is_made_by_library, is_of_session, references_in_lists
+from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, references_in_lists
 
 _NEVER: frozenset[type] = frozenset(
     {
@@ -159,11 +158,6 @@ def _lives_long(kind: type) -> bool:
     )
 
 
-def _is_installed(file: object) -> bool:
-    """Whether a module with that file belongs to the Python that runs, or is installed in it."""
-    return type(file) is not str or file.startswith(tuple(os.path.join(p, "") for p in (sys.prefix, sys.base_prefix)))
-
-
 _outside_cache: dict[type, frozenset[int]] = {}
 
 
@@ -182,7 +176,7 @@ def outside_addresses(kind: type) -> frozenset[int]:
         if of(base, "__module__") in ("builtins", "__main__") or not _lives_long(base):
             continue
         module = vars(sys.modules[of(base, "__module__")])
-        if not _is_installed(module.get("__file__")):
+        if is_users_module(of(base, "__module__")):
             continue
         for holder in (of(base, "__dict__"), module):
             found.update(id(value) for value in list(holder.values()) if not is_atom(value))

@@ -149,7 +149,7 @@ class Regrouping:
 
     def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
         key, obj = nodes[0]
-        if len(nodes) == 1 and type(obj) in _PLAIN and is_atom(obj):
+        if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
             return capture_atom(key, obj)
         encoder = self.tracker.encoder
         captured = encoder.capture(nodes, shared=shared)

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of
+from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.reducers import instances, iterators, python, subclasses, system
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def find(kind: type) -> Reducer | None:
 
     Remembered for types that live as long as the process, never for classes of the session.
     """
+    if compares_oddly(kind):
+        return _search(kind)
     if kind in _process_cache:
         return _process_cache[kind]
     found = _search(kind)

@@ -304,7 +304,7 @@ def _exception(state: Pass, error: BaseException) -> Any:
         made = (subclasses.native, (kind, library, args))
     else:
         made = (function, args)
-    lacks = () if error.__traceback__ is None else (_Lacking(),)
+    lacks = () if error.__traceback__ is None else (instances.Lacking(),)
     return *made, (attributes, chain, slots, more or None, *lacks), None, None, set_exception
 
 
@@ -339,16 +339,6 @@ async def _unstarted() -> Any:
 _BEFORE_START = _unstarted().ag_frame.f_lasti
 
 
-class _Lacking:
-    """Part of what is stored of a value that something is left out of: where it is loaded, the value is rebuilt."""
-
-    __slots__ = ()
-
-
-def _lacking(state: Pass, mark: _Lacking) -> Any:
-    return load.resource, ("", type(None), ())
-
-
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
 
@@ -374,14 +364,6 @@ def set_exception(error: BaseException, state: tuple[Any, ...]) -> None:
     set_slots(error, slots or {})
 
 
-def _named_singletons(kind: type) -> dict[int, str]:
-    """Instances of *kind* that its own module holds by name: sentinels and global objects."""
-    module = definitions.module_of(kind)
-    if module is None or module.__name__ in ("__main__", "builtins"):
-        return {}
-    return {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}
-
-
 def find(kind: type) -> Any:
     """The reducer for types that are not in the table, or None."""
     if issubclass(kind, type):
@@ -392,18 +374,7 @@ def find(kind: type) -> Any:
         return _module_of_its_own_class
     if kind.__reduce_ex__ is not object.__reduce_ex__ or kind in copyreg.dispatch_table:
         return None
-    named = _named_singletons(kind)
-    if not named:
-        return None
-    module = kind.__module__
-
-    def by_name(state: Pass, obj: Any) -> Any:
-        name = named.get(id(obj))
-        if name is not None and getattr(sys.modules.get(module), name, None) is obj:
-            return load.attribute, (module, name)
-        return NotImplemented
-
-    return by_name
+    return instances.named(kind, None)
 
 
 REDUCERS: dict[type, Any] = {
@@ -415,7 +386,7 @@ REDUCERS: dict[type, Any] = {
     types.ModuleType: _module,
     property: _property,
     super: _super,
-    _Lacking: _lacking,
+    instances.Lacking: instances.lacking,
     contextlib._GeneratorContextManager: _context_manager,
     contextlib._AsyncGeneratorContextManager: _context_manager,
     staticmethod: _wrapper,
