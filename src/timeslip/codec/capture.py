@@ -37,7 +37,7 @@ from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
-from timeslip.codec.kinds import compares_oddly
+from timeslip.codec.kinds import compares_oddly, users_reducers
 from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import instances
 from timeslip.codec.resources import Resources
@@ -243,6 +243,8 @@ class Pass:
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
         self.table[Scope] = _reduce_scope
+        self.unheard = users_reducers(encoder.namespace)
+        """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
 
@@ -343,6 +345,12 @@ class Pass:
             return _guarded(self, obj)
         return result
 
+    def registered(self, kind: type) -> Any:
+        """What a library has registered with `copyreg` for *kind*, or None."""
+        if compares_oddly(kind) or kind in self.unheard:
+            return None
+        return copyreg.dispatch_table.get(kind)
+
     def large_int(self, value: int) -> Any:
         """The persistent id of a large number: its own number in this pass, and its digits the first time."""
         number = self.nans.setdefault(id(value), len(self.nans))
@@ -380,11 +388,13 @@ def _guarded(state: Pass, obj: Any) -> Any:
     """Reduction as pickle would do it, but a failing one leaves a hole."""
     kind = type(obj)
     try:
-        special = copyreg.dispatch_table.get(kind)
+        special = state.registered(kind)
         result = special(obj) if special is not None else obj.__reduce_ex__(PROTOCOL)
     except RecursionError:
         raise
     except Exception as error:  # the user's or a library's code: anything may come, and becomes the reason
+        if not compares_oddly(kind) and kind in state.unheard:
+            return _as_registered(state, obj, copyreg.dispatch_table[kind])
         return state.hole(obj, f"cannot be pickled: {_one_line(error)}")
     if isinstance(result, str):
         module = getattr(obj, "__module__", None) or getattr(kind, "__module__", None)
@@ -394,6 +404,18 @@ def _guarded(state: Pass, obj: Any) -> Any:
     if not isinstance(result, tuple) or not 2 <= len(result) <= 6:
         return state.hole(obj, "cannot be pickled: __reduce__ returns something pickle does not accept")
     return result
+
+
+def _as_registered(state: Pass, obj: Any, reducer: Any) -> Any:
+    """As code of the user's says how *obj* is pickled: nothing else can tell, and nobody knows whether it is all."""
+    try:
+        result = reducer(obj)
+    except Exception as error:  # the user's code
+        return state.hole(obj, f"cannot be pickled: {_one_line(error)}")
+    if not isinstance(result, tuple) or len(result) != 2:
+        return state.hole(obj, "cannot be pickled but in a way that the session has registered")
+    state.note(obj, "as the reducer that is registered for it makes it", fatal=False)
+    return (*result, (instances.Lacking(),), None, None, instances.as_it_is)
 
 
 def _one_line(error: BaseException) -> str:

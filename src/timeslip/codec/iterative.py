@@ -226,7 +226,7 @@ class IterativePickler:
             if _is_global(kind):
                 yield from self._global(obj, obj.__qualname__)
                 return
-            special = copyreg.dispatch_table.get(kind)
+            special = self.state.registered(kind)
             reduced = special(obj) if special is not None else obj.__reduce_ex__(5)
         if isinstance(reduced, str):
             yield from self._global(obj, reduced)

@@ -42,6 +42,17 @@ def is_users_module(name: Any) -> bool:
     return type(file) is str and not is_installed(file) and not name.startswith("timeslip.")
 
 
+def users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
+    """The classes with a reduction in `copyreg` that is a function of the session or of a file of the user's."""
+    found = []
+    for kind, function in list(copyreg.dispatch_table.items()):
+        if type(function) is not types.FunctionType:
+            continue
+        if function.__globals__ is namespace or is_users_module(function.__globals__.get("__name__")):
+            found.append(kind)
+    return frozenset(found)
+
+
 @functools.lru_cache(maxsize=4096)
 def is_installed(file: str) -> bool:
     """Whether a file belongs to the Python that runs, or is installed for it."""

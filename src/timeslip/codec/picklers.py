@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import gc
 import pickle
 import sys
@@ -26,6 +27,8 @@ class FastPickler(pickle.Pickler):
     """The C pickler with our reducers."""
 
     def __init__(self, state: Pass) -> None:
+        if state.unheard:  # a table of its own is slower for every object that is in none
+            self.dispatch_table = {k: f for k, f in copyreg.dispatch_table.items() if k not in state.unheard}
         super().__init__(state.writer, PROTOCOL, buffer_callback=state.out_of_band.append)
         self.state = state
         self.bare: set[int] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import contextvars
 import copyreg
@@ -275,6 +276,21 @@ def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]
     return made
 
 
+@functools.lru_cache(maxsize=512)
+def _members(library: type) -> dict[str, Any]:
+    """What an exception class keeps beside its arguments and attributes, and lets be set: as an ``errno``."""
+    found: dict[str, Any] = {}
+    for base in library.__mro__[: library.__mro__.index(BaseException)]:
+        if not base.__flags__ & definitions.HEAP_TYPE and not issubclass(base, _GROUP):
+            for name, value in vars(base).items():
+                if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+                    found.setdefault(name, value)
+    return found
+
+
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # whose parts cannot be set
+
+
 def _reduced_exception(error: BaseException, library: Any) -> tuple[Any, Any, dict[str, Any] | None]:
     """What the class that is no one's of the session says of *error*: function, arguments, what else there is to set.
 
@@ -284,7 +300,16 @@ def _reduced_exception(error: BaseException, library: Any) -> tuple[Any, Any, di
     reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
     function, args, extra = (*reduced, None)[:3]
     # ImportError adds what it was not made from; all others that are written in C answer their attribute dict
-    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else None
+    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else {}
+    for name, member in _members(library).items():
+        try:
+            value = member.__get__(error)
+        except AttributeError:  # not set
+            continue
+        if value is not None or name in more:
+            more[name] = value
+    if _GROUP and isinstance(error, _GROUP) and function is kind:
+        return new_group, (kind, args, error.exceptions), more
     return function, args, more
 
 
@@ -353,11 +378,23 @@ def new_exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseExcep
     return made
 
 
+def new_group(kind: Any, args: tuple[Any, ...], exceptions: tuple[BaseException, ...]) -> Any:
+    """A group of exceptions; the list it was made from may have changed since."""
+    library: Any = library_of(kind)
+    made = library.__new__(kind, args[0], list(exceptions))
+    made.args = args
+    return made
+
+
 def set_exception(error: BaseException, state: tuple[Any, ...]) -> None:
     """State setter for exceptions: attributes, what caused it, slots."""
     attributes, (cause, context, suppress), slots, *more = state
+    members = _members(library_of(type(error)))
     for name, value in (more[0] if more and more[0] else {}).items():
-        object.__setattr__(error, name, value)
+        if name in members:
+            members[name].__set__(error, value)
+        else:
+            object.__setattr__(error, name, value)
     if attributes is not None:
         set_attributes(error, attributes)
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
