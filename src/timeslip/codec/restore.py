@@ -26,7 +26,7 @@ from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.changes import Change
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, python, system
+from timeslip.codec.reducers import instances, iterators, python, system
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
@@ -39,6 +39,7 @@ _HARMLESS = frozenset(
         python.lru_cache,
         python.context_variable,
         system.closed_file,
+        iterators.rest_of_set,
         system.missing,
         type(None),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of
 from timeslip.codec.kinds import compares_oddly
-from timeslip.codec.reducers import instances, iterators, python, subclasses, system
+from timeslip.codec.reducers import instances, iterators, python, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -62,5 +62,5 @@ def _search(kind: type) -> Reducer | None:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
             if reducer is not None:
                 return reducer
-    found: Reducer | None = system.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
+    found: Reducer | None = system.find(kind) or told.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
     return found

@@ -95,6 +95,20 @@ def closed() -> Any:
     return connection
 
 
+def _row(state: Pass, row: Any) -> Any:
+    return make_row, (row.keys(), tuple(row))
+
+
+def make_row(names: list[str], values: tuple[Any, ...]) -> Any:
+    """A row with columns of these names; it keeps nothing of the connection."""
+    columns = ", ".join(f'NULL AS "{name.replace(chr(34), chr(34) * 2)}"' for name in names)
+    connection = _library().connect(":memory:")
+    try:
+        return _library().Row(connection.execute(f"SELECT {columns}"), values)
+    finally:
+        connection.close()
+
+
 def find(kind: type) -> Any:
     """The reducer for connections and cursors, or None."""
     library = sys.modules.get("sqlite3")
@@ -102,6 +116,8 @@ def find(kind: type) -> Any:
         return None
     if issubclass(kind, library.Connection):
         return _connection
+    if kind is library.Row:
+        return _row
     if issubclass(kind, library.Cursor):
         return lambda state, cursor: state.hole(cursor, "a database cursor cannot be stored")
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import io
 import itertools
 import weakref
@@ -119,4 +120,7 @@ def weak_proxy(state: Pass, proxy: Any) -> Any:
             return weakref.proxy, (target,)
     except TypeError:  # the class answers the question itself, with something that has no weak references
         pass
-    return state.hole(proxy, "a weak proxy with a callback cannot be stored")
+    called = gc.get_referents(proxy)  # nothing else tells
+    if len(called) != 1:
+        return state.hole(proxy, "a weak proxy that does not tell its callback cannot be stored")
+    return weakref.proxy, (target, called[0])
