@@ -179,7 +179,7 @@ class Checkout:
     def load(self, record: str) -> str | None:
         """Load one co-variable; the reason when it cannot be."""
         prepared, loader = self.prepared, self.prepared.loader
-        rebuilt = len(loader.rebuilt)
+        rebuilt, noted = len(loader.rebuilt), len(loader.notes)
         try:
             body = self.live.body(record)
             values = self.loads.load(record, body)
@@ -194,7 +194,8 @@ class Checkout:
             prepared.values[key] = value
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
-                prepared.notes[key] = rebuilt_reason(body) or "it refers to something that was made again"
+                reason = rebuilt_reason(body) or "it refers to something that was made again"
+                prepared.notes[key] = "; ".join([reason, *loader.notes[noted:]])
             else:
                 prepared.fidelity[key] = EXACT
         return None

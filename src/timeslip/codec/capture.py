@@ -563,6 +563,7 @@ def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
         if not has_special(inner.writer.segments):
             break
     state.references.update(inner.references)
+    state.holes += inner.holes
     return b"".join(inner.writer.segments)
 
 

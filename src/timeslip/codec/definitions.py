@@ -146,11 +146,18 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
         if obj.__globals__ is namespace or _is_of(obj, namespace):
             return True
         return importable_part(obj) is None
-    if not of(obj, "__flags__") & HEAP_TYPE:
+    if not of(obj, "__flags__") & HEAP_TYPE or is_made_by_ctypes(obj):
         return False
     if _is_of(obj, namespace):
         return True
     return resolve_global(of(obj, "__module__"), of(obj, "__qualname__")) is not obj and not is_written_in_c(obj)
+
+
+def is_made_by_ctypes(cls: type) -> bool:
+    """Whether a class is no class statement's, but made by ctypes of another type: of arrays of it, or of pointers."""
+    if type(cls).__module__ != "_ctypes" or type(cls).__name__ not in ("PyCArrayType", "PyCPointerType"):
+        return False
+    return import_module("timeslip.codec.reducers.ctypes").made_type(cls) is not None
 
 
 _C_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
@@ -344,6 +351,8 @@ def class_header(cls: type) -> dict[str, Any]:
     if slots is not None:
         header["slots"] = slots if isinstance(slots, str) else tuple(slots)
     methods = {name: value for name, value in cls.__dict__.items() if _is_method(value)}
+    if type(cls).__module__ == "_ctypes":
+        header["layout"] = _layout(cls)
     if methods and not isinstance(cls, enum.EnumMeta):
         # instances may be made, hashed and compared before the class has its whole content
         header["methods"] = methods
@@ -356,6 +365,22 @@ def class_header(cls: type) -> dict[str, Any]:
     if isinstance(cls, enum.EnumMeta):
         header.update(enumerations.header_of(cls))
     return header
+
+
+_LAYOUT = ("_pack_", "_align_", "_layout_", "_anonymous_", "_fields_")
+"""What a structure of ctypes is made of, once for all. In the order in which ctypes wants it."""
+
+
+def _layout(cls: type) -> dict[str, Any]:
+    """What of `_LAYOUT` a class statement said."""
+    found = {name: cls.__dict__[name] for name in _LAYOUT if name in cls.__dict__}
+    for field in found.get("_fields_", ()):
+        held: Any = field[1]
+        while is_made_by_ctypes(held):
+            held = held._type_
+        if held is cls:
+            raise TypeError(f"{of(cls, '__name__')} is a structure that refers to itself")
+    return found
 
 
 def class_content(cls: type) -> dict[str, Any]:
@@ -385,7 +410,13 @@ def _attributes(cls: type, skip: frozenset[str]) -> dict[str, Any]:
         name: value
         for name, value in cls.__dict__.items()
         if name not in skip and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+        and not _is_laid_out(name, value)
     }
+
+
+def _is_laid_out(name: str, value: Any) -> bool:
+    """Whether an attribute of a class is part of the layout of its instances, which ctypes makes and never changes."""
+    return name in _LAYOUT or type(value).__name__ == "CField"
 
 
 def _order(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -418,6 +449,7 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
     body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
     body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
+    body.update(header.get("layout", {}))
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:

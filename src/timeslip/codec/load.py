@@ -98,6 +98,16 @@ def set_figure(target: Any, state: Any) -> Any:
     return _outside(target, state)
 
 
+def logger(name: str) -> Any:
+    """The logger of that name."""
+    return _outside(name)
+
+
+def set_logger(target: Any, state: Any) -> Any:
+    """State setter for a logger: its level and the like, and its handlers."""
+    return _outside(target, state)
+
+
 def member(kind: Any, name: str) -> Any:
     """A member of an enumeration."""
     return _outside(kind, name)

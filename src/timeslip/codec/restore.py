@@ -119,6 +119,8 @@ class Loader:
         self.isolated = isolated
         self.changes: list[Change] = []
         self.rebuilt: list[str] = []
+        self.notes: list[str] = []
+        """What is to be said of values, beside what was said when they were recorded."""
         self.figures: list[tuple[Any, int]] = []
         """Figures that pyplot showed, with their numbers: to be shown again when the restore is applied."""
         self.made: dict[str, Any] = {}
@@ -389,6 +391,8 @@ class Loader:
         if self.unasked and make not in _HARMLESS:
             raise HoleError("it holds a resource that is not opened unasked")
         self.rebuilt.append(identity)
+        if make is system.reopen and system.has_changed(args[0], *args[6:]):
+            self.notes.append(f"{args[0]} has been written to since this was recorded")
         return make(*args)
 
     def _same_state(self, obj: Any, identity: str) -> bool:
@@ -397,6 +401,19 @@ class Loader:
         state.careful = True
         state.reduce(obj)
         return any(hole.identity == identity for hole in state.holes)
+
+    def logger(self, name: str) -> Any:
+        """The logger of that name; for a copy, one that nobody writes to."""
+        return import_module("timeslip.codec.reducers.logging").find_logger(name, apart=self.isolated or self.apart)
+
+    def set_logger(self, logger: Any, state: tuple[dict[str, Any], tuple[Any, ...]]) -> None:
+        """What is set on a logger: at once on a copy, as a change on that of the process."""
+        changes = import_module("timeslip.codec.reducers.logging").changes(logger, state)
+        if not (self.isolated or self.apart):
+            self.changes += changes
+            return
+        for change in changes:
+            change.apply()
 
     def set_figure(self, figure: Any, state: tuple[dict[str, Any], int]) -> None:
         """State setter for a figure that pyplot showed."""

@@ -7,6 +7,7 @@ imports none.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
+    "_ctypes": "timeslip.codec.reducers.ctypes",
     "argparse": "timeslip.codec.reducers.argparse",
+    "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
@@ -63,4 +66,4 @@ def _search(kind: type) -> Reducer | None:
             if reducer is not None:
                 return reducer
     found: Reducer | None = system.find(kind) or told.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
-    return found
+    return system.standard_stream(found) if issubclass(kind, io.TextIOBase) and found is not system.file else found

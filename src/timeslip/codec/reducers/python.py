@@ -8,6 +8,7 @@ import contextvars
 import copyreg
 import functools
 import gc
+import importlib
 import inspect
 import io
 import sys
@@ -43,6 +44,8 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
 
 
 def _class(state: Pass, cls: type) -> Any:
+    if definitions.is_made_by_ctypes(cls):
+        return importlib.import_module("timeslip.codec.reducers.ctypes").made_type(cls)
     if definitions.is_definition(cls, state.namespace):
         return state.refer(cls)
     if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
@@ -57,6 +60,10 @@ def _class(state: Pass, cls: type) -> Any:
     for name, value in list(module_dict.items()):
         if value is cls:
             return load.attribute, (cls.__module__, name)
+    if cls.__module__ == "_ctypes" and issubclass(cls, type):
+        found = importlib.import_module("timeslip.codec.reducers.ctypes").metaclass(cls)
+        if found is not None:
+            return found
     return state.hole(cls, "a type that cannot be found by its name")
 
 
