@@ -1,4 +1,4 @@
-"""What a restore borrows while it is prepared: objects that take no weak reference, and where imports are looked for."""
+"""What a restore borrows while it is prepared: objects without weak references, and where imports are looked for."""
 
 from __future__ import annotations
 

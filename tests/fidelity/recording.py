@@ -1,6 +1,6 @@
 """Runs one kind of object through a session, and tells what came back. Also a program: the session after a restart.
 
-    python -m tests.fidelity.recording < jobs.json > answers.json
+python -m tests.fidelity.recording < jobs.json > answers.json
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def main() -> int:
         try:
             answers.append(after_restart(job))
         except Exception as error:  # the answer of this job; the others go on
-            answers.append([{"fidelity": f"raised {type(error).__name__}: {error}", "note": "", "told": None, "apart": False}])
+            answers.append([vars(Answer(f"raised {type(error).__name__}: {error}", "", None, False))])
     json.dump(answers, out)
     return 0
 

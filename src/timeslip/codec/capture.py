@@ -32,17 +32,25 @@ from typing import Any
 from timeslip.codec import definitions, enumerations, load, reducers
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.definitions import is_a
+from timeslip.codec.guarding import GLOBALS, guarded, one_line
 from timeslip.codec.hidden import Hidden, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
-from timeslip.codec.linking import linking_addresses
-from timeslip.codec.marks import is_plain
 from timeslip.codec.kinds import compares_oddly, users_reducers
+from timeslip.codec.linking import held_by_modules, linking_addresses
+from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import instances
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
-from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, scope_prefix, unframed
+from timeslip.codec.streams import (
+    SegmentWriter,
+    cut_off_prefix,
+    has_special,
+    may_hold_large_text,
+    scope_prefix,
+    unframed,
+)
 from timeslip.errors import UnstorableError
 from timeslip.ids import DefinitionId
 
@@ -245,6 +253,8 @@ class Pass:
         self.table[Scope] = _reduce_scope
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
+        self.prefixed = False
+        """Whether something stands before what the pickler writes."""
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
 
@@ -296,10 +306,19 @@ class Pass:
     def refer_scopes(self, scopes: dict[str, dict[str, Any]]) -> None:
         """Refer to *scopes* by identity wherever their dicts are met; the stream begins with what loads them."""
         self.scopes = scopes
+        self.prefixed |= bool(scopes)
         for identity in scopes:
             self.references[identity] = self.encoder.registry.scopes.live(identity)
         if scopes:
             self.writer.write(scope_prefix(scopes))
+
+    def note_outside(self, outside: list[tuple[str, Any]]) -> None:
+        """Say of values of names which modules of the user's have them, too; the stream begins with that."""
+        for module, obj in outside:
+            self.note(obj, f"the module {module} has it as well, and keeps its own", fatal=False)
+        if outside:
+            self.prefixed = True
+            self.writer.write(cut_off_prefix())
 
     def meet_scope(self, function: types.FunctionType) -> None:
         """Note the globals of *function*, if they are nobody's module: a value may hold the dict itself."""
@@ -318,7 +337,7 @@ class Pass:
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
         if found is None and self.careful:
-            found = _guarded
+            found = guarded
         self.table[kind] = found
         self.met.add(kind)
         return found
@@ -340,9 +359,9 @@ class Pass:
         except Exception as error:  # reducers ask users' and libraries' objects: anything may come
             if not self.careful or obj is load.hole:  # what stands for a hole cannot be one
                 raise
-            result = self.hole(obj, f"cannot be pickled: {_one_line(error)}")
-        if result is NotImplemented and self.careful and not definitions.is_a(obj, _GLOBALS):
-            return _guarded(self, obj)
+            result = self.hole(obj, f"cannot be pickled: {one_line(error)}")
+        if result is NotImplemented and self.careful and not definitions.is_a(obj, GLOBALS):
+            return guarded(self, obj)
         return result
 
     def registered(self, kind: type) -> Any:
@@ -380,62 +399,18 @@ def capture_atom(key: str, value: Any) -> Captured:
     return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
 
 
-_GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, pickle.PickleBuffer)
-"""What pickle handles by itself, without a reduction."""
-
-
-def _guarded(state: Pass, obj: Any) -> Any:
-    """Reduction as pickle would do it, but a failing one leaves a hole."""
-    kind = type(obj)
-    try:
-        special = state.registered(kind)
-        result = special(obj) if special is not None else obj.__reduce_ex__(PROTOCOL)
-    except RecursionError:
-        raise
-    except Exception as error:  # the user's or a library's code: anything may come, and becomes the reason
-        if not compares_oddly(kind) and kind in state.unheard:
-            return _as_registered(state, obj, copyreg.dispatch_table[kind])
-        return state.hole(obj, f"cannot be pickled: {_one_line(error)}")
-    if isinstance(result, str):
-        module = getattr(obj, "__module__", None) or getattr(kind, "__module__", None)
-        if definitions.resolve_global(module, result) is not obj:
-            return state.hole(obj, f"cannot be pickled: it says to be {module}.{result}, which is something else")
-        return load.attribute, (module, result)
-    if not isinstance(result, tuple) or not 2 <= len(result) <= 6:
-        return state.hole(obj, "cannot be pickled: __reduce__ returns something pickle does not accept")
-    return result
-
-
-def _as_registered(state: Pass, obj: Any, reducer: Any) -> Any:
-    """As code of the user's says how *obj* is pickled: nothing else can tell, and nobody knows whether it is all."""
-    try:
-        result = reducer(obj)
-    except Exception as error:  # the user's code
-        return state.hole(obj, f"cannot be pickled: {_one_line(error)}")
-    if not isinstance(result, tuple) or len(result) != 2:
-        return state.hole(obj, "cannot be pickled but in a way that the session has registered")
-    state.note(obj, "as the reducer that is registered for it makes it", fatal=False)
-    return (*result, (instances.Lacking(),), None, None, instances.as_it_is)
-
-
-def _one_line(error: BaseException) -> str:
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # __str__ of a user's exception may raise as well
-        text = ""
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
-
-
 def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
     problem: Exception | None = None
     mode = "fast"
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
+    outside = held_by_modules([obj for key, obj in nodes if not key.startswith("def:")])
     while True:
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
+        state.note_outside(outside)
         watch = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)
@@ -468,7 +443,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         return _finish(state, pickler, nodes, payload, headers, mode)
     try:
         raise UnstorableError(
-            f"{_called(nodes)} cannot be captured: {_one_line(problem)}",
+            f"{_called(nodes)} cannot be captured: {one_line(problem)}",
             hint="it can only come back by running its cell again",
         ) from problem
     finally:
@@ -580,7 +555,7 @@ def _finish(
     captured = Captured(
         keys=tuple(key for key, _ in nodes),
         headers=headers,
-        segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.scopes else segments,
+        segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.prefixed else segments,
         buffers=state.buffers,
         out_of_band=[buffer.raw() for buffer in state.out_of_band],
         references=state.references,

@@ -409,7 +409,8 @@ def _attributes(cls: type, skip: frozenset[str]) -> dict[str, Any]:
     return {
         name: value
         for name, value in cls.__dict__.items()
-        if name not in skip and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+        if name not in skip
+        and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
         and not _is_laid_out(name, value)
     }
 

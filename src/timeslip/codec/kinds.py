@@ -39,7 +39,18 @@ def is_users_module(name: Any) -> bool:
     """Whether a module is a file of the user's: neither of the Python that runs, nor installed, nor our own."""
     module = sys.modules.get(name) if type(name) is str else None
     file = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
-    return type(file) is str and not is_installed(file) and not name.startswith("timeslip.")
+    return type(file) is str and not is_installed(file) and name.partition(".")[0] != "timeslip"
+
+
+_users_modules: tuple[int, list[str]] = (0, [])
+
+
+def users_modules() -> list[str]:
+    """The names of all loaded files of the user's. Looked for only when modules have come or gone."""
+    global _users_modules
+    if _users_modules[0] != len(sys.modules):
+        _users_modules = len(sys.modules), [name for name in list(sys.modules) if is_users_module(name)]
+    return [name for name in _users_modules[1] if name in sys.modules]
 
 
 def users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
@@ -73,7 +84,9 @@ def compares_oddly(kind: type) -> bool:
     if meta is type:
         return False
     own = of(meta, "__mro__")
-    return any("__eq__" in of(base, "__dict__") or "__hash__" in of(base, "__dict__") for base in own[: own.index(type)])
+    return any(
+        "__eq__" in of(base, "__dict__") or "__hash__" in of(base, "__dict__") for base in own[: own.index(type)]
+    )
 
 
 def library_of(kind: type) -> type:

@@ -402,6 +402,10 @@ class Loader:
         state.reduce(obj)
         return any(hole.identity == identity for hole in state.holes)
 
+    def cut_off(self) -> None:
+        """What is loaded shares nothing any more with something outside that has it, too."""
+        self.rebuilt.append("")
+
     def logger(self, name: str) -> Any:
         """The logger of that name; for a copy, one that nobody writes to."""
         return import_module("timeslip.codec.reducers.logging").find_logger(name, apart=self.isolated or self.apart)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.definitions import module_of
+from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.reducers import instances, iterators, python, subclasses, system, told
 
@@ -65,5 +65,9 @@ def _search(kind: type) -> Reducer | None:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
             if reducer is not None:
                 return reducer
-    found: Reducer | None = system.find(kind) or told.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
-    return system.standard_stream(found) if issubclass(kind, io.TextIOBase) and found is not system.file else found
+    for search in (system.find, told.find, instances.find, python.find, instances.find_any):
+        found: Reducer | None = search(kind)
+        if found is not None:
+            break
+    is_text = any(base is io.TextIOBase for base in of(kind, "__mro__"))  # `issubclass` would want to hash the class
+    return system.standard_stream(found) if is_text and found is not system.file else found

@@ -101,7 +101,7 @@ def file(state: Pass, file: Any) -> Any:
     name = getattr(file, "name", None)
     if file.closed:
         mode = str(getattr(file, "mode", "rb"))
-        return state.resource(file, "a closed file", "closed", closedfile, (type(file), str(name), mode))
+        return state.resource(file, "a closed file", "closed", closed_file, (type(file), str(name), mode))
     if not isinstance(name, (str, os.PathLike)):
         return state.hole(file, "a file without a path cannot be opened again", _progress(file))
     position = _position(file)
@@ -164,7 +164,9 @@ def reopen(
         raw: without a buffer.
         stamp: what `stamp_of` said of it; see `has_changed`.
     """
-    options: dict[str, Any] = {"buffering": 0} if raw else {} if "b" in mode else {"encoding": encoding, "errors": errors}
+    options: dict[str, Any] = (
+        {"buffering": 0} if raw else {} if "b" in mode else {"encoding": encoding, "errors": errors}
+    )
     file = open(path, mode, opener=_open_what_is_there, **options)  # noqa: SIM115 - the user gets it open
     if position >= 0 and file.seekable():
         file.seek(position)
@@ -201,7 +203,7 @@ def closed_file(kind: Any, name: str, mode: str | None = None) -> Any:
     mode = mode if mode is not None else "r" if kind is io.TextIOWrapper else "rb"
     options: dict[str, Any] = {"buffering": 0} if kind is io.FileIO else {}
     with open(os.devnull, mode, opener=_open_nothing, **options) as file:
-        raw = getattr(getattr(file, "buffer", file), "raw", file)
+        raw: Any = getattr(getattr(file, "buffer", file), "raw", file)
         if name:
             raw.name = name
         return file

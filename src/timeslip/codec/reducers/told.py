@@ -155,11 +155,12 @@ def make_scanner(kind: Any, options: dict[str, Any]) -> Any:
 
 def _weak_method(state: Pass, reference: Any) -> Any:
     method = reference()
-    callback: Any = weakref.ref.__callback__.__get__(reference)  # type: ignore[attr-defined]
-    function = getattr(callback, "__closure__", None) and dict(zip(callback.__code__.co_freevars, callback.__closure__))
+    callback: Any = vars(weakref.ref)["__callback__"].__get__(reference)
+    cells = getattr(callback, "__closure__", None) or ()
+    function = dict(zip(callback.__code__.co_freevars, cells, strict=True)) if cells else {}
     if method is None:
         return dead_method, ()
-    if not function or "callback" not in function:
+    if "callback" not in function:
         return state.hole(reference, "a weak reference to a method that does not tell what it calls cannot be stored")
     given = function["callback"].cell_contents
     return weak_method, (method.__self__, method.__func__, *(() if given is None else (given,)))

@@ -25,7 +25,7 @@ def memory_view(state: Pass, view: memoryview) -> Any:
     whole = memoryview(owner)
     if view.ndim == 1 and view.nbytes == whole.nbytes and whole.c_contiguous and view.c_contiguous:
         return cast_view, (owner, view.format, view.readonly)
-    if view.ndim > 1 and view.nbytes == whole.nbytes and whole.c_contiguous and view.c_contiguous and all(view.shape):
+    if view.ndim > 1 and view.nbytes == whole.nbytes and whole.c_contiguous and view.c_contiguous and view.nbytes:
         return shaped_view, (owner, view.format, view.shape, view.readonly)
     part = _part(view, whole) if view.ndim == 1 and whole.c_contiguous else None
     if part is None:
@@ -77,7 +77,7 @@ def cast_view(obj: Any, form: str, readonly: bool) -> memoryview:
 
 def shaped_view(obj: Any, form: str, shape: tuple[int, ...], readonly: bool) -> memoryview:
     """A memoryview of all of *obj* in more dimensions."""
-    view = memoryview(obj).cast("B").cast(form, shape)  # type: ignore[call-overload]
+    view: memoryview = memoryview(obj).cast("B").cast(form, shape)  # type: ignore[call-overload]
     return view.toreadonly() if readonly else view
 
 
