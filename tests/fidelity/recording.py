@@ -80,15 +80,16 @@ def answer(namespace: dict[str, Any], result: Any, probe: str) -> Answer:
 
 
 def after_restart(job: dict[str, Any]) -> list[dict[str, Any]]:
-    """Resume a session, and go to an earlier commit of it."""
+    """Resume a session as it was left, and then, in another kernel, as it was after an earlier commit."""
     os.chdir(job["directory"])
-    namespace = fresh()
-    session = attach(Path(job["directory"]), namespace, job["name"])
-    try:
-        answers = [answer(namespace, session.resume(), job["probe"])]
-        answers.append(answer(namespace, session.checkout(job["commit"]), job["probe"]))
-    finally:
-        session.close()
+    answers = []
+    for commit in (None, job["commit"]):
+        namespace = fresh()
+        session = attach(Path(job["directory"]), namespace, job["name"])
+        try:
+            answers.append(answer(namespace, session.resume(commit), job["probe"]))
+        finally:
+            session.close()
     return [vars(found) for found in answers]
 
 
