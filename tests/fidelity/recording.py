@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import importlib
 import io
 import json
 import os
+import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from typing import Any
 
 import timeslip
 from timeslip.codec.placeholder import Placeholder
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ALIASED = "\ny = x; held = [x, {'k': x}]"
 """The object has a second name, and stands in a container."""
@@ -93,6 +97,34 @@ def after_restart(job: dict[str, Any]) -> list[dict[str, Any]]:
     return [vars(found) for found in answers]
 
 
+def forget_modules(files: list[str]) -> None:
+    """Have modules of these files imported anew, whatever folder they were in before."""
+    tops = {Path(file).parts[0].removesuffix(".py") for file in files}
+    for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+        del sys.modules[name]
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
+
+
+def states_after_restart(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Resume a session as it was left, and go to its earlier commits, the last first."""
+    os.chdir(job["directory"])
+    forget_modules(job["files"])
+    sys.path.insert(0, job["directory"])
+    namespace = fresh()
+    session = attach(Path(job["directory"]), namespace, job["session"])
+    answers = []
+    try:
+        for commit in (None, *reversed(job["commits"][:-1])):
+            result = session.resume() if commit is None else session.checkout(commit)
+            fidelity, note = result.fidelity.get(job["name"], "absent"), result.notes.get(job["name"], "")
+            answers.append(vars(Answer(fidelity, note, told(namespace, job["probe"]), False)))
+    finally:
+        session.close()
+        sys.path.remove(job["directory"])
+    return answers
+
+
 def main() -> int:
     """Answer all jobs, each in a session of its own."""
     warnings.simplefilter("ignore")
@@ -100,11 +132,20 @@ def main() -> int:
     out, sys.stdout = sys.stdout, sys.stderr
     for job in json.load(sys.stdin):
         try:
-            answers.append(after_restart(job))
+            answers.append(states_after_restart(job) if "commits" in job else after_restart(job))
         except Exception as error:  # the answer of this job; the others go on
             answers.append([vars(Answer(f"raised {type(error).__name__}: {error}", "", None, False))])
     json.dump(answers, out)
     return 0
+
+
+def in_another_process(jobs: list[dict[str, Any]]) -> list[list[Answer]]:
+    """What `main` answers in a process of its own."""
+    command = [sys.executable, "-m", "tests.fidelity.recording"]
+    places = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    asked = json.dumps(jobs)
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT, env=places)
+    return [[Answer(**found) for found in job] for job in json.loads(done.stdout)]
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ identity is never replaced: its content is changed, so that instances nobody rel
 from __future__ import annotations
 
 import abc
+import collections.abc
 import enum
 import marshal
+import numbers
 import sys
 import types
 import weakref
@@ -401,6 +403,9 @@ def class_content(cls: type) -> dict[str, Any]:
         content["members"], content["enumeration"] = enumerations.content_of(cls)
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
+    known = _registered_with(cls)
+    if known:
+        content["registered_with"] = known
     return content
 
 
@@ -438,6 +443,19 @@ def _abc_registry(cls: type) -> list[type]:
 
 _AT_ONCE = frozenset({"__class__", "__dict__", "__weakref__"})
 """What only the class statement can give a class; set later, it would mean the class itself."""
+
+
+def _registered_with(cls: type) -> list[type]:
+    """The abstract classes of Python's own that a class has been registered with."""
+    if type(cls) not in (type, abc.ABCMeta):
+        return []  # its metaclass may say how classes are hashed
+    reference = weakref.ref(cls)
+    return [known for known in _ABSTRACT if reference in _abc._get_dump(known)[0]]
+
+
+_ABSTRACT = [
+    value for module in (collections.abc, numbers) for value in vars(module).values() if type(value) is abc.ABCMeta
+]
 
 
 def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
@@ -512,11 +530,27 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         if name not in present or present[name] is not value:
             changes.append(Change(cls, name, value))
     changes += [Change(cls, name, Change.MISSING) for name in present if name not in target]
+    changes += _in_order(cls, list(present), target)
     if "members" in content:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
         changes.append(_Registered(cls, content["abc_registry"]))
     return changes
+
+
+def _in_order(cls: type, present: list[str], target: Mapping[str, Any]) -> list[Change]:
+    """What gives the attributes of a live class their order: those after the first that is not in its place, anew.
+
+    Names that mean something to Python stay where they are: some of them cannot be taken away.
+    """
+    wanted = [name for name in target if not name.startswith("__")]
+    there = [name for name in present if name in target and not name.startswith("__")]
+    there += [name for name in wanted if name not in present]
+    place = next((place for place, (one, other) in enumerate(zip(there, wanted, strict=True)) if one != other), None)
+    if place is None:
+        return []
+    removed = [Change(cls, name, Change.MISSING) for name in wanted[place:]]
+    return removed + [Change(cls, name, target[name]) for name in wanted[place:]]
 
 
 class _Registered(Change):

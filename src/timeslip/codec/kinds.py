@@ -42,14 +42,15 @@ def is_users_module(name: Any) -> bool:
     return type(file) is str and not is_installed(file) and name.partition(".")[0] != "timeslip"
 
 
-_users_modules: tuple[int, list[str]] = (0, [])
+_users_modules: tuple[tuple[int, str], list[str]] = ((0, ""), [])
 
 
 def users_modules() -> list[str]:
     """The names of all loaded files of the user's. Looked for only when modules have come or gone."""
     global _users_modules
-    if _users_modules[0] != len(sys.modules):
-        _users_modules = len(sys.modules), [name for name in list(sys.modules) if is_users_module(name)]
+    seen = len(sys.modules), next(reversed(sys.modules))  # the newest stands last
+    if _users_modules[0] != seen:
+        _users_modules = seen, [name for name in list(sys.modules) if is_users_module(name)]
     return [name for name in _users_modules[1] if name in sys.modules]
 
 

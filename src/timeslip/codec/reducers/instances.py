@@ -103,6 +103,9 @@ def _member(state: Pass, member: enum.Enum) -> Any:
     kind = type(member)
     if kind.__members__.get(str(member._name_)) is member:
         return load.member, (kind, member._name_)
+    if any(not name.startswith("_") for name in attributes_of(member) or ()):
+        state.note(member, "a combination of flags, by its value and without what was set on it", fatal=False)
+        return kind, (member._value_,), (Lacking(),), None, None, as_it_is
     return NotImplemented  # a combination of flags: by its value
 
 
