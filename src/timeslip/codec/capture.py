@@ -41,6 +41,7 @@ from timeslip.codec.linking import held_by_modules, linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import instances
+from timeslip.codec.refilling import Check, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
 from timeslip.codec.streams import (
@@ -242,6 +243,8 @@ class Pass:
         """Whether something was met that is no plain container, number or text."""
         self.odd = False
         """Whether there are instances of classes that no table may be asked for."""
+        self.hashing: set[type] = set()
+        """Classes whose instances can be changed and say how they are hashed."""
         self.unasked: set[type] = set()
         """Classes whose instances pickle need not ask about."""
         self.dicts_of: dict[type, Callable[[Any], Any]] = {}
@@ -251,6 +254,7 @@ class Pass:
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
         self.table[Scope] = _reduce_scope
+        self.table[_Checked] = _reduce_checked
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
         self.prefixed = False
@@ -340,6 +344,8 @@ class Pass:
             found = guarded
         self.table[kind] = found
         self.met.add(kind)
+        if hashes_itself(kind):
+            self.hashing.add(kind)
         return found
 
     def reduce(self, obj: Any) -> Any:
@@ -404,6 +410,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     mode = "fast"
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
+    checks: list[Check] | None = None
     outside = held_by_modules([obj for key, obj in nodes if not key.startswith("def:")])
     while True:
         state = Pass(encoder, shared)
@@ -416,7 +423,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             payload, headers = _payload(state, nodes)
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
-            pickler.dump(payload)
+            pickler.dump(_Checked(payload, checks) if checks else payload)
         except RecursionError as error:
             if mode.startswith("iterative"):
                 problem = error
@@ -435,6 +442,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if shared_dicts is None and state.dicts_of:
             shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers)
             if shared_dicts:
+                continue
+        if checks is None and state.hashing:
+            checks = checks_of(met_objects(pickler), state.hashing)
+            if checks:
                 continue
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
@@ -517,6 +528,23 @@ class _Content:
     def __init__(self, identity: str, content: dict[str, Any]) -> None:
         self.identity = identity
         self.content = content
+
+
+class _Checked:
+    """A payload with what there is to know of the dicts and sets in it."""
+
+    __slots__ = ("checks", "payload")
+
+    def __init__(self, payload: list[Any], checks: list[Check]) -> None:
+        self.payload = payload
+        self.checks = checks
+
+
+def _reduce_checked(state: Pass, whole: _Checked) -> Any:
+    state.keep += (whole, whole.checks)
+    for check in whole.checks:
+        state.keep += (check, check[1], check[2])
+    return load.checked, (whole.payload, whole.checks)
 
 
 def _reduce_scope(state: Pass, scope: Scope) -> Any:

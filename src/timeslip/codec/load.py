@@ -113,6 +113,11 @@ def cut_off() -> Any:
     return _outside()
 
 
+def checked(payload: Any, checks: Any) -> Any:
+    """A payload, after what was found of its dicts and sets (see `refilling`) was compared with them."""
+    return _outside(payload, checks)
+
+
 def member(kind: Any, name: str) -> Any:
     """A member of an enumeration."""
     return _outside(kind, name)

@@ -27,6 +27,7 @@ from timeslip.codec.changes import Change
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, iterators, python, system
+from timeslip.codec.refilling import refill
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
@@ -403,6 +404,12 @@ class Loader:
         state.careful = True
         state.reduce(obj)
         return any(hole.identity == identity for hole in state.holes)
+
+    def checked(self, payload: Any, checks: Any) -> Any:
+        """A payload, with dicts and sets in it filled again where their keys have got in each other's way."""
+        for check in checks:
+            refill(check)
+        return payload
 
     def cut_off(self) -> None:
         """What is loaded shares nothing any more with something outside that has it, too."""
