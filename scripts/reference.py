@@ -1,7 +1,8 @@
-"""Write docs/reference/ from the code: errors, settings and verbs.
+"""Write docs/reference/ from the code: errors, settings, verbs, and what comes back of which kind of object.
 
-The code is the source: the pages are made from exception classes, the settings record and the table of verbs, and
-tests/test_docs.py fails when they differ from what this script would write.
+The code is the source: the pages are made from exception classes, the settings record, the table of verbs and the
+tables that tests/fidelity/ holds to be true, and tests/test_docs.py fails when they differ from what this script would
+write.
 
     python scripts/reference.py            write the pages
     python scripts/reference.py --check    say which are out of date; exit status 1 if any
@@ -20,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / "src").is_dir():
-    sys.path.insert(0, str(ROOT / "src"))
+    sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from timeslip import config, errors  # noqa: E402 - the checkout beside this script, installed or not
 
@@ -147,12 +148,53 @@ def verbs_page(verbs: dict[str, Any]) -> str:
     )
 
 
+def fidelity_tables() -> tuple[Any, Any] | None:
+    """The modules `tests.fidelity.kinds` and `tests.fidelity.traps`, or None where there are no tests."""
+    if importlib.util.find_spec("tests") is None:
+        return None
+    return importlib.import_module("tests.fidelity.kinds"), importlib.import_module("tests.fidelity.traps")
+
+
+def fidelity_page(kinds: Any, traps: Any) -> str:
+    """docs/reference/fidelity.md."""
+    blocks: list[str | list[str]] = []
+    for section, rows in kinds.SECTIONS.items():
+        blocks.append(f"## {section}")
+        head = ("object", "undo of a use", "a new kernel", "said when it is recorded")
+        blocks.append(
+            table(head, *((name, k.undo, k.resume, f"… {k.said} …" if k.said else "") for name, k in rows.items()))
+        )
+    right = {name: trap for name, trap in traps.TRAPS.items() if not trap.open}
+    told = [(name, trap.answer, f"… {trap.said} …" if trap.said else "") for name, trap in right.items()]
+    wrong = [(name, trap.open) for name, trap in traps.TRAPS.items() if trap.open]
+    return page(
+        "Fidelity",
+        "What comes back of objects that belong to the system rather than to Python alone. *exact*: equal, with the "
+        "same aliasing. *rebuilt*: equal, but holding a new outside resource. *replayed*: made again by running its "
+        "cells, which is only done unasked where they stay within the session. *lost*: a placeholder that says why. "
+        "An object that is in the wanted state still is always used itself. What is not exact in a new kernel is said "
+        "when the commit is made: `status`, `log` and `Commit.names.inexact` name it.",
+        "Every row is a test: the object is made under two names and in containers, recorded, used, recorded, undone, "
+        "redone, and resumed in another process.",
+        *blocks,
+        "## Objects built to fool",
+        "Each of these comes back, after every step and in a new kernel, as it is without Timeslip, or is reported.",
+        table(("object", "answer", "said when it is recorded"), *told),
+        "## Known to be wrong",
+        "These are not reported. The tests expect that they fail, and fail when they do not.",
+        table(("object", "what is wrong"), *wrong),
+    )
+
+
 def pages() -> dict[Path, str]:
     """Path -> text of every generated page."""
     made = {REFERENCE / "errors.md": errors_page(), REFERENCE / "settings.md": settings_page()}
     verbs = verb_table()
     if verbs is not None:
         made[REFERENCE / "verbs.md"] = verbs_page(verbs)
+    tables = fidelity_tables()
+    if tables is not None:
+        made[REFERENCE / "fidelity.md"] = fidelity_page(*tables)
     return made
 
 

@@ -23,7 +23,7 @@ from timeslip.errors import ReplayError, StoreError, UnrestorableError, Unstorab
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.leaving import Leaving
-from timeslip.lending import lent
+from timeslip.lending import imports_as_then, lent
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.past import Loads, headers_of
@@ -133,16 +133,16 @@ class Checkout:
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
             if type(value) is Placeholder:
                 prepared.notes[name] = value.timeslip_reason
-        with lent(self.live):
+        for key in plan.facets:
+            body = self.live.body(self.target[key])
+            prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
+        with lent(self.live), imports_as_then(self.live, prepared.facets):
             failed = self._load_all(plan)
             if failed:
                 self._foresee_bindings(plan, snapshot)
                 self._rebuild(failed)
         if not self.beside:
             prepared.messages += _torn_off(snapshot, prepared.values, self.live.namespace.globals)
-        for key in plan.facets:
-            body = self.live.body(self.target[key])
-            prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
         prepared.drop = list(plan.drop)
         return prepared
 
@@ -179,7 +179,7 @@ class Checkout:
     def load(self, record: str) -> str | None:
         """Load one co-variable; the reason when it cannot be."""
         prepared, loader = self.prepared, self.prepared.loader
-        rebuilt = len(loader.rebuilt)
+        rebuilt, noted = len(loader.rebuilt), len(loader.notes)
         try:
             body = self.live.body(record)
             values = self.loads.load(record, body)
@@ -194,7 +194,8 @@ class Checkout:
             prepared.values[key] = value
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
-                prepared.notes[key] = rebuilt_reason(body) or "it refers to something that was made again"
+                reason = rebuilt_reason(body) or "it refers to something that was made again"
+                prepared.notes[key] = "; ".join([reason, *loader.notes[noted:]])
             else:
                 doubted = doubt(body)
                 prepared.fidelity[key] = REBUILT if doubted else EXACT

@@ -11,16 +11,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.collecting import uncollected
-from timeslip.codec.definitions import class_name
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, is_facet, is_name
 from timeslip.naming import free_branch
-from timeslip.noticing import SHIFTING, Look, look, look_again
+from timeslip.noticing import SHIFTING, Look, look
 from timeslip.preview import summarize
-from timeslip.proving import AT_ONCE
 from timeslip.retaining import require_room
 from timeslip.state.covariables import Covariable, Update
 from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason, with_verdicts
@@ -87,29 +85,11 @@ def record(live: Live, step: Step) -> Commit:
         with open_to_interrupts():
             found = look(live, source, everything=step.everything)
         try:
-            found = _tried(live, found)
-            return write(live, step, found, began)
+            commit = write(live, step, found, began)
         finally:
             found.release()
-
-
-def _tried(live: Live, found: Look) -> Look:
-    """Begin to try the classes in *found* that nothing is known of, and wait a moment for how they are to be stored."""
-    prover = live.prover
-    for change in found.update.changed:
-        if change.captured is not None and change.captured.hooked:
-            prover.want(change.covariable.keys, prover.doubtful(change.captured.hooked), change.captured.size)
-    own = prover.begin(found.snapshot)
-    if not own:
-        return found
-    prover.collect(AT_ONCE, own)
-    anew, prover.stored_anew = prover.stored_anew, set()
-    groups = {
-        change.covariable
-        for change in found.update.changed
-        if change.captured is not None and anew & set(map(class_name, change.captured.hooked))
-    }
-    return look_again(live, found, groups) if groups else found
+    live.prover.begin(live.namespace.snapshot())
+    return commit
 
 
 def joined(owed: Step, step: Step) -> Step:

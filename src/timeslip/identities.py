@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from timeslip.codec import definitions
+from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.restore import Loader
 from timeslip.errors import StoreError, UnrestorableError
 from timeslip.live import Live
@@ -60,7 +61,7 @@ class Identities:
 
     def _is_new(self, obj: Any) -> bool:
         """Whether *obj* is a class or function that the run made."""
-        if not isinstance(obj, (type, types.FunctionType)) or self.live.registry.known(obj) is not None:
+        if not definitions.is_a(obj, (type, types.FunctionType)) or self.live.registry.known(obj) is not None:
             return False
         if self.outer is not None and any(obj is other for other in self.outer.made.values()):
             return False
@@ -94,6 +95,8 @@ class Identities:
                 object.__setattr__(obj, "__class__", places[id(kind)][2])
             except TypeError:  # another layout of its slots
                 self._odd[places[id(kind)][0]] = None
+        if compares_oddly(kind):
+            return  # an instance of a class that may not be compared with others
         if kind in (list, tuple) and len(gc.get_referents(obj)) != len(obj):
             return  # it belongs to an object of C and has empty places, which nobody may touch
         if kind is list:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from timeslip.codec.capture import Hole
+from timeslip.codec.captured import Hole
 from timeslip.codec.holding import held_by, not_entered
 from timeslip.codec.placeholder import Placeholder
 from timeslip.ids import RecordId

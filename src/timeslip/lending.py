@@ -1,8 +1,8 @@
-"""Objects of the session that take no weak reference: known by their addresses, found again by walking to them."""
+"""What a restore borrows while it is prepared: objects without weak references, and where imports are looked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,28 @@ def lent(live: Live) -> Iterator[None]:
         yield
     finally:
         live.resources.lend(None)
+
+
+@contextmanager
+def imports_as_then(live: Live, facets: Mapping[str, bytes]) -> Iterator[None]:
+    """Within the block modules are found where they were found in the state that is restored.
+
+    Its values may be of modules in folders that a cell has put on ``sys.path``, where nothing has been put yet.
+
+    Args:
+        live: the session.
+        facets: what the restore is going to put back.
+    """
+    borrowed = {name: facets[name] for name in ("cwd", "sys_path") if name in facets}
+    if not borrowed:
+        yield
+        return
+    before = {name: data for name, data in live.facets.capture().items() if name in borrowed}
+    try:
+        live.facets.restore(borrowed)  # what cannot be put back is told when it is done for good
+        yield
+    finally:
+        live.facets.restore(before)
 
 
 def _unheld(live: Live) -> dict[int, Any]:

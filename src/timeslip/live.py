@@ -154,24 +154,9 @@ class Live:
         if not self._whole:
             self.recover()
         self.prover.collect()
-        self._store_anew()
-
-    def _store_anew(self) -> None:
-        """Record again, with the next commit, what holds classes whose instances are stored in another way now."""
         faults, self.prover.faults = self.prover.faults, []
         if faults:
             self.notices.append(f"a class could not be tried, which changes nothing else: {faults[0].splitlines()[-1]}")
-        anew, self.prover.stored_anew = self.prover.stored_anew, set()
-        if anew:
-            held = [key for key, record in self.records.items() if not anew.isdisjoint(self._hooked(record))]
-            self.dirty(held)
-
-    def _hooked(self, record: str) -> Iterable[str]:
-        try:
-            hooked: dict[str, str] = self.body(record).get("hooked", {})
-        except StoreError:  # dropped or forgotten: there is nothing to store better
-            return ()
-        return hooked
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -259,7 +244,6 @@ class Live:
         self.prover.begin(self.namespace.snapshot())
         with self.progress.phase("trying values"):
             self.prover.collect(PATIENCE)
-        self._store_anew()
 
     def close(self) -> None:
         """Let go of the session and close the store; the last thing that is done with this object."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from timeslip.activity import user_tasks, user_threads
@@ -118,29 +118,6 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
     return Look(update, facets, late, snapshot, *assumed(live))
-
-
-def look_again(live: Live, found: Look, groups: set[Covariable]) -> Look:
-    """*found* with *groups*, some of its changed co-variables, captured once more: they are to be stored differently.
-
-    Args:
-        live: the session.
-        found: by `look`; it is used up.
-        groups: live co-variables.
-    """
-    first = found.update
-    second = live.tracker.update(found.snapshot, groups)
-    for change in first.changed:
-        if change.covariable in second.replaced and change.captured is not None:
-            change.captured.release()
-    update = Update(
-        changed=[change for change in first.changed if change.covariable not in second.replaced] + second.changed,
-        gone=first.gone | second.gone,
-        names=first.names | second.names,
-        checked=first.checked + second.checked,
-        replaced=first.replaced | second.replaced,
-    )
-    return replace(found, update=update)
 
 
 def assumed(live: Live) -> tuple[tuple[str, ...], int]:

@@ -1,4 +1,4 @@
-"""Classes whose instances say themselves what there is to pickle are tried out, the first time that one is recorded.
+"""Classes of libraries that say themselves what there is to pickle are tried out, the first time that one is recorded.
 
 A trial runs in a forked copy of the process: there are the values as they were recorded, and nothing that loading them
 does can reach the session. The copy has no open file, socket or terminal of the session; what it wants from the outside
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
 LARGEST = 64 << 20
 """Values with more bytes than this are not tried: the copy of the process needs as much memory again."""
-AT_ONCE = 0.5
-"""How long a commit waits for the verdict on a class of the user's own modules, seconds: it may say how the value is to
-be stored."""
 _LOADING = 1.0
 """A value whose loading takes longer than this in a trial counts as one that cannot be loaded, seconds."""
 PATIENCE = 2.0
@@ -126,14 +123,12 @@ class Prover:
         self._encoder = encoder
         self._kept = kept
         self._own: dict[str, Verdict] = {}
-        """Verdicts on classes of the user's own modules, which have no release: for this session."""
+        """Verdicts on classes that are of no release (what is installed in no package): for this session."""
         self._wanted: dict[tuple[str, ...], frozenset[str]] = {}
         self._running: list[_Running] = []
         self._tries: dict[str, int] = {}
         self.faults: list[str] = []
         """Tracebacks of trials that failed by themselves; the reader empties it."""
-        self.stored_anew: set[str] = set()
-        """Classes whose instances are stored in another way from now on; the reader empties it."""
 
     # ---- what is known
 
@@ -168,12 +163,8 @@ class Prover:
         verdict = self.verdict(name, version)
         return verdict is None or (_is_early(verdict) and _resident_bytes() < _SMALL_PROCESS)
 
-    def begin(self, snapshot: Mapping[str, Any]) -> frozenset[str]:
-        """Start the trials that are wanted, if any; takes as long as it takes to fork the process twice.
-
-        Returns:
-            The classes of the user's own modules among those that are tried.
-        """
+    def begin(self, snapshot: Mapping[str, Any]) -> None:
+        """Start the trials that are wanted, if any; takes as long as it takes to fork the process twice."""
         wanted, self._wanted = self._wanted, {}
         work: list[tuple[Nodes, frozenset[str]]] = []
         for keys, names in wanted.items():
@@ -181,7 +172,7 @@ class Prover:
             if nodes:
                 work.append((nodes, names))
         if not work or not _can_fork():
-            return frozenset()
+            return
         asked = frozenset().union(*(names for _, names in work))
         for name in asked:
             self._tries[name] = self._tries.get(name, 0) + 1
@@ -192,7 +183,6 @@ class Prover:
             finally:
                 os.close(writing)
             self._running.append(_Running(reading, asked))
-        return frozenset(name for name in asked if not _is_of_release(name))
 
     def _fork(self, writing: int, work: list[tuple[Nodes, frozenset[str]]]) -> None:
         """Fork twice: the copy that works is nobody's child, so that no `os.wait` of the user's ever meets it."""
@@ -208,15 +198,10 @@ class Prover:
         with suppress(ChildProcessError):  # a handler of the user's for ended children was faster
             os.waitpid(child, 0)
 
-    def collect(self, patience: float = 0.0, names: frozenset[str] | None = None) -> None:
-        """Take the verdicts that are there; wait up to *patience* seconds for those that are under way.
-
-        Args:
-            patience: seconds.
-            names: of the classes whose verdicts are waited for; None for all.
-        """
+    def collect(self, patience: float = 0.0) -> None:
+        """Take the verdicts that are there; wait up to *patience* seconds, once, for each that is under way."""
         until = time.monotonic() + patience
-        while running := [one for one in self._running if not one.waited and (names is None or names & one.asked)]:
+        while running := [one for one in self._running if not one.waited]:
             left = max(until - time.monotonic(), 0.0)
             ready, _, _ = select.select([one.pipe for one in running], [], [], left)
             for one in [one for one in running if one.pipe in ready]:
@@ -227,7 +212,7 @@ class Prover:
             for one in [one for one in self._running if time.monotonic() > one.until]:
                 self._end(one)
             if not ready and left == 0.0:
-                for one in running if names is None and patience else ():
+                for one in running if patience else ():
                     one.waited = True  # once is enough: it may hang
                 break
         self._take_late()
@@ -259,9 +244,6 @@ class Prover:
                     kept[as_key(name, release(name))] = (verdict.word, reason)
                     continue
                 self._own[name] = verdict
-                if verdict.by_attributes:
-                    self._encoder.by_attributes.add(name)
-                    self.stored_anew.add(name)
         if kept:
             self._kept.add(kept)
         for name in running.asked:
@@ -295,7 +277,7 @@ def _work(encoder: Encoder, writing: int, work: list[tuple[Nodes, frozenset[str]
         _let_go(writing)
         _use_one_thread()
         sys.stdout = sys.stderr = io.StringIO()
-        trial = Trial(encoder, _guard, lambda kind: not _is_of_release(str(kind.__module__)))
+        trial = Trial(encoder, _guard)
         for nodes, names in work:
             found = trial.verdicts(nodes, sorted(names))
             _answer(writing, {name: astuple(verdict) for name, verdict in found.items()})

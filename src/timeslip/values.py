@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from timeslip.codec.capture import Captured
+from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import buffer_pieces, stream_pieces
 from timeslip.codec.proof import DIFFERS, FAILS, FAITHFUL, OUTSIDE, Verdict
 from timeslip.codec.restore import Stored, StoredBuffer

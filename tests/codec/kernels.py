@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from timeslip.codec import capture
-from timeslip.codec.capture import Captured, Encoder
+from timeslip.codec.capture import Encoder
+from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader, Stored, StoredBuffer

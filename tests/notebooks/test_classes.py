@@ -108,11 +108,11 @@ def test_the_table_names_what_is_not_exact() -> None:
 
 
 LIAR = Case(
-    "a class that says it is something else",
-    "import copyreg, types\nx = types.SimpleNamespace(n=[1])\n"
-    "copyreg.pickle(types.SimpleNamespace, lambda o: (types.SimpleNamespace, ()))",
-    "x.n.append(2)",
-    "x.n[-1]",
+    "an object whose value is kept in a module",
+    "import string\nstring._kept = [1]\nclass P:\n    def __reduce_ex__(self, protocol):\n"
+    "        return list, (), None, iter(string._kept)\nx = P()",
+    "string._kept.append(2)",
+    "list(x.__reduce_ex__(4)[3])",
 )
 SMALL = (
     Case("a list", "x = [1, [2]]", "x[1].append(3)", "x.pop()"),

@@ -25,22 +25,33 @@ import sys
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Container, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from timeslip.codec import definitions, enumerations, load, reducers
 from timeslip.codec.addresses import Links, union
+from timeslip.codec.captured import Captured, Hole
+from timeslip.codec.definitions import is_a
+from timeslip.codec.guarding import GLOBALS, guarded, one_line
 from timeslip.codec.hidden import Hidden, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
-from timeslip.codec.linking import linking_addresses
+from timeslip.codec.kinds import compares_oddly, users_reducers
+from timeslip.codec.linking import held_by_modules, linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
+from timeslip.codec.refilling import Check, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
-from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, scope_prefix, unframed
+from timeslip.codec.streams import (
+    SegmentWriter,
+    cut_off_prefix,
+    has_special,
+    may_hold_large_text,
+    scope_prefix,
+    unframed,
+)
 from timeslip.errors import UnstorableError
 from timeslip.ids import DefinitionId
 
@@ -48,107 +59,6 @@ LARGE_IMMUTABLE = 1024
 """Immutables of more than this many bytes count as objects with an identity (design: *Linking*)."""
 
 Reducer = Callable[["Pass", Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Something that could not be stored.
-
-    Attributes:
-        identity: id of the live object in the `Resources` registry.
-        type_name: of the object.
-        reason: why it could not be stored, for people.
-        token: cheap state of the live object; it changes when the object is known to have changed.
-        fatal: False when a stand-in can be rebuilt, so that the value is "rebuilt" and not lost.
-        complete: whether every change of the live object shows in the token (`hidden`).
-    """
-
-    identity: str
-    type_name: str
-    reason: str
-    token: str
-    fatal: bool = True
-    complete: bool = True
-
-
-@dataclass(slots=True)
-class Captured:
-    """A co-variable as bytes.
-
-    Attributes:
-        keys: node keys, in the order of the payload.
-        headers: definition id -> header stream, for the definitions among the keys.
-        segments: the skeleton stream, without the prefix that loads the seeds.
-        buffers: owned buffers in the order of their numbers; valid only until the user's code runs again.
-        out_of_band: buffers that a library's own reduction gave to the pickler, in stream order.
-        references: ids of all definitions that the streams refer to.
-        holes: what could not be stored.
-        links: addresses of the objects whose identity links names; empty before `find_links`.
-        hidden: those of *links* that only holes hold, so that no copy of them is ever stored; known with *links*.
-        spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
-        mode: the pass that did it.
-        roots: addresses of the arrays that own plain memory.
-        blocks: addresses of the arrays that own the memory of each copy-on-write block.
-        rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
-        volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
-        reduced: whether an object of a type that is not known to be steady was reduced by its own code.
-        packages: top-level names of the packages whose classes the pass met.
-        hooked: the classes of installed packages and of the user's own modules whose instances went into the stream as
-            their own pickling hooks say, which may drop or invent anything.
-        plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
-        memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
-            different objects; to be dropped (`release`) before the user's code runs again.
-    """
-
-    keys: tuple[str, ...]
-    headers: dict[str, bytes] = field(default_factory=dict)
-    segments: list[bytes] = field(default_factory=list)
-    buffers: list[Any] = field(default_factory=list)
-    out_of_band: list[Any] = field(default_factory=list)
-    references: dict[str, Any] = field(default_factory=dict)
-    holes: list[Hole] = field(default_factory=list)
-    links: Links = frozenset()
-    hidden: frozenset[int] = frozenset()
-    spans: list[tuple[int, int, bool]] = field(default_factory=list)
-    mode: str = "fast"
-    rows: list[int] = field(default_factory=list)
-    roots: set[int] = field(default_factory=set)
-    blocks: list[int] = field(default_factory=list)
-    volatile: bool = False
-    reduced: bool = False
-    packages: frozenset[str] = frozenset()
-    hooked: frozenset[type] = frozenset()
-    plain: bool = False
-    memo: Any = None
-    find: Callable[[Collection[int]], Links] | None = None
-
-    def find_links(self, weak_roots: Collection[int]) -> None:
-        """Fill `links`. Only before `release`."""
-        if self.find is not None and not self.links:
-            self.links = self.find(weak_roots)
-
-    def objects_at(self, addresses: Container[int]) -> list[Any]:
-        """What the pass met at *addresses*. Only before `release`."""
-        return [] if self.memo is None else [obj for obj in met_objects(self.memo[0]) if id(obj) in addresses]
-
-    def forget(self) -> None:
-        """Let go of what the pass met; the bytes stay."""
-        self.memo = self.find = None
-
-    def release(self) -> None:
-        """Let go of the user's objects and of their memory."""
-        self.forget()
-        self.buffers = []
-        self.out_of_band = []
-        self.segments = []
-        self.references = dict.fromkeys(self.references)
-        self.hooked = frozenset()
-
-    @property
-    def size(self) -> int:
-        """Bytes of streams and buffers together."""
-        streams = sum(map(len, self.segments)) + sum(map(len, self.headers.values()))
-        return streams + sum(memoryview(b).nbytes for b in (*self.buffers, *self.out_of_band))
 
 
 class Encoder:
@@ -176,8 +86,6 @@ class Encoder:
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
         self.picklers: weakref.WeakSet[Any] = weakref.WeakSet()
         """Those that still hold what they met: of captures that are not released."""
-        self.by_attributes: set[str] = set()
-        """Names of plain classes of modules whose own pickling is known to be wrong."""
 
     def capture(
         self,
@@ -236,6 +144,10 @@ class Pass:
         self.met: set[type] = set()
         self.asked = False
         """Whether something was met that is no plain container, number or text."""
+        self.odd = False
+        """Whether there are instances of classes that no table may be asked for."""
+        self.hashing: set[type] = set()
+        """Classes whose instances can be changed and say how they are hashed."""
         self.unasked: set[type] = set()
         """Classes whose instances pickle need not ask about."""
         self.dicts_of: dict[type, Callable[[Any], Any]] = {}
@@ -245,6 +157,11 @@ class Pass:
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
         self.table[Scope] = _reduce_scope
+        self.table[_Checked] = _reduce_checked
+        self.unheard = users_reducers(encoder.namespace)
+        """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
+        self.prefixed = False
+        """Whether something stands before what the pickler writes."""
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
 
@@ -296,10 +213,19 @@ class Pass:
     def refer_scopes(self, scopes: dict[str, dict[str, Any]]) -> None:
         """Refer to *scopes* by identity wherever their dicts are met; the stream begins with what loads them."""
         self.scopes = scopes
+        self.prefixed |= bool(scopes)
         for identity in scopes:
             self.references[identity] = self.encoder.registry.scopes.live(identity)
         if scopes:
             self.writer.write(scope_prefix(scopes))
+
+    def note_outside(self, outside: list[tuple[str, Any]]) -> None:
+        """Say of values of names which modules of the user's have them, too; the stream begins with that."""
+        for module, obj in outside:
+            self.note(obj, f"the module {module} has it as well, and keeps its own", fatal=False)
+        if outside:
+            self.prefixed = True
+            self.writer.write(cut_off_prefix())
 
     def meet_scope(self, function: types.FunctionType) -> None:
         """Note the globals of *function*, if they are nobody's module: a value may hold the dict itself."""
@@ -309,17 +235,20 @@ class Pass:
     def find(self, kind: type) -> Reducer | None:
         """The reducer for a type, None for "as pickle does"."""
         found = reducers.find(kind)
+        if compares_oddly(kind):
+            self.odd = True
+            return found
         if type(found) is instances.Plain:
             if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
                 self.unasked.add(kind)
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
-        if found is None and definitions.class_name(kind) in self.encoder.by_attributes:
-            found = instances.by_attributes(kind)
         if found is None and self.careful:
-            found = _guarded
+            found = guarded
         self.table[kind] = found
         self.met.add(kind)
+        if hashes_itself(kind):
+            self.hashing.add(kind)
         return found
 
     def reduce(self, obj: Any) -> Any:
@@ -330,6 +259,8 @@ class Pass:
             reducer = self.table[kind]
         except KeyError:
             reducer = self.find(kind)
+        except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
+            reducer = self.find(kind)
         try:
             result = NotImplemented if reducer is None else reducer(self, obj)
         except RecursionError:
@@ -337,10 +268,16 @@ class Pass:
         except Exception as error:  # reducers ask users' and libraries' objects: anything may come
             if not self.careful or obj is load.hole:  # what stands for a hole cannot be one
                 raise
-            result = self.hole(obj, f"cannot be pickled: {_one_line(error)}")
-        if result is NotImplemented and self.careful and not definitions.is_a(obj, _GLOBALS):
-            return _guarded(self, obj)
+            result = self.hole(obj, f"cannot be pickled: {one_line(error)}")
+        if result is NotImplemented and self.careful and not definitions.is_a(obj, GLOBALS):
+            return guarded(self, obj)
         return result
+
+    def registered(self, kind: type) -> Any:
+        """What a library has registered with `copyreg` for *kind*, or None."""
+        if compares_oddly(kind) or kind in self.unheard:
+            return None
+        return copyreg.dispatch_table.get(kind)
 
     def large_int(self, value: int) -> Any:
         """The persistent id of a large number: its own number in this pass, and its digits the first time."""
@@ -371,54 +308,25 @@ def capture_atom(key: str, value: Any) -> Captured:
     return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
 
 
-_GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, pickle.PickleBuffer)
-"""What pickle handles by itself, without a reduction."""
-
-
-def _guarded(state: Pass, obj: Any) -> Any:
-    """Reduction as pickle would do it, but a failing one leaves a hole."""
-    kind = type(obj)
-    try:
-        special = copyreg.dispatch_table.get(kind)
-        result = special(obj) if special is not None else obj.__reduce_ex__(PROTOCOL)
-    except RecursionError:
-        raise
-    except Exception as error:  # the user's or a library's code: anything may come, and becomes the reason
-        return state.hole(obj, f"cannot be pickled: {_one_line(error)}")
-    if isinstance(result, str):
-        module = getattr(obj, "__module__", None) or getattr(kind, "__module__", None)
-        if definitions.resolve_global(module, result) is not obj:
-            return state.hole(obj, f"cannot be pickled: it says to be {module}.{result}, which is something else")
-        return load.attribute, (module, result)
-    if not isinstance(result, tuple) or not 2 <= len(result) <= 6:
-        return state.hole(obj, "cannot be pickled: __reduce__ returns something pickle does not accept")
-    return result
-
-
-def _one_line(error: BaseException) -> str:
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # __str__ of a user's exception may raise as well
-        text = ""
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
-
-
 def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
     problem: Exception | None = None
     mode = "fast"
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
+    checks: list[Check] | None = None
+    outside = held_by_modules([obj for key, obj in nodes if not key.startswith("def:")])
     while True:
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
+        state.note_outside(outside)
         watch = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
-            pickler.dump(payload)
+            pickler.dump(_Checked(payload, checks) if checks else payload)
         except RecursionError as error:
             if mode.startswith("iterative"):
                 problem = error
@@ -438,6 +346,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers)
             if shared_dicts:
                 continue
+        if checks is None and state.hashing:
+            checks = checks_of(met_objects(pickler), state.hashing)
+            if checks:
+                continue
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
             continue
@@ -445,7 +357,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         return _finish(state, pickler, nodes, payload, headers, mode)
     try:
         raise UnstorableError(
-            f"{_called(nodes)} cannot be captured: {_one_line(problem)}",
+            f"{_called(nodes)} cannot be captured: {one_line(problem)}",
             hint="it can only come back by running its cell again",
         ) from problem
     finally:
@@ -521,6 +433,23 @@ class _Content:
         self.content = content
 
 
+class _Checked:
+    """A payload with what there is to know of the dicts and sets in it."""
+
+    __slots__ = ("checks", "payload")
+
+    def __init__(self, payload: list[Any], checks: list[Check]) -> None:
+        self.payload = payload
+        self.checks = checks
+
+
+def _reduce_checked(state: Pass, whole: _Checked) -> Any:
+    state.keep += (whole, whole.checks)
+    for check in whole.checks:
+        state.keep += (check, check[1], check[2])
+    return load.checked, (whole.payload, whole.checks)
+
+
 def _reduce_scope(state: Pass, scope: Scope) -> Any:
     return load.definition, (str(state.refer_scope(scope.holder)),)
 
@@ -540,6 +469,7 @@ def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
         if not has_special(inner.writer.segments):
             break
     state.references.update(inner.references)
+    state.holes += inner.holes
     return b"".join(inner.writer.segments)
 
 
@@ -556,7 +486,7 @@ def _finish(
     captured = Captured(
         keys=tuple(key for key, _ in nodes),
         headers=headers,
-        segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.scopes else segments,
+        segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.prefixed else segments,
         buffers=state.buffers,
         out_of_band=[buffer.raw() for buffer in state.out_of_band],
         references=state.references,
@@ -568,16 +498,21 @@ def _finish(
         volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
         packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
-        hooked=frozenset(kind for kind in state.met if state.table[kind] in (None, _guarded) or kind in brought.KINDS),
+        hooked=frozenset(kind for kind in state.met if state.table[kind] in (None, guarded) or kind in brought.KINDS),
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}
 
     def find(weak_roots: Collection[int]) -> Links:
         met = met_objects(pickler)
+        odd = [obj for obj in met if compares_oddly(type(obj))] if state.odd else []
+        if odd:
+            met = [obj for obj in met if not compares_oddly(type(obj))]
         kinds = set(map(type, met))
         captured.plain = not state.asked and is_plain(kinds, met, own)
         links = linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
+        if odd:
+            links = union([links, frozenset(id(obj) for obj in odd if not is_a(obj, type))])
         captured.hidden = frozenset(state.held) - (links & frozenset(state.held)) if state.held else frozenset()
         return union([links, captured.hidden]) if captured.hidden else links
 

@@ -9,8 +9,10 @@ identity is never replaced: its content is changed, so that instances nobody rel
 from __future__ import annotations
 
 import abc
+import collections.abc
 import enum
 import marshal
+import numbers
 import sys
 import types
 import weakref
@@ -151,11 +153,18 @@ def is_definition(obj: Any, namespace: dict[str, Any]) -> bool:
         if obj.__globals__ is namespace or _is_of(obj, namespace):
             return True
         return importable_part(obj) is None
-    if not of(obj, "__flags__") & HEAP_TYPE:
+    if not of(obj, "__flags__") & HEAP_TYPE or is_made_by_ctypes(obj):
         return False
     if _is_of(obj, namespace):
         return True
     return resolve_global(of(obj, "__module__"), of(obj, "__qualname__")) is not obj and not is_written_in_c(obj)
+
+
+def is_made_by_ctypes(cls: type) -> bool:
+    """Whether a class is no class statement's, but made by ctypes of another type: of arrays of it, or of pointers."""
+    if type(cls).__module__ != "_ctypes" or type(cls).__name__ not in ("PyCArrayType", "PyCPointerType"):
+        return False
+    return import_module("timeslip.codec.reducers.ctypes").made_type(cls) is not None
 
 
 _C_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
@@ -349,6 +358,8 @@ def class_header(cls: type) -> dict[str, Any]:
     if slots is not None:
         header["slots"] = slots if isinstance(slots, str) else tuple(slots)
     methods = {name: value for name, value in cls.__dict__.items() if _is_method(value)}
+    if type(cls).__module__ == "_ctypes":
+        header["layout"] = _layout(cls)
     if methods and not isinstance(cls, enum.EnumMeta):
         # instances may be made, hashed and compared before the class has its whole content
         header["methods"] = methods
@@ -361,6 +372,22 @@ def class_header(cls: type) -> dict[str, Any]:
     if isinstance(cls, enum.EnumMeta):
         header.update(enumerations.header_of(cls))
     return header
+
+
+_LAYOUT = ("_pack_", "_align_", "_layout_", "_anonymous_", "_fields_")
+"""What a structure of ctypes is made of, once for all. In the order in which ctypes wants it."""
+
+
+def _layout(cls: type) -> dict[str, Any]:
+    """What of `_LAYOUT` a class statement said."""
+    found = {name: cls.__dict__[name] for name in _LAYOUT if name in cls.__dict__}
+    for field in found.get("_fields_", ()):
+        held: Any = field[1]
+        while is_made_by_ctypes(held):
+            held = held._type_
+        if held is cls:
+            raise TypeError(f"{of(cls, '__name__')} is a structure that refers to itself")
+    return found
 
 
 def class_content(cls: type) -> dict[str, Any]:
@@ -381,6 +408,9 @@ def class_content(cls: type) -> dict[str, Any]:
         content["members"], content["enumeration"] = enumerations.content_of(cls)
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
+    known = _registered_with(cls)
+    if known:
+        content["registered_with"] = known
     return content
 
 
@@ -389,8 +419,15 @@ def _attributes(cls: type, skip: frozenset[str]) -> dict[str, Any]:
     return {
         name: value
         for name, value in cls.__dict__.items()
-        if name not in skip and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+        if name not in skip
+        and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+        and not _is_laid_out(name, value)
     }
+
+
+def _is_laid_out(name: str, value: Any) -> bool:
+    """Whether an attribute of a class is part of the layout of its instances, which ctypes makes and never changes."""
+    return name in _LAYOUT or type(value).__name__ == "CField"
 
 
 def _order(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -409,6 +446,23 @@ def _abc_registry(cls: type) -> list[type]:
     return sorted((c for c in found if c is not None), key=lambda c: (c.__module__, c.__qualname__))
 
 
+_AT_ONCE = frozenset({"__class__", "__dict__", "__weakref__"})
+"""What only the class statement can give a class; set later, it would mean the class itself."""
+
+
+def _registered_with(cls: type) -> list[type]:
+    """The abstract classes of Python's own that a class has been registered with."""
+    if type(cls) not in (type, abc.ABCMeta):
+        return []  # its metaclass may say how classes are hashed
+    reference = weakref.ref(cls)
+    return [known for known in _ABSTRACT if reference in _abc._get_dump(known)[0]]
+
+
+_ABSTRACT = [
+    value for module in (collections.abc, numbers) for value in vars(module).values() if type(value) is abc.ABCMeta
+]
+
+
 def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     """A class from its header, with nothing in it yet but slots, methods and enum members.
 
@@ -418,6 +472,8 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     metaclass, bases = header["metaclass"], header["bases"]
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
     body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
+    body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
+    body.update(header.get("layout", {}))
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:
@@ -430,7 +486,8 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
         made = _bare_class(metaclass, header["name"], bases, body, namespace)
         methods = header.get("methods", {})
         for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
-            type.__setattr__(made, name, value)
+            if name not in _AT_ONCE:
+                type.__setattr__(made, name, value)
     assert isinstance(made, type)
     return made
 
@@ -478,11 +535,27 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         if name not in present or present[name] is not value:
             changes.append(Change(cls, name, value))
     changes += [Change(cls, name, Change.MISSING) for name in present if name not in target]
+    changes += _in_order(cls, list(present), target)
     if "members" in content:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
         changes.append(_Registered(cls, content["abc_registry"]))
     return changes
+
+
+def _in_order(cls: type, present: list[str], target: Mapping[str, Any]) -> list[Change]:
+    """What gives the attributes of a live class their order: those after the first that is not in its place, anew.
+
+    Names that mean something to Python stay where they are: some of them cannot be taken away.
+    """
+    wanted = [name for name in target if not name.startswith("__")]
+    there = [name for name in present if name in target and not name.startswith("__")]
+    there += [name for name in wanted if name not in present]
+    place = next((place for place, (one, other) in enumerate(zip(there, wanted, strict=True)) if one != other), None)
+    if place is None:
+        return []
+    removed = [Change(cls, name, Change.MISSING) for name in wanted[place:]]
+    return removed + [Change(cls, name, target[name]) for name in wanted[place:]]
 
 
 class _Registered(Change):

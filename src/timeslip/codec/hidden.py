@@ -269,6 +269,10 @@ def _map(obj: Any) -> Parts | None:
     return None if memory is None else (obj.tell(), *memory)
 
 
+def _shared_memory(obj: Any) -> Parts | None:
+    return _memory(obj.buf)
+
+
 def _getstate(obj: Any) -> Parts:
     return (obj.getstate(),)
 
@@ -372,6 +376,8 @@ _NAMED: dict[tuple[str, str], View] = {
     ("_csv", "reader"): _reader,
     ("_csv", "writer"): _writer,
     ("mmap", "mmap"): _map,
+    ("multiprocessing.shared_memory", "SharedMemory"): _shared_memory,
+    ("multiprocessing.connection", "_ConnectionBase"): _attributes("_handle"),
     ("_random", "Random"): _getstate,
     ("_io", "IncrementalNewlineDecoder"): _newline_decoder,
     ("_multibytecodec", "MultibyteIncrementalDecoder"): _getstate,

@@ -8,7 +8,6 @@ so it is only used where that one gives up.
 
 from __future__ import annotations
 
-import copyreg
 import pickle
 import types
 from collections.abc import Generator, Iterator
@@ -17,6 +16,7 @@ from struct import pack
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions
+from timeslip.codec.kinds import compares_oddly
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -89,7 +89,7 @@ class IterativePickler:
         if kind is str or kind is bytes or kind is bytearray:
             self._text(kind, obj)
             return None
-        method = _CONTAINERS.get(kind)
+        method = _CONTAINERS.get(kind) if not compares_oddly(kind) else None
         if method is not None:
             parts: Parts = method(self, obj)
             return parts
@@ -226,7 +226,7 @@ class IterativePickler:
             if _is_global(kind):
                 yield from self._global(obj, obj.__qualname__)
                 return
-            special = copyreg.dispatch_table.get(kind)
+            special = self.state.registered(kind)
             reduced = special(obj) if special is not None else obj.__reduce_ex__(5)
         if isinstance(reduced, str):
             yield from self._global(obj, reduced)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import copyreg
 import dis
 import functools
+import itertools
+import os
 import struct
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from timeslip.codec.definitions import is_a, is_written_in_c, of, resolve_global
@@ -26,14 +29,65 @@ def is_imported(kind: type) -> bool:
 
 
 def is_of_session(kind: type) -> bool:
-    """Whether *kind* is a class statement's, and not of an installed module."""
-    return bool(of(kind, "__flags__") & HEAP_TYPE) and not is_written_in_c(kind) and not is_imported(kind)
+    """Whether *kind* is a class statement's, and not of an installed module: of a cell, or of a file of the user's."""
+    if not of(kind, "__flags__") & HEAP_TYPE or is_written_in_c(kind):
+        return False
+    return not is_imported(kind) or is_users_module(of(kind, "__module__"))
+
+
+def is_users_module(name: Any) -> bool:
+    """Whether a module is a file of the user's: neither of the Python that runs, nor installed, nor our own."""
+    module = sys.modules.get(name) if type(name) is str else None
+    file = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
+    return type(file) is str and not is_installed(file) and name.partition(".")[0] != "timeslip"
+
+
+_users_modules: tuple[tuple[int, str], list[str]] = ((0, ""), [])
+
+
+def users_modules() -> list[str]:
+    """The names of all loaded files of the user's. Looked for only when modules have come or gone."""
+    global _users_modules
+    seen = len(sys.modules), next(reversed(sys.modules))  # the newest stands last
+    if _users_modules[0] != seen:
+        _users_modules = seen, [name for name in list(sys.modules) if is_users_module(name)]
+    return [name for name in _users_modules[1] if name in sys.modules]
+
+
+def users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
+    """The classes with a reduction in `copyreg` that is a function of the session or of a file of the user's."""
+    found = []
+    for kind, function in list(copyreg.dispatch_table.items()):
+        if type(function) is not types.FunctionType:
+            continue
+        if function.__globals__ is namespace or is_users_module(function.__globals__.get("__name__")):
+            found.append(kind)
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to the Python that runs, or is installed for it."""
+    if file.startswith(tuple(os.path.join(folder, "") for folder in (sys.prefix, sys.base_prefix))):
+        return True
+    return not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts)
 
 
 def is_made_by_library(kind: type) -> bool:
     """Whether *kind* says that it belongs to a loaded module, as the classes do that libraries make while they run."""
     module: Any = of(kind, "__module__")  # which a class statement may set to anything
     return isinstance(module, str) and module in sys.modules and module not in ("__main__", "builtins", "types")
+
+
+def compares_oddly(kind: type) -> bool:
+    """Whether the metaclass of *kind* says how classes are compared or hashed: no table of classes may be asked."""
+    meta = type(kind)
+    if meta is type:
+        return False
+    own = of(meta, "__mro__")
+    return any(
+        "__eq__" in of(base, "__dict__") or "__hash__" in of(base, "__dict__") for base in own[: own.index(type)]
+    )
 
 
 def library_of(kind: type) -> type:
@@ -66,24 +120,38 @@ Slots = dict[str, types.MemberDescriptorType]
 
 
 def all_slots(kind: type) -> Slots:
-    """The slots of a plain class, by name. Not by asking the instance: a property may have the name of a slot."""
+    """The slots of a plain class, by name. Not by asking the instance: a property may have the name of a slot.
+
+    A slot that a class nearer to *kind* has again has a name of its own, ``v@1``: it is there all the same.
+    """
+    return _slots(of(kind, "__mro__")[:-1])
+
+
+def _slots(bases: Iterable[type]) -> Slots:
     found: Slots = {}
-    for base in of(kind, "__mro__")[:-1]:
+    for base in bases:
         for name, slot in of(base, "__dict__").items():
             if isinstance(slot, types.MemberDescriptorType):
-                found.setdefault(name, slot)
+                found[name if name not in found else _again(name, found)] = slot
     return found
+
+
+def _again(name: str, found: Slots) -> str:
+    return next(other for number in itertools.count(1) if (other := f"{name}@{number}") not in found)
 
 
 def own_slots(kind: type) -> Slots:
     """The slots that classes of the session have added to the instances of *kind*."""
-    found: Slots = {}
-    for base in of(kind, "__mro__"):
-        if "__slots__" in of(base, "__dict__") and is_of_session(base):
-            for name, slot in of(base, "__dict__").items():
-                if isinstance(slot, types.MemberDescriptorType):
-                    found.setdefault(name, slot)
-    return found
+    return _slots(base for base in of(kind, "__mro__") if "__slots__" in of(base, "__dict__") and is_of_session(base))
+
+
+def hides_slots(kind: type, slots: Slots) -> bool:
+    """Whether *kind* has something else under the name of one of its slots."""
+    return any(_found(kind, name) is not slot for name, slot in slots.items())
+
+
+def _found(kind: type, name: str) -> Any:
+    return next((of(base, "__dict__")[name] for base in of(kind, "__mro__") if name in of(base, "__dict__")), None)
 
 
 def filled(obj: Any, slots: Slots) -> dict[str, Any]:
@@ -100,11 +168,12 @@ def filled(obj: Any, slots: Slots) -> dict[str, Any]:
 def set_slots(obj: Any, slots: dict[str, Any]) -> None:
     """Fill slots directly, without ``__setattr__`` of the session."""
     for name, value in slots.items():
-        for base in type(obj).__mro__:
-            slot = of(base, "__dict__").get(name)
-            if isinstance(slot, types.MemberDescriptorType):
-                slot.__set__(obj, value)
-                break
+        plain, _, number = name.partition("@")
+        having = (of(base, "__dict__").get(plain) for base in of(type(obj), "__mro__"))
+        found = (slot for slot in having if isinstance(slot, types.MemberDescriptorType))
+        slot = next(itertools.islice(found, int(number or 0), None), None)
+        if slot is not None:
+            slot.__set__(obj, value)
 
 
 def attributes_of(obj: Any) -> Any:
@@ -113,7 +182,7 @@ def attributes_of(obj: Any) -> Any:
         found = object.__getattribute__(obj, "__dict__")
     except Exception:  # none, or a property of the session's class that raises what it likes
         return None
-    return found if type(found) is dict else None
+    return found if is_a(found, dict) else None
 
 
 def references_in_lists(count: int) -> int:

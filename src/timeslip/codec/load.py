@@ -98,6 +98,26 @@ def set_figure(target: Any, state: Any) -> Any:
     return _outside(target, state)
 
 
+def logger(name: str) -> Any:
+    """The logger of that name."""
+    return _outside(name)
+
+
+def set_logger(target: Any, state: Any) -> Any:
+    """State setter for a logger: its level and the like, and its handlers."""
+    return _outside(target, state)
+
+
+def cut_off() -> Any:
+    """Stands before a value that something outside the session has as well, and keeps: it comes back rebuilt."""
+    return _outside()
+
+
+def checked(payload: Any, checks: Any) -> Any:
+    """A payload, after what was found of its dicts and sets (see `refilling`) was compared with them."""
+    return _outside(payload, checks)
+
+
 def member(kind: Any, name: str) -> Any:
     """A member of an enumeration."""
     return _outside(kind, name)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from timeslip.codec.capture import Captured
+from timeslip.codec.captured import Captured
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain, mark_of
 from timeslip.codec.streams import pieces_may_hold_large_text

@@ -28,7 +28,7 @@ def mark_of(objects: list[Any]) -> bytes | None:
 
     Taken before the pass that it belongs to: what a thread changes in between must look changed the next time.
     """
-    if not any(type(obj) in _CONTAINERS for obj in objects):
+    if not any(issubclass(type(obj), _CONTAINERS) for obj in objects):  # of which marshal takes those of exact type
         return None
     try:
         return xxhash.xxh3_128_digest(marshal.dumps(objects, _VERSION))

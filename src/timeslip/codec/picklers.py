@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import gc
 import pickle
 import sys
@@ -26,6 +27,8 @@ class FastPickler(pickle.Pickler):
     """The C pickler with our reducers."""
 
     def __init__(self, state: Pass) -> None:
+        if state.unheard:  # a table of its own is slower for every object that is in none
+            self.dispatch_table = {k: f for k, f in copyreg.dispatch_table.items() if k not in state.unheard}
         super().__init__(state.writer, PROTOCOL, buffer_callback=state.out_of_band.append)
         self.state = state
         self.bare: set[int] = set()
@@ -34,7 +37,11 @@ class FastPickler(pickle.Pickler):
 
         def override(obj: Any) -> Any:
             """Called by pickle for what is no plain container, number or text; there may be millions."""
-            return NotImplemented if type(obj) in unasked else reduce(obj)
+            try:
+                is_unasked = type(obj) in unasked
+            except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
+                is_unasked = False
+            return NotImplemented if is_unasked else reduce(obj)
 
         self.reducer_override = override  # type: ignore[method-assign]  # a function, not a method: faster
 
@@ -78,6 +85,7 @@ def _shows_memo() -> bool:
 _SHOWS_MEMO = _shows_memo()
 
 
+_DICT = frozenset({dict})
 _is_none = partial(is_, None)
 _OWN_DICT = references_in_lists(3)
 """An instance, its pickler's memo and a list hold an attribute dict that is nobody else's."""
@@ -104,9 +112,11 @@ def shared_attributes(
     counts = list(map(sys.getrefcount, found))
     # An empty one is not pickled by Python 3.11 and later: the memo does not hold it.
     most = _OWN_DICT + _times_held(pickler) - 1
-    if max(counts, default=0) <= most and all(found):
+    odd = not _DICT.issuperset(map(type, found))  # a subclass of dict, which pickle would make a plain one
+    if max(counts, default=0) <= most and all(found) and not odd:
         return {}
     suspected = {id(held): held for held, count in zip(found, counts, strict=True) if count > most or not held}
+    kept = {id(held): held for held in found if type(held) is not dict} if odd else {}
     times = Counter(filter(suspected.__contains__, map(id, found)))
     del found
     memos = dict.fromkeys(suspected, 0)
@@ -116,7 +126,7 @@ def shared_attributes(
     # Its instance, the memos and *suspected* hold what is nobody else's. No variable: while code is traced, the locals
     # of a frame hold it once more.
     counts = list(map(sys.getrefcount, suspected.values()))
-    return {
+    return kept | {
         address: suspected[address]
         for address, count in zip(suspected, counts, strict=True)
         if times[address] > 1 or count > _OWN_SUSPECTED + memos[address]

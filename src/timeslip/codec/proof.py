@@ -1,6 +1,6 @@
 """Does a value come back as it is? Tried out: captured, loaded beside, and compared as graphs of objects.
 
-Classes of libraries and of the user's own modules say themselves what there is to pickle of an instance. What their
+Classes of libraries say themselves what there is to pickle of an instance. What their
 hooks drop, invent or do is seen by nobody who only pickles. So one instance of each is tried, and the class has a
 *verdict* from then on.
 
@@ -10,16 +10,14 @@ Everything here runs the pickling hooks of users' and libraries' classes. It is 
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from timeslip.codec.capture import Captured, Encoder
+from timeslip.codec.capture import Encoder
+from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import class_name, of
-from timeslip.codec.kinds import is_plain
 from timeslip.codec.restore import Loader, Stored, StoredBuffer
 from timeslip.errors import TimeslipError, UnstorableError
 from timeslip.graphs.comparison import Comparison
@@ -34,9 +32,6 @@ _KNOWN = frozenset(
     " pathlib re types typing uuid zoneinfo".split()
 )
 """Top-level packages whose classes our own tests restore and compare: these need no trial."""
-
-
-_TWO_NUMBERS = re.compile(r": -?\d{5,} != -?\d{5,}$")
 
 
 class Stand(Protocol):
@@ -59,12 +54,10 @@ class Verdict:
         word: FAITHFUL; DIFFERS: loads, but something is not as it was; FAILS: cannot be loaded; OUTSIDE: loading it
             touches the outside, or does not end.
         reason: of all but the first, for people; for the first how many values have come back, where that is counted.
-        by_attributes: it comes back by its attributes, whatever its own pickling does.
     """
 
     word: str
     reason: str = ""
-    by_attributes: bool = False
 
 
 def needs_trial(kind: type) -> bool:
@@ -98,74 +91,37 @@ class Trial:
     """Trials of the values of one session, with the classes and functions of the session as they are.
 
     Args:
-        encoder: of the session; what is found out about attributes is noted there.
+        encoder: of the session.
         guard: stands around loading.
-        is_own: whether a class is of one of the user's own modules.
     """
 
-    def __init__(self, encoder: Encoder, guard: Guard, is_own: Callable[[type], bool]) -> None:
+    def __init__(self, encoder: Encoder, guard: Guard) -> None:
         self._encoder = encoder
         self._guard = guard
-        self._is_own = is_own
 
     def verdicts(self, nodes: Sequence[tuple[str, Any]], asked: Iterable[str]) -> dict[str, Verdict]:
         """What comes out for the classes named by *asked* that the values *nodes* (name, object) hold.
 
         The whole is tried first; only when it does not come back, one instance of each class is tried alone, to find
-        those that are to blame. Plain classes of the user's own modules are tried once more by their attributes, which
-        is how they are stored where that works. A class of which nothing could be found out is not in the answer.
+        those that are to blame. A class of which nothing could be found out is not in the answer.
         """
-        asked = set(asked)
-        verdicts: dict[str, Verdict] = {}
-        while True:
-            found, kinds = self._once(nodes, asked - verdicts.keys())
-            again = {name for name, verdict in found.items() if self._may_be_attributes(kinds[name], verdict)}
-            verdicts |= found
-            if not again:
-                return verdicts
-            self._encoder.by_attributes |= again
-            if self._is_whole(nodes):
-                verdicts |= {name: replace(found[name], by_attributes=True) for name in again}
-            else:
-                self._encoder.by_attributes -= again
-                return verdicts
-
-    def _may_be_attributes(self, kind: type, verdict: Verdict) -> bool:
-        # Also where its own pickling has done well by this instance: it may say something else of the next.
-        # A number that is another one now may be an address of something in C, which a copy must not have.
-        return self._is_own(kind) and is_plain(kind) and not _TWO_NUMBERS.search(verdict.reason)
-
-    def _is_whole(self, nodes: Sequence[tuple[str, Any]]) -> bool:
-        """Whether *nodes* come back as they are now that more is taken by attributes, or fail for another reason."""
         try:
             captured = self._encoder.capture(nodes)
         except UnstorableError:
-            return False
-        if any(hole.fatal for hole in captured.holes):
-            return False
-        found = self._try(nodes, captured)
-        return found is not None and (found.word == FAITHFUL or bool(self._blame(captured, _named(captured))))
-
-    def _once(self, nodes: Sequence[tuple[str, Any]], asked: Iterable[str]) -> tuple[dict[str, Verdict], Kinds]:
-        try:
-            captured = self._encoder.capture(nodes)
-        except UnstorableError:
-            return {}, {}
-        names = _named(captured)
-        wanted = {name: names[name] for name in asked if name in names}
+            return {}
+        kinds = {class_name(kind): kind for kind in captured.hooked}
+        wanted = {name: kinds[name] for name in asked if name in kinds}
         if any(hole.fatal for hole in captured.holes) or not wanted:
-            return {}, {}
+            return {}
         found = self._try(nodes, captured)
-        if found is None:
-            return {}, {}
         if found.word == FAITHFUL:
-            return dict.fromkeys(wanted, Verdict(FAITHFUL)), wanted
+            return dict.fromkeys(wanted, Verdict(FAITHFUL))
         if len(wanted) == 1 and found.word == OUTSIDE:  # what does not end would not end again
-            return {next(iter(wanted)): Verdict(found.word, found.reason)}, wanted
+            return {next(iter(wanted)): Verdict(found.word, found.reason)}
         blamed = self._blame(captured, wanted)
         if not any(verdict.word != FAITHFUL for verdict in blamed.values()):
             blamed |= self._of_owner(found, wanted)
-        return blamed, wanted
+        return blamed
 
     def _blame(self, captured: Captured, wanted: Kinds) -> dict[str, Verdict]:
         """Verdicts from one instance of each class, the simplest first: who holds a culprit is not one by that."""
@@ -184,7 +140,7 @@ class Trial:
         bad: set[type] = set()
         for _, name, alone, sample in sorted(parts, key=lambda part: part[:2]):
             found = self._try([("value", sample)], alone)
-            if found is None or (found.word != FAITHFUL and bad & (alone.hooked - {wanted[name]})):
+            if found.word != FAITHFUL and bad & (alone.hooked - {wanted[name]}):
                 continue
             verdicts[name] = Verdict(found.word, found.reason)
             if found.word != FAITHFUL:
@@ -196,13 +152,12 @@ class Trial:
         name = class_name(found.owner) if found.owner is not None else ""
         return {name: Verdict(found.word, found.reason)} if name in wanted else {}
 
-    def _try(self, nodes: Sequence[tuple[str, Any]], captured: Captured) -> _Found | None:
-        """Load *captured* and compare; None when nothing can be said."""
+    def _try(self, nodes: Sequence[tuple[str, Any]], captured: Captured) -> _Found:
+        """Load *captured* and compare."""
         loader = Loader(self._encoder, lambda _: None)
         loader.unasked = True
         error = ""
         values: dict[str, Any] = {}
-        before = _surface(captured, self._is_own)
         with self._guard() as stand:
             try:
                 values = loader.load(as_stored(captured, len(self._encoder.seeds)))
@@ -219,9 +174,6 @@ class Trial:
             return _Found(OUTSIDE, stand.breach)
         if error:
             return _Found(FAILS, " ".join(error.split())[:200])
-        changed = [name for name, kept in before.items() if _surface(captured, self._is_own).get(name, kept) != kept]
-        if changed:
-            return _Found(DIFFERS, f"loading it changes {changed[0]}")
         left = {key: value for key, value in nodes if not key.startswith("def:")}
         right = {key: values[key] for key in left}
         space = self._encoder.namespace
@@ -229,34 +181,12 @@ class Trial:
         comparison.names(())
         if not comparison.run():
             return _Found(FAITHFUL)
-        return _Found(DIFFERS, comparison.differences[0], owner=comparison.owners[0])
+        return _Found(DIFFERS, comparison.differences[0], comparison.owners[0])
 
 
 @dataclass(frozen=True, slots=True)
 class _Found(Verdict):
     owner: type | None = None
-
-
-def _named(captured: Captured) -> Kinds:
-    return {class_name(kind): kind for kind in captured.hooked}
-
-
-def _surface(captured: Captured, is_own: Callable[[type], bool]) -> dict[str, tuple[int, int]]:
-    """What can be seen from outside of the user's own modules and classes that *captured* met.
-
-    The address of everything in them, and how many items it has: a registry or a counter that loading changes.
-    """
-    found: dict[str, tuple[int, int]] = {}
-    for kind in filter(is_own, captured.hooked):
-        spaces = {class_name(kind): of(kind, "__dict__")}
-        module = sys.modules.get(str(of(kind, "__module__")))
-        if module is not None:
-            spaces[module.__name__] = vars(module)
-        for holder, space in spaces.items():
-            for name, value in list(space.items()):
-                length = len(value) if type(value) in (list, dict, set) else 0
-                found[f"{holder}.{name}"] = (id(value), length)
-    return found
 
 
 class _All:

@@ -26,7 +26,8 @@ from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.changes import Change
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, python, system
+from timeslip.codec.reducers import instances, iterators, python, system
+from timeslip.codec.refilling import refill
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
@@ -39,6 +40,7 @@ _HARMLESS = frozenset(
         python.lru_cache,
         python.context_variable,
         system.closed_file,
+        iterators.rest_of_set,
         system.missing,
         type(None),
     }
@@ -118,6 +120,8 @@ class Loader:
         self.isolated = isolated
         self.changes: list[Change] = []
         self.rebuilt: list[str] = []
+        self.notes: list[str] = []
+        """What is to be said of values, beside what was said when they were recorded."""
         self.figures: list[tuple[Any, int]] = []
         """Figures that pyplot showed, with their numbers: to be shown again when the restore is applied."""
         self.made: dict[str, Any] = {}
@@ -296,6 +300,8 @@ class Loader:
                 change.apply()
             if content.get("abc_registry"):
                 definitions.restore_abc(target, content["abc_registry"])
+            for known in content.get("registered_with", ()):
+                known.register(target)
         else:
             self.changes += changes
         return target
@@ -388,6 +394,8 @@ class Loader:
         if self.unasked and make not in _HARMLESS:
             raise HoleError("it holds a resource that is not opened unasked")
         self.rebuilt.append(identity)
+        if make is system.reopen and system.has_changed(args[0], *args[6:]):
+            self.notes.append(f"{args[0]} has been written to since this was recorded")
         return make(*args)
 
     def _same_state(self, obj: Any, identity: str) -> bool:
@@ -396,6 +404,29 @@ class Loader:
         state.careful = True
         state.reduce(obj)
         return any(hole.identity == identity for hole in state.holes)
+
+    def checked(self, payload: Any, checks: Any) -> Any:
+        """A payload, with dicts and sets in it filled again where their keys have got in each other's way."""
+        for check in checks:
+            refill(check)
+        return payload
+
+    def cut_off(self) -> None:
+        """What is loaded shares nothing any more with something outside that has it, too."""
+        self.rebuilt.append("")
+
+    def logger(self, name: str) -> Any:
+        """The logger of that name; for a copy, one that nobody writes to."""
+        return import_module("timeslip.codec.reducers.logging").find_logger(name, apart=self.isolated or self.apart)
+
+    def set_logger(self, logger: Any, state: tuple[dict[str, Any], tuple[Any, ...]]) -> None:
+        """What is set on a logger: at once on a copy, as a change on that of the process."""
+        changes = import_module("timeslip.codec.reducers.logging").changes(logger, state)
+        if not (self.isolated or self.apart):
+            self.changes += changes
+            return
+        for change in changes:
+            change.apply()
 
     def set_figure(self, figure: Any, state: tuple[dict[str, Any], int]) -> None:
         """State setter for a figure that pyplot showed."""

@@ -114,6 +114,11 @@ def scope_prefix(identities: Iterable[str]) -> bytes:
     )
 
 
+def cut_off_prefix() -> bytes:
+    """Opcodes that say that the value is cut off from what has it outside the session."""
+    return f"c{load.MODULE}\ncut_off\n)R0".encode()
+
+
 def unframed(segments: Sequence[bytes]) -> list[bytes]:
     """A stream that the C pickler wrote, without the headers of its frames; large payloads are the same objects."""
     kept: list[bytes] = []

@@ -15,7 +15,8 @@ from operator import ne
 from typing import Any, TypeVar
 
 from timeslip.codec.addresses import Links, holders
-from timeslip.codec.capture import Captured, Encoder, Hole
+from timeslip.codec.capture import Encoder
+from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.codec.loaded import Loaded
 from timeslip.state.fingerprint import Fingerprint

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import xxhash
 
-from timeslip.codec.capture import Captured
+from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import buffer_pieces
 
 CHUNK_BYTES = 1 << 20

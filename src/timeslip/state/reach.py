@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from timeslip.codec.kinds import compares_oddly
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facts import CodeFacts, Reasons, Use, combine
 from timeslip.state.lineage import facts_reads_before_binding
@@ -161,9 +162,10 @@ def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str
     if issubclass(kind, types.ModuleType):
         name = object.__getattribute__(value, "__dict__").get("__name__")
         return canonical(name) if type(name) is str else None
-    if kind in _BOUND:
+    plain = not compares_oddly(kind)  # or no table of types may be asked
+    if plain and kind in _BOUND:
         return _path_of_bound(value, namespace)
-    if kind in _CALLABLES or is_foreign_function(kind):
+    if (plain and kind in _CALLABLES) or is_foreign_function(kind):
         return _joined(getattr(value, "__module__", None), getattr(value, "__qualname__", None))
     if issubclass(kind, type):
         return _path_of_class(cast(type, value))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, holders, union
-from timeslip.codec.capture import Captured, capture_atom
+from timeslip.codec.capture import capture_atom
+from timeslip.codec.captured import Captured
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
@@ -149,7 +150,7 @@ class Regrouping:
 
     def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
         key, obj = nodes[0]
-        if len(nodes) == 1 and type(obj) in _PLAIN and is_atom(obj):
+        if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
             return capture_atom(key, obj)
         encoder = self.tracker.encoder
         captured = encoder.capture(nodes, shared=shared)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Links
-from timeslip.codec.capture import Captured
+from timeslip.codec.captured import Captured
 from timeslip.codec.linking import is_value_tuple
 from timeslip.state.owned import Owned
 from timeslip.state.spans import common

@@ -7,12 +7,14 @@ imports none. Libraries that are not known here can bring their own (`brought`; 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.definitions import module_of
-from timeslip.codec.reducers import brought, instances, iterators, python, subclasses, system
+from timeslip.codec.definitions import module_of, of
+from timeslip.codec.kinds import compares_oddly
+from timeslip.codec.reducers import brought, instances, iterators, python, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
+    "_ctypes": "timeslip.codec.reducers.ctypes",
     "argparse": "timeslip.codec.reducers.argparse",
     "bokeh": "timeslip.codec.reducers.bokeh",
     "lmfit": "timeslip.codec.reducers.lmfit",
+    "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
@@ -48,6 +52,8 @@ def find(kind: type) -> Reducer | None:
 
     Remembered for types that live as long as the process, never for classes of the session.
     """
+    if compares_oddly(kind):
+        return _search(kind)
     if kind in _process_cache:
         return _process_cache[kind]
     found = _search(kind)
@@ -68,5 +74,9 @@ def _search(kind: type) -> Reducer | None:
             reducer = brought.find(package, kind)
             if reducer is not None:
                 return reducer
-    found: Reducer | None = system.find(kind) or instances.find(kind) or python.find(kind) or instances.find_any(kind)
-    return found
+    for search in (system.find, told.find, instances.find, python.find, instances.find_any):
+        found: Reducer | None = search(kind)
+        if found is not None:
+            break
+    is_text = any(base is io.TextIOBase for base in of(kind, "__mro__"))  # `issubclass` would want to hash the class
+    return system.standard_stream(found) if is_text and found is not system.file else found

@@ -18,15 +18,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.definitions import HEAP_TYPE, resolve_global
+from timeslip.codec.definitions import HEAP_TYPE, module_of, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import (
     all_slots,
     attributes_of,
+    compares_oddly,
     filled,
+    hides_slots,
+    is_imported,
     is_made_by_library,
     is_of_session,
     is_plain,
+    is_users_module,
     library_of,
     set_slots,
 )
@@ -35,7 +39,10 @@ from timeslip.codec.reducers import subclasses
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
-_HOOKS = frozenset(
+_LOOKUPS = frozenset({"__getattr__", "__getattribute__"})
+"""Pickle asks the object itself for its hooks: these may answer for any name."""
+
+_HOOKS = _LOOKUPS | frozenset(
     {
         "__new__",
         "__reduce__",
@@ -84,7 +91,7 @@ class Plain:
         found: Any = next((base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__), None)
         own = type(found) is types.GetSetDescriptorType
         self.dict_of: Callable[[Any], Any] | None = found.__get__ if own else attributes_of if found else None
-        self.unasked = not self._hashed and (own or found is None)
+        self.unasked = not self._hashed and (own or found is None) and not compares_oddly(kind)
 
     def __call__(self, state: Pass, obj: Any) -> Any:
         """As any reducer."""
@@ -100,6 +107,9 @@ def _member(state: Pass, member: enum.Enum) -> Any:
     kind = type(member)
     if kind.__members__.get(str(member._name_)) is member:
         return load.member, (kind, member._name_)
+    if any(not name.startswith("_") for name in attributes_of(member) or ()):
+        state.note(member, "a combination of flags, by its value and without what was set on it", fatal=False)
+        return kind, (member._value_,), (Lacking(),), None, None, as_it_is
     return NotImplemented  # a combination of flags: by its value
 
 
@@ -108,9 +118,53 @@ def member(kind: Any, name: str) -> Any:
     return kind.__members__[name]
 
 
+def named(kind: type, usual: Any) -> Any:
+    """The reducer for instances that the module of their class has under a name: sentinels and global objects.
+
+    Args:
+        kind: the class.
+        usual: the reducer for all others, or None.
+    """
+    module = module_of(kind)
+    if module is None or module.__name__ in ("__main__", "builtins"):
+        return usual
+    names = {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}
+    if not names:
+        return usual
+    users = is_users_module(module.__name__)
+
+    def by_name(state: Pass, obj: Any) -> Any:
+        name = names.get(id(obj))
+        if name is None or getattr(sys.modules.get(module.__name__), name, None) is not obj:
+            return NotImplemented if usual is None else usual(state, obj)
+        if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
+            return load.attribute, (module.__name__, name)
+        state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)
+        return load.attribute, (module.__name__, name), (Lacking(),), None, None, as_it_is
+
+    return by_name
+
+
+class Lacking:
+    """Part of what is stored of a value that something is left out of: where it is loaded, the value is rebuilt."""
+
+    __slots__ = ()
+
+
+def lacking(state: Pass, mark: Lacking) -> Any:
+    """As any reducer."""
+    return load.resource, ("", type(None), ())
+
+
+def as_it_is(obj: Any, state: Any) -> None:
+    """State setter for what is found and not changed."""
+
+
 def find(kind: type) -> Any:
     """The reducer for classes of the session, and for containers that plain pickling gets wrong, else None."""
     found = _of_session(kind) or subclasses.find_of_library(kind)
+    if found is not None and is_imported(kind):
+        found = named(kind, found)
     if issubclass(kind, dict) and kind.__dictoffset__ and not issubclass(kind, collections.defaultdict):
         return subclasses.own_attributes(kind, found)
     return found
@@ -122,9 +176,11 @@ def _of_session(kind: type) -> Any:
     if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
         return None
     own = library = False
-    hooks = _HOOKS if all_slots(kind) else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
+    slots = all_slots(kind)
+    hooks = _HOOKS if slots else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
+    hidden = hides_slots(kind, slots) or compares_oddly(kind)
     for base in kind.__mro__[:-1]:
-        if not hooks.isdisjoint(base.__dict__):
+        if hidden or not hooks.isdisjoint(base.__dict__):
             if is_of_session(base):
                 own = True
             else:
@@ -138,17 +194,16 @@ def _of_session(kind: type) -> Any:
 
 def find_any(kind: type) -> Any:
     """The reducer for instances of any class written in Python whose pickling nobody has changed, else None."""
-    if not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
+    if kind in copyreg.dispatch_table or not kind.__flags__ & HEAP_TYPE or not is_plain(kind):
         return None
-    if kind in copyreg.dispatch_table:
+    if issubclass(kind, (type, enum.Enum)):
         return None
-    hooks = {hook for base in kind.__mro__[:-1] for hook in _HOOKS & base.__dict__.keys()}
-    if hooks <= {"__setattr__"} and hasattr(kind, "__getattr__"):
-        return by_attributes(
-            kind
-        )  # pickle asks an object without attributes for ``__setstate__``: this class looks there
+    hooks = {hook for base in kind.__mro__[:-1] for hook in _HOOKS.intersection(base.__dict__)}
     if not hooks:
         return Plain(kind)
+    # Pickle asks an instance that has no attributes yet for its hooks: these classes look there.
+    if hooks & _LOOKUPS and hooks <= _LOOKUPS | {"__setattr__"}:
+        return by_attributes(kind)
     if hooks == {"__new__"} and _wants_arguments(kind):
         return by_attributes(kind)  # pickle calls it without any
     return None

@@ -41,10 +41,44 @@ def _iterator(empty: Any, part: str, backwards: bool) -> Any:
         container = _container_of(iterator, (type(empty), frozenset))
         if container is None:
             return spent, (empty, part, backwards)
+        if type(empty) is set:
+            return _over_set(state, iterator, container)
         left = operator.length_hint(iterator)  # 0 also when the container has changed: it gives nothing any more
         return advanced, (container, part, backwards, _length(container) - left)
 
     return reduce
+
+
+def _over_set(state: Pass, iterator: Any, container: Any) -> Any:
+    """An iterator over a set: in another process, or after other changes, an equal set has another order."""
+    left = list(iterator.__reduce__()[1][0])
+    if len(left) == len(container):
+        return iter_set, (container,)
+    token = " ".join(str(id(part)) for part in left)
+    reason = "it gives the same of what is left of the set, perhaps in another order"
+    return state.resource(iterator, reason, token, rest_of_set, (container, left))
+
+
+def iter_set(container: Any) -> Iterator[Any]:
+    """An iterator over a set, at its beginning."""
+    return iter(container)
+
+
+def rest_of_set(container: Any, left: list[Any]) -> Iterator[Any]:
+    """An iterator that gives what is *left*: over the set itself, if that has the order it had."""
+    steps = len(container) - len(left)
+    rest = advanced(container, "", False, steps)
+    if set(map(_named, rest)) == set(map(_named, left)):
+        return advanced(container, "", False, steps)
+    return iter(left)
+
+
+def _named(part: Any) -> Any:
+    """What tells a member of a set from the others, without asking objects that have methods of their own."""
+    return part if type(part) in _ATOMS else id(part)
+
+
+_ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None)})
 
 
 def _ordered(state: Pass, iterator: Any) -> Any:

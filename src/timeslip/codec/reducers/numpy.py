@@ -182,21 +182,29 @@ def _reachable(root: Any, array: Any) -> bool:
 
 
 def _foreign(state: Pass, array: Any) -> Any:
-    """An array over memory that another object owns: bytes, bytearray, array.array."""
+    """An array over memory that another object owns: bytes, bytearray, array.array, a memory map, data of ctypes."""
     base = array.base
     owner = base.obj if isinstance(base, memoryview) else base
     if "torch" in sys.modules and type(owner) is getattr(sys.modules["torch"], "Tensor", None):
         from timeslip.codec.reducers.torch import over_tensor
 
         return over_tensor(array, owner)
-    array_type = sys.modules["array"].array if "array" in sys.modules else bytearray
-    if not isinstance(owner, (bytes, bytearray, array_type)) or array.dtype.hasobject:
+    if not _shows_memory(owner) or array.dtype.hasobject:
         if array.nbytes:
             state.spans.append((*span(array), True))
         return owned(state, array)
     whole = library().frombuffer(owner, dtype="u1")
     offset = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return over, (owner, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+
+
+def _shows_memory(owner: Any) -> bool:
+    """Whether *owner* can be stored with its memory, so that an array over it shares that again."""
+    kind = type(owner)
+    if kind in (bytes, bytearray):
+        return True
+    names = {(base.__module__, base.__name__) for base in kind.__mro__}
+    return not names.isdisjoint({("array", "array"), ("mmap", "mmap"), ("_ctypes", "Array"), ("_ctypes", "Structure")})
 
 
 def view(root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
@@ -280,7 +288,16 @@ def _memory_map(state: Pass, array: Any) -> Any:
         make, arguments, *rest = owned(state, plain)
         return private_map, (path, array.offset, make, arguments, *rest)
     known = (path, array.dtype, array.mode, array.offset, array.shape, _order(array))
-    return state.resource(array, "a memory map of the same file", path, memory_map, known)
+    reason, token, complete = "a memory map of the same file", path, True
+    if array.flags.writeable:  # through it into the file, which no restore puts back
+        reason += ", with what is in the file by then"
+        complete = array.nbytes <= _LOOKED_AT
+        token += f" {hash(array.tobytes())}" if complete else ""
+    return state.resource(array, reason, token, memory_map, known, complete=complete)
+
+
+_LOOKED_AT = 1 << 20
+"""A memory map of up to so many bytes is looked at for changes."""
 
 
 def map_view(root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import contextvars
 import copyreg
 import functools
 import gc
+import importlib
 import inspect
 import io
 import sys
@@ -42,6 +44,8 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
 
 
 def _class(state: Pass, cls: type) -> Any:
+    if definitions.is_made_by_ctypes(cls):
+        return importlib.import_module("timeslip.codec.reducers.ctypes").made_type(cls)
     if definitions.is_definition(cls, state.namespace):
         return state.refer(cls)
     if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
@@ -56,6 +60,10 @@ def _class(state: Pass, cls: type) -> Any:
     for name, value in list(module_dict.items()):
         if value is cls:
             return load.attribute, (cls.__module__, name)
+    if cls.__module__ == "_ctypes" and issubclass(cls, type):
+        found = importlib.import_module("timeslip.codec.reducers.ctypes").metaclass(cls)
+        if found is not None:
+            return found
     return state.hole(cls, "a type that cannot be found by its name")
 
 
@@ -275,6 +283,21 @@ def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]
     return made
 
 
+@functools.lru_cache(maxsize=512)
+def _members(library: type) -> dict[str, Any]:
+    """What an exception class keeps beside its arguments and attributes, and lets be set: as an ``errno``."""
+    found: dict[str, Any] = {}
+    for base in library.__mro__[: library.__mro__.index(BaseException)]:
+        if not base.__flags__ & definitions.HEAP_TYPE and not issubclass(base, _GROUP):
+            for name, value in vars(base).items():
+                if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+                    found.setdefault(name, value)
+    return found
+
+
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # whose parts cannot be set
+
+
 def _reduced_exception(error: BaseException, library: Any) -> tuple[Any, Any, dict[str, Any] | None]:
     """What the class that is no one's of the session says of *error*: function, arguments, what else there is to set.
 
@@ -284,7 +307,16 @@ def _reduced_exception(error: BaseException, library: Any) -> tuple[Any, Any, di
     reduced = library.__reduce_ex__(error, 5) if kind is library else library.__reduce__(error)
     function, args, extra = (*reduced, None)[:3]
     # ImportError adds what it was not made from; all others that are written in C answer their attribute dict
-    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else None
+    more = {name: value for name, value in extra.items() if name not in vars(error)} if type(extra) is dict else {}
+    for name, member in _members(library).items():
+        try:
+            value = member.__get__(error)
+        except AttributeError:  # not set
+            continue
+        if value is not None or name in more:
+            more[name] = value
+    if _GROUP and isinstance(error, _GROUP) and function is kind:
+        return new_group, (kind, args, error.exceptions), more
     return function, args, more
 
 
@@ -304,7 +336,7 @@ def _exception(state: Pass, error: BaseException) -> Any:
         made = (subclasses.native, (kind, library, args))
     else:
         made = (function, args)
-    lacks = () if error.__traceback__ is None else (Lacking(),)
+    lacks = () if error.__traceback__ is None else (instances.Lacking(),)
     return *made, (attributes, chain, slots, more or None, *lacks), None, None, set_exception
 
 
@@ -339,16 +371,6 @@ async def _unstarted() -> Any:
 _BEFORE_START = _unstarted().ag_frame.f_lasti
 
 
-class Lacking:
-    """Part of what is stored of a value that something is left out of: where it is loaded, the value is rebuilt."""
-
-    __slots__ = ()
-
-
-def _lacking(state: Pass, mark: Lacking) -> Any:
-    return load.resource, ("", type(None), ())
-
-
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
 
@@ -363,23 +385,27 @@ def new_exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseExcep
     return made
 
 
+def new_group(kind: Any, args: tuple[Any, ...], exceptions: tuple[BaseException, ...]) -> Any:
+    """A group of exceptions; the list it was made from may have changed since."""
+    library: Any = library_of(kind)
+    made = library.__new__(kind, args[0], list(exceptions))
+    made.args = args
+    return made
+
+
 def set_exception(error: BaseException, state: tuple[Any, ...]) -> None:
     """State setter for exceptions: attributes, what caused it, slots."""
     attributes, (cause, context, suppress), slots, *more = state
+    members = _members(library_of(type(error)))
     for name, value in (more[0] if more and more[0] else {}).items():
-        object.__setattr__(error, name, value)
+        if name in members:
+            members[name].__set__(error, value)
+        else:
+            object.__setattr__(error, name, value)
     if attributes is not None:
         set_attributes(error, attributes)
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
     set_slots(error, slots or {})
-
-
-def _named_singletons(kind: type) -> dict[int, str]:
-    """Instances of *kind* that its own module holds by name: sentinels and global objects."""
-    module = definitions.module_of(kind)
-    if module is None or module.__name__ in ("__main__", "builtins"):
-        return {}
-    return {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}
 
 
 def find(kind: type) -> Any:
@@ -392,18 +418,7 @@ def find(kind: type) -> Any:
         return _module_of_its_own_class
     if kind.__reduce_ex__ is not object.__reduce_ex__ or kind in copyreg.dispatch_table:
         return None
-    named = _named_singletons(kind)
-    if not named:
-        return None
-    module = kind.__module__
-
-    def by_name(state: Pass, obj: Any) -> Any:
-        name = named.get(id(obj))
-        if name is not None and getattr(sys.modules.get(module), name, None) is obj:
-            return load.attribute, (module, name)
-        return NotImplemented
-
-    return by_name
+    return instances.named(kind, None)
 
 
 REDUCERS: dict[type, Any] = {
@@ -415,7 +430,7 @@ REDUCERS: dict[type, Any] = {
     types.ModuleType: _module,
     property: _property,
     super: _super,
-    Lacking: _lacking,
+    instances.Lacking: instances.lacking,
     contextlib._GeneratorContextManager: _context_manager,
     contextlib._AsyncGeneratorContextManager: _context_manager,
     staticmethod: _wrapper,

@@ -18,7 +18,7 @@ def _library() -> Any:
 
 def _connection(state: Pass, connection: Any) -> Any:
     try:
-        rows = connection.execute("PRAGMA database_list").fetchall()
+        rows = _rows(connection, "PRAGMA database_list")
     except _library().ProgrammingError as error:
         if "closed" in str(error).lower():
             return state.resource(connection, "a closed connection", "closed", closed, ())
@@ -28,7 +28,7 @@ def _connection(state: Pass, connection: Any) -> Any:
     token = f"{connection.total_changes},{connection.in_transaction},{_settings(connection)}"
     if path:
         return state.resource(connection, "a new connection to the same file", token, connect, (path, *options))
-    content: Any = connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
+    content = _content(connection)
     token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
     if connection.in_transaction:  # as nearly always: inserting a row opens one
         reason = "an in-memory database, by content; what its open transaction changed cannot be rolled back"
@@ -36,12 +36,26 @@ def _connection(state: Pass, connection: Any) -> Any:
     return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
 
 
+def _content(connection: Any) -> Any:
+    """The database in memory: an image, or SQL text before Python 3.11; empty while there is nothing in it."""
+    if not _rows(connection, "SELECT 1 FROM sqlite_master LIMIT 1"):
+        return b""
+    return connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
+
+
+def _rows(connection: Any, query: str) -> list[Any]:
+    """What a query gives, whatever the user has asked rows to be made of."""
+    cursor = _library().Connection.cursor(connection)
+    cursor.row_factory = None
+    return list(cursor.execute(query).fetchall())
+
+
 def _settings(connection: Any) -> str:
     """What belongs to a connection and is no content: options, further databases, functions of the user's."""
     told: list[Any] = [connection.isolation_level, id(connection.row_factory), id(connection.text_factory)]
     for pragma in _PRAGMAS:
         try:
-            told += map(tuple, connection.execute(pragma).fetchall())
+            told += _rows(connection, pragma)
         except _library().Error:  # a release of SQLite that does not know it
             told.append(None)
     return xxhash.xxh3_64_hexdigest(repr(told).encode())
@@ -95,6 +109,20 @@ def closed() -> Any:
     return connection
 
 
+def _row(state: Pass, row: Any) -> Any:
+    return make_row, (row.keys(), tuple(row))
+
+
+def make_row(names: list[str], values: tuple[Any, ...]) -> Any:
+    """A row with columns of these names; it keeps nothing of the connection."""
+    columns = ", ".join(f'NULL AS "{name.replace(chr(34), chr(34) * 2)}"' for name in names)
+    connection = _library().connect(":memory:")
+    try:
+        return _library().Row(connection.execute(f"SELECT {columns}"), values)
+    finally:
+        connection.close()
+
+
 def find(kind: type) -> Any:
     """The reducer for connections and cursors, or None."""
     library = sys.modules.get("sqlite3")
@@ -102,6 +130,8 @@ def find(kind: type) -> Any:
         return None
     if issubclass(kind, library.Connection):
         return _connection
+    if kind is library.Row:
+        return _row
     if issubclass(kind, library.Cursor):
         return lambda state, cursor: state.hole(cursor, "a database cursor cannot be stored")
     return None

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.reducers.python import Lacking
+from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

@@ -19,6 +19,7 @@ from timeslip.codec.kinds import (
     attributes_of,
     filled,
     held_attributes,
+    is_made_by_library,
     is_of_session,
     library_of,
     own_slots,
@@ -307,9 +308,15 @@ def _maker(kind: Any, library: Any, function: Any, args: tuple[Any, ...], obj: A
         return native_new, (kind, library, (function(*args),))
     if package == "numpy" and library.__name__ in ("Generator", "RandomState"):
         return native, (kind, library, (obj._bit_generator,))
-    if type(function(*args)) is not kind:  # it may look its classes up, as those of time zones do
+    made = type(function(*args))  # it may look its classes up, as those of time zones do, or make them anew
+    if made is not kind and not (is_made_by_library(kind) and _reads_like(made, kind)):
         raise TypeError(f"the reduction of {library.__name__} forgets the class {kind.__name__!r}")
     return function, args
+
+
+def _reads_like(one: type, other: type) -> bool:
+    """Whether two classes that a library makes while it runs are made alike."""
+    return (one.__module__, one.__name__, one.__bases__) == (other.__module__, other.__name__, other.__bases__)
 
 
 def _general(kind: type, library: Any) -> Any:

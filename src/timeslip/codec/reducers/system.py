@@ -16,7 +16,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.hidden import Hidden
+from timeslip.codec.hidden import Hidden, state_of
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -75,25 +75,47 @@ def _frame(state: Pass, frame: Any) -> Any:
 _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
 
-def _file(state: Pass, file: Any) -> Any:
-    for stream in _STREAMS:
-        if getattr(sys, stream, None) is file:
-            state.keep.append(file)  # it belongs to the process and links nothing
-            return load.attribute, ("sys", stream)
+def standard_stream(usual: Any) -> Any:
+    """The reducer for what may be ``sys.stdout`` and the like, of any class; *usual* for all others."""
+
+    def reduce(state: Pass, stream: Any) -> Any:
+        found = _standard(state, stream)
+        return found if found is not None else NotImplemented if usual is None else usual(state, stream)
+
+    return reduce
+
+
+def _standard(state: Pass, stream: Any) -> Any:
+    for name in _STREAMS:
+        if getattr(sys, name, None) is stream:
+            state.keep.append(stream)  # it belongs to the process and links nothing
+            return load.attribute, ("sys", name)
+    return None
+
+
+def file(state: Pass, file: Any) -> Any:
+    """A file, by its path and how far it is."""
+    stream = _standard(state, file)
+    if stream is not None:
+        return stream
     name = getattr(file, "name", None)
     if file.closed:
-        return state.resource(file, "a closed file", "closed", closed_file, (type(file), str(name)))
+        mode = str(getattr(file, "mode", "rb"))
+        return state.resource(file, "a closed file", "closed", closed_file, (type(file), str(name), mode))
     if not isinstance(name, (str, os.PathLike)):
         return state.hole(file, "a file without a path cannot be opened again", _progress(file))
     position = _position(file)
     if position < 0 and file.seekable():
         return state.hole(file, "a file in the middle of a loop over its lines does not tell its position")
+    path = os.path.abspath(os.fspath(name))
     arguments = (
-        os.path.abspath(os.fspath(name)),
+        path,
         getattr(file, "mode", "rb"),
         position,
         getattr(file, "encoding", None),
         getattr(file, "errors", None),
+        isinstance(file, io.FileIO),
+        None if file.writable() else stamp_of(path),
     )
     token = f"open at {position}"
     reason = "a file, opened again at the same position"
@@ -122,29 +144,132 @@ def _position(file: Any) -> int:
         return -1
 
 
-def reopen(path: str, mode: str, position: int, encoding: str | None, errors: str | None) -> Any:
-    """The file, open again and at *position*; never truncated, never created."""
-    binary = "b" in mode
-    writing = any(letter in mode for letter in "wxa+")
-    again = ("r+" if writing else "r") + ("b" if binary else "")
-    if "a" in mode:
-        again = mode
-        if not os.path.exists(path):
-            raise FileNotFoundError(f"{path} is gone")
-    options: dict[str, Any] = {} if binary else {"encoding": encoding, "errors": errors}
-    file = open(path, again, **options)  # noqa: SIM115 - the user gets it open
+def reopen(
+    path: str,
+    mode: str,
+    position: int,
+    encoding: str | None,
+    errors: str | None,
+    raw: bool = False,
+    stamp: tuple[int, int] | None = None,
+) -> Any:
+    """The file, open again and at *position*; never truncated, never created.
+
+    Args:
+        path: of the file.
+        mode: as it was opened.
+        position: to go to, or -1.
+        encoding: of text.
+        errors: how text that does not fit is handled.
+        raw: without a buffer.
+        stamp: what `stamp_of` said of it; see `has_changed`.
+    """
+    options: dict[str, Any] = (
+        {"buffering": 0} if raw else {} if "b" in mode else {"encoding": encoding, "errors": errors}
+    )
+    file = open(path, mode, opener=_open_what_is_there, **options)  # noqa: SIM115 - the user gets it open
     if position >= 0 and file.seekable():
         file.seek(position)
     return file
 
 
-def closed_file(kind: Any, name: str) -> Any:
+_MAKING = os.O_CREAT | os.O_EXCL | os.O_TRUNC
+
+
+def _open_what_is_there(path: str, flags: int) -> int:
+    return os.open(path, flags & ~_MAKING)
+
+
+def stamp_of(path: str) -> tuple[int, int] | None:
+    """What tells that a file was written to: its size, and when."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def has_changed(path: str, stamp: tuple[int, int] | None = None) -> bool:
+    """Whether a file that was read from is not as it was then."""
+    return stamp is not None and stamp_of(path) != tuple(stamp)
+
+
+def closed_file(kind: Any, name: str, mode: str | None = None) -> Any:
     """A closed file object."""
-    with open(os.devnull, "r" if kind is io.TextIOWrapper else "rb") as file:
+    if issubclass(kind, (io.BytesIO, io.StringIO)):
+        made = kind()
+        made.close()
+        return made
+    mode = mode if mode is not None else "r" if kind is io.TextIOWrapper else "rb"
+    options: dict[str, Any] = {"buffering": 0} if kind is io.FileIO else {}
+    with open(os.devnull, mode, opener=_open_nothing, **options) as file:
+        raw: Any = getattr(getattr(file, "buffer", file), "raw", file)
+        if name:
+            raw.name = name
         return file
 
 
+def _open_nothing(path: str, flags: int) -> int:
+    return os.open(os.devnull, os.O_RDWR)
+
+
+def _archive(state: Pass, archive: Any) -> Any:
+    """An archive that is written ends what it has written when it dies: made again, it would end another time."""
+    file = getattr(archive, "fp", None) or getattr(archive, "fileobj", None)
+    if archive.mode == "r" or file is None or isinstance(file, io.BytesIO):
+        return NotImplemented
+    return state.hole(archive, "an archive that is being written cannot be stored")
+
+
+def _library_of_c(state: Pass, library: Any) -> Any:
+    reason = "the shared library, loaded again by its name"
+    return state.resource(library, reason, "", load_library, (type(library), library._name))
+
+
+def load_library(kind: Any, name: str | None) -> Any:
+    """A shared library, by its name."""
+    return kind(name)
+
+
+def _map(state: Pass, memory: Any) -> Any:
+    """A memory map, of no file: by what is in it. One of a file does not tell which."""
+    if memory.closed:
+        return state.hole(memory, "a closed memory map cannot be stored")
+    try:
+        memory.size()
+    except OSError:  # it has no file
+        known = state_of(memory)
+        reason = "memory of the same content, which no other process shares"
+        content = (bytes(memory), memory.tell())
+        return state.resource(memory, reason, known.token, make_map, content, complete=known.complete)
+    return state.hole(memory, "a memory map does not tell which file it shows")
+
+
+def make_map(content: bytes, position: int) -> Any:
+    """A memory map of no file."""
+    import mmap
+
+    made = mmap.mmap(-1, len(content))
+    made[:] = content
+    made.seek(position)
+    return made
+
+
+_BY_NAME = {
+    ("zipfile", "ZipFile"): _archive,
+    ("tarfile", "TarFile"): _archive,
+    ("ctypes", "CDLL"): _library_of_c,
+    ("mmap", "mmap"): _map,
+}
+
 _HOLES = {
+    ("multiprocessing.connection", "_ConnectionBase"): "a connection to another process cannot be stored",
+    ("multiprocessing.connection", "Listener"): "a connection to another process cannot be stored",
+    ("multiprocessing.shared_memory", "SharedMemory"): "memory that processes share cannot be stored",
+    ("multiprocessing.managers", "BaseManager"): "a process cannot be stored",
+    ("multiprocessing.managers", "BaseProxy"): "what another process holds cannot be stored",
+    ("shelve", "DbfilenameShelf"): "an open database cannot be stored",
+    ("dbm.dumb", "_Database"): "an open database cannot be stored",
     ("_socket", "socket"): "an open socket cannot be stored",
     ("socket", "socket"): "an open socket cannot be stored",
     ("subprocess", "Popen"): "a running process cannot be stored",
@@ -174,8 +299,11 @@ def find(kind: type) -> Any:
     if issubclass(kind, threading.Thread):
         return _thread_object
     if issubclass(kind, (io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)):
-        return _file
+        return file
     for base in kind.__mro__:
+        named = _BY_NAME.get((base.__module__, base.__name__))
+        if named is not None:
+            return named
         reason = _HOLES.get((base.__module__, base.__name__))
         if reason is not None:
             return lambda state, obj, reason=reason: state.hole(obj, reason)
@@ -219,9 +347,9 @@ REDUCERS: dict[type, Any] = {
     types.AsyncGeneratorType: _suspended,
     types.FrameType: _frame,
     types.TracebackType: _frame,
-    io.TextIOWrapper: _file,
-    io.BufferedReader: _file,
-    io.BufferedWriter: _file,
-    io.BufferedRandom: _file,
-    io.FileIO: _file,
+    io.TextIOWrapper: file,
+    io.BufferedReader: file,
+    io.BufferedWriter: file,
+    io.BufferedRandom: file,
+    io.FileIO: file,
 }

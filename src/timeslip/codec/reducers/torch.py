@@ -11,7 +11,7 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.capture import Hole
+from timeslip.codec.captured import Hole
 from timeslip.codec.reducers.numpy import owned, root_of, span
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.kinds import is_imported
-from timeslip.codec.reducers.python import Lacking
+from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import io
 import itertools
 import weakref
@@ -24,6 +25,8 @@ def memory_view(state: Pass, view: memoryview) -> Any:
     whole = memoryview(owner)
     if view.ndim == 1 and view.nbytes == whole.nbytes and whole.c_contiguous and view.c_contiguous:
         return cast_view, (owner, view.format, view.readonly)
+    if view.ndim > 1 and view.nbytes == whole.nbytes and whole.c_contiguous and view.c_contiguous and view.nbytes:
+        return shaped_view, (owner, view.format, view.shape, view.readonly)
     part = _part(view, whole) if view.ndim == 1 and whole.c_contiguous else None
     if part is None:
         return state.hole(view, "a memoryview of this shape cannot be stored")
@@ -36,14 +39,14 @@ _BUFFER_OF_BYTES = type(io.BytesIO().getbuffer().obj)
 def _part(view: memoryview, whole: memoryview) -> tuple[int, int, int] | None:
     """First byte within *whole*, items, and step in items; None when it cannot be told."""
     step, rest = divmod(view.strides[0] if view.strides else view.itemsize, view.itemsize)
-    start = _address(view) - _address(whole)
+    start = address(view) - address(whole)
     low = start + min(0, step * view.itemsize * (len(view) - 1))
     if rest or low < 0 or start % view.itemsize != low % view.itemsize:
         return None
     return start, len(view), step
 
 
-def _address(view: memoryview) -> int:
+def address(view: memoryview) -> int:
     """Where the first item of *view* lies. Holds the memory only for the moment."""
     import ctypes
 
@@ -69,6 +72,12 @@ def cast_view(obj: Any, form: str, readonly: bool) -> memoryview:
     """A one-dimensional memoryview of all of *obj*."""
     view = memoryview(obj)
     view = view if view.format == form else view.cast("B").cast(form)  # type: ignore[call-overload]
+    return view.toreadonly() if readonly else view
+
+
+def shaped_view(obj: Any, form: str, shape: tuple[int, ...], readonly: bool) -> memoryview:
+    """A memoryview of all of *obj* in more dimensions."""
+    view: memoryview = memoryview(obj).cast("B").cast(form, shape)  # type: ignore[call-overload]
     return view.toreadonly() if readonly else view
 
 
@@ -119,4 +128,7 @@ def weak_proxy(state: Pass, proxy: Any) -> Any:
             return weakref.proxy, (target,)
     except TypeError:  # the class answers the question itself, with something that has no weak references
         pass
-    return state.hole(proxy, "a weak proxy with a callback cannot be stored")
+    called = gc.get_referents(proxy)  # nothing else tells
+    if len(called) != 1:
+        return state.hole(proxy, "a weak proxy that does not tell its callback cannot be stored")
+    return weakref.proxy, (target, called[0])

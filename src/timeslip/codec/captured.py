@@ -1,0 +1,111 @@
+"""What a pass makes of a co-variable: streams, buffers, and what it has found out about the objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container
+from dataclasses import dataclass, field
+from typing import Any
+
+from timeslip.codec.addresses import Links
+from timeslip.codec.picklers import met_objects
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Something that could not be stored.
+
+    Attributes:
+        identity: id of the live object in the `Resources` registry.
+        type_name: of the object.
+        reason: why it could not be stored, for people.
+        token: cheap state of the live object; it changes when the object is known to have changed.
+        fatal: False when a stand-in can be rebuilt, so that the value is "rebuilt" and not lost.
+        complete: whether every change of the live object shows in the token (`hidden`).
+    """
+
+    identity: str
+    type_name: str
+    reason: str
+    token: str
+    fatal: bool = True
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Captured:
+    """A co-variable as bytes.
+
+    Attributes:
+        keys: node keys, in the order of the payload.
+        headers: definition id -> header stream, for the definitions among the keys.
+        segments: the skeleton stream, without the prefix that loads the seeds.
+        buffers: owned buffers in the order of their numbers; valid only until the user's code runs again.
+        out_of_band: buffers that a library's own reduction gave to the pickler, in stream order.
+        references: ids of all definitions that the streams refer to.
+        holes: what could not be stored.
+        links: addresses of the objects whose identity links names; empty before `find_links`.
+        hidden: those of *links* that only holes hold, so that no copy of them is ever stored; known with *links*.
+        spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
+        mode: the pass that did it.
+        roots: addresses of the arrays that own plain memory.
+        blocks: addresses of the arrays that own the memory of each copy-on-write block.
+        rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
+        volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
+        reduced: whether an object of a type that is not known to be steady was reduced by its own code.
+        packages: top-level names of the packages whose classes the pass met.
+        hooked: the classes of installed packages and of the user's own modules whose instances went into the stream as
+            their own pickling hooks say, which may drop or invent anything.
+        plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
+        memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
+            different objects; to be dropped (`release`) before the user's code runs again.
+    """
+
+    keys: tuple[str, ...]
+    headers: dict[str, bytes] = field(default_factory=dict)
+    segments: list[bytes] = field(default_factory=list)
+    buffers: list[Any] = field(default_factory=list)
+    out_of_band: list[Any] = field(default_factory=list)
+    references: dict[str, Any] = field(default_factory=dict)
+    holes: list[Hole] = field(default_factory=list)
+    links: Links = frozenset()
+    hidden: frozenset[int] = frozenset()
+    spans: list[tuple[int, int, bool]] = field(default_factory=list)
+    mode: str = "fast"
+    rows: list[int] = field(default_factory=list)
+    roots: set[int] = field(default_factory=set)
+    blocks: list[int] = field(default_factory=list)
+    volatile: bool = False
+    reduced: bool = False
+    packages: frozenset[str] = frozenset()
+    hooked: frozenset[type] = frozenset()
+    plain: bool = False
+    memo: Any = None
+    find: Callable[[Collection[int]], Links] | None = None
+
+    def find_links(self, weak_roots: Collection[int]) -> None:
+        """Fill `links`. Only before `release`."""
+        if self.find is not None and not self.links:
+            self.links = self.find(weak_roots)
+
+    def objects_at(self, addresses: Container[int]) -> list[Any]:
+        """What the pass met at *addresses*. Only before `release`."""
+        return [] if self.memo is None else [obj for obj in met_objects(self.memo[0]) if id(obj) in addresses]
+
+    def forget(self) -> None:
+        """Let go of what the pass met; the bytes stay."""
+        self.memo = self.find = None
+
+    def release(self) -> None:
+        """Let go of the user's objects and of their memory."""
+        self.forget()
+        self.buffers = []
+        self.out_of_band = []
+        self.segments = []
+        self.references = dict.fromkeys(self.references)
+        self.hooked = frozenset()
+
+    @property
+    def size(self) -> int:
+        """Bytes of streams and buffers together."""
+        streams = sum(map(len, self.segments)) + sum(map(len, self.headers.values()))
+        return streams + sum(memoryview(b).nbytes for b in (*self.buffers, *self.out_of_band))

@@ -1,0 +1,152 @@
+"""Dicts and sets whose keys say themselves how they are hashed: what is in them, so that none of it gets lost.
+
+Such a container is filled by the methods of its keys while it is loaded. A key that was changed after it was put in
+then takes the place of another one, or the other one its. So what was in the container is stored beside it, with the
+numbers that it keeps for its keys. Where entries have got lost, it is filled again, past the methods of the keys.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import types
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+from timeslip.codec.hashing import hashes_by_value
+from timeslip.codec.kinds import compares_oddly, is_of_session
+
+Check = tuple[Any, list[Any], list[int], int]
+"""A container, its keys (and values, in turn), the numbers it keeps for the keys, and what texts are hashed with."""
+
+SALT = hash("timeslip")
+"""Differs between processes in which texts have other hashes."""
+
+
+def hashes_itself(kind: type) -> bool:
+    """Whether instances of *kind* may be changed, and say themselves how they are hashed."""
+    if compares_oddly(kind) or issubclass(kind, (tuple, type, BaseException)) or not is_of_session(kind):
+        return False
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return hashes_by_value(kind) and not getattr(parameters, "frozen", False)
+
+
+def checks_of(objects: Iterable[Any], kinds: Set[type]) -> list[Check]:
+    """What there is to know of those of *objects* that are dicts or sets with keys of *kinds*."""
+    found: list[Check] = []
+    for obj in objects:
+        if type(obj) is dict and _any_of(obj, kinds):
+            found.append((obj, [part for pair in obj.items() for part in pair], _numbers(obj), SALT))
+        elif type(obj) is set and _any_of(obj, kinds):
+            found.append((obj, list(obj), _numbers(obj), SALT))
+    return found
+
+
+def _any_of(container: Iterable[Any], kinds: Set[type]) -> bool:
+    try:
+        return any(type(key) in kinds for key in container)
+    except Exception:  # a class among them that lets nobody hash or compare it
+        return False
+
+
+def _numbers(container: Any) -> list[int]:
+    """The numbers that a dict or set keeps for its keys, in their order; none where this Python does not show them."""
+    is_dict = type(container) is dict
+    step: Any = getattr(ctypes.pythonapi, "_PyDict_Next" if is_dict else "_PySet_NextEntry", None)
+    if step is None:
+        return []
+    position, number = ctypes.c_ssize_t(0), ctypes.c_ssize_t(0)
+    key, value = ctypes.c_void_p(), ctypes.c_void_p()
+    held = ctypes.py_object(container)
+    places = [ctypes.byref(position), ctypes.byref(key)]
+    places += [ctypes.byref(value)] if is_dict else []
+    numbers = []
+    while step(held, *places, ctypes.byref(number)):
+        numbers.append(number.value)
+    return numbers
+
+
+def refill(check: Check) -> None:
+    """Put into a container that was loaded what is missing in it.
+
+    Raises:
+        ValueError: a key is of a class that cannot be kept from being asked.
+    """
+    container, parts, numbers, salt = check
+    keys = parts[::2] if type(container) is dict else parts
+    if len(container) == len(keys):
+        return
+    values = parts[1::2] if type(container) is dict else keys
+    known = salt == SALT and len(numbers) == len(keys)
+    asked = numbers if known else [hash(key) for key in keys]  # as it was, whatever the keys say by now
+    for attempt in range(1 if known else _ATTEMPTS):
+        chosen = asked if known else _set_apart(asked, numbers, attempt)
+        with _unasked(keys) as answers:
+            container.clear()
+            for key, value, number in zip(keys, values, chosen, strict=True):
+                answers[id(key)] = number  # one key may be there twice, with two numbers
+                if type(container) is dict:
+                    container[key] = value
+                else:
+                    container.add(key)
+        if len(container) == len(keys):
+            return
+    raise ValueError("keys have changed since they were put in, and get in each other's way")
+
+
+_ATTEMPTS = 64
+
+
+def _set_apart(now: list[int], numbers: list[int], attempt: int) -> list[int]:
+    """Of keys with one number, only the one that still has the number it was put in with is found, or the last.
+
+    The others get numbers that nobody asks for; which ones depends on *attempt*.
+    """
+    chosen = list(now)
+    by_number: dict[int, list[int]] = {}
+    for place, number in enumerate(now):
+        by_number.setdefault(number, []).append(place)
+    for places in by_number.values():
+        same = [place for place in places if place < len(numbers) and numbers[place] == now[place]]
+        found = same[0] if same else places[-1]
+        for place in places:
+            if place != found:
+                chosen[place] ^= (1 << 40) + 5 * attempt + place + 1
+    return chosen
+
+
+@contextmanager
+def _unasked(keys: list[Any]) -> Iterator[dict[int, int]]:
+    """Within the block keys that hash themselves are equal to nothing but themselves.
+
+    They are hashed by what stands for their address in the dict that this gives.
+    """
+    changed: list[tuple[Any, type]] = []
+    stand_ins: dict[type, type] = {}
+    known: dict[int, int] = {}
+    try:
+        for key in {id(key): key for key in keys}.values():
+            kind = type(key)
+            if not hashes_itself(kind):
+                continue
+            if kind not in stand_ins:
+                stand_ins[kind] = _stand_in(kind, known)
+            try:
+                object.__setattr__(key, "__class__", stand_ins[kind])
+            except TypeError as error:
+                raise ValueError(f"keys of class {kind.__name__} have changed since they were put in") from error
+            changed.append((key, kind))
+        yield known
+    finally:
+        for key, kind in changed:
+            object.__setattr__(key, "__class__", kind)
+
+
+def _stand_in(kind: type, known: dict[int, int]) -> type:
+    """A class whose instances are laid out like those of *kind*."""
+    body: dict[str, Any] = {"__hash__": lambda self: known[id(self)], "__eq__": object.__eq__}
+    slots = [name for name, slot in vars(kind).items() if isinstance(slot, types.MemberDescriptorType)]
+    if slots or not kind.__dictoffset__:
+        more = [name for name in ("__dict__", "__weakref__") if name in vars(kind)]
+        body["__slots__"] = (*slots, *more)
+    return type("StandIn", (), body)
