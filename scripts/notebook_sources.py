@@ -43,6 +43,8 @@ SOURCES = (
             "examples/algorithms/plot_circuits.py",
             "examples/subclass/plot_antigraph.py",
             "examples/graph/plot_morse_trie.py",
+            "examples/graph/plot_degree_sequence.py",
+            "examples/algorithms/plot_davis_club.py",
         ),
         ("matplotlib", "scipy", "pandas"),
     ),
@@ -89,6 +91,24 @@ SOURCES = (
         ),
         ("matplotlib",),
     ),
+    Source(
+        "emcee",
+        (
+            "docs/tutorials/quickstart.ipynb",
+            "docs/tutorials/line.ipynb",
+            "docs/tutorials/moves.ipynb",
+        ),
+        ("matplotlib", "scipy", "corner"),
+    ),
+    Source(
+        "corner",
+        (
+            "docs/pages/quickstart.ipynb",
+            "docs/pages/custom.ipynb",
+            "docs/pages/sigmas.ipynb",
+        ),
+        ("matplotlib", "scipy"),
+    ),
     Source("xarray", ("doc/examples/weather-data.ipynb",), ("matplotlib", "pandas", "seaborn", "netcdf4")),
     Source(
         "statsmodels",
@@ -100,6 +120,8 @@ SOURCES = (
             "examples/notebooks/stats_rankcompare.ipynb",
             "examples/notebooks/robust_models_0.ipynb",
             "examples/notebooks/kernel_density.ipynb",
+            "examples/notebooks/gls.ipynb",
+            "examples/notebooks/glm_formula.ipynb",
         ),
         ("matplotlib", "pandas"),
     ),

@@ -14,6 +14,7 @@ import ctypes
 import gc
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -23,6 +24,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -180,14 +182,25 @@ class Prover:
             reading, writing = os.pipe()
             try:
                 self._fork(writing, work)
+            except OSError:  # for want of memory or processes: the classes are untried, which is all
+                os.close(reading)
+                self._tries.update(dict.fromkeys(asked, _TRIES))
+                return
             finally:
                 os.close(writing)
             self._running.append(_Running(reading, asked))
 
     def _fork(self, writing: int, work: list[tuple[Nodes, frozenset[str]]]) -> None:
-        """Fork twice: the copy that works is nobody's child, so that no `os.wait` of the user's ever meets it."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of threads that the copy does not have: it needs none
+        """Fork twice: the copy that works is nobody's child, so that no `os.wait` of the user's ever meets it.
+
+        Raises:
+            OSError: there is no memory for it, or no process.
+        """
+        # Not `catch_warnings`: warnings that were shown once would be shown again after it.
+        quiet = ("ignore", None, Warning, None, 0)  # what is warned of are threads that the copy does not have
+        filters: list[Any] = warnings.filters  # type: ignore[assignment]  # a list, whatever is said of it
+        filters.insert(0, quiet)
+        try:
             child = os.fork()
             if child == 0:
                 try:
@@ -195,6 +208,8 @@ class Prover:
                         _work(self._encoder, writing, work)
                 finally:
                     os._exit(0)
+        finally:
+            filters.remove(quiet)
         with suppress(ChildProcessError):  # a handler of the user's for ended children was faster
             os.waitpid(child, 0)
 
@@ -203,7 +218,7 @@ class Prover:
         until = time.monotonic() + patience
         while running := [one for one in self._running if not one.waited]:
             left = max(until - time.monotonic(), 0.0)
-            ready, _, _ = select.select([one.pipe for one in running], [], [], left)
+            ready = _ready(running, left)
             for one in [one for one in running if one.pipe in ready]:
                 data = os.read(one.pipe, 1 << 16)
                 one.data += data
@@ -220,7 +235,7 @@ class Prover:
     def _take_late(self) -> None:
         """What was waited for in vain is only looked at from now on."""
         late = [one for one in self._running if one.waited]
-        ready, _, _ = select.select([one.pipe for one in late], [], [], 0) if late else ([], [], [])
+        ready = _ready(late, 0.0)
         for one in late:
             data = os.read(one.pipe, 1 << 16) if one.pipe in ready else None
             one.data += data or b""
@@ -259,10 +274,20 @@ class Prover:
         self._wanted.clear()
 
 
+def _ready(running: Iterable[_Running], patience: float) -> set[int]:
+    """The pipes that have something to read, or have ended; waits up to *patience* seconds for the first."""
+    poll = select.poll()  # which takes descriptors of any number
+    for one in running:
+        poll.register(one.pipe, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(math.ceil(patience * 1000))} if running else set()
+
+
 def _can_fork() -> bool:
     """Whether a copy of this process can be made that harms nobody."""
     if sys.platform != "linux" or _NO_FORK & sys.modules.keys():
         return False
+    if sys.gettrace() is not None or type(os.fork) is not types.BuiltinFunctionType:
+        return False  # a debugger would follow the copy
     torch: Any = sys.modules.get("torch")
     return not (torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized())
 

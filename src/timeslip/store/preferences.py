@@ -58,8 +58,13 @@ def save_preference(directory: Path, key: str, value: Any) -> Any:
     return converted
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a small text file in one step: a reader sees the old one or the new one.
+
+    Args:
+        path: of the file.
+        text: all of it.
+        durable: wait until the disk has it; otherwise a power cut may leave an empty file.
 
     Raises:
         StoreReadOnlyError, StoreFullError: nothing was changed.
@@ -70,7 +75,8 @@ def replace_file(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         if temporary and os.path.exists(temporary):

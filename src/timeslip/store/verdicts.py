@@ -54,7 +54,7 @@ class VerdictFile:
         self._known = {**self._read(), **self._known}
         kept = dict(sorted([*self._known.items()][-_MOST:]))
         try:
-            replace_file(self._path, json.dumps({"format": 1, "classes": kept}, indent=0) + "\n")
+            replace_file(self._path, json.dumps({"format": 1, "classes": kept}, indent=0) + "\n", durable=False)
         except StoreError:  # what is known stays known here; the recording itself says when the disk is full
             self._read_only = True
 
