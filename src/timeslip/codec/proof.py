@@ -10,6 +10,7 @@ Everything here runs the pickling hooks of users' and libraries' classes. It is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,10 +28,7 @@ DIFFERS = "differs"
 FAILS = "fails"
 OUTSIDE = "outside"
 
-_KNOWN = frozenset(
-    "builtins collections datetime decimal enum fractions functools matplotlib mpl_toolkits numbers numpy pandas"
-    " pathlib re types typing uuid zoneinfo".split()
-)
+_KNOWN = sys.stdlib_module_names | {"matplotlib", "mpl_toolkits", "numpy", "pandas"}
 """Top-level packages whose classes our own tests restore and compare: these need no trial."""
 
 
