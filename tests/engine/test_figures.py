@@ -103,3 +103,47 @@ def test_a_figure_that_was_not_looked_at_is_before_travelling(tmp_path: Path) ->
         session.undo(1)
         session.redo(1)
         assert namespace["fig"].axes[0].get_title() == "t"
+
+
+CONNECTED = """
+import matplotlib.pyplot as plt
+seen = []
+class Listener:
+    def hear(self, event): seen.append("method")
+def hear(event): seen.append("function")
+listener = Listener()
+fig, ax = plt.subplots()
+numbers = [fig.canvas.mpl_connect("button_press_event", hear),
+           fig.canvas.mpl_connect("button_press_event", listener.hear),
+           ax.callbacks.connect("xlim_changed", hear)]
+"""
+PRESS = """
+from matplotlib.backend_bases import MouseEvent
+seen.clear()
+fig.canvas.callbacks.process("button_press_event", MouseEvent("button_press_event", fig.canvas, 1, 1, 1))
+ax.set_xlim(3, 4)
+"""
+
+
+def test_callbacks_of_the_user_come_back(attach: Callable[[], Any]) -> None:
+    session = attach()
+    names = session._live.namespace.globals
+    session.run(CONNECTED)
+    session.run(PRESS)
+    wanted = list(names["seen"])
+    assert wanted == ["function", "method", "function"]
+    session.run("for n in numbers[:2]: fig.canvas.mpl_disconnect(n)\nax.callbacks.disconnect(numbers[2])")
+    session.run(PRESS)
+    assert names["seen"] == []
+    session.undo(2)
+    session.run(PRESS)
+    assert names["seen"] == wanted
+    session.run("fig.canvas.mpl_disconnect(numbers[0])")
+    session.run(PRESS)
+    assert names["seen"] == ["method", "function"]
+    session.close()
+    again = attach()
+    again.resume()
+    names = again._live.namespace.globals
+    again.run(PRESS)
+    assert names["seen"] == ["method", "function"]

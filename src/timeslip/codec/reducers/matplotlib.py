@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def _callbacks(state: Pass, registry: Any) -> Any:
-    """A registry of callbacks, its counter left where it is.
+    """A registry of callbacks, with those of the user, its counter left where it is.
 
-    matplotlib asks the counter for its next number to store it, so that no two captures of one figure were equal.
+    matplotlib asks the counter for its next number to store it, so that no two captures of one figure were equal. It
+    drops all callbacks but some of its own; those that belong to the canvas are made again with the canvas.
     """
     held = vars(registry)
     counter = held.get("_cid_gen")
@@ -24,9 +25,25 @@ def _callbacks(state: Pass, registry: Any) -> Any:
     if number is None:
         return NotImplemented
     try:
-        return registry.__reduce_ex__(5)
+        reduced = registry.__reduce_ex__(5)
     finally:
         held["_cid_gen"] = itertools.count(int(number[1]))
+    reduced[2]["callbacks"] = {
+        signal: {cid: proxy() for cid, proxy in connected.items() if cid in held["_pickled_cids"] or _is_users(proxy())}
+        for signal, connected in held["callbacks"].items()
+    }
+    return reduced
+
+
+def _is_users(callback: Any) -> bool:
+    """Whether a callback is a function or method that no library has connected by itself."""
+    function = getattr(callback, "__func__", callback)
+    module = getattr(function, "__module__", None)
+    return type(module) is str and module.partition(".")[0] not in _LIBRARIES and callable(function)
+
+
+_LIBRARIES = frozenset({"IPython", "ipympl", "matplotlib", "matplotlib_inline", "mpl_toolkits"})
+"""Their callbacks belong to a canvas, a window or a toolbar."""
 
 
 def _figure(state: Pass, figure: Any) -> Any:
