@@ -32,7 +32,7 @@ from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import class_name
-from timeslip.codec.proof import FAITHFUL, Trial, Verdict, needs_trial
+from timeslip.codec.proof import FAITHFUL, UNKNOWN, Trial, Verdict, needs_trial
 from timeslip.interrupts import uninterrupted
 from timeslip.state.fence import Fence, load_fence
 from timeslip.state.libraries import origin
@@ -144,7 +144,7 @@ class Prover:
         for kind in filter(needs_trial, hooked):
             name, version = class_name(kind), release(str(kind.__module__))
             verdict = self.verdict(name, version)
-            if verdict is None or verdict.word != FAITHFUL or _is_early(verdict):
+            if verdict is None or verdict.word not in (FAITHFUL, UNKNOWN) or _is_early(verdict):
                 found[name] = version
         return found
 
@@ -259,11 +259,12 @@ class Prover:
                     kept[as_key(name, release(name))] = (verdict.word, reason)
                     continue
                 self._own[name] = verdict
+        for name in running.asked:  # nothing was found out, and nothing would be the next time
+            if self.verdict(name, release(name)) is None and as_key(name, release(name)) not in kept:
+                self._tries[name] = _TRIES
+                kept[as_key(name, release(name))] = (UNKNOWN, "its trial did not end")
         if kept:
             self._kept.add(kept)
-        for name in running.asked:
-            if self.verdict(name, release(name)) is None:
-                self._tries[name] = _TRIES  # nothing was found out, and nothing would be the next time
 
     def close(self) -> None:
         """The session ends: what is under way is waited for a moment."""
@@ -347,6 +348,10 @@ def _use_one_thread() -> None:
     for path in paths:
         with suppress(OSError, AttributeError):  # loaded from a file that is gone, or no such runtime
             ctypes.CDLL(path).omp_set_num_threads(1)
+    lightgbm: Any = sys.modules.get("lightgbm")  # which says how many threads it wants, whatever the runtime says
+    if lightgbm is not None:
+        with suppress(AttributeError):  # a release without it
+            lightgbm.basic._LIB.LGBM_SetMaxThreads(1)
 
 
 def _let_go(kept: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import buffer_pieces, stream_pieces
-from timeslip.codec.proof import DIFFERS, FAILS, FAITHFUL, OUTSIDE, Verdict
+from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
 from timeslip.codec.restore import Stored, StoredBuffer
 from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError
@@ -196,7 +196,7 @@ def with_verdicts(body: dict[str, Any], verdict: Callable[[str, str], Verdict | 
     doubts = []
     for name, version in body.get("hooked", {}).items():
         found = verdict(name, version)
-        if found is not None and found.word != FAITHFUL:
+        if found is not None and found.word in _DOUBT:
             doubts.append((name, _DOUBT[found.word].format(found.reason), found.word != DIFFERS, found.word == OUTSIDE))
     return {**body, "doubts": doubts} if doubts else body
 

@@ -27,8 +27,9 @@ FAITHFUL = "faithful"
 DIFFERS = "differs"
 FAILS = "fails"
 OUTSIDE = "outside"
+UNKNOWN = "unknown"
 
-_KNOWN = sys.stdlib_module_names | {"matplotlib", "mpl_toolkits", "numpy", "pandas"}
+_KNOWN = sys.stdlib_module_names | {"matplotlib", "mpl_toolkits", "numpy", "pandas", "timeslip"}
 """Top-level packages whose classes our own tests restore and compare: these need no trial."""
 
 
@@ -50,7 +51,7 @@ class Verdict:
 
     Attributes:
         word: FAITHFUL; DIFFERS: loads, but something is not as it was; FAILS: cannot be loaded; OUTSIDE: loading it
-            touches the outside, or does not end.
+            touches the outside, or does not end; UNKNOWN: the trial itself did not end.
         reason: of all but the first, for people; for the first how many values have come back, where that is counted.
     """
 
