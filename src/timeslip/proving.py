@@ -246,12 +246,17 @@ class Prover:
         self._running.remove(running)
         os.close(running.pipe)
         kept: dict[str, tuple[str, str]] = {}
+        answered: set[str] = set()
         for line in running.data.split(b"\n")[:-1]:  # what follows the last end of line was cut off
             answer = json.loads(line)
             fault = answer.pop(_FAULT, None)
             if fault is not None:
                 self.faults.append(fault)
+                answered |= running.asked
+            answered |= answer.keys()
             for name, parts in answer.items():
+                if parts is None:  # nothing was found out about this value
+                    continue
                 verdict = Verdict(*parts)
                 if _is_of_release(name):
                     times = self._kept.get(as_key(name, release(name))) or (FAITHFUL, "0")
@@ -259,9 +264,9 @@ class Prover:
                     kept[as_key(name, release(name))] = (verdict.word, reason)
                     continue
                 self._own[name] = verdict
-        for name in running.asked:  # nothing was found out, and nothing would be the next time
-            if self.verdict(name, release(name)) is None and as_key(name, release(name)) not in kept:
-                self._tries[name] = _TRIES
+        for name in running.asked - answered:  # the next trial would not end, too
+            self._tries[name] = _TRIES
+            if self.verdict(name, release(name)) is None:
                 kept[as_key(name, release(name))] = (UNKNOWN, "its trial did not end")
         if kept:
             self._kept.add(kept)
@@ -306,7 +311,8 @@ def _work(encoder: Encoder, writing: int, work: list[tuple[Nodes, frozenset[str]
         trial = Trial(encoder, _guard)
         for nodes, names in work:
             found = trial.verdicts(nodes, sorted(names))
-            _answer(writing, {name: astuple(verdict) for name, verdict in found.items()})
+            verdicts = {name: astuple(verdict) for name, verdict in found.items()}
+            _answer(writing, {**dict.fromkeys(names), **verdicts})
     except BaseException:  # a fault of our own, or what a value's code raised where nobody expects it: for the session
         _answer(writing, {_FAULT: traceback.format_exc(limit=-8)})
     finally:

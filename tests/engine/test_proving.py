@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,41 @@ def test_a_class_is_tried_a_few_times_only(session: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(proving.Prover, "_fork", lambda *_: pytest.fail("tried again"))
     session.run("x.value.append(9); y = library.Plain()")
     assert "hooked" not in session._live.body(session._live.records["y"])
+
+
+def test_a_trial_that_does_not_end_is_not_begun_again(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "_LIFE", 0.2)
+    monkeypatch.setattr(proving, "Trial", lambda *_: time.sleep(60))
+    session.run("x = library.Drops()")
+    settle(session)
+    assert session._live.prover.verdict("some_library.Drops", "some_library 1.5").word == "unknown"
+    assert session.status().inexact == {}
+    monkeypatch.setattr(proving.Prover, "_fork", lambda *_: pytest.fail("tried again"))
+    session.run("y = library.Drops()")
+
+
+def test_a_fault_of_a_trial_is_told(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "Trial", lambda *_: 1 / 0)
+    session.run("x = library.Drops()")
+    settle(session)
+    session.run("y = 1")
+    assert [text for text in session.notices() if "ZeroDivisionError" in text]
+
+
+def test_without_processes_to_be_had(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(proving.Prover, "_fork", refuse)
+    session.run("x = library.Drops()")
+    session.run("x.value.append(2)")
+    assert session.undo().fidelity["x"] == "exact"  # nothing is known of the class
+
+
+def test_a_value_with_something_that_cannot_be_stored_is_tried_another_time(session: Any) -> None:
+    session.run("x = [library.Drops(), (i for i in [1])]")
+    settle(session)
+    assert session._live.prover.verdict("some_library.Drops", "some_library 1.5") is None
+    session.run("y = library.Drops()")
+    settle(session)
+    assert "cache" in session.status().inexact["y"]
