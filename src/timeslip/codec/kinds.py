@@ -54,8 +54,19 @@ def users_modules() -> list[str]:
     return [name for name in _users_modules[1] if name in sys.modules]
 
 
+_users_reducers: tuple[tuple[int, ...], frozenset[type]] = ((), frozenset())
+
+
 def users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
     """The classes with a reduction in `copyreg` that is a function of the session or of a file of the user's."""
+    global _users_reducers
+    seen = (id(namespace), *map(id, copyreg.dispatch_table.values()))
+    if _users_reducers[0] != seen:
+        _users_reducers = seen, _find_users_reducers(namespace)
+    return _users_reducers[1]
+
+
+def _find_users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
     found = []
     for kind, function in list(copyreg.dispatch_table.items()):
         if type(function) is not types.FunctionType:
