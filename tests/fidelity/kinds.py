@@ -22,7 +22,6 @@ class Kind:
         resume: what a new kernel gives.
         said: part of what the commit says of it; empty when it comes back exact in a new kernel.
         setup: a cell before *make*.
-        said_for: the name that it is said of.
         after: what a new kernel gives after *use*; empty when it is as *resume* says, or lost for what is replayed there.
         identity: whether it has an identity: where numbers, text and the like are shared is nobody's business.
     """
@@ -34,7 +33,6 @@ class Kind:
     resume: str
     said: str = ""
     setup: str = ""
-    said_for: str = "x"
     after: str = ""
     identity: bool = True
 
