@@ -55,7 +55,8 @@ _COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_func
 """Functions of compiled modules: found by their names, although their types are found nowhere."""
 
 
-def _by_attributes(kind: type) -> Any:
+def by_attributes(kind: type) -> Any:
+    """The reducer for instances of a plain class: its attributes and slots, and none of its hooks."""
     slots = all_slots(kind)
     hashed = hashes_by_value(kind)
 
@@ -81,7 +82,7 @@ class Plain:
     __slots__ = ("_by_attributes", "_hashed", "_slots", "dict_of", "unasked")
 
     def __init__(self, kind: type) -> None:
-        self._by_attributes = _by_attributes(kind)
+        self._by_attributes = by_attributes(kind)
         self._slots = all_slots(kind)
         self._hashed = hashes_by_value(kind)
         found: Any = next((base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__), None)
@@ -183,7 +184,7 @@ def _of_session(kind: type) -> Any:
                 library = True
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
-    return _by_attributes(kind) if own else Plain(kind)
+    return by_attributes(kind) if own else Plain(kind)
 
 
 def find_any(kind: type) -> Any:
@@ -191,7 +192,7 @@ def find_any(kind: type) -> Any:
     hooks = {hook for base in kind.__mro__[:-1] for hook in _HOOKS.intersection(base.__dict__)}
     if hooks - _LOOKUPS or not kind.__flags__ & HEAP_TYPE or issubclass(kind, (type, enum.Enum)) or not is_plain(kind):
         return None
-    return _by_attributes(kind) if hooks else Plain(kind)
+    return by_attributes(kind) if hooks else Plain(kind)
 
 
 def make_type_variable(kind: Any, name: str, constraints: tuple[Any, ...], options: tuple[Any, ...]) -> Any:
