@@ -173,6 +173,8 @@ def _of_session(kind: type) -> Any:
     if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
         return None
     own = library = False
+    if issubclass(kind, types.ModuleType) and is_imported(kind):
+        return None  # by its name, like any module
     slots = all_slots(kind)
     hooks = _HOOKS if slots else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
     hidden = hides_slots(kind, slots) or compares_oddly(kind)
