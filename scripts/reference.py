@@ -171,8 +171,8 @@ def fidelity_page(kinds: Any, traps: Any) -> str:
         "Fidelity",
         "What comes back of objects that belong to the system rather than to Python alone. *exact*: equal, with the "
         "same aliasing. *rebuilt*: equal, but holding a new outside resource. *replayed*: made again by running its "
-        "cells, which is only done unasked where they stay within the session. *lost*: a placeholder that says why. "
-        "An object that is in the wanted state still is always used itself. What is not exact in a new kernel is said "
+        "cells, which is only done unasked where they stay within the session. *lost*: a placeholder that says why. An "
+        "object that is in the wanted state still is always used itself. What is not exact in a new kernel is said "
         "when the commit is made: `status`, `log` and `Commit.names.inexact` name it.",
         "Every row is a test: the object is made under two names and in containers, recorded, used, recorded, undone, "
         "redone, and resumed in another process.",

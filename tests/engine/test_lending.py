@@ -14,7 +14,7 @@ Attach = Callable[..., Any]
 @pytest.mark.parametrize(
     ("made", "shows"),
     [
-        ("import re\nh = {'s': re.match('a', 'a'), 'n': 1}", "h['s'].group()"),
+        ("import struct\nh = {'s': struct.iter_unpack('<B', b'ab'), 'n': 1}", "h['s'].__length_hint__()"),
         ("import sqlite3\nh = {'s': sqlite3.connect(':memory:'), 'n': 1}\nh['s'].execute('create table t(a)')\nh['s'].execute('insert into t values (1)'); h['s'].create_function('two', 0, lambda: 2)", "h['s'].execute('select a, two() from t').fetchall()"),
         ("import hashlib\nh = {'s': hashlib.sha256(b'a'), 'n': 1}", "h['s'].hexdigest()"),
     ],
@@ -34,6 +34,16 @@ def test_what_takes_no_weak_reference_is_found_again(attach: Attach, made: str, 
         assert id(session.namespace["h"]["s"]) == held
         assert eval(shows, session.namespace) == shown
     getattr(session.namespace["h"]["s"], "close", str)()  # Python 3.13 complains of a connection that nobody closed
+
+
+def test_a_match_comes_back_as_it_was(attach: Attach) -> None:
+    session = attach(replay="never")
+    session.run("import re\nm = re.compile('(?P<n>a)|b').search('xab', 1)\nh = {'s': m, 'n': 1}")
+    session.run("h['n'] = 2")
+    assert set(session.undo().fidelity.values()) == {"exact"}
+    found = session.namespace["h"]["s"]
+    assert found is session.namespace["m"]
+    assert (found["n"], found.span(), found.pos, found.lastgroup) == ("a", (1, 2), 1, "n")
 
 
 def test_a_large_value_beside_it_is_no_obstacle(attach: Attach) -> None:

@@ -314,7 +314,8 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
     checks: list[Check] | None = None
-    outside = held_by_modules([obj for key, obj in nodes if not key.startswith("def:")])
+    values = [obj for key, obj in nodes if not key.startswith("def:")]
+    outside = held_by_modules(values, encoder.namespace)
     while True:
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}

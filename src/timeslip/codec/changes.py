@@ -52,15 +52,23 @@ class Change:
                 target.cell_contents = value
         elif isinstance(target, type):
             if value is Change.MISSING:
-                type.__delattr__(target, self.attribute)
+                written_in_c(target, "__delattr__")(target, self.attribute)
             else:
-                type.__setattr__(target, self.attribute, value)
+                written_in_c(target, "__setattr__")(target, self.attribute, value)
         elif value is Change.MISSING:
             object.__delattr__(target, self.attribute)
         elif isinstance(target, enum.Enum):
             object.__setattr__(target, self.attribute, value)
         else:
             setattr(target, self.attribute, value)
+
+
+def written_in_c(cls: type, name: str) -> Any:
+    """A method of the metaclass of *cls*, past those of the session. Of those in C, each metaclass has its own."""
+    if type(cls) is type:
+        return getattr(type, name)
+    found = (base.__dict__.get(name) for base in type.__getattribute__(type(cls), "__mro__"))
+    return next(method for method in found if type(method) is types.WrapperDescriptorType)
 
 
 def cell_value(cell: types.CellType) -> Any:

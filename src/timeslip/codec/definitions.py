@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from timeslip.codec import enumerations
-from timeslip.codec.changes import Change, cell_value
+from timeslip.codec.changes import Change, cell_value, written_in_c
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -484,10 +484,12 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
         made = enumerations.make(metaclass, header, body)
     else:
         made = _bare_class(metaclass, header["name"], bases, body, namespace)
+        if "layout" in header:  # from Python 3.13 on it is only done then
+            written_in_c(made, "__init__")(made, header["name"], bases, body)
         methods = header.get("methods", {})
         for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
             if name not in _AT_ONCE:
-                type.__setattr__(made, name, value)
+                written_in_c(made, "__setattr__")(made, name, value)
     assert isinstance(made, type)
     return made
 

@@ -36,10 +36,17 @@ def is_of_session(kind: type) -> bool:
 
 
 def is_users_module(name: Any) -> bool:
-    """Whether a module is a file of the user's: neither of the Python that runs, nor installed, nor our own."""
+    """Whether a module is a file of the user's: in Python, neither of the Python that runs, nor installed, nor our own.
+
+    Not the program itself, whose names may be those of the session.
+    """
+    if name in ("__main__", "__mp_main__"):
+        return False
     module = sys.modules.get(name) if type(name) is str else None
     file = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
-    return type(file) is str and not is_installed(file) and name.partition(".")[0] != "timeslip"
+    if type(file) is not str or not file.endswith(".py") or name.partition(".")[0] == "timeslip":
+        return False
+    return not is_installed(file)
 
 
 _users_modules: tuple[tuple[int, str], list[str]] = ((0, ""), [])
@@ -54,8 +61,19 @@ def users_modules() -> list[str]:
     return [name for name in _users_modules[1] if name in sys.modules]
 
 
+_users_reducers: tuple[tuple[int, ...], frozenset[type]] = ((), frozenset())
+
+
 def users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
     """The classes with a reduction in `copyreg` that is a function of the session or of a file of the user's."""
+    global _users_reducers
+    seen = (id(namespace), *map(id, copyreg.dispatch_table.values()))
+    if _users_reducers[0] != seen:
+        _users_reducers = seen, _find_users_reducers(namespace)
+    return _users_reducers[1]
+
+
+def _find_users_reducers(namespace: dict[str, Any]) -> frozenset[type]:
     found = []
     for kind, function in list(copyreg.dispatch_table.items()):
         if type(function) is not types.FunctionType:

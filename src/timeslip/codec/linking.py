@@ -158,7 +158,7 @@ def _lives_long(kind: type) -> bool:
     )
 
 
-def held_by_modules(values: Iterable[Any]) -> list[tuple[str, Any]]:
+def held_by_modules(values: Iterable[Any], namespace: dict[str, Any]) -> list[tuple[str, Any]]:
     """Those of *values* that a module of the user's has under a name as well, with the module.
 
     Such a module is no part of the session: a restore gives the session another object, and leaves it alone. Only what
@@ -170,6 +170,8 @@ def held_by_modules(values: Iterable[Any]) -> list[tuple[str, Any]]:
         return []
     found: dict[int, tuple[str, Any]] = {}
     for name in modules:
+        if vars(sys.modules[name]) is namespace:
+            continue
         for held in _dicts_of_module(name):
             for address in wanted.keys() & set(map(id, held.values())):
                 if of(type(wanted[address]), "__module__") != name:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.definitions import HEAP_TYPE, module_of, resolve_global
+from timeslip.codec.definitions import HEAP_TYPE, module_of, of, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import (
     all_slots,
@@ -176,6 +176,8 @@ def _of_session(kind: type) -> Any:
     if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
         return None
     own = library = False
+    if issubclass(kind, types.ModuleType) and is_imported(kind):
+        return None  # by its name, like any module
     slots = all_slots(kind)
     hooks = _HOOKS if slots else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
     hidden = hides_slots(kind, slots) or compares_oddly(kind)
@@ -185,16 +187,17 @@ def _of_session(kind: type) -> Any:
                 own = True
             else:
                 library = True
-    if library and not own and is_made_by_library(kind):
+    nowhere = resolve_global(of(kind, "__module__"), of(kind, "__qualname__")) is None  # else it only says to be there
+    if library and not own and nowhere and is_made_by_library(kind):
         return None  # made by a library while it runs, and what its library says of its instances is all there is
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
-    return by_attributes(kind) if own or kind in copyreg.dispatch_table else Plain(kind)
+    return by_attributes(kind) if own or _is_registered(kind) else Plain(kind)
 
 
 def find_any(kind: type) -> Any:
     """The reducer for instances of any class written in Python whose pickling nobody has changed, else None."""
-    if kind in copyreg.dispatch_table or not kind.__flags__ & HEAP_TYPE or not is_plain(kind):
+    if not kind.__flags__ & HEAP_TYPE or not is_plain(kind) or _is_registered(kind):
         return None
     if issubclass(kind, (type, enum.Enum)):
         return None
@@ -207,6 +210,11 @@ def find_any(kind: type) -> Any:
     if hooks == {"__new__"} and _wants_arguments(kind):
         return by_attributes(kind)  # pickle calls it without any
     return None
+
+
+def _is_registered(kind: type) -> bool:
+    """Whether somebody has registered a reduction for *kind* with `copyreg`."""
+    return not compares_oddly(kind) and kind in copyreg.dispatch_table
 
 
 def _wants_arguments(kind: type) -> bool:

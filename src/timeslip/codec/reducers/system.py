@@ -222,6 +222,8 @@ def _archive(state: Pass, archive: Any) -> Any:
 
 
 def _library_of_c(state: Pass, library: Any) -> Any:
+    if library is sys.modules["ctypes"].pythonapi:
+        return load.attribute, ("ctypes", "pythonapi")
     reason = "the shared library, loaded again by its name"
     return state.resource(library, reason, "", load_library, (type(library), library._name))
 

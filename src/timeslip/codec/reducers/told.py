@@ -14,6 +14,9 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.kinds import is_plain
+from timeslip.codec.reducers import instances
+
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
@@ -195,6 +198,12 @@ _BY_NAME = {
 }
 
 
+_REFUSING = {("codecs", name) for name in ("StreamReader", "StreamWriter", "StreamReaderWriter", "StreamRecoder")}
+"""Classes that refuse to be pickled although they are nothing but their attributes."""
+
+
 def find(kind: type) -> Any:
     """The reducer for exactly that type, or None."""
+    if any((base.__module__, base.__name__) in _REFUSING for base in kind.__mro__) and is_plain(kind):
+        return instances.by_attributes(kind)
     return _BY_NAME.get((kind.__module__, kind.__name__)) if kind.__module__ != "__main__" else None
