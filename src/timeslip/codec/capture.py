@@ -349,10 +349,9 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 continue
         if checks is None and state.hashing:
             checks = checks_of(met_objects(pickler), state.hashing)
-            if len(checks) > 1:  # what was met is in no order, and the stream must not depend on addresses
+            if checks:  # in the order of the stream, or the same value would give other bytes
                 memo = pickler.memo.copy()
                 checks.sort(key=lambda check: memo[id(check[0])][0])
-            if checks:
                 continue
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
