@@ -154,18 +154,18 @@ ASTROPY = (
     Case(
         "astropy.table.Table",
         "x = astropy.table.Table({'a': [1, 2]})",
-        "x.add_row([7]); x['a'].description = 'd'",
-        "x['a'].sum(), x['a'].parent_table is x, x['a'].description",
+        "x.add_row([7]); x['a'].description = 'd'; column = x['a']",
+        "x['a'].sum(), x['a'].parent_table is x, x['a'].description, 'column' not in globals() or column is x['a']",
     ),
     Case(
         "astropy.cosmology.FlatLambdaCDM",
-        "x = astropy.cosmology.FlatLambdaCDM(70, 0.3)",
+        "x = astropy.cosmology.FlatLambdaCDM(70, 0.3, name='mine')",
         "x = x.clone(H0=60)",
         "x.luminosity_distance(1.0).value",
     ),
     Case(
         "photutils.utils.CutoutImage",
-        "x = photutils.utils.CutoutImage(pixels, (2, 2), (3, 3))",
+        "x = photutils.utils.CutoutImage(pixels.copy(), (2, 2), (3, 3))",
         "x.data[0, 0] = 50",
         "x.data.sum(), x.bbox_original.ixmin",
         ("134",),

@@ -21,6 +21,7 @@ Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
     "argparse": "timeslip.codec.reducers.argparse",
+    "astropy": "timeslip.codec.reducers.astropy",
     "bokeh": "timeslip.codec.reducers.bokeh",
     "lmfit": "timeslip.codec.reducers.lmfit",
     "matplotlib": "timeslip.codec.reducers.matplotlib",

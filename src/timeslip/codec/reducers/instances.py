@@ -124,15 +124,25 @@ def _of_session(kind: type) -> Any:
     hooks = _HOOKS if all_slots(kind) else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
     for base in kind.__mro__[:-1]:
         if not hooks.isdisjoint(base.__dict__):
-            if is_of_session(base):
+            if is_of_session(base) and not _is_made_by_library(base):
                 own = True
             else:
                 library = True
-    if library and not own and is_made_by_library(kind):
+    if library and not own and _is_made_by_library(kind):
         return None  # made by a library while it runs, and what its library says of its instances is all there is
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
     return by_attributes(kind) if own else Plain(kind)
+
+
+def _is_made_by_library(kind: type) -> bool:
+    """As `is_made_by_library`; also of classes that do not say it, but whose methods do."""
+    if is_made_by_library(kind):
+        return True
+    functions = [value for value in kind.__dict__.values() if type(value) is types.FunctionType]
+    homes = {str(function.__module__) for function in functions}
+    known = bool(homes) and homes <= sys.modules.keys() - {"__main__", "builtins"}
+    return known and kind.__module__ in (None, "builtins")
 
 
 def find_any(kind: type) -> Any:
