@@ -29,6 +29,7 @@ LIBRARIES = {
     "pandas": "timeslip.codec.reducers.pandas",
     "plotly": "timeslip.codec.reducers.plotly",
     "ssl": "timeslip.codec.reducers.ssl",
+    "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "torch": "timeslip.codec.reducers.torch",
     "traitlets": "timeslip.codec.reducers.traitlets",
