@@ -135,6 +135,50 @@ CASES = {
         "x.children[0].value = 9",
         "(x.children[0].value, setattr(x.children[0], 'value', 5), list(hits), x.comm is not None)",
     ),
+    "a data set of lightgbm": (
+        "lightgbm",
+        (
+            "import lightgbm as lgb, numpy as np\nq = {'verbosity': -1, 'num_threads': 1}\n"
+            "a = np.arange(90.0).reshape(30, 3) % 7\n"
+            "x = lgb.Dataset(a, label=a[:, 0], params=q, free_raw_data=False).construct()"
+        ),
+        "x.set_label(a[:, 1])",
+        "(x.num_data(), x.get_label().tolist(), lgb.train(q, x, 2).predict(a).tolist())",
+    ),
+    "a data set of lightgbm without its raw data": (
+        "lightgbm",
+        (
+            "import lightgbm as lgb, numpy as np\nq = {'verbosity': -1, 'num_threads': 1}\n"
+            "a = np.arange(90.0).reshape(30, 3) % 7\n"
+            "x = lgb.Dataset(a, label=a[:, 0], params=q).construct()"
+        ),
+        "x.set_label(a[:, 1])",
+        "(x.num_data(), x.get_label().tolist(), lgb.train(q, x, 2).predict(a).tolist())",
+    ),
+    "a matrix of xgboost": (
+        "xgboost",
+        "import xgboost as xgb, numpy as np\na = np.arange(90.0).reshape(30, 3) % 7\nx = xgb.DMatrix(a, a[:, 0])",
+        "x.set_label(a[:, 1])",
+        "(x.num_row(), x.get_label().tolist(), xgb.train({'nthread': 1}, x, 2).predict(x).tolist())",
+    ),
+    "a drawing into an image, and its font": (
+        "PIL.ImageDraw",
+        (
+            "from PIL import Image, ImageDraw, ImageFont\ni = Image.new('L', (20, 20))\nx = ImageDraw.Draw(i)\n"
+            "f = ImageFont.load_default(10)"
+        ),
+        "x.line((0, 0, 9, 9), fill=255)",
+        "(x.text((1, 1), 'a', fill=200, font=f), i.tobytes(), x._image is i, x.fontmode)",
+    ),
+    "a file of h5py in memory, and what is in it": (
+        "h5py",
+        (
+            "import h5py\nx = h5py.File('m', 'w', driver='core', backing_store=False)\n"
+            "x['g/a'] = [1, 2]\nd = x['g/a']; g = x['g']"
+        ),
+        "d[0] = 9; x['b'] = [3]",
+        "(sorted(x), d[:].tolist(), d.file == x, g['a'] == d, d.__setitem__(1, 5), x['g/a'][:].tolist())",
+    ),
     "parameters of lmfit": (
         "lmfit", "import lmfit\nx = lmfit.Parameters()\nx.add('a', 1)\nx.add('b', expr='2*a')", "x['a'].value = 3",
         "(x['a'].value, x['b'].value)",
