@@ -24,7 +24,6 @@ import pickle
 import sys
 import types
 import warnings
-import weakref
 from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +35,7 @@ from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
-from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
+from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import instances
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
@@ -170,7 +169,7 @@ class Encoder:
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
-        self.picklers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
 
     def capture(

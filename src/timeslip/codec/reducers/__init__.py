@@ -23,6 +23,7 @@ LIBRARIES = {
     "argparse": "timeslip.codec.reducers.argparse",
     "astropy": "timeslip.codec.reducers.astropy",
     "bokeh": "timeslip.codec.reducers.bokeh",
+    "botocore": "timeslip.codec.reducers.botocore",
     "h5py": "timeslip.codec.reducers.h5py",
     "lightgbm": "timeslip.codec.reducers.lightgbm",
     "lmfit": "timeslip.codec.reducers.lmfit",
