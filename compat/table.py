@@ -113,10 +113,19 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _remark(one: Row) -> str:
     said = [one["remark"]] if one["remark"] else []
-    said += one["reasons"]
+    said += dict.fromkeys(map(_short, one["reasons"]))
     if one["unstable"]:
         said.append("not compared: " + ", ".join(one["unstable"]))
-    return "; ".join(said).replace("|", "\\|").replace("\n", " ")
+    return "; ".join(said).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _short(reason: str) -> str:
+    """What was said, without why nothing was run again and without the names of the case."""
+    reason = reason.replace("rebuilt by running its cells again, because ", "").partition("; not replayed")[0]
+    return reason if len(reason) <= _LONG else reason[: _LONG - 1] + "…"
+
+
+_LONG = 160
 
 
 def problems(rows: Sequence[Row]) -> list[str]:
