@@ -138,6 +138,13 @@ def _h5_member(walk: Walk, value: Any) -> None:
             walk.push(value.name, dict(value.attrs), {name: value[name] for name in value})
 
 
+def _service(walk: Walk, value: Any) -> None:
+    """A client by where it goes and as whom."""
+    meta, credentials = value.meta, value._request_signer._credentials
+    walk.token("service", meta.service_model.service_name, meta.region_name, meta.endpoint_url)
+    walk.token(*(str(getattr(credentials, name, None)) for name in ("access_key", "secret_key", "token")))
+
+
 RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("traitlets", "HasTraits"), _traits),
     (_is("plotly.basedatatypes", "BaseFigure"), _plotly_figure),
@@ -154,6 +161,7 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is_mapped, _sql_mapped),
     (_is("astropy.wcs", "WCS"), _wcs),
     (_is("h5py", "Group", "Dataset"), _h5_member),
+    (_is("botocore.client", "BaseClient"), _service),
     (_is("lmfit", "Parameters"), _lmfit_parameters),
 )  # fmt: skip
 """Test -> rule, the first that fits."""

@@ -111,6 +111,17 @@ CASES = {
         "x.n = 5; x.many = [1]",
         "(x.n, x.many, list(hits), setattr(x, 'n', 8), list(hits))",
     ),
+    "values of a thread": (
+        "",
+        (
+            "import threading\nclass Own(threading.local):\n    def __init__(self, n):\n        self.n = n\n"
+            "x = Own(3)\nx.more = [1]\n"
+            "def elsewhere():\n    found = []\n    thread = threading.Thread(target=lambda: found.append(x.n))\n"
+            "    thread.start()\n    thread.join()\n    return found"
+        ),
+        "x.n = 5; x.more.append(2)",
+        "(x.n, x.more, elsewhere())",
+    ),
     "a TLS context": (
         "ssl", "import ssl\nx = ssl.create_default_context()\nx.minimum_version = ssl.TLSVersion.TLSv1_3",
         "x.check_hostname = False",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
+    "_thread": "timeslip.codec.reducers.thread",
     "argparse": "timeslip.codec.reducers.argparse",
     "astropy": "timeslip.codec.reducers.astropy",
     "bokeh": "timeslip.codec.reducers.bokeh",
