@@ -22,10 +22,10 @@ def _font(state: Pass, font: Any) -> Any:
     held = vars(font).get("font_bytes")
     if held is None:
         return NotImplemented  # its path says what it is
-    return make_font, (type(font), held, font.size, font.index, font.encoding, int(font.layout_engine))
+    return make_font, (type(font), held, font.size, font.index, font.encoding, font.layout_engine)
 
 
-def make_font(kind: Any, data: bytes, size: Any, index: int, encoding: str, engine: int) -> Any:
+def make_font(kind: Any, data: bytes, size: Any, index: int, encoding: str, engine: Any) -> Any:
     """A font from the bytes of its file."""
     return kind(io.BytesIO(data), size, index, encoding, engine)
 
