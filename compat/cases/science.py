@@ -432,8 +432,8 @@ SYMBOLIC = (
         "round(float(x.solve()), 4), round(float(v.value), 3)",
         dist="cvxpy",
     ),
-    Case("sympy.Symbol", "x = sympy.Symbol('q')", "x = x ** 2 + 1", "sympy.diff(x, sympy.Symbol('q'))", dist="sympy"),,
-    Case("sympy.Matrix", "x = sympy.Matrix([[1, 2], [3, 4]])", "x[0, 0] = sympy.Symbol('q')", "x.det()", dist="sympy"),,
+    Case("sympy.Symbol", "x = sympy.Symbol('q')", "x = x ** 2 + 1", "sympy.diff(x, sympy.Symbol('q'))", dist="sympy"),
+    Case("sympy.Matrix", "x = sympy.Matrix([[1, 2], [3, 4]])", "x[0, 0] = sympy.Symbol('q')", "x.det()", dist="sympy"),
     Case(
         "sympy.Function",
         "x = sympy.Function('f')(sympy.Symbol('t'))",
