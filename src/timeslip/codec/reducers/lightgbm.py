@@ -21,7 +21,8 @@ _HANDLE = "_handle"
 
 def _dataset(state: Pass, dataset: Any) -> Any:
     attributes = dict(vars(dataset))
-    handle = attributes.pop(_HANDLE, None)
+    handle = attributes.get(_HANDLE)
+    attributes[_HANDLE] = None
     binary = b""
     if handle is not None and attributes.get("data") is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +36,6 @@ def set_dataset(dataset: Any, parts: tuple[dict[str, Any], bool, bytes]) -> None
     """State setter for data sets. One that was in use is made ready at once: it can be asked for its size."""
     attributes, constructed, binary = parts
     dataset.__dict__.update(attributes)
-    dataset._handle = None
     if not constructed:
         return
     if binary:
@@ -46,7 +46,7 @@ def set_dataset(dataset: Any, parts: tuple[dict[str, Any], bool, bytes]) -> None
         dataset._handle, made._handle = made._handle, None  # two owners would free it twice
     else:
         dataset.construct()
-    dataset.__dict__.update(attributes)
+    dataset.__dict__.update({**attributes, _HANDLE: dataset._handle})
 
 
 def find(kind: type) -> Any:
