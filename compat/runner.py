@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from compat.case import Case, Family, Script, script
-from compat.verdicts import CREATED, MUTATED, Bare, Leg, Look, Recorded, worst
+from compat.verdicts import ASKED, CREATED, MUTATED, Bare, Leg, Look, Recorded, worst
 from kernels import Kernel, KernelDiedError
 
 SLOW_CELL = 240.0
@@ -132,6 +132,8 @@ class Runner:
             for label, code in scripts.items():
                 if found[label].legs[-1].fidelity != "lost":
                     found[label].legs[-1].look["used"] = use(kernel, code)
+                else:
+                    _ask(kernel, code, found[label].legs[-1])
             for label, code in scripts.items():
                 said = _travel(kernel, f"checkout({heads[label][CREATED]!r})")
                 found[label].legs.append(_leg(kernel, code, "earlier", CREATED, said, used=True))
@@ -193,6 +195,8 @@ def _live(kernel: Kernel, code: Script, found: Recorded, heads: dict[str, str]) 
     )
     for way, state, call, used in ways:
         found.legs.append(_leg(kernel, code, way, state, _travel(kernel, call), used=used))
+    if found.legs[-1].fidelity == ASKED:  # which was a step of its own, and then the object was used
+        _travel(kernel, ways[-1][2])
 
 
 def _travel(kernel: Kernel, call: str) -> dict[str, Any]:
@@ -208,6 +212,22 @@ def _leg(kernel: Kernel, code: Script, way: str, state: str, said: dict[str, Any
     fidelity = worst([said["fidelity"].get(name, "exact") for name in code.names])
     notes = [said["notes"].get(name, "") for name in code.names if said["fidelity"].get(name, "exact") == fidelity]
     seen = look(kernel, code)
-    if used and fidelity != "lost":
+    leg = Leg(way, state, fidelity, notes[0] if notes else "", seen, said["seconds"])
+    if fidelity == "lost" and way in ("checkout", "earlier"):
+        _ask(kernel, code, leg)
+    elif used and fidelity != "lost":
         seen["used"] = use(kernel, code)
-    return Leg(way, state, fidelity, notes[0] if notes else "", seen, said["seconds"])
+    return leg
+
+
+def _ask(kernel: Kernel, code: Script, leg: Leg) -> None:
+    """Ask for a placeholder to be replayed; *leg* is then what that gives, and stays as it is when it is refused."""
+    try:
+        there = f"[n for n in {list(code.names)!r} if type(get_ipython().user_ns.get(n)).__name__ == 'Placeholder']"
+        said = _travel(kernel, f"replay(*{there})")
+    except RuntimeError as error:
+        leg.note += f"; replay: {str(error).strip().splitlines()[-1][:200]}"
+        return
+    if said["fidelity"].get(code.x) == "replayed":
+        leg.fidelity, leg.seconds, leg.look = ASKED, leg.seconds + said["seconds"], look(kernel, code)
+        leg.look["used"] = use(kernel, code)

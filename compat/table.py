@@ -13,7 +13,7 @@ from compat.case import Absent
 Row = dict[str, Any]
 """One class: what the table shows, and the verdict in full."""
 
-WORDS = ("exact", "rebuilt", "replayed", "lost", "wrong", "attached", "unreported", "broken")
+WORDS = ("exact", "rebuilt", "replayed", "on request", "lost", "wrong", "attached", "unreported", "broken")
 
 HEAD = """\
 # Compatibility
@@ -24,7 +24,9 @@ value, type and aliases are compared with those in a bare kernel, and the object
 give what it gives in a bare kernel. *exact*, *rebuilt*, *replayed* and *lost* are explained in [the
 glossary](glossary.md). "Record" is the time of the two commits together, from the end of the code to the finished
 commit; "back" is the slowest way back; "stored" is what both commits added to the store. What is random or tells the
-time differs between two bare kernels; it cannot be compared and is named in the last column.
+time differs between two bare kernels; it cannot be compared and is named in the last column. *On request* is not a
+fidelity of its own: the name is a placeholder at first, because its cells are not run unasked, and `replay` makes the
+object as it was.
 
 """
 
@@ -88,7 +90,7 @@ def _counts(rows: Sequence[Row], *, by_number: bool = False) -> str:
     counts: Counter[str] = Counter()
     for one in rows:
         counts[one["word"]] += len(one["numbers"]) if by_number else 1
-    return ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word] or word in WORDS[:5])
+    return ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word] or word in WORDS[:6])
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -99,7 +101,7 @@ def _table(rows: Sequence[Row]) -> str:
     for one in rows:
         back = max(one["live_seconds"], one["restarted_seconds"])
         answers = [one["live"], one["restarted"]]
-        if one["word"] not in WORDS[:4]:
+        if one["word"] not in WORDS[:5]:
             answers = [f"**{one['word']}**"] * 2
         cells = [
             ", ".join(one["numbers"]), f"`{one['label']}`", one["version"], *answers, f"{one['record'] * 1000:.0f}",
@@ -111,10 +113,19 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _remark(one: Row) -> str:
     said = [one["remark"]] if one["remark"] else []
-    said += one["reasons"]
+    said += dict.fromkeys(map(_short, one["reasons"]))
     if one["unstable"]:
         said.append("not compared: " + ", ".join(one["unstable"]))
-    return "; ".join(said).replace("|", "\\|").replace("\n", " ")
+    return "; ".join(said).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _short(reason: str) -> str:
+    """What was said, without why nothing was run again and without the names of the case."""
+    reason = reason.replace("rebuilt by running its cells again, because ", "").partition("; not replayed")[0]
+    return reason if len(reason) <= _LONG else reason[: _LONG - 1] + "…"
+
+
+_LONG = 160
 
 
 def problems(rows: Sequence[Row]) -> list[str]:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-FIDELITIES = ("exact", "rebuilt", "replayed", "lost")
+ASKED = "on request"
+"""Not one of Timeslip's words: a placeholder at first, and replayed as it was when ``replay`` asked for it."""
+FIDELITIES = ("exact", "rebuilt", "replayed", ASKED, "lost")
 """From the best to the worst."""
 
 ASPECTS = ("value", "type", "aliased", "together", "used")
@@ -156,6 +158,9 @@ def judge(bare: Bare, recorded: Recorded) -> Verdict:
         _travelled(verdict, expected[leg.state], recorded.inexact.get(leg.state, {}), leg)
     for live in (True, False):
         legs = [leg for leg in recorded.legs if (leg.way in LIVE) is live]
+        asked = {leg.state for leg in legs if leg.fidelity == ASKED}
+        # Undo and redo are not asked to replay: that would be a step of its own.
+        legs = [leg for leg in legs if leg.fidelity != "lost" or leg.state not in asked]
         fidelity, seconds = worst([leg.fidelity for leg in legs]), max((leg.seconds for leg in legs), default=0.0)
         if live:
             verdict.live, verdict.live_seconds = fidelity, seconds

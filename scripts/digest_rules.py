@@ -126,6 +126,25 @@ def _wcs(walk: Walk, value: Any) -> None:
         walk.push(*(dict(sorted(part.items())) if isinstance(part, dict) else part for part in arguments))
 
 
+def _h5_member(walk: Walk, value: Any) -> None:
+    """A file, group or data set by what is in it: identifiers are numbers of open things."""
+    if not walk.seen(value):
+        walk.token("h5", _name(value), getattr(value, "mode", ""))
+        if not value.id.valid:
+            walk.token("closed")
+        elif hasattr(value, "dtype"):
+            walk.push(value.name, dict(value.attrs), value[()])
+        else:
+            walk.push(value.name, dict(value.attrs), {name: value[name] for name in value})
+
+
+def _service(walk: Walk, value: Any) -> None:
+    """A client by where it goes and as whom."""
+    meta, credentials = value.meta, value._request_signer._credentials
+    walk.token("service", meta.service_model.service_name, meta.region_name, meta.endpoint_url)
+    walk.token(*(str(getattr(credentials, name, None)) for name in ("access_key", "secret_key", "token")))
+
+
 RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("traitlets", "HasTraits"), _traits),
     (_is("plotly.basedatatypes", "BaseFigure"), _plotly_figure),
@@ -141,6 +160,8 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("sqlalchemy.sql.elements", "ClauseElement"), _sql),
     (_is_mapped, _sql_mapped),
     (_is("astropy.wcs", "WCS"), _wcs),
+    (_is("h5py", "Group", "Dataset"), _h5_member),
+    (_is("botocore.client", "BaseClient"), _service),
     (_is("lmfit", "Parameters"), _lmfit_parameters),
 )  # fmt: skip
 """Test -> rule, the first that fits."""

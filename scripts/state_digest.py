@@ -420,6 +420,7 @@ def take_apart(walk: Walk, value: Any, clean: Callable[[dict[str, Any]], dict[st
         walk.token("global", parts)
     elif isinstance(parts, tuple):
         function, arguments, state, items, pairs = (*parts, None, None, None)[:5]
+        state = None if type(state) is dict and not state else state  # an empty dict is made by looking at it
         if clean is not None and isinstance(state, tuple):
             state = tuple(clean(part) if isinstance(part, dict) else part for part in state)
         if function in (copyreg.__newobj__, copyreg.__reduce_ex__):  # type: ignore[attr-defined]

@@ -123,7 +123,12 @@ TORCH = (
         "x.loc.add_(1)",
         "x.log_prob(torch.tensor(0.5)).item()",
     ),
-    Case("torch.cuda.amp.GradScaler", "x = torch.amp.GradScaler('cpu')", "x.update(2.0)", "x.get_scale()"),
+    Case(
+        "torch.cuda.amp.GradScaler",
+        "x = torch.amp.GradScaler('cpu')\nx.scale(torch.tensor(1.0))\nNone",
+        "x._scale.mul_(2)\nNone",
+        "x.get_scale()",
+    ),
 )
 
 KERAS_SETUP = """

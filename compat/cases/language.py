@@ -124,7 +124,7 @@ TEXT = (
     Case(
         "textblob.TextBlob",
         "x = textblob.TextBlob('A cat sat. A dog ran.')",
-        "x = x.replace('cat', 'bird')",
+        "x = x.replace('cat', 'bird')\nalias = x\nbox = [x]",
         "str(x.upper()), len(x)",
         ("19",),
         dist="textblob",

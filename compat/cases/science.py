@@ -154,18 +154,18 @@ ASTROPY = (
     Case(
         "astropy.table.Table",
         "x = astropy.table.Table({'a': [1, 2]})",
-        "x.add_row([7]); x['a'].description = 'd'",
-        "x['a'].sum(), x['a'].parent_table is x, x['a'].description",
+        "x.add_row([7]); x['a'].description = 'd'; column = x['a']",
+        "x['a'].sum(), x['a'].parent_table is x, x['a'].description, 'column' not in globals() or column is x['a']",
     ),
     Case(
         "astropy.cosmology.FlatLambdaCDM",
-        "x = astropy.cosmology.FlatLambdaCDM(70, 0.3)",
+        "x = astropy.cosmology.FlatLambdaCDM(70, 0.3, name='mine')",
         "x = x.clone(H0=60)",
         "x.luminosity_distance(1.0).value",
     ),
     Case(
         "photutils.utils.CutoutImage",
-        "x = photutils.utils.CutoutImage(pixels, (2, 2), (3, 3))",
+        "x = photutils.utils.CutoutImage(pixels.copy(), (2, 2), (3, 3))",
         "x.data[0, 0] = 50",
         "x.data.sum(), x.bbox_original.ixmin",
         ("134",),
@@ -349,7 +349,7 @@ GAMES = (
     ),
 )
 
-LEARNING = (
+FORECAST = (
     Case(
         "catboost.CatBoostClassifier",
         "x = catboost.CatBoostClassifier(iterations=3, verbose=0, random_seed=1, thread_count=1, allow_writing_files=False).fit(A, labels)",
@@ -380,34 +380,9 @@ LEARNING = (
         "x.predict(days[:3])['yhat'].round(6)",
         dist="prophet",
     ),
-    Case(
-        "hyperopt.Trials",
-        "x = hyperopt.Trials()\nhyperopt.fmin(lambda v: v ** 2, hyperopt.hp.uniform('v', 0, 1), max_evals=2, trials=x, rstate=np.random.default_rng(1), show_progressbar=False, verbose=False)\nNone",
-        "hyperopt.fmin(lambda v: v ** 2, hyperopt.hp.uniform('v', 0, 1), max_evals=3, trials=x, rstate=np.random.default_rng(2), show_progressbar=False, verbose=False)\nNone",
-        "len(x.trials), x.losses()",
-        dist="hyperopt",
-    ),
-    Case(
-        "umap.UMAP",
-        "x = umap.UMAP(n_neighbors=5, n_epochs=10, random_state=1).fit(A)",
-        "x.n_epochs = 5",
-        "x.embedding_.shape, x.n_epochs",
-        dist="umap-learn",
-    ),
-    Case(
-        "hdbscan.HDBSCAN",
-        "x = hdbscan.HDBSCAN(min_cluster_size=3).fit(A)",
-        "x.fit(A * 2)\nNone",
-        "x.labels_",
-        dist="hdbscan",
-    ),
-    Case(
-        "cvxpy.Problem",
-        "v = cp.Variable()\nx = cp.Problem(cp.Minimize((v - 3) ** 2))",
-        "x.solve()\nNone",
-        "round(float(x.solve()), 4), round(float(v.value), 3)",
-        dist="cvxpy",
-    ),
+)
+
+EXPLAIN = (
     Case(
         "shap.explainers.Exact",
         "model = sklearn.linear_model.LinearRegression().fit(A, labels)\nx = shap.explainers.Exact(model.predict, A)",
@@ -423,6 +398,40 @@ LEARNING = (
         "x(3)",
         dist="numba",
     ),
+)
+
+EMBED = (
+    Case(
+        "umap.UMAP",
+        "x = umap.UMAP(n_neighbors=5, n_epochs=10, random_state=1).fit(A)",
+        "x.n_epochs = 5",
+        "x.embedding_.shape, x.n_epochs",
+        dist="umap-learn",
+    ),
+    Case(
+        "hdbscan.HDBSCAN",
+        "x = hdbscan.HDBSCAN(min_cluster_size=3).fit(A)",
+        "x.fit(A * 2)\nNone",
+        "x.labels_",
+        dist="hdbscan",
+    ),
+)
+
+SYMBOLIC = (
+    Case(
+        "hyperopt.Trials",
+        "x = hyperopt.Trials()\nhyperopt.fmin(lambda v: v ** 2, hyperopt.hp.uniform('v', 0, 1), max_evals=2, trials=x, rstate=np.random.default_rng(1), show_progressbar=False, verbose=False)\nNone",
+        "hyperopt.fmin(lambda v: v ** 2, hyperopt.hp.uniform('v', 0, 1), max_evals=3, trials=x, rstate=np.random.default_rng(2), show_progressbar=False, verbose=False)\nNone",
+        "len(x.trials), x.losses()",
+        dist="hyperopt",
+    ),
+    Case(
+        "cvxpy.Problem",
+        "v = cp.Variable()\nx = cp.Problem(cp.Minimize((v - 3) ** 2))",
+        "x.solve()\nNone",
+        "round(float(x.solve()), 4), round(float(v.value), 3)",
+        dist="cvxpy",
+    ),
     Case("sympy.Symbol", "x = sympy.Symbol('q')", "x = x ** 2 + 1", "sympy.diff(x, sympy.Symbol('q'))", dist="sympy"),
     Case("sympy.Matrix", "x = sympy.Matrix([[1, 2], [3, 4]])", "x[0, 0] = sympy.Symbol('q')", "x.det()", dist="sympy"),
     Case(
@@ -434,8 +443,8 @@ LEARNING = (
     ),
 )
 
-LEARNING_SETUP = """
-import numpy as np, pandas as pd, catboost, prophet, hyperopt, umap, hdbscan, cvxpy as cp, shap, numba, sympy, sklearn.linear_model
+DATA = """
+import numpy as np, pandas as pd
 A = np.random.default_rng(0).random((60, 3))
 labels = (A[:, 0] > 0.5).astype(int)
 days = pd.DataFrame({'ds': pd.date_range('2024', periods=30), 'y': np.arange(30.0)})
@@ -498,7 +507,10 @@ FAMILIES = (
     Family("maps", "", "import geopandas, shapely, shapely.prepared, pyproj", MAPS, "full"),
     Family("qiskit", "qiskit", "import qiskit, qiskit.quantum_info, qiskit.circuit", QISKIT, "full"),
     Family("games", "gymnasium", "import gymnasium, gymnasium.wrappers", GAMES, "full"),
-    Family("learning", "", LEARNING_SETUP, LEARNING, "full"),
+    Family("forecast", "", DATA + "import catboost, prophet", FORECAST, "full"),
+    Family("explain", "", DATA + "import shap, numba, sklearn.linear_model", EXPLAIN, "full"),
+    Family("embed", "", DATA + "import umap, hdbscan", EMBED, "full"),
+    Family("symbolic", "", DATA + "import sympy, cvxpy as cp, hyperopt", SYMBOLIC, "full"),
     Family(
         "pyspark",
         "pyspark",

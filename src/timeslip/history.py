@@ -353,6 +353,9 @@ class History:
             if version(before) != record:
                 if body["kind"] in ("run", "attach", "commit", "live"):
                     return at
+                replayed = self._replayed(at, key)
+                if replayed is not None:
+                    return self.maker(*replayed)
                 break
             at, body = parent, before or body
         everywhere: dict[CommitId, dict[str, Any]] = dict(self.repository.commits(self.session))
@@ -362,6 +365,14 @@ class History:
             parents = body["parents"]
             if not parents or version(everywhere.get(parents[0]) or self.repository.commit(parents[0])) != record:
                 return identity
+        return None
+
+    def _replayed(self, commit: CommitId, key: str) -> tuple[CommitId, str] | None:
+        """Which version of which name was rebuilt as *key* by the replay that made *commit*, if one did."""
+        for operation in self.operations(None):
+            if operation.after == commit and operation.kind == "replay":
+                made = operation.details.get("made", {}).get(key)
+                return None if made is None else (CommitId(made[0]), str(made[1]))
         return None
 
 

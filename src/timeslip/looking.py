@@ -32,6 +32,7 @@ from timeslip.model import (
     Status,
     ValueDiff,
     Verification,
+    is_definition,
     is_facet,
     is_name,
 )
@@ -263,7 +264,24 @@ def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:
             lost, rebuilt = lost_reason(body), rebuilt_reason(body)
             if lost or rebuilt:
                 inexact[name] = lost or f"comes back rebuilt: {rebuilt}"
+    for name, reason in _of_lost_definitions(live).items():
+        inexact.setdefault(name, reason)
     return inexact, placeholders
+
+
+def _of_lost_definitions(live: Live) -> dict[str, str]:
+    """Name -> reason, for names that refer to a class or function that cannot be stored."""
+    found: dict[str, str] = {}
+    for key, record in live.records.items():
+        if not is_definition(key):
+            continue
+        try:
+            lost = lost_reason(live.body(record))
+        except StoreError as error:
+            lost = error.message
+        for group in live.tracker.users_of([key[4:]]) if lost else ():
+            found.update(dict.fromkeys(group.names, f"it refers to a class or function that holds {lost}"))
+    return found
 
 
 def status(

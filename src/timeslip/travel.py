@@ -369,7 +369,9 @@ class Traveller:
         for name, value in placeholders.items():
             work.rebuild_placeholder(replayer, name, value)
         work.prepared.messages += replayer.take_messages()
-        self._bind(work, Plan((), (), (), (), ()), Step("checkout", "replay", details={"names": sorted(placeholders)}))
+        made = {name: [value.timeslip_commit, value.timeslip_name] for name, value in placeholders.items()}
+        details = {"names": sorted(placeholders), "made": made}
+        self._bind(work, Plan((), (), (), (), ()), Step("checkout", "replay", details=details))
         return work.result(Plan((), (), (), (), ()), self.live.head, began)
 
 

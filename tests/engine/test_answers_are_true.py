@@ -99,3 +99,10 @@ def test_a_temporary_file_stays_the_one_it_is(attach: Attach) -> None:
     assert dry.fidelity == result.fidelity == {"m": "exact", "os": "exact", "t": "exact", "tempfile": "exact"}
     assert eval("os.path.exists(t.name) and m['f'] is t and m.keys() == {'f'}", session.namespace)
     session.namespace["t"].close()
+
+
+def test_what_refers_to_a_class_that_cannot_be_stored_is_named_by_status(attach: Attach) -> None:
+    session = attach()
+    commit = session.run("class C:\n    going = (i for i in 'ab')\nx = [C()]\nn = 1").commit
+    session.run("n = 2")
+    assert set(commit.names.inexact) == set(session.status().inexact) == {"C", "x"}

@@ -76,3 +76,17 @@ def test_history_is_not_searched_when_no_cell_may_be_run(
     result = session.undo(replay=mode)
     assert result.placeholders == ("g",)
     assert f"replay is set to '{mode}'" in result.notes["g"]
+
+
+def test_what_was_replayed_on_request_can_be_again(attach: Attach) -> None:
+    session = attach()
+    session.run("import time")
+    session.run("g = (i for i in [7 if time.time() else 0])")  # reads a clock: not run unasked
+    session.run("del g")
+    assert session.undo().fidelity["g"] == "lost"
+    assert session.replay("g").fidelity["g"] == "replayed"
+    session.run("n = 1")
+    session.run("del g")
+    session.undo()
+    assert session.replay("g").fidelity["g"] == "replayed"
+    assert next(session.namespace["g"]) == 7

@@ -24,7 +24,6 @@ import pickle
 import sys
 import types
 import warnings
-import weakref
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -39,7 +38,7 @@ from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.kinds import compares_oddly, users_reducers
 from timeslip.codec.linking import held_by_modules, linking_addresses
 from timeslip.codec.marks import is_plain
-from timeslip.codec.picklers import PROTOCOL, FastPickler, NanPickler, met_objects, shared_attributes
+from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
 from timeslip.codec.refilling import Check, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
@@ -84,7 +83,7 @@ class Encoder:
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
-        self.picklers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
 
     def capture(

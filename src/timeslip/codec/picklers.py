@@ -6,6 +6,7 @@ import copyreg
 import gc
 import pickle
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -92,9 +93,51 @@ _OWN_DICT = references_in_lists(3)
 _OWN_SUSPECTED = references_in_lists(2)
 
 
-def shared_attributes(
-    pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Iterable[Any]
-) -> dict[int, Any]:
+class Memos:
+    """What the memos of finished picklers hold, as long as somebody else holds the picklers."""
+
+    def __init__(self) -> None:
+        self._picklers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._counted: list[weakref.ref[Any]] = []
+        self._times: Counter[int] = Counter()
+
+    def add(self, pickler: Any) -> None:
+        """Count *pickler* from now on."""
+        self._picklers.add(pickler)
+
+    def times(self, addresses: Iterable[int]) -> dict[int, int]:
+        """How often the memos hold what is at each of *addresses*."""
+        picklers = list(self._picklers)
+        found = dict.fromkeys(addresses, 0)
+        if len(picklers) <= _FEW:
+            for pickler in picklers:
+                _add_times(found, pickler)
+            return found
+        self._count(picklers)
+        return {address: self._times[address] for address in found}
+
+    def _count(self, picklers: list[Any]) -> None:
+        """Count all memos once: what many picklers hold would else be looked for by each of them in all before it."""
+        counted = {id(known()) for known in self._counted}
+        if id(None) in counted:  # one is gone
+            self._counted, self._times, counted = [], Counter(), set()
+        for pickler in picklers:
+            if id(pickler) not in counted:
+                self._counted.append(weakref.ref(pickler))
+                for _ in range(_times_held(pickler)):
+                    self._times.update(map(id, met_objects(pickler)))
+
+
+_FEW = 8
+
+
+def _add_times(found: dict[int, int], pickler: Any) -> None:
+    held = _times_held(pickler)
+    for address in filter(found.__contains__, map(id, met_objects(pickler))):
+        found[address] += held
+
+
+def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos) -> dict[int, Any]:
     """Attribute dicts, by address, that others hold besides the instance: other instances, a name, a container.
 
     Found by the number of references, after the pass: one look at all is many times faster than one at each.
@@ -102,13 +145,11 @@ def shared_attributes(
     Args:
         pickler: after the pass.
         dicts_of: class -> what gives the attribute dict of an instance, for the classes to look at.
-        others: picklers whose memos may hold the same dicts.
+        others: memos that may hold the same dicts.
     """
-    met = met_objects(pickler)
     found: list[Any] = []
-    for kind, dict_of in dicts_of.items():
-        found += filterfalse(_is_none, map(dict_of, [obj for obj in met if type(obj) is kind]))
-    del met
+    for kind, instances in _instances(met_objects(pickler), dicts_of).items():
+        found += filterfalse(_is_none, map(dicts_of[kind], instances))
     counts = list(map(sys.getrefcount, found))
     # An empty one is not pickled by Python 3.11 and later: the memo does not hold it.
     most = _OWN_DICT + _times_held(pickler) - 1
@@ -119,10 +160,8 @@ def shared_attributes(
     kept = {id(held): held for held in found if type(held) is not dict} if odd else {}
     times = Counter(filter(suspected.__contains__, map(id, found)))
     del found
-    memos = dict.fromkeys(suspected, 0)
-    for other in (pickler, *others):
-        for address in filter(memos.__contains__, map(id, met_objects(other))):
-            memos[address] += _times_held(other)
+    memos = others.times(suspected)
+    _add_times(memos, pickler)
     # Its instance, the memos and *suspected* hold what is nobody else's. No variable: while code is traced, the locals
     # of a frame hold it once more.
     counts = list(map(sys.getrefcount, suspected.values()))
@@ -131,6 +170,20 @@ def shared_attributes(
         for address, count in zip(suspected, counts, strict=True)
         if times[address] > 1 or count > _OWN_SUSPECTED + memos[address]
     }
+
+
+def _instances(met: list[Any], kinds: Mapping[type, Any]) -> dict[type, list[Any]]:
+    """The instances of *kinds* among *met*."""
+    if len(kinds) < _FEW_KINDS:
+        return {kind: [obj for obj in met if type(obj) is kind] for kind in kinds}  # at the speed of C
+    found: dict[type, list[Any]] = {}
+    for obj in met:
+        if type(obj) in kinds:
+            found.setdefault(type(obj), []).append(obj)
+    return found
+
+
+_FEW_KINDS = 4
 
 
 def _times_held(pickler: Any) -> int:

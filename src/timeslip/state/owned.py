@@ -25,6 +25,10 @@ from timeslip.state.libraries import installed_folders
 
 _MOST = 5_000
 """Plain data of more objects than this is no constant."""
+_FEW = 50
+"""What is looked at first: nearly all constants are of fewer objects."""
+_MOST_OF_PACKAGE = 300_000
+"""References that are looked at for the index of one package."""
 
 _ATOMS: frozenset[type] = frozenset(
     {
@@ -95,8 +99,30 @@ class Owned:
             if self._indexed.get(package) == len(names):
                 continue
             self._indexed[package] = len(names)
-            for root, value in _roots(names):
-                self._roots.update(dict.fromkeys(reach(value) or (), root))
+            self._index_package(names)
+
+    def _index_package(self, names: Iterable[str]) -> None:
+        """Walk what the modules *names* have, small things first, and not more in all than is done in a moment.
+
+        The thousands of units of astropy hold each other: walked one by one, that is millions of objects.
+        """
+        left = _MOST_OF_PACKAGE
+        waiting = list(_roots(names))
+        for most in (_FEW, _MOST):
+            again: list[tuple[Root, Any]] = []
+            for root, value in waiting:
+                if id(value) in self._roots:
+                    continue  # part of something that another module has
+                if left <= 0:
+                    return
+                seen: dict[int, Any] = {}
+                plain, looked = _walk(value, most, seen)
+                left -= looked
+                if plain:
+                    self._roots.update(dict.fromkeys(seen, root))
+                elif plain is None:
+                    again.append((root, value))
+            waiting = again
 
 
 def reach(value: Any) -> dict[int, Any] | None:
@@ -105,20 +131,34 @@ def reach(value: Any) -> dict[int, Any] | None:
     Plain: numbers, text, containers, arrays, and instances of library classes that hold nothing else.
     """
     seen: dict[int, Any] = {}
-    level = [value]
+    return seen if _walk(value, _MOST, seen)[0] else None
+
+
+def _walk(value: Any, most: int, seen: dict[int, Any]) -> tuple[bool | None, int]:
+    """Fill *seen* with what *value* is made of.
+
+    Returns:
+        Whether that is plain data, None when it is more than *most*; and how many references were looked at.
+    """
+    level = {id(value): value}
+    looked = 1
     while level:
-        for obj in level:
+        seen.update(level)
+        if len(seen) > most:
+            return None, looked
+        for obj in level.values():
             kind = type(obj)
             if issubclass(kind, _NOT_PLAIN) or kind.__module__ == "__main__":
-                return None
-            seen[id(obj)] = obj
-        if len(seen) > _MOST:
-            return None
-        parts = gc.get_referents(*level)
+                return False, looked
+        objects = list(level.values())
+        parts = gc.get_referents(*objects)
         if not _SHOWS_DICTS:
-            parts += [attributes_of(obj) for obj in level if type(obj).__dictoffset__]
-        level = [obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not is_a(obj, type)]
-    return seen
+            parts += [attributes_of(obj) for obj in objects if type(obj).__dictoffset__]
+        looked += len(parts)
+        level = {
+            id(obj): obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not is_a(obj, type)
+        }
+    return True, looked
 
 
 def _roots(names: Iterable[str]) -> Iterator[tuple[Root, Any]]:

@@ -23,18 +23,26 @@ Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
     "_ctypes": "timeslip.codec.reducers.ctypes",
+    "_thread": "timeslip.codec.reducers.thread",
     "argparse": "timeslip.codec.reducers.argparse",
+    "astropy": "timeslip.codec.reducers.astropy",
     "bokeh": "timeslip.codec.reducers.bokeh",
+    "botocore": "timeslip.codec.reducers.botocore",
+    "h5py": "timeslip.codec.reducers.h5py",
+    "lightgbm": "timeslip.codec.reducers.lightgbm",
     "lmfit": "timeslip.codec.reducers.lmfit",
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
+    "PIL": "timeslip.codec.reducers.pillow",
     "plotly": "timeslip.codec.reducers.plotly",
-    "ssl": "timeslip.codec.reducers.ssl",
+    "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "sqlite3": "timeslip.codec.reducers.sqlite",
+    "ssl": "timeslip.codec.reducers.ssl",
     "torch": "timeslip.codec.reducers.torch",
     "traitlets": "timeslip.codec.reducers.traitlets",
+    "xgboost": "timeslip.codec.reducers.xgboost",
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
 

@@ -183,16 +183,28 @@ def _of_session(kind: type) -> Any:
     hidden = hides_slots(kind, slots) or compares_oddly(kind)
     for base in kind.__mro__[:-1]:
         if hidden or not hooks.isdisjoint(base.__dict__):
-            if is_of_session(base):
+            if is_of_session(base) and not _is_made_by_library(base):
                 own = True
             else:
                 library = True
-    nowhere = resolve_global(of(kind, "__module__"), of(kind, "__qualname__")) is None  # else it only says to be there
-    if library and not own and nowhere and is_made_by_library(kind):
+    if library and not own and _is_made_by_library(kind):
         return None  # made by a library while it runs, and what its library says of its instances is all there is
     if library_of(kind) in subclasses.SPECIAL or not is_plain(kind) or (library and not own):
         return subclasses.reducer(kind)
     return by_attributes(kind) if own or _is_registered(kind) else Plain(kind)
+
+
+def _is_made_by_library(kind: type) -> bool:
+    """As `is_made_by_library`; also of classes that do not say it, but whose methods do.
+
+    Not of a class of the session that takes the name of another one.
+    """
+    if is_made_by_library(kind):
+        return resolve_global(of(kind, "__module__"), of(kind, "__qualname__")) is None
+    functions = [value for value in kind.__dict__.values() if type(value) is types.FunctionType]
+    homes = {str(function.__module__) for function in functions}
+    known = bool(homes) and homes <= sys.modules.keys() - {"__main__", "builtins"}
+    return known and kind.__module__ in (None, "builtins")
 
 
 def find_any(kind: type) -> Any:
