@@ -95,21 +95,42 @@ class Owned:
             if self._indexed.get(package) == len(names):
                 continue
             self._indexed[package] = len(names)
-            for root, value in _roots(names):
-                self._roots.update(dict.fromkeys(reach(value) or (), root))
+            self._walk(_roots(names))
+
+    def _walk(self, roots: Iterable[tuple[Root, Any]]) -> None:
+        """Note what hangs there, walking through nothing twice.
+
+        Every logger reaches all loggers, and many modules of torch hold the same tables of operators.
+        """
+        plain: set[int] = set()
+        refused: set[int] = set()
+        for root, value in roots:
+            found = reach(value, plain, refused)
+            if found is None:
+                refused.add(id(value))
+            else:
+                plain.update(found)
+                self._roots.update(dict.fromkeys(found, root))
 
 
-def reach(value: Any) -> dict[int, Any] | None:
+def reach(value: Any, known: Collection[int] = (), refused: Collection[int] = ()) -> dict[int, Any] | None:
     """Address -> object for all that *value* is made of, if it is plain data and not much of it; else None.
 
     Plain: numbers, text, containers, arrays, and instances of library classes that hold nothing else.
+
+    Args:
+        value: where to begin.
+        known: addresses of what is known to be plain, with all that it is made of; it is left out.
+        refused: addresses of what is known not to be.
     """
     seen: dict[int, Any] = {}
+    if id(value) in known:
+        return seen
     level = [value]
     while level:
         for obj in level:
             kind = type(obj)
-            if issubclass(kind, _NOT_PLAIN) or kind.__module__ == "__main__":
+            if issubclass(kind, _NOT_PLAIN) or kind.__module__ == "__main__" or id(obj) in refused:
                 return None
             seen[id(obj)] = obj
         if len(seen) > _MOST:
@@ -117,7 +138,11 @@ def reach(value: Any) -> dict[int, Any] | None:
         parts = gc.get_referents(*level)
         if not _SHOWS_DICTS:
             parts += [attributes_of(obj) for obj in level if type(obj).__dictoffset__]
-        level = [obj for obj in parts if type(obj) not in _ATOMS and id(obj) not in seen and not is_a(obj, type)]
+        level = [
+            obj
+            for obj in parts
+            if type(obj) not in _ATOMS and id(obj) not in seen and id(obj) not in known and not is_a(obj, type)
+        ]
     return seen
 
 
@@ -144,7 +169,7 @@ def _data(space: Mapping[str, Any]) -> list[tuple[str, Any]]:
         (attribute, value)
         for attribute, value in list(space.items())
         if type(value) not in _ATOMS
-        and not isinstance(value, type)
+        and not is_a(value, type)  # asking the value itself makes some of them warn
         and not hasattr(type(value), "__get__")
         and not (attribute.startswith("__") and attribute.endswith("__"))
     ]
