@@ -365,6 +365,10 @@ def array_over(storage: Any, shape: Any, dtype: Any, offset: int, strides: Any, 
 
 # ---- the rest of torch
 
+_SCALERS = ("torch.amp.grad_scaler.GradScaler", "torch.cuda.amp.grad_scaler.GradScaler")
+_BY_ATTRIBUTES = frozenset({"torch.nn.modules.module._WrappedHook", *_SCALERS})
+"""Classes whose own pickling forgets something that is not made again."""
+
 
 def _generator(state: Pass, generator: Any) -> Any:
     torch = library()
@@ -465,7 +469,7 @@ def find(kind: type) -> Any:
         return _tensor
     if issubclass(kind, torch.Tensor):
         return _subclass if _is_memory(kind) else None
-    if kind.__name__ == "_WrappedHook" and kind.__module__ == "torch.nn.modules.module":
+    if f"{kind.__module__}.{kind.__qualname__}" in _BY_ATTRIBUTES:
         return instances.by_attributes(kind)
     if _is_usual_optimizer(kind):
         return _optimizer
