@@ -90,7 +90,8 @@ class Comparison:
     ) -> None:
         self.left, self.right = left, right
         self.thorough = thorough
-        """Look at attributes also where a library's class says itself what there is to pickle."""
+        """Look at attributes also where a library's class says itself what there is to pickle; and not into a function
+        or class that is the same on both sides: what it holds of the first state, it holds of it on both."""
         self.namespaces = namespaces
         self.limit = limit
         self.differences: list[str] = []

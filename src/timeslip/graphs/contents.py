@@ -109,7 +109,7 @@ def _set(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _function(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    if left is right and c.visibility.outside_function(left):
+    if left is right and (c.thorough or c.visibility.outside_function(left)):
         return
     if c.visibility.outside_function(left) or c.visibility.outside_function(right):
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
@@ -141,7 +141,7 @@ def _cell(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _class(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    if left is right and c.visibility.outside_class(left):
+    if left is right and (c.thorough or c.visibility.outside_class(left)):
         return
     if c.visibility.outside_class(left) or c.visibility.outside_class(right):
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
