@@ -1,4 +1,4 @@
-"""What `graphs` knows about torch, which is not imported: tensors by the storage that they look into.
+"""What `graphs` knows about torch and jax; neither is imported. Tensors of torch by the storage that they look into.
 
 A storage is an object with an identity: two tensors that have it in common show each other's writes. Its memory may be
 that of an array as well.
@@ -20,7 +20,9 @@ _VALUES = ("dtype", "device", "layout", "memory_format", "qscheme", "finfo", "ii
 
 
 def handler(kind: type) -> _Handler | None:
-    """The comparison for instances of *kind*, or None when torch has no such."""
+    """The comparison for instances of *kind*, or None when neither library has such."""
+    if kind.__name__ == "ArrayImpl" and "jax" in sys.modules:
+        return _jax_array
     torch: Any = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "UntypedStorage") or not hasattr(torch, "jit"):
         return None
@@ -124,3 +126,16 @@ def _script(c: Comparison, path: Path, left: Any, right: Any) -> None:
     c.pair(path.then(".tensors"), *sides)
     if getattr(left, "code", None) != getattr(right, "code", None):
         c.report(path.then(".code"), "differs")
+
+
+def _jax_array(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    sides = [(side.is_deleted(), str(side.dtype), side.shape, side.weak_type) for side in (left, right)]
+    if sides[0] != sides[1]:
+        c.report(path, f"{sides[0]} != {sides[1]}")
+    elif not left.is_deleted():
+        numpy: Any = sys.modules["numpy"]
+        ones, others = (numpy.asarray(side) for side in (left, right))
+        if ones.tobytes() != others.tobytes():
+            c.report(path, "numbers differ")
+        if left.sharding != right.sharding:
+            c.report(path.then(".sharding"), f"{left.sharding} != {right.sharding}")

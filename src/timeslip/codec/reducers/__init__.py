@@ -21,6 +21,8 @@ Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
     "argparse": "timeslip.codec.reducers.argparse",
+    "jax": "timeslip.codec.reducers.jax",
+    "jaxlib": "timeslip.codec.reducers.jax",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
