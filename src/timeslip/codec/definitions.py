@@ -418,6 +418,8 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     metaclass, bases = header["metaclass"], header["bases"]
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
     body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
+    if "__annotations__" in body:
+        body["__annotations__"] = {}  # a library's ``__init_subclass__`` may read it
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.graphs import kinds, tensors
+from timeslip.graphs import keras, kinds, tensors
 
 if TYPE_CHECKING:
     from timeslip.graphs.comparison import Comparison, Path
@@ -34,7 +34,7 @@ def handler(kind: type) -> _Handler | None:
         found = _pandas_handler(pandas, kind)
         if found is not None:
             return found
-    return tensors.handler(kind)
+    return tensors.handler(kind) or keras.handler(kind)
 
 
 def _pandas_handler(pandas: Any, kind: type) -> _Handler | None:

@@ -23,10 +23,12 @@ LIBRARIES = {
     "argparse": "timeslip.codec.reducers.argparse",
     "jax": "timeslip.codec.reducers.jax",
     "jaxlib": "timeslip.codec.reducers.jax",
+    "keras": "timeslip.codec.reducers.keras",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
     "sqlite3": "timeslip.codec.reducers.sqlite",
+    "tensorflow": "timeslip.codec.reducers.tensorflow",
     "torch": "timeslip.codec.reducers.torch",
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""

@@ -8,6 +8,7 @@ cannot be loaded, and those of jax itself come back as copies.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,7 @@ def _wide() -> Any:
     jax = library()
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64
-
-    return enable_x64()
+    return importlib.import_module("jax.experimental").enable_x64()
 
 
 def deleted_array(shape: Any, dtype: Any) -> Any:
