@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from timeslip.codec import enumerations
+from timeslip.codec import enumerations, pytrees
 from timeslip.codec.changes import Change, cell_value
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
@@ -381,6 +381,8 @@ def class_content(cls: type) -> dict[str, Any]:
         content["members"], content["enumeration"] = enumerations.content_of(cls)
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
+    if "jax" in sys.modules and (how := pytrees.registered(cls)) is not None:
+        content["pytree"] = how
     return content
 
 
@@ -484,6 +486,8 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
         changes.append(_Registered(cls, content["abc_registry"]))
+    if "pytree" in content:
+        changes.append(pytrees.Register(cls, content["pytree"]))
     return changes
 
 

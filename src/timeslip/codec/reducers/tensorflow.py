@@ -72,7 +72,8 @@ def _variable(state: Pass, variable: Any) -> Any:
         names = (variable._handle_name.rpartition(":")[0], variable._unique_id)
         shape = tuple(variable.shape) if variable.shape.rank is not None else None
         made = (_content(state, variable), variable.dtype.name, shape, kinds, names, _place(variable))
-        attributes = {name: vars(variable)[name] for name in vars(variable) if name.startswith("_self_")}
+        kept = ("_self_", "_aggregation", "_synchronization")  # of enumerations there are several
+        attributes = {name: value for name, value in vars(variable).items() if name.startswith(kept)}
         return make_variable, made, (variable._constraint, attributes), None, None, set_variable
     return state.hole(variable, "a variable of a graph")
 
