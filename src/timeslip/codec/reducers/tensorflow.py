@@ -125,6 +125,8 @@ def _function(state: Pass, function: Any) -> Any:
     }
     if function._attributes or function._created_variables:
         state.note(function, "it is compiled again, without what the first compilation has made", fatal=False)
+    for made in function._list_all_concrete_functions():  # which hold the very variables they were compiled with
+        state.held.update(map(id, made.variables))
     return make_function, (function._python_function, function.input_signature, options)
 
 
