@@ -102,11 +102,12 @@ def of_release(kept: VerdictFile, name: str, version: str) -> Verdict | None:
 
 @dataclass(slots=True)
 class _Running:
-    """One copy of the process: where its answers come from, and what it was asked."""
+    """One copy of the process: where its answers come from, what it was asked, whether it was waited for in vain."""
 
     pipe: int
     asked: frozenset[str]
     data: bytes = b""
+    late: bool = False
     until: float = field(default_factory=lambda: time.monotonic() + _LIFE + 1)
 
 
@@ -205,7 +206,7 @@ class Prover:
             os.waitpid(child, 0)
 
     def collect(self, patience: float = 0.0, names: frozenset[str] | None = None) -> None:
-        """Take the verdicts that are there; wait up to *patience* seconds for those that are under way.
+        """Take the verdicts that are there; wait up to *patience* seconds for those that are under way, once for each.
 
         Args:
             patience: seconds.
@@ -213,7 +214,7 @@ class Prover:
         """
         until = time.monotonic() + patience
         while running := [one for one in self._running if names is None or names & one.asked]:
-            left = max(until - time.monotonic(), 0.0)
+            left = 0.0 if all(one.late for one in running) else max(until - time.monotonic(), 0.0)
             ready, _, _ = select.select([one.pipe for one in running], [], [], left)
             for one in [one for one in running if one.pipe in ready]:
                 data = os.read(one.pipe, 1 << 16)
@@ -223,6 +224,8 @@ class Prover:
             for one in [one for one in self._running if time.monotonic() > one.until]:
                 self._end(one)
             if not ready and left == 0.0:
+                for one in running:
+                    one.late = one.late or patience > AT_ONCE
                 return
 
     def _end(self, running: _Running) -> None:
@@ -274,6 +277,9 @@ def _work(encoder: Encoder, writing: int, work: list[tuple[Nodes, frozenset[str]
         gc.disable()  # no finalizer runs that the session's own garbage is still waiting for
         _let_go(writing)
         sys.stdout = sys.stderr = io.StringIO()
+        torch: Any = sys.modules.get("torch")
+        if hasattr(torch, "set_num_threads"):
+            torch.set_num_threads(1)  # the others are not here: to divide work among them would never end
         trial = Trial(encoder, _guard, lambda kind: not _is_of_release(str(kind.__module__)))
         for nodes, names in work:
             found = trial.verdicts(nodes, sorted(names))

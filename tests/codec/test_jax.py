@@ -94,6 +94,19 @@ def test_numbers_of_64_bits_come_back_where_jax_does_not_use_them(attach: Attach
     assert str(session.namespace["a"].dtype) == "float64"
 
 
+def test_a_trial_waits_for_no_thread_that_a_copy_of_the_process_does_not_have(attach: Attach) -> None:
+    pytest.importorskip("optax")
+    session = attach()
+    ran(session, START + ", optax")
+    ran(session, "a = jnp.ones((1500, 1500)); a = a @ a @ a @ a; st = [optax.adam(.1).init({'a': a})]")
+    ran(session, "st.append(1)")
+    prover = session._live.prover
+    prover.collect(15)
+    assert not prover._running
+    session.undo()
+    assert session.namespace["st"][0][0].mu["a"].shape == (1500, 1500)
+
+
 _ATTACH = """
 import sys, timeslip
 session = timeslip.attach({"__name__": "__main__"}, store=sys.argv[1], name="x", min_free_bytes=0)

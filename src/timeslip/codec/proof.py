@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from timeslip.codec import tried
 from timeslip.codec.capture import Captured, Encoder
 from timeslip.codec.definitions import class_name, of
 from timeslip.codec.kinds import is_plain
@@ -115,7 +116,10 @@ class Trial:
         those that are to blame. Plain classes of the user's own modules are tried once more by their attributes, which
         is how they are stored where that works. A class of which nothing could be found out is not in the answer.
         """
-        asked = set(asked)
+        with tried.by_reference():
+            return self._verdicts(nodes, set(asked))
+
+    def _verdicts(self, nodes: Sequence[tuple[str, Any]], asked: set[str]) -> dict[str, Verdict]:
         verdicts: dict[str, Verdict] = {}
         while True:
             found, kinds = self._once(nodes, asked - verdicts.keys())

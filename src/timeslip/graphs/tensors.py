@@ -92,9 +92,15 @@ def _contents(torch: Any, c: Comparison, path: Path, left: Any, right: Any) -> N
         if one != other:
             c.report(path.then(f".{name}()"), f"{one} != {other}")
     if left.is_quantized:
-        sides = [(str(side.qscheme()), side.dequantize().tolist()) for side in (left, right)]
-        c.pair(path.then(".dequantize()"), *sides)
+        c.pair(path.then(".qscheme()"), *(_quantized(side) for side in (left, right)))
     c.pair(path.then(".untyped_storage()"), left.untyped_storage(), right.untyped_storage())
+
+
+def _quantized(tensor: Any) -> tuple[Any, ...]:
+    if "channel" not in str(tensor.qscheme()):
+        return str(tensor.qscheme()), tensor.q_scale(), tensor.q_zero_point()
+    parts = (tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
+    return str(tensor.qscheme()), tensor.q_per_channel_axis(), *(part.tolist() for part in parts)
 
 
 def _storage(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -129,6 +135,8 @@ def _script(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _jax_array(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    if left is right:
+        return
     sides = [(side.is_deleted(), str(side.dtype), side.shape, side.weak_type) for side in (left, right)]
     if sides[0] != sides[1]:
         c.report(path, f"{sides[0]} != {sides[1]}")

@@ -12,7 +12,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import load
+from timeslip.codec import load, tried
 from timeslip.codec.definitions import resolve_global
 from timeslip.codec.kinds import attributes_of
 from timeslip.codec.reducers import instances
@@ -43,6 +43,8 @@ def _memory(state: Pass, held: _Memory) -> Any:
 
 
 def _array(state: Pass, array: Any) -> Any:
+    if (itself := tried.reference(array)) is not None:
+        return itself
     if array.is_deleted():
         return deleted_array, (array.shape, array.dtype)
     if not array.is_fully_addressable or array.dtype.hasobject:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec import tried
 from timeslip.codec.reducers.keras import tracked
 from timeslip.codec.reducers.numpy import owned
 
@@ -47,6 +48,8 @@ def _content(state: Pass, tensor: Any) -> Any:
 
 
 def _tensor(state: Pass, tensor: Any) -> Any:
+    if (itself := tried.reference(tensor)) is not None:
+        return itself
     if tensor.dtype.name in ("resource", "variant"):
         return state.hole(tensor, f"it refers to something of TensorFlow ({tensor.dtype.name})")
     return make_tensor, (_content(state, tensor), tensor.dtype.name, _place(tensor))
@@ -67,6 +70,8 @@ def make_tensor(content: Any, dtype: str, place: str) -> Any:
 
 
 def _variable(state: Pass, variable: Any) -> Any:
+    if (itself := tried.reference(variable)) is not None:
+        return itself
     if not variable._in_graph_mode and variable.dtype.name not in ("resource", "variant"):
         kinds = (type(variable), variable.trainable, variable.synchronization.value, variable.aggregation.value)
         names = (variable._handle_name.rpartition(":")[0], variable._unique_id)
