@@ -17,6 +17,7 @@ FACETS = (
     "random",
     "numpy_random",
     "torch_random",
+    "tensor_options",
     "cwd",
     "environ",
     "sys_path",

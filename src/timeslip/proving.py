@@ -104,7 +104,7 @@ def of_release(kept: VerdictFile, name: str, version: str) -> Verdict | None:
 
 @dataclass(slots=True)
 class _Running:
-    """One copy of the process: where its answers come from, and what it was asked."""
+    """One copy of the process: where its answers come from, what it was asked, whether it was waited for in vain."""
 
     pipe: int
     asked: frozenset[str]
@@ -354,6 +354,9 @@ def _use_one_thread() -> None:
     for path in paths:
         with suppress(OSError, AttributeError):  # loaded from a file that is gone, or no such runtime
             ctypes.CDLL(path).omp_set_num_threads(1)
+    torch: Any = sys.modules.get("torch")
+    if hasattr(torch, "set_num_threads"):
+        torch.set_num_threads(1)
     lightgbm: Any = sys.modules.get("lightgbm")  # which says how many threads it wants, whatever the runtime says
     if lightgbm is not None:
         with suppress(AttributeError):  # a release without it

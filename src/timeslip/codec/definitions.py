@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from timeslip.codec import enumerations
+from timeslip.codec import enumerations, pytrees
 from timeslip.codec.changes import Change, cell_value, written_in_c
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
@@ -411,6 +411,8 @@ def class_content(cls: type) -> dict[str, Any]:
     known = _registered_with(cls)
     if known:
         content["registered_with"] = known
+    if "jax" in sys.modules and (how := pytrees.registered(cls)) is not None:
+        content["pytree"] = how
     return content
 
 
@@ -474,6 +476,8 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
     body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
     body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
     body.update(header.get("layout", {}))
+    if "__annotations__" in body:
+        body["__annotations__"] = {}  # a library's ``__init_subclass__`` may read it
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:
@@ -542,6 +546,8 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
         changes.append(_Registered(cls, content["abc_registry"]))
+    if "pytree" in content:
+        changes.append(pytrees.Register(cls, content["pytree"]))
     return changes
 
 

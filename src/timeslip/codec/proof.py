@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from timeslip.codec import tried
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import class_name, of
@@ -104,6 +105,10 @@ class Trial:
         The whole is tried first; only when it does not come back, one instance of each class is tried alone, to find
         those that are to blame. A class of which nothing could be found out is not in the answer.
         """
+        with tried.by_reference():
+            return self._verdicts(nodes, asked)
+
+    def _verdicts(self, nodes: Sequence[tuple[str, Any]], asked: Iterable[str]) -> dict[str, Verdict]:
         try:
             captured = self._encoder.capture(nodes)
         except UnstorableError:

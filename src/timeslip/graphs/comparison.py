@@ -86,11 +86,13 @@ class Comparison:
         right: Mapping[str, object],
         namespaces: tuple[Mapping[str, object], Mapping[str, object]],
         limit: int = _MOST_DIFFERENCES,
-        thorough: Callable[[type], bool] = lambda _: False,
+        thorough: Callable[[type], bool] | None = None,
     ) -> None:
         self.left, self.right = left, right
-        self.thorough = thorough
+        self.thorough = thorough or (lambda _: False)
         """Of which classes of libraries, that say themselves what there is to pickle, the attributes are looked at."""
+        self.trial = thorough is not None
+        """Do not look into a function or class that is the same on both sides: what it holds is of the first state."""
         self.namespaces = namespaces
         self.limit = limit
         self.differences: list[str] = []
@@ -224,7 +226,7 @@ class Comparison:
                 self.report(path, f"{kinds.brief(one)} has no equal in the second state")
 
     def _trial(self, path: Path, one: Any, other: Any) -> Comparison | None:
-        trial = Comparison(self.left, self.right, self.namespaces, 1, self.thorough)
+        trial = Comparison(self.left, self.right, self.namespaces, 1, self.thorough if self.trial else None)
         trial.to_right, trial.to_left = dict(self.to_right), dict(self.to_left)
         trial.visibility = self.visibility
         trial.pair(path, one, other)

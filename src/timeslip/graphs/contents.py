@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -109,7 +110,7 @@ def _set(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _function(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    if left is right and c.visibility.outside_function(left):
+    if left is right and (c.trial or c.visibility.outside_function(left)):
         return
     if c.visibility.outside_function(left) or c.visibility.outside_function(right):
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
@@ -141,7 +142,7 @@ def _cell(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _class(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    if left is right and c.visibility.outside_class(left):
+    if left is right and (c.trial or c.visibility.outside_class(left)):
         return
     if c.visibility.outside_class(left) or c.visibility.outside_class(right):
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
@@ -245,7 +246,7 @@ def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
             c.pair(path.then("", owner=kind), kinds.Reduced(ones), kinds.Reduced(others))
             return
     if thorough:  # in whatever order: a library's own pickling may set them in another
-        attributes = _flat(attributes[0]), _flat(attributes[1])
+        attributes = _without_caches(kind, _flat(attributes[0]), _flat(attributes[1]))
     _pair_attributes(c, path.then("", owner=kind), *attributes)
     if kinds.hidden_base(c.visibility, kind):
         ones, others = kinds.reduced(left), kinds.reduced(right)
@@ -257,6 +258,18 @@ def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of an instance, those in its ``__dict__`` and its slots alike."""
     rest = {name: value for name, value in attributes.items() if name != "__dict__"}
     return {**{str(name): value for name, value in attributes.get("__dict__", {}).items()}, **rest}
+
+
+def _without_caches(kind: type, *sides: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """*sides* without what one of them has worked out, and the other will when it is asked."""
+    unlike = sides[0].keys() ^ sides[1].keys()
+    caches = {name for name in unlike if isinstance(_in_class(kind, name), functools.cached_property)}
+    one, other = ({name: value for name, value in side.items() if name not in caches} for side in sides)
+    return one, other
+
+
+def _in_class(kind: type, name: str) -> Any:
+    return next((scope[name] for scope in map(kinds.class_namespace, type.mro(kind)) if name in scope), None)
 
 
 def _pair_attributes(c: Comparison, path: Path, ones: Mapping[str, Any], others: Mapping[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""What `graphs` knows about numpy and pandas. Neither is imported: nothing to compare before the user imports them.
+"""What `graphs` knows about numpy and pandas, and that torch has a file of its own (`tensors`).
+
+None of them is imported: there is nothing to compare before the user imports them.
 
 Memory that two arrays share is aliasing: a write through one shows in the other. So is memory that pandas shares,
 unless it does so under copy-on-write.
@@ -10,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.graphs import kinds
+from timeslip.graphs import keras, kinds, tensors
 
 if TYPE_CHECKING:
     from timeslip.graphs.comparison import Comparison, Path
@@ -19,7 +21,7 @@ _Handler = Callable[["Comparison", "Path", Any, Any], None]
 
 
 def handler(kind: type) -> _Handler | None:
-    """The comparison for instances of *kind*, or None when it belongs to neither library."""
+    """The comparison for instances of *kind*, or None when it belongs to none of them."""
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None and hasattr(numpy, "ndarray"):
         if issubclass(kind, numpy.ndarray):
@@ -29,8 +31,10 @@ def handler(kind: type) -> _Handler | None:
         if issubclass(kind, numpy.dtype):
             return _dtype
     if pandas is not None and hasattr(pandas, "DataFrame"):
-        return _pandas_handler(pandas, kind)
-    return None
+        found = _pandas_handler(pandas, kind)
+        if found is not None:
+            return found
+    return tensors.handler(kind) or keras.handler(kind)
 
 
 def _pandas_handler(pandas: Any, kind: type) -> _Handler | None:
@@ -51,6 +55,8 @@ def without_identity(kind: type) -> bool:
     """Immutable values of a library: numpy scalars and dtypes, pandas timestamps, indexes and missing values."""
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None and hasattr(numpy, "generic") and issubclass(kind, (numpy.generic, numpy.dtype)):
+        return True
+    if tensors.without_identity(kind):
         return True
     if pandas is None or not hasattr(pandas, "Timestamp"):
         return False

@@ -96,7 +96,10 @@ _OUTSIDE_PARTS = {
 
 _SETTING_WORDS = _words("ion ioff use switch_backend seterr seterrcall setbufsize config_context init_printing patch")
 _SETTING_PREFIXES = ("set_", "use_", "enable_", "disable_", "reset_", "install_", "init_")
-_SETTINGS_RECORDED = ("pandas.", "seaborn.", "numpy.random.set_state", "torch.set_rng_state", "matplotlib.style.use")
+_SETTINGS_RECORDED = (
+    *("pandas.", "seaborn.", "numpy.random.set_state", "torch.set_rng_state", "matplotlib.style.use"),
+    *("torch.set_default_dtype", "torch.set_grad_enabled", "torch.set_float32_matmul_precision"),
+)
 """Settings of which a facet takes care: they are put back after a replay."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -37,15 +38,28 @@ class Namespace(Protocol):
         """
 
 
+_COMPILERS = ("__compiled_fn_", "__resume_at_", "__builtins_dict__", "__import_")
+_COMPILERS_NAME = re.compile(
+    r"__compiled_fn_\d+\w*$|__resume_at_\d+_\d+$|__builtins_dict___\d+$|__import_(torch|math|\w+_dot_\w+)\w*$"
+)
+
+
 def take_out_odd(state: dict[Any, Any]) -> frozenset[str]:
     """Remove the keys that are no possible names of a record; those of them that are text.
 
     ``globals()`` accepts any key. No code can name what is no text, has no UTF-8 form or looks like a node key, and
     no store could tell them apart. One pass at C speed where there is none.
+
+    What ``torch.compile`` puts into the globals of functions that it compiles is removed as well, and not told: it
+    belongs to compiled code, which stays in the process whatever is brought back, and is made anew in the next.
     """
     try:
         joined = "".join(state)
         joined.encode()
+        if any(map(joined.__contains__, _COMPILERS)):
+            for name in [name for name in state if _COMPILERS_NAME.match(name)]:
+                del state[name]
+            joined = "".join(state)
         if ":" not in joined and "[" not in joined and "\0" not in joined:
             return frozenset()
     except (TypeError, UnicodeEncodeError):

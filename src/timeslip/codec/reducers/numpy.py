@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 from typing import TYPE_CHECKING, Any
@@ -364,9 +365,10 @@ def _made_of(state: Pass, function: Any, ufunc: Any) -> Any:
 def _dtype(state: Pass, dtype: Any) -> Any:
     # pickle makes a copy; code that asks `is`, as numpy's own `astype(copy=False)` does, then takes it for another type
     make = library().dtype
-    for code in (dtype.str, dtype.char):
-        if make(code) is dtype:
-            return make, (code,)
+    for code in (dtype.str, dtype.char, dtype.type):  # the last for types that others have brought (bfloat16)
+        with contextlib.suppress(TypeError):
+            if make(code) is dtype:
+                return make, (code,)
     return NotImplemented
 
 

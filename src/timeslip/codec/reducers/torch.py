@@ -1,23 +1,39 @@
-"""torch tensors in main memory: by the storage that they look into, so that views stay views.
+"""torch tensors by the storage that they look into, so that views stay views; and what else torch's pickling forgets.
 
 torch's own pickling writes the storage anew for every tensor, with its address in it: two tensors over one storage come
-back apart, a gradient is dropped, and the same tensor gives other bytes each time. Tensors of other kinds (on a device,
-sparse, quantized, of a subclass) go through torch's own pickling.
+back apart, a gradient and hooks are dropped, and the same tensor gives other bytes each time. A tensor on a device goes
+by a copy in main memory and is put back there. Nested tensors, and subclasses that are no memory of their own (wrapped
+or fake ones), go through torch's own pickling; optimizers keep their hooks here, and modules of TorchScript come back.
 """
 
 from __future__ import annotations
 
+import array
+import contextlib
 import ctypes
+import functools
+import io
 import sys
+import warnings
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec import load
 from timeslip.codec.captured import Hole
+from timeslip.codec.kinds import attributes_of
+from timeslip.codec.reducers import instances
 from timeslip.codec.reducers.numpy import owned, root_of, span
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
 _NO_GRAPH = "it comes back without the graph that its gradients go back through"
+_OTHER_PROCESSES = "it comes back in memory of its own, which no other process shares"
+_DEVICES = frozenset({"cuda", "xpu", "mps"})
+"""Where memory is that can be copied to main memory and back."""
+_MOST_LOOKED_AT = 20_000
+"""So many objects are looked at to find out whose memory a tensor is over."""
 
 
 def library() -> Any:
@@ -25,91 +41,274 @@ def library() -> Any:
     return sys.modules["torch"]
 
 
+def _unasked() -> Any:
+    """A context in which no code of a subclass runs when one of its tensors is asked for something."""
+    torch = library()
+    return getattr(torch._C, "DisableTorchFunctionSubclass", torch._C.DisableTorchFunction)
+
+
+# ---- tensors
+
+
 def _tensor(state: Pass, tensor: Any) -> Any:
-    if not _is_plain(tensor):
+    torch = library()
+    if tensor.layout is not torch.strided:
+        return _sparse(state, tensor)
+    if not _has_memory(tensor):
         return NotImplemented
+    where = (tensor.untyped_storage(), tensor.dtype, tensor.storage_offset(), tuple(tensor.size()), tensor.stride())
+    made = (type(tensor), *where, tensor.requires_grad)
+    more = _peculiar(tensor)
+    return make_tensor, (*made, more) if more else made, _parts(state, tensor), None, None, set_parts
+
+
+def _subclass(state: Pass, tensor: Any) -> Any:
+    with _unasked()():
+        return _tensor(state, tensor)
+
+
+def _has_memory(tensor: Any) -> bool:
+    """Whether storage, offset, shape and strides say what is in *tensor*."""
+    known = tensor.device.type == "cpu" or tensor.device.type in _DEVICES
+    return "numpy" in sys.modules and known and not tensor.is_nested
+
+
+def _parts(state: Pass, tensor: Any) -> tuple[Any, ...] | None:
+    """What else belongs to *tensor*: gradient, attributes, hooks."""
     leaf = tensor.is_leaf
     if not leaf:
         kind = type(tensor)
         state.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", _NO_GRAPH, "", fatal=False))
-    grad, attributes = tensor.grad if leaf else None, tensor.__dict__ or None
-    where = (tensor.untyped_storage(), tensor.dtype, tensor.storage_offset(), tuple(tensor.size()), tensor.stride())
-    parts = (grad, attributes) if grad is not None or attributes else None
-    return make_tensor, (type(tensor), *where, tensor.requires_grad), parts, None, None, set_parts
+    grad = tensor.grad if leaf or tensor.retains_grad else None
+    attributes = tensor.__dict__ or None
+    hooks = (tensor._backward_hooks, getattr(tensor, "_post_accumulate_grad_hooks", None)) if leaf else ()
+    if any(hooks):
+        return grad, attributes, hooks
+    return (grad, attributes) if grad is not None or attributes else None
 
 
-def _is_plain(tensor: Any) -> bool:
-    """Whether storage, offset, shape and strides say all of *tensor* but its gradient and attributes."""
+def _peculiar(tensor: Any) -> dict[str, Any]:
+    """What is not so in most tensors; empty for these."""
+    found: dict[str, Any] = {}
+    if tensor.is_conj():
+        found["conj"] = True
+    if tensor.is_neg():
+        found["neg"] = True
+    if tensor.is_inference():
+        found["inference"] = True
+    if tensor.is_quantized:
+        found["quantizer"] = _quantizer(tensor)
+    names = getattr(tensor, "names", ())
+    if any(name is not None for name in names):
+        found["names"] = tuple(names)
+    return found
+
+
+def _quantizer(tensor: Any) -> tuple[Any, ...]:
     torch = library()
-    return bool(
-        "numpy" in sys.modules
-        and tensor.device.type == "cpu"
-        and tensor.layout is torch.strided
-        and not (tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.is_inference())
-        and not tensor._backward_hooks
-        and not any(name is not None for name in getattr(tensor, "names", ()))
-    )
+    if tensor.qscheme() == torch.per_tensor_affine:
+        return tensor.q_scale(), tensor.q_zero_point()
+    return tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points(), tensor.q_per_channel_axis()
 
 
-def make_tensor(kind: Any, storage: Any, dtype: Any, offset: int, shape: Any, strides: Any, requires_grad: bool) -> Any:
-    """A tensor, or parameter, that looks into *storage*."""
+def make_tensor(
+    kind: Any,
+    storage: Any,
+    dtype: Any,
+    offset: int,
+    shape: Any,
+    strides: Any,
+    requires_grad: bool,
+    more: dict[str, Any] | None = None,
+) -> Any:
+    """A tensor, or parameter, that looks into *storage*; *more*: `_peculiar`."""
+    torch, more = library(), more or {}
+    mode = torch.inference_mode() if "inference" in more else contextlib.nullcontext()
+    with _unasked()(), mode, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of kinds of tensors that torch is going to give up
+        made = _empty(dtype, storage.device, more.get("quantizer")).set_(storage, offset, shape, strides)
+        if "conj" in more:
+            torch._C._set_conj(made, True)
+        if "neg" in more:
+            torch._C._set_neg(made, True)
+        if "names" in more:
+            made.rename_(*more["names"])
+        return _of_kind(kind, made, requires_grad)
+
+
+def _empty(dtype: Any, device: Any, quantizer: tuple[Any, ...] | None) -> Any:
     torch = library()
-    made = torch.empty(0, dtype=dtype).set_(storage, offset, shape, strides)
-    return made.requires_grad_(requires_grad) if kind is torch.Tensor else kind(made, requires_grad)
+    if quantizer is None:
+        return torch.empty(0, dtype=dtype, device=device)
+    if len(quantizer) == 2:
+        scale, zero = quantizer
+        return torch._empty_affine_quantized([0], scale=scale, zero_point=zero, dtype=dtype, device=device)
+    scales, zeros, axis = quantizer  # per channel
+    shape = [len(scales) if position == axis else 0 for position in range(axis + 1)]
+    known = {"scales": scales, "zero_points": zeros, "axis": axis, "dtype": dtype, "device": device}
+    return torch._empty_per_channel_affine_quantized(shape, **known)
 
 
-def set_parts(tensor: Any, parts: tuple[Any, dict[str, Any] | None]) -> None:
-    """State setter for tensors: gradient and attributes."""
-    tensor.grad, attributes = parts
+def _of_kind(kind: Any, made: Any, requires_grad: bool) -> Any:
+    torch = library()
+    if kind is torch.Tensor:
+        return made.requires_grad_(True) if requires_grad else made
+    return torch.Tensor._make_subclass(kind, made, requires_grad)
+
+
+def set_parts(tensor: Any, parts: tuple[Any, ...]) -> None:
+    """State setter for tensors: gradient, attributes, hooks."""
+    grad, attributes, *hooks = parts
+    with _unasked()():
+        tensor.grad = grad
+        for backward, accumulated in hooks:
+            tensor._backward_hooks = backward
+            if accumulated is not None:
+                tensor._post_accumulate_grad_hooks = accumulated
     tensor.__dict__.update(attributes or {})
 
 
-def _storage(state: Pass, storage: Any) -> Any:
-    if storage.device.type != "cpu" or "numpy" not in sys.modules:
+_COMPRESSED = {
+    "torch.sparse_csr": ("crow_indices", "col_indices"),
+    "torch.sparse_bsr": ("crow_indices", "col_indices"),
+    "torch.sparse_csc": ("ccol_indices", "row_indices"),
+    "torch.sparse_bsc": ("ccol_indices", "row_indices"),
+}
+"""Layout -> the methods that give the indices."""
+
+
+def sparse_parts(tensor: Any) -> tuple[Any, ...] | None:
+    """The tensors that a sparse one is made of, over the same memory; None for a layout that is not known."""
+    plain = tensor.detach()
+    if plain.layout is library().sparse_coo:
+        return plain._indices(), plain._values()
+    names = _COMPRESSED.get(str(plain.layout))
+    return (*(getattr(plain, name)() for name in names), plain.values()) if names else None
+
+
+def _sparse(state: Pass, tensor: Any) -> Any:
+    if tensor.is_nested or (parts := sparse_parts(tensor)) is None:
         return NotImplemented
+    coalesced = tensor.is_coalesced() if len(parts) == 2 else None
+    made = (type(tensor), tensor.layout, parts, tuple(tensor.size()), coalesced, tensor.requires_grad)
+    return make_sparse, made, _parts(state, tensor), None, None, set_parts
+
+
+def make_sparse(kind: Any, layout: Any, parts: Any, size: Any, coalesced: bool | None, requires_grad: bool) -> Any:
+    """A sparse tensor over the memory of *parts*."""
+    torch = library()
+    with _unasked()():
+        if coalesced is None:
+            made = torch.sparse_compressed_tensor(*parts, size, layout=layout, check_invariants=False)
+        else:
+            made = torch.sparse_coo_tensor(*parts, size, check_invariants=False)._coalesced_(coalesced)
+        return _of_kind(kind, made, requires_grad)
+
+
+# ---- storages
+
+
+def _storage(state: Pass, storage: Any) -> Any:
+    device = storage.device.type
+    if "numpy" not in sys.modules or (device != "cpu" and device not in _DEVICES):
+        return NotImplemented
+    state.table[_Bytes] = _owned
+    if device != "cpu":
+        if storage.nbytes():
+            state.spans.append((storage.data_ptr(), storage.data_ptr() + storage.nbytes(), True))
+        return device_storage, (_Bytes(bytes_of(storage.cpu()), is_copy=True), str(storage.device))
     if not storage.resizable():  # then a numpy array may own the memory, or only look into it
         owner = _owner(state, storage)
         if owner is not None:
             return storage_over, owner
-    state.table[_Bytes] = _owned
-    return make_storage, (_Bytes(bytes_of(storage)),)
+    held = _Bytes(bytes_of(storage))
+    if storage.is_shared():
+        state.note(storage, _OTHER_PROCESSES, fatal=False)
+        return make_storage, (held, "shared")
+    if _is_pinned(storage):
+        return make_storage, (held, "pinned")
+    return make_storage, (held,)
+
+
+def _is_pinned(storage: Any) -> bool:
+    """Whether *storage* is pinned; only a process that uses CUDA has such memory, and no other is made to use it."""
+    cuda = getattr(library(), "cuda", None)
+    return cuda is not None and bool(cuda.is_initialized()) and bool(storage.is_pinned())
 
 
 def _owner(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
-    """The array that the memory of *storage* belongs to (``torch.from_numpy``), the first byte in there, and how many.
+    """What the memory of *storage* belongs to (``torch.from_numpy``), the first byte in there, and how many.
 
-    torch does not tell it, so it is found only where a name is bound to the array or to a view of it.
+    torch does not tell it, so it is looked for in what names are bound to and in what that holds.
     """
-    start = storage.data_ptr()
-    for value in list(state.namespace.values()):
-        if type(value) is not sys.modules["numpy"].ndarray:
+    start, size = storage.data_ptr(), storage.nbytes()
+    for value in islice(_held(state), _MOST_LOOKED_AT):
+        if type(value) is sys.modules["numpy"].ndarray:
+            root = root_of(value)
+            if not _may_own(root):
+                continue
+        elif type(value) in (bytearray, array.array) and len(value):
+            root = value
+        else:
             continue
-        root = root_of(value)
-        if root.base is None and not root.dtype.hasobject:
-            first, stop = span(root)
-            if first <= start and start + storage.nbytes() <= stop and root.flags.forc:
-                return root, start - first, storage.nbytes()
+        first, stop = _extent(root)
+        if first <= start and start + size <= stop:
+            return root, start - first, size
     return None
 
 
-def storage_over(array: Any, offset: int, size: int) -> Any:
-    """A storage over the memory of *array*."""
-    line = array if array.flags.c_contiguous else array.T
-    flat = sys.modules["numpy"].ndarray((size,), "u1", line, offset)
-    return library().from_numpy(flat).untyped_storage()
+def _may_own(root: Any) -> bool:
+    return root.base is None and not root.dtype.hasobject and root.flags.forc
+
+
+def _extent(root: Any) -> tuple[int, int]:
+    numpy = sys.modules["numpy"]
+    return span(root if type(root) is numpy.ndarray else numpy.frombuffer(root, numpy.uint8))
+
+
+def _held(state: Pass) -> Iterator[Any]:
+    """What names are bound to, and what that holds in containers and attributes, level by level."""
+    seen: set[int] = {id(state.namespace)}
+    level = list(state.namespace.values())
+    while level:
+        yield from level
+        parts: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if id(value) in seen or (kind.__module__ == "builtins" and kind not in (dict, list, tuple)):
+                continue
+            seen.add(id(value))
+            if kind is dict:
+                parts += value.values()
+            elif kind in (list, tuple):
+                parts += value
+            elif not issubclass(kind, type):
+                parts += (attributes_of(value) or {}).values()
+            if len(parts) > _MOST_LOOKED_AT:
+                break
+        level = parts
+
+
+def storage_over(owner: Any, offset: int, size: int) -> Any:
+    """A storage over the memory of *owner*, an array or another object that gives its bytes."""
+    numpy = sys.modules["numpy"]
+    if type(owner) is not numpy.ndarray:
+        owner = numpy.frombuffer(owner, numpy.uint8)
+    line = owner if owner.flags.c_contiguous else owner.T
+    return library().from_numpy(numpy.ndarray((size,), "u1", line, offset)).untyped_storage()
 
 
 class _Bytes:
     """The memory of a storage, to be stored as an array of its own: an array over a tensor refers to the storage."""
 
-    __slots__ = ("array",)
+    __slots__ = ("array", "is_copy")
 
-    def __init__(self, array: Any) -> None:
-        self.array = array
+    def __init__(self, array: Any, *, is_copy: bool = False) -> None:
+        self.array, self.is_copy = array, is_copy
 
 
 def _owned(state: Pass, held: _Bytes) -> Any:
-    if held.array.nbytes:
+    if held.array.nbytes and not held.is_copy:
         state.spans.append((*span(held.array), True))
     return owned(state, held.array)
 
@@ -127,12 +326,25 @@ def bytes_of(storage: Any) -> Any:
     return numpy.frombuffer(memory, numpy.uint8)
 
 
-def make_storage(data: Any) -> Any:
-    """A storage that owns a copy of *data*, and can be resized as one that torch has made itself."""
+def make_storage(data: Any, where: str = "") -> Any:
+    """A storage that owns a copy of *data*, and can be resized as one that torch has made itself.
+
+    Args:
+        data: an array of bytes.
+        where: "shared" for memory that other processes can be given; "pinned" for memory that devices read from, which
+            it is only where CUDA is in use already.
+    """
     torch = library()
-    made = torch.empty(data.nbytes, dtype=torch.uint8).untyped_storage()
+    pinned = where == "pinned" and torch.cuda.is_initialized()
+    made = torch.empty(data.nbytes, dtype=torch.uint8, device="cpu", pin_memory=pinned)
     ctypes.memmove(made.data_ptr(), data.ctypes.data, data.nbytes)
-    return made
+    return (made.share_memory_() if where == "shared" else made).untyped_storage()
+
+
+def device_storage(data: Any, device: str) -> Any:
+    """A storage on *device* with a copy of *data*."""
+    torch = library()
+    return torch.empty(0, dtype=torch.uint8, device="cpu").set_(make_storage(data)).to(device).untyped_storage()
 
 
 def over_tensor(array: Any, tensor: Any) -> Any:
@@ -151,9 +363,136 @@ def array_over(storage: Any, shape: Any, dtype: Any, offset: int, strides: Any, 
     return made
 
 
+# ---- the rest of torch
+
+_SCALERS = ("torch.amp.grad_scaler.GradScaler", "torch.cuda.amp.grad_scaler.GradScaler")
+_BY_ATTRIBUTES = frozenset({"torch.nn.modules.module._WrappedHook", *_SCALERS})
+"""Classes whose own pickling forgets something that is not made again."""
+
+
+def _generator(state: Pass, generator: Any) -> Any:
+    torch = library()
+    if generator is torch.default_generator:
+        return load.attribute, ("torch", "default_generator")
+    if generator.device.type == "cuda":
+        for position, default in enumerate(torch.cuda.default_generators):
+            if default is generator:
+                return default_generator, (position,)
+    return make_generator, (str(generator.device), generator.get_state())
+
+
+def make_generator(device: str, state: Any) -> Any:
+    """A generator of random numbers."""
+    return library().Generator(device).set_state(state)
+
+
+def default_generator(position: int) -> Any:
+    """The generator that torch has for a device of CUDA."""
+    cuda = library().cuda
+    cuda.init()
+    return cuda.default_generators[position]
+
+
+def _limits(state: Pass, limits: Any) -> Any:
+    return make_limits, (type(limits).__name__, getattr(library(), limits.dtype))
+
+
+def make_limits(kind: str, dtype: Any) -> Any:
+    """``torch.finfo`` or ``torch.iinfo``."""
+    return getattr(library(), kind)(dtype)
+
+
+def _optimizer(state: Pass, optimizer: Any) -> Any:
+    # its own pickling forgets hooks, and that a scheduler has changed `step`: all schedulers would complain then
+    return make_optimizer, (type(optimizer),), (attributes_of(optimizer), {}), None, None, load.set_instance
+
+
+def make_optimizer(kind: Any) -> Any:
+    """An optimizer without attributes, its class prepared as when the first one is made."""
+    made = object.__new__(kind)
+    prepare = getattr(made, "_patch_step_function", None)
+    if prepare is not None:
+        prepare()
+    return made
+
+
+def _is_usual_optimizer(kind: Any) -> bool:
+    torch = library()
+    base = getattr(getattr(torch, "optim", None), "Optimizer", None)
+    if base is None or not issubclass(kind, base):
+        return False
+    return all(getattr(kind, name, None) is getattr(base, name, None) for name in ("__getstate__", "__reduce_ex__"))
+
+
+def _script(state: Pass, module: Any) -> Any:
+    torch = library()
+    if type(module).__name__ != "RecursiveScriptModule":
+        state.note(module, "it comes back as a module that torch.jit.load has made", fatal=False)
+    file = io.BytesIO()
+    torch.jit.save(module, file)
+    tensors = dict([*module.named_parameters(), *module.named_buffers()])
+    return make_script, (file.getvalue(),), tensors, None, None, set_script
+
+
+def make_script(data: bytes) -> Any:
+    """A module of TorchScript."""
+    return library().jit.load(io.BytesIO(data))
+
+
+def set_script(module: Any, tensors: dict[str, Any]) -> None:
+    """State setter: its parameters and buffers are those that others hold as well."""
+    for name, tensor in tensors.items():
+        *path, last = name.split(".")
+        functools.reduce(getattr, path, module)._c.setattr(last, tensor)
+
+
+def _operator(state: Pass, operator: Any) -> Any:
+    return make_operator, (operator.namespace, operator._opname, operator._overloadname)
+
+
+def _operators(state: Pass, packet: Any) -> Any:
+    return make_operator, tuple(packet._qualified_op_name.split("::"))
+
+
+def make_operator(*names: str) -> Any:
+    """An operator by the names that lead to it from ``torch.ops``."""
+    found = library().ops
+    for name in names:
+        found = getattr(found, name)
+    return found
+
+
 def find(kind: type) -> Any:
-    """The reducer for tensors and storages, or None."""
+    """The reducer for what torch's own pickling gets wrong, or None."""
     torch = library()
     if kind is torch.Tensor or kind is torch.nn.Parameter:
         return _tensor
-    return _storage if kind is torch.UntypedStorage else None
+    if issubclass(kind, torch.Tensor):
+        return _subclass if _is_memory(kind) else None
+    if f"{kind.__module__}.{kind.__qualname__}" in _BY_ATTRIBUTES:
+        return instances.by_attributes(kind)
+    if _is_usual_optimizer(kind):
+        return _optimizer
+    if issubclass(kind, torch.jit.ScriptModule) and kind.__module__.startswith("torch."):
+        return _script
+    return _found_by_name().get(kind)
+
+
+def _found_by_name() -> dict[type, Any]:
+    torch = library()
+    return {
+        torch.UntypedStorage: _storage,
+        torch.Generator: _generator,
+        torch.finfo: _limits,
+        torch.iinfo: _limits,
+        torch._ops.OpOverload: _operator,
+        torch._ops.OpOverloadPacket: _operators,
+    }
+
+
+def _is_memory(kind: Any) -> bool:
+    """Whether tensors of that class are memory and attributes, as those of its base are."""
+    torch = library()
+    usual = all(getattr(kind, name) is getattr(torch.Tensor, name) for name in ("__reduce__", "__torch_dispatch__"))
+    own_way = {base.__dict__.get("__reduce_ex__") for base in kind.__mro__} - {None}
+    return usual and own_way <= {base.__dict__.get("__reduce_ex__") for base in (*torch.nn.Parameter.__mro__,)}

@@ -16,6 +16,7 @@ from timeslip.state.facets import (  # noqa: F401 - each registers itself
     pandas_options,
     python_random,
     sys_path,
+    tensor_options,
     torch_random,
     warning_filters,
 )

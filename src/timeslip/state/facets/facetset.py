@@ -16,6 +16,7 @@ _ORDER = (
     "pandas_options",
     "matplotlib",
     "warnings",  # after what loads libraries, which set filters of their own
+    "tensor_options",
     "torch_random",
     "numpy_random",
     "random",  # last: anything above might draw
