@@ -25,6 +25,7 @@ class Kind:
         said_for: the name that it is said of.
         after: what a new kernel gives after *use*; empty when it is as *resume* says, or lost for what is replayed there.
         identity: whether it has an identity: where numbers, text and the like are shared is nobody's business.
+        needs: modules without which the row is no test.
     """
 
     make: str
@@ -37,6 +38,7 @@ class Kind:
     said_for: str = "x"
     after: str = ""
     identity: bool = True
+    needs: tuple[str, ...] = ()
 
 
 FILES = "open('f.txt', 'w').write('one\\ntwo\\nthree\\n') and None"

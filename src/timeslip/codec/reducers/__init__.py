@@ -23,8 +23,11 @@ Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
     "_ctypes": "timeslip.codec.reducers.ctypes",
+    "_duckdb": "timeslip.codec.reducers.duckdb",
     "argparse": "timeslip.codec.reducers.argparse",
     "bokeh": "timeslip.codec.reducers.bokeh",
+    "duckdb": "timeslip.codec.reducers.duckdb",
+    "h5py": "timeslip.codec.reducers.h5py",
     "lmfit": "timeslip.codec.reducers.lmfit",
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
