@@ -34,6 +34,7 @@ LIBRARIES = {
     "numpy": "timeslip.codec.reducers.numpy",
     "pandas": "timeslip.codec.reducers.pandas",
     "plotly": "timeslip.codec.reducers.plotly",
+    "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "ssl": "timeslip.codec.reducers.ssl",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "torch": "timeslip.codec.reducers.torch",

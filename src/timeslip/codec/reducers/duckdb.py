@@ -176,9 +176,8 @@ def _images(connection: Any, databases: Databases) -> dict[str, bytes]:
     if not in_memory:
         return found
     with _duplicate(connection) as cursor:
-        names = ", ".join(f"'{_quoted(name, chr(39))}'" for name in in_memory)
-        query = f"SELECT sum(estimated_size * column_count) FROM duckdb_tables() WHERE database_name IN ({names})"
-        if (cursor.execute(query).fetchone()[0] or 0) > _CELLS:
+        query = "SELECT database_name, sum(estimated_size * column_count) FROM duckdb_tables() GROUP BY ALL"
+        if sum(size or 0 for name, size in cursor.execute(query).fetchall() if name in in_memory) > _CELLS:
             raise ValueError("it is too large to be stored")
         for name in in_memory:
             found[name] = _image(cursor, name)

@@ -104,7 +104,7 @@ def _handle(state: Pass, handle: Any) -> Any:
 
 
 def _describe(file: Any) -> Any:
-    """Arguments of `SharedFile`, what is said of it, its token and whether that is complete; or why it is not stored."""
+    """Arguments of `SharedFile`, what is said, its token and whether that is complete; or why it is not stored."""
     path, mode, driver = str(file.filename), str(file.mode), file.driver
     if driver in ("sec2", "stdio"):
         path = os.path.abspath(path)
