@@ -17,6 +17,11 @@ HDF_FILE = (
     "import h5py\nwith h5py.File('a.h5', 'w') as f: f['d'] = [1, 2]; f['g/e'] = 5; f['d'].attrs['k'] = 'v'\ndel f"
 )
 
+ORM = "import sqlalchemy as sa\nfrom sqlalchemy import orm\ne = sa.create_engine('sqlite:///f.db'); "
+TABLE = "import sqlalchemy as sa\nx = sa.Table('t', sa.MetaData(), sa.Column('a', sa.Integer, primary_key=True))\n"
+KEY = "FAKE-SECRET-123"
+"""No store may have this in it; see `test_no_key_is_in_what_is_stored`."""
+
 SECTIONS: dict[str, dict[str, Kind]] = {
     "duckdb": {
         "connection in memory, a row inserted": Kind(DUCK, "_ = x.execute('insert into t values (2, null)')", "x.execute('from t').fetchall()", "rebuilt", "rebuilt", IN_MEMORY, needs=("duckdb",)),
@@ -45,5 +50,27 @@ SECTIONS: dict[str, dict[str, Kind]] = {
         "file, closed": Kind("import h5py\nx = h5py.File('a.h5', 'r'); x.close()", "bool(x)", "bool(x)", "exact", "rebuilt", "closed handle", HDF_FILE, needs=("h5py",)),
         "identifier of the lower level": Kind(HDF + "; f = x; x = f['d'].id", "x.shape", "(x.shape, x.valid)", "exact", "rebuilt", "in memory, by content", needs=("h5py",)),
         "reference to a dataset": Kind(HDF + "; f = x; x = f['d'].ref", "f[x].name", "type(x).__name__", "exact", "lost", "has no name", needs=("h5py",)),
+    },
+    "SQLAlchemy": {
+        "engine": Kind("import sqlalchemy as sa\nx = sa.create_engine('sqlite:///f.db', pool_size=3)", "\nwith x.connect() as c: z = c.execute(sa.text('select 1')).scalar()\ndel c", "(x.connect().execute(sa.text('select 1')).scalar(), x.pool.size())", "exact", "rebuilt", "same URL and options", needs=("sqlalchemy",)),
+        "engine in memory": Kind("import sqlalchemy as sa\nx = sa.create_engine('sqlite://')\nwith x.begin() as c: _ = c.execute(sa.text('create table t(a int)')); _ = c.execute(sa.text('insert into t values (1)'))\ndel c, _", "\nwith x.begin() as c: _ = c.execute(sa.text('insert into t values (2)'))\ndel c, _", "x.connect().execute(sa.text('select * from t')).fetchall()", "rebuilt", "rebuilt", "in-memory database, by content", needs=("sqlalchemy",)),
+        "connection": Kind(ORM + "x = e.connect()", "z = x.execute(sa.text('select 1')).scalar()", "(x.execute(sa.text('select 1')).scalar(), x.engine is e)", "rebuilt", "rebuilt", "new connection of its engine", needs=("sqlalchemy",)),
+        "session": Kind(ORM + "x = orm.Session(e)", "x.info['k'] = 1", "(x.execute(sa.text('select 1')).scalar(), x.bind is e, x.info)", "rebuilt", "rebuilt", "without its open transaction", needs=("sqlalchemy",)),
+        "sessionmaker": Kind(ORM + "x = orm.sessionmaker(e)", "z = x.kw", "(x().execute(sa.text('select 1')).scalar(), x.kw['bind'] is e)", "exact", "rebuilt", "same URL and options", needs=("sqlalchemy",)),
+        "session with objects": Kind(ORM.replace("/f.db", "") + "\nclass Base(orm.DeclarativeBase): pass\nclass U(Base):\n    __tablename__ = 'u'\n    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)\n    name: orm.Mapped[str]\nBase.metadata.create_all(e); x = orm.Session(e); x.add(U(name='a')); x.commit(); p = U(name='p'); x.add(p)", "x.add(U(name='b')); x.commit()", "sorted(x.scalars(sa.select(U.name)).all())", "rebuilt", "lost", "without its open transaction", needs=("sqlalchemy",)),
+        "URL with a password": Kind(f"import sqlalchemy as sa\nx = sa.make_url('postgresql://u:{KEY}@h/db')", "x.host", "(x.host, x.username)", "exact", "rebuilt", "without its password", needs=("sqlalchemy",)),
+        "tables": Kind("import sqlalchemy as sa\nx = sa.MetaData(); t = sa.Table('t', x, sa.Column('a', sa.Integer, primary_key=True))", "u = sa.Table('u', x, sa.Column('a', sa.Integer, sa.ForeignKey('t.a')))", "(sorted(x.tables), str(sa.select(t)), x.tables['t'] is t)", "exact", "exact", needs=("sqlalchemy",), after="exact"),
+        "table that is listened to": Kind(TABLE + "log = []\n@sa.event.listens_for(x, 'before_create')\ndef f(*a, **k): log.append(1)", "\n@sa.event.listens_for(x, 'after_create')\ndef g(*a, **k): log.append(2)", "(log.clear(), x.metadata.create_all(sa.create_engine('sqlite://')), log)", "exact", "exact", needs=("sqlalchemy",), after="exact"),
+    },
+    "Clients": {
+        "openai.OpenAI": Kind(f"import openai\nx = openai.OpenAI(api_key='{KEY}', default_headers={{'X-Api-Key': '{KEY}'}}); c = x.chat.completions", "x.timeout = 5", "(str(x.base_url), x.timeout if x.timeout == 5 else 0, c._client is x)", "rebuilt", "rebuilt", "without its key", needs=("openai",)),
+        "openai.AsyncOpenAI": Kind(f"import openai\nx = openai.AsyncOpenAI(api_key='{KEY}')", "x.timeout = 5", "(str(x.base_url), x.timeout if x.timeout == 5 else 0)", "rebuilt", "rebuilt", "without its key", needs=("openai",)),
+        "anthropic.Anthropic": Kind(f"import anthropic\nx = anthropic.Anthropic(api_key='{KEY}')", "x.timeout = 5", "(str(x.base_url), x.timeout if x.timeout == 5 else 0, type(x.messages).__name__)", "rebuilt", "rebuilt", "without its key", needs=("anthropic",)),
+        "boto3 client": Kind(f"import boto3\nx = boto3.client('sqs', region_name='eu-west-1', aws_access_key_id='A{KEY}', aws_secret_access_key='{KEY}')", "x.meta.region_name", "(x.meta.region_name, x.meta.service_model.service_name, x.meta.endpoint_url)", "exact", "rebuilt", "without its keys", needs=("boto3",)),
+        "boto3 resource": Kind(f"import boto3\nx = boto3.resource('sqs', region_name='eu-west-1', aws_access_key_id='A{KEY}', aws_secret_access_key='{KEY}').Queue('http://localhost/q')", "x.url", "(x.url, x.meta.client.meta.region_name)", "exact", "rebuilt", "without its keys", needs=("boto3",)),
+        "boto3.Session": Kind(f"import boto3\nx = boto3.Session(region_name='eu-west-1', aws_access_key_id='A{KEY}', aws_secret_access_key='{KEY}')", "x.region_name", "x.region_name", "exact", "rebuilt", "without its key", needs=("boto3",)),
+        "httpx.Client": Kind(f"import httpx\nx = httpx.Client(headers={{'Authorization': 'Bearer {KEY}'}}, auth=('u', '{KEY}'), base_url='http://localhost')", "x.headers['a'] = 'b'", "(str(x.base_url), x.headers.get('a'), x.is_closed)", "rebuilt", "rebuilt", "without its key", needs=("httpx",)),
+        "requests.Session": Kind(f"import requests\nx = requests.Session(); x.headers['Authorization'] = 'Bearer {KEY}'; x.auth = ('u', '{KEY}')", "x.headers['a'] = 'b'", "(x.headers.get('a'), x.auth[0], len(x.adapters))", "rebuilt", "rebuilt", "without its key", needs=("requests",)),
+        "aiohttp.ClientSession": Kind(f"import aiohttp, asyncio\nasync def m(): return aiohttp.ClientSession(headers={{'Authorization': 'Bearer {KEY}'}})\nloop = asyncio.new_event_loop(); x = loop.run_until_complete(m())", "x.closed", "x.closed", "exact", "lost", "running event loop", needs=("aiohttp",)),
     },
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 import importlib.util
 import os
@@ -9,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.fidelity.connections import SECTIONS
+from tests.codec.kernels import Kernel
+from tests.fidelity.connections import KEY, SECTIONS
 from tests.fidelity.kinds import Kind
 from tests.fidelity.recording import Answer, answer, attach, fresh, in_another_process
 from tests.fidelity.test_system_objects import _let_go, check, record, told_bare
@@ -134,5 +136,38 @@ def test_no_restore_makes_or_empties_a_file(name: str, tmp_path: Path) -> None:
         Path("f").unlink()
         session.undo(allow_lost=True, replay="never")
         assert not Path("f").exists()
+    finally:
+        session.close()
+
+
+# ---- keys are never stored
+
+HOLDING = [name for name, kind in KINDS.items() if KEY in kind.make]
+
+
+@pytest.mark.parametrize("name", HOLDING)
+def test_no_key_is_in_what_is_stored(name: str) -> None:
+    kind = KINDS[name]
+    if lack := lacks(kind):
+        pytest.skip(lack)
+    kernel = Kernel(kind.make)
+    captured = kernel.capture("x")
+    parts = [*captured.segments, *captured.headers.values(), *captured.buffers, *captured.out_of_band]
+    data = b"".join(bytes(memoryview(part).cast("B")) for part in parts)
+    assert KEY.encode() not in data
+    assert base64.b64encode(f"u:{KEY}".encode()) not in data
+    captured.release()
+
+
+def test_a_key_is_used_again_by_the_process_that_had_it(tmp_path: Path) -> None:
+    pytest.importorskip("requests")
+    session = attach(tmp_path, fresh(), "keys")
+    try:
+        session.run(KINDS["Clients: requests.Session"].make)
+        session.run("x.headers['a'] = 'b'; y = x; del x, y")
+        session.undo()
+        client = session.namespace["x"]
+        assert client.headers["authorization"] == f"Bearer {KEY}"
+        assert client.auth == ("u", KEY)
     finally:
         session.close()

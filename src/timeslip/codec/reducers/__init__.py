@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import compares_oddly
-from timeslip.codec.reducers import brought, instances, iterators, python, subclasses, system, told
+from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -24,16 +24,25 @@ Reducer = Callable[["Pass", Any], Any]
 LIBRARIES = {
     "_ctypes": "timeslip.codec.reducers.ctypes",
     "_duckdb": "timeslip.codec.reducers.duckdb",
+    "aiohttp": "timeslip.codec.reducers.aiohttp",
+    "anthropic": "timeslip.codec.reducers.openai",
     "argparse": "timeslip.codec.reducers.argparse",
     "bokeh": "timeslip.codec.reducers.bokeh",
+    "boto3": "timeslip.codec.reducers.boto3",
+    "botocore": "timeslip.codec.reducers.boto3",
+    "distributed": "timeslip.codec.reducers.distributed",
     "duckdb": "timeslip.codec.reducers.duckdb",
     "h5py": "timeslip.codec.reducers.h5py",
+    "httpx": "timeslip.codec.reducers.httpx",
+    "httpx2": "timeslip.codec.reducers.httpx",
     "lmfit": "timeslip.codec.reducers.lmfit",
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
+    "openai": "timeslip.codec.reducers.openai",
     "pandas": "timeslip.codec.reducers.pandas",
     "plotly": "timeslip.codec.reducers.plotly",
+    "requests": "timeslip.codec.reducers.requests",
     "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "ssl": "timeslip.codec.reducers.ssl",
     "sqlite3": "timeslip.codec.reducers.sqlite",
@@ -45,7 +54,13 @@ LIBRARIES = {
 VOLATILE = frozenset({"matplotlib"})
 """Top-level packages whose objects are changed by being shown: drawing fills caches and moves things about."""
 
-BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS, **subclasses.REDUCERS, **iterators.REDUCERS}
+BASE: dict[type, Reducer | None] = {
+    **python.REDUCERS,
+    **system.REDUCERS,
+    **subclasses.REDUCERS,
+    **iterators.REDUCERS,
+    **secrets.REDUCERS,
+}
 """Exact types of Python itself. Read-only."""
 
 _process_cache: dict[type, Reducer | None] = {}
