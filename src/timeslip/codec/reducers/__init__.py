@@ -35,6 +35,7 @@ LIBRARIES = {
     "h5py": "timeslip.codec.reducers.h5py",
     "httpx": "timeslip.codec.reducers.httpx",
     "httpx2": "timeslip.codec.reducers.httpx",
+    "lightgbm": "timeslip.codec.reducers.lightgbm",
     "lmfit": "timeslip.codec.reducers.lmfit",
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
@@ -42,12 +43,20 @@ LIBRARIES = {
     "openai": "timeslip.codec.reducers.openai",
     "pandas": "timeslip.codec.reducers.pandas",
     "plotly": "timeslip.codec.reducers.plotly",
+    "polars": "timeslip.codec.reducers.polars",
+    "py4j": "timeslip.codec.reducers.pyspark",
+    "pyarrow": "timeslip.codec.reducers.pyarrow",
+    "pyspark": "timeslip.codec.reducers.pyspark",
+    "ray": "timeslip.codec.reducers.ray",
     "requests": "timeslip.codec.reducers.requests",
+    "scipy": "timeslip.codec.reducers.scipy",
     "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "ssl": "timeslip.codec.reducers.ssl",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "torch": "timeslip.codec.reducers.torch",
     "traitlets": "timeslip.codec.reducers.traitlets",
+    "xgboost": "timeslip.codec.reducers.xgboost",
+    "zarr": "timeslip.codec.reducers.zarr",
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
 

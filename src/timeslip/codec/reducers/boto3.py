@@ -59,10 +59,8 @@ def make_client(where: tuple[Any, ...], options: dict[str, Any], keys: list[Any]
     """A client. Nothing is asked of the service, or of anybody else."""
     service, region, endpoint, version = where
     config = import_module("botocore.config").Config(**options)
-    made = _session(region, keys).client(
-        service, region_name=region, endpoint_url=endpoint, api_version=version, config=config
-    )
-    return made
+    session = _session(region, keys)
+    return session.client(service, region_name=region, endpoint_url=endpoint, api_version=version, config=config)
 
 
 def _resource(state: Pass, resource: Any) -> Any:

@@ -23,8 +23,8 @@ def _is_secret(name: str) -> bool:
 
 def find(kind: type) -> Any:
     """The reducer for clients, or None."""
-    for base in kind.__mro__:
-        package = str(base.__module__).partition(".")[0]
-        if base.__name__ == "BaseClient" and package in ("openai", "anthropic"):
-            return secrets.without(kind, _is_secret, lambda name: _NAMES.get((package, name), ""))
-    return None
+    names = [str(base.__module__).partition(".")[0] for base in kind.__mro__ if base.__name__ == "BaseClient"]
+    package = next((name for name in names if name in ("openai", "anthropic")), None)
+    if package is None:
+        return None
+    return secrets.without(kind, _is_secret, lambda name: _NAMES.get((package, name), ""))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SECRET = ("password", "passwd", "pwd", "secret", "token", "key", "credential")
 """Parts of names of options that are left out."""
-_NO_PASSWORD = ", without its password, which is not stored"
+_LEFT_OUT = ", without its password, which is not stored"
 
 
 def _library() -> Any:
@@ -46,7 +46,7 @@ def _url(state: Pass, url: Any) -> Any:
     parts, left_out = _open_parts(url)
     if not left_out:
         return make_url, parts
-    state.note(url, "a URL" + _NO_PASSWORD, fatal=False)
+    state.note(url, "a URL" + _LEFT_OUT, fatal=False)
     return make_url, (*parts, Lacking())
 
 
@@ -77,7 +77,7 @@ def _engine(state: Pass, engine: Any) -> Any:
         options |= {"max_overflow": pool._max_overflow, "pool_timeout": pool._timeout, "pool_size": pool._pool.maxsize}
     reason = "an engine with the same URL and options, without open connections"
     if left_out:
-        reason += _NO_PASSWORD
+        reason += _LEFT_OUT
     if getattr(pool._creator_arg, "__module__", "") != "sqlalchemy.engine.create":
         return state.hole(engine, "an engine that makes its connections with a function of its own cannot be stored")
     image = None
