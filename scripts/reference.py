@@ -148,17 +148,17 @@ def verbs_page(verbs: dict[str, Any]) -> str:
     )
 
 
-def fidelity_tables() -> tuple[Any, Any] | None:
-    """The modules `tests.fidelity.kinds` and `tests.fidelity.traps`, or None where there are no tests."""
+def fidelity_tables() -> list[Any] | None:
+    """The modules with tables in `tests.fidelity`, or None where there are no tests."""
     if importlib.util.find_spec("tests") is None:
         return None
-    return importlib.import_module("tests.fidelity.kinds"), importlib.import_module("tests.fidelity.traps")
+    return [importlib.import_module(f"tests.fidelity.{name}") for name in ("kinds", "traps", "connections")]
 
 
-def fidelity_page(kinds: Any, traps: Any) -> str:
+def fidelity_page(kinds: Any, traps: Any, connections: Any) -> str:
     """docs/reference/fidelity.md."""
     blocks: list[str | list[str]] = []
-    for section, rows in kinds.SECTIONS.items():
+    for section, rows in (*kinds.SECTIONS.items(), *connections.SECTIONS.items()):
         blocks.append(f"## {section}")
         head = ("object", "undo of a use", "a new kernel", "said when it is recorded")
         blocks.append(

@@ -84,8 +84,10 @@ FOUND = {"a": one_of_a_kind("a")}
 
 @pytest.fixture(autouse=True)
 def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    (tmp_path / "oddlib.py").write_text(ODD, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    installed = tmp_path / "site-packages"  # what is not installed counts as the user's own
+    installed.mkdir()
+    (installed / "oddlib.py").write_text(ODD, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(installed))
     yield importlib.import_module("oddlib")
     del sys.modules["oddlib"]
 

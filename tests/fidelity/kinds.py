@@ -24,6 +24,7 @@ class Kind:
         setup: a cell before *make*.
         after: what a new kernel gives after *use*; empty when it is as *resume* says, or lost for what is replayed there.
         identity: whether it has an identity: where numbers, text and the like are shared is nobody's business.
+        needs: modules without which the row is no test.
     """
 
     make: str
@@ -35,6 +36,7 @@ class Kind:
     setup: str = ""
     after: str = ""
     identity: bool = True
+    needs: tuple[str, ...] = ()
 
 
 FILES = "open('f.txt', 'w').write('one\\ntwo\\nthree\\n') and None"

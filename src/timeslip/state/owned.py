@@ -184,7 +184,7 @@ def _data(space: Mapping[str, Any]) -> list[tuple[str, Any]]:
         (attribute, value)
         for attribute, value in list(space.items())
         if type(value) not in _ATOMS
-        and not isinstance(value, type)
+        and not is_a(value, type)
         and not hasattr(type(value), "__get__")
         and not (attribute.startswith("__") and attribute.endswith("__"))
     ]
@@ -195,5 +195,5 @@ def _at(root: Root) -> Any:
     space: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
     if cls:
         holder = space.get(cls)
-        space = vars(holder) if isinstance(holder, type) else {}
+        space = vars(holder) if is_a(holder, type) else {}
     return space.get(attribute)

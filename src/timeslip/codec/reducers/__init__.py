@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import compares_oddly
-from timeslip.codec.reducers import brought, instances, iterators, python, subclasses, system, told
+from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -23,12 +23,20 @@ Reducer = Callable[["Pass", Any], Any]
 
 LIBRARIES = {
     "_ctypes": "timeslip.codec.reducers.ctypes",
+    "_duckdb": "timeslip.codec.reducers.duckdb",
     "_thread": "timeslip.codec.reducers.thread",
+    "aiohttp": "timeslip.codec.reducers.aiohttp",
+    "anthropic": "timeslip.codec.reducers.openai",
     "argparse": "timeslip.codec.reducers.argparse",
     "astropy": "timeslip.codec.reducers.astropy",
     "bokeh": "timeslip.codec.reducers.bokeh",
-    "botocore": "timeslip.codec.reducers.botocore",
+    "boto3": "timeslip.codec.reducers.boto3",
+    "botocore": "timeslip.codec.reducers.boto3",
+    "distributed": "timeslip.codec.reducers.distributed",
+    "duckdb": "timeslip.codec.reducers.duckdb",
     "h5py": "timeslip.codec.reducers.h5py",
+    "httpx": "timeslip.codec.reducers.httpx",
+    "httpx2": "timeslip.codec.reducers.httpx",
     "jax": "timeslip.codec.reducers.jax",
     "jaxlib": "timeslip.codec.reducers.jax",
     "keras": "timeslip.codec.reducers.keras",
@@ -37,9 +45,17 @@ LIBRARIES = {
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
     "numpy": "timeslip.codec.reducers.numpy",
+    "openai": "timeslip.codec.reducers.openai",
     "pandas": "timeslip.codec.reducers.pandas",
     "PIL": "timeslip.codec.reducers.pillow",
     "plotly": "timeslip.codec.reducers.plotly",
+    "polars": "timeslip.codec.reducers.polars",
+    "py4j": "timeslip.codec.reducers.pyspark",
+    "pyarrow": "timeslip.codec.reducers.pyarrow",
+    "pyspark": "timeslip.codec.reducers.pyspark",
+    "ray": "timeslip.codec.reducers.ray",
+    "requests": "timeslip.codec.reducers.requests",
+    "scipy": "timeslip.codec.reducers.scipy",
     "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "ssl": "timeslip.codec.reducers.ssl",
@@ -47,13 +63,20 @@ LIBRARIES = {
     "torch": "timeslip.codec.reducers.torch",
     "traitlets": "timeslip.codec.reducers.traitlets",
     "xgboost": "timeslip.codec.reducers.xgboost",
+    "zarr": "timeslip.codec.reducers.zarr",
 }
 """Top-level package of a type -> the module with ``find(kind) -> Reducer | None``."""
 
 VOLATILE = frozenset({"matplotlib"})
 """Top-level packages whose objects are changed by being shown: drawing fills caches and moves things about."""
 
-BASE: dict[type, Reducer | None] = {**python.REDUCERS, **system.REDUCERS, **subclasses.REDUCERS, **iterators.REDUCERS}
+BASE: dict[type, Reducer | None] = {
+    **python.REDUCERS,
+    **system.REDUCERS,
+    **subclasses.REDUCERS,
+    **iterators.REDUCERS,
+    **secrets.REDUCERS,
+}
 """Exact types of Python itself. Read-only."""
 
 _process_cache: dict[type, Reducer | None] = {}

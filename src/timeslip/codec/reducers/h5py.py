@@ -1,92 +1,179 @@
-"""h5py: files in memory by their content, files on disk opened again, and what is in a file by its name there."""
+"""h5py: files in memory by their image, files on disk by path, datasets and groups by their name in a file.
+
+All handles to one file refer to one `SharedFile`, so that they are captured, and come back, together. A file on disk is
+opened again for reading, or for reading and writing: it is never made, emptied or filled by a restore.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from timeslip.codec.hidden import Hidden
+from timeslip.codec.reducers.system import stamp_of
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
+_LARGEST = 64 << 20
+"""An image of more bytes is not stored."""
+
+_shared: dict[int, SharedFile] = {}
+"""Those of the process, by the number that HDF5 gives to every file that is opened."""
+
+
+class SharedFile:
+    """An open HDF5 file, whoever has handles to it.
+
+    Args:
+        name: its path, or what a file in memory is called.
+        mode: "r" or "r+".
+        image: the content of a file in memory; None for a file on disk.
+        swmr: whether it is read while others write.
+    """
+
+    def __init__(self, name: str = "", mode: str = "r", image: Any = None, swmr: bool = False) -> None:
+        self._description = (name, mode, image, swmr)
+        self._file: Any = None
+
+    def open(self) -> Any:
+        """The file, opened again if it is the first time."""
+        if self._file is None or not self._file:
+            name, mode, image, swmr = self._description
+            self._file = _open(name, mode, swmr) if image is None else _in_memory(name, mode, bytes(image))
+        return self._file
+
 
 def _library() -> Any:
-    return sys.modules["h5py"]
+    return import_module("h5py")
 
 
-def _file(state: Pass, file: Any) -> Any:
-    if not file.id.valid:
-        return state.resource(file, "a closed file", "closed", closed, ())
-    if file.driver == "core" and not os.path.exists(file.filename):
-        file.flush()
-        return in_memory, (file.filename, file.id.get_file_image())
-    path = os.path.abspath(file.filename)
+def _open(path: str, mode: str, swmr: bool) -> Any:
     if not os.path.exists(path):
-        return state.hole(file, "a file that is not there under its name cannot be opened again")
-    reason = "a file, opened again" + (": what is in it is what it holds then" if file.mode != "r" else "")
-    return state.resource(file, reason, f"open {file.mode}", reopen, (path, file.mode), complete=file.mode == "r")
+        raise FileNotFoundError(f"the file {path} is gone")
+    return _library().File(path, mode, **({"swmr": True} if swmr and mode == "r" else {}))
 
 
-def in_memory(name: str, image: bytes) -> Any:
-    """A file that exists in memory alone.
-
-    Under a name that no open file has: HDF5 would take that one.
-    """
-    library = _library()
-    taken = {os.fsdecode(file.name) for file in library.h5f.get_obj_ids(types=library.h5f.OBJ_FILE)}
-    while name in taken:
-        name = os.path.join(os.curdir, name)
-    access = library.h5p.create(library.h5p.FILE_ACCESS)
-    access.set_fapl_core(backing_store=False)
+def _in_memory(name: str, mode: str, image: bytes) -> Any:
+    h5py = _library()
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fapl_core(64 << 10, False)
     access.set_file_image(image)
-    return library.File(library.h5f.open(os.fsencode(name), library.h5f.ACC_RDWR, access))
+    flags = h5py.h5f.ACC_RDONLY if mode == "r" else h5py.h5f.ACC_RDWR
+    return h5py.File(h5py.h5f.open(_free_name(os.fsencode(name)), flags, access))
 
 
-def reopen(path: str, mode: str) -> Any:
-    """The file at *path*, never truncated or created."""
-    return _library().File(path, "r" if mode == "r" else "r+")
+def _free_name(name: bytes) -> bytes:
+    """A name that no file has: two files in memory of the same name are one file to HDF5."""
+    h5f = _library().h5f
+    taken = {h5f.get_name(file) for file in h5f.get_obj_ids(h5f.OBJ_ALL, h5f.OBJ_FILE)}
+    return next(one for one in _names(name) if one not in taken and not os.path.exists(one))
 
 
-def closed() -> Any:
-    """A closed file."""
-    made = in_memory("closed", _empty())
-    made.close()
-    return made
+def _names(name: bytes) -> Iterator[bytes]:
+    yield name
+    for number in itertools.count(2):
+        yield b"%s (%d)" % (name, number)
 
 
-def _empty() -> bytes:
-    with _library().File("empty", "w", driver="core", backing_store=False) as file:
-        file.flush()
-        return bytes(file.id.get_file_image())
+def _handle(state: Pass, handle: Any) -> Any:
+    """A handle to a file, or to something in one, by what is known of the file and the name in it."""
+    h5py = _library()
+    kind = type(handle).__name__
+    identity = handle if kind in _LOW else handle._id
+    if not identity.valid:
+        return state.resource(handle, "a closed handle", "closed", closed, (kind,))
+    name = h5py.h5i.get_name(identity)
+    file = h5py.File(h5py.h5i.get_file_id(identity))
+    if name is None or kind not in _KINDS:
+        return state.hole(handle, "something without a name in an HDF5 file cannot be stored", Hidden("", False))
+    found = _describe(file)
+    if type(found) is str:
+        return state.hole(handle, found, Hidden("", False))
+    description, reason, token, complete = found
+    shared = _shared.setdefault(h5py.h5o.get_info(identity).fileno, SharedFile())
+    shared._description = description
+    state.keep += (description,)
+    return state.resource(handle, reason, f"{name!r} {token}", open_handle, (shared, kind, name), complete=complete)
 
 
-def _member(state: Pass, member: Any) -> Any:
-    if not member.id.valid:
-        return state.hole(member, "part of a file that is closed")
-    if member.name is None:
-        return state.hole(member, "part of a file without a name there")
-    return member_of, (_file_of(state, member), member.name)
+def _describe(file: Any) -> Any:
+    """Arguments of `SharedFile`, what is said, its token and whether that is complete; or why it is not stored."""
+    path, mode, driver = str(file.filename), str(file.mode), file.driver
+    if driver in ("sec2", "stdio"):
+        path = os.path.abspath(path)
+        token = f"{path!r} {mode} {stamp_of(path)}"
+        reason = "a file, opened again by its path, with what is in it by then"
+        return (path, mode, None, bool(file.swmr_mode)), reason, token, mode == "r"
+    if driver not in ("core", "fileobj"):
+        return f"an HDF5 file with the driver {driver} cannot be stored"
+    if file.id.get_filesize() > _LARGEST:
+        return "an HDF5 file in memory of this size is not stored"
+    file.flush()
+    image = file.id.get_file_image()
+    reason = "a file in memory, by content and under a name of its own"
+    if driver == "fileobj":
+        reason += ", apart from the Python object that it is in"
+    elif file.id.get_access_plist().get_fapl_core()[1]:
+        reason += ", apart from the file on disk that it is written to when it is closed"
+    return (path, mode, image, False), reason, f"{mode} {xxhash.xxh3_128_hexdigest(image)}", True
 
 
-def _file_of(state: Pass, member: Any) -> Any:
-    """The file that *member* is in, as the session has it: every question for it gives a new object."""
-    file = member.file
-    for value in state.namespace.values():
-        if type(value) is type(file) and value == file:
-            return value
-    known = state.stand_ins.setdefault(hash(file.id), file)
-    state.keep.append(known)
-    return known
+def _file(state: Pass, shared: SharedFile) -> Any:
+    return SharedFile, shared._description
 
 
-def member_of(file: Any, name: str) -> Any:
-    """The group or data set of that name."""
-    return file[name]
+_LOW = {"FileID": "File", "GroupID": "Group", "DatasetID": "Dataset"}
+"""Identifiers of the library's lower level, and what has them."""
+_KINDS = ("File", "Group", "Dataset", "Datatype", "AttributeManager", *_LOW)
+
+
+def open_handle(shared: SharedFile, kind: str, name: bytes) -> Any:
+    """That file, or what has that name in it."""
+    if kind in _LOW:
+        return open_handle(shared, _LOW[kind], name).id
+    file = shared.open()
+    if kind == "File":
+        return file
+    found = file if name == b"/" else file[name]
+    return found.attrs if kind == "AttributeManager" else file["/"] if found is file else found
+
+
+def closed(kind: str) -> Any:
+    """A closed handle."""
+    if kind in _LOW:
+        return closed(_LOW[kind]).id
+    name = _free_name(b"closed").decode()
+    file = _library().File(name, "w", driver="core", backing_store=False)
+    made: dict[str, Any] = {"File": file, "AttributeManager": file.attrs, "Group": file["/"]}
+    if kind not in made:
+        file["closed"] = 0 if kind == "Dataset" else _library().h5t.py_create("f8").dtype
+        made[kind] = file["closed"]
+    file.close()
+    return made[kind]
 
 
 def find(kind: type) -> Any:
-    """The reducer for files, groups and data sets, or None."""
-    library = _library()
-    if issubclass(kind, library.File):
+    """The reducer for files and handles, or None."""
+    if kind is SharedFile:
         return _file
-    return _member if issubclass(kind, (library.Group, library.Dataset)) else None
+    library = sys.modules.get("h5py")
+    if library is None or not str(kind.__module__).startswith("h5py."):
+        return None
+    if kind.__name__ in _KINDS:
+        return _handle
+    return _unnamed if kind.__name__ in _UNNAMED else None
+
+
+def _unnamed(state: Pass, obj: Any) -> Any:
+    known = Hidden("", True) if hasattr(obj, "typecode") else None  # a reference cannot be changed
+    return state.hole(obj, "a part of an open HDF5 file that has no name cannot be stored", known)
+
+
+_UNNAMED = ("AttrID", "Reference", "RegionReference", "DimensionManager", "DimensionProxy")

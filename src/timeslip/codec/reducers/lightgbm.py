@@ -1,55 +1,56 @@
-"""lightgbm: data sets, which keep what they are made of in memory of C once they are used.
-
-A data set that still has its raw data is made of it again, as lightgbm does it itself; one that has let go of it is
-stored in lightgbm's own binary format.
-"""
+"""lightgbm: constructed datasets in the library's own binary form. Pickled as usual they are a pointer."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from timeslip.codec import load
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
-_HANDLE = "_handle"
+_LARGEST = 16_000_000
+"""A dataset with more values than this is not stored."""
+_FIELDS = ("init_score", "position")
+"""What the binary form does not have."""
 
 
 def _dataset(state: Pass, dataset: Any) -> Any:
-    attributes = dict(vars(dataset))
-    handle = attributes.get(_HANDLE)
-    attributes[_HANDLE] = None
-    binary = b""
-    if handle is not None and attributes.get("data") is None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "data"
-            dataset.save_binary(str(path))
-            binary = path.read_bytes()
-    return load.instance, (type(dataset),), (attributes, handle is not None, binary), None, None, set_dataset
+    if dataset._handle is None:
+        return NotImplemented
+    if dataset.num_data() * dataset.num_feature() > _LARGEST:
+        return state.hole(dataset, "a dataset of this size is not stored")
+    fields = {name: dataset.get_field(name) for name in _FIELDS}
+    attributes = {name: value for name, value in vars(dataset).items() if name != "_handle"}
+    with tempfile.TemporaryDirectory(prefix="timeslip-") as folder:
+        path = Path(folder, "dataset.bin")
+        dataset.save_binary(str(path))
+        content = path.read_bytes()
+    state.keep += (fields, attributes, *fields.values())
+    return make_dataset, (type(dataset), content, fields), attributes, None, None, set_dataset
 
 
-def set_dataset(dataset: Any, parts: tuple[dict[str, Any], bool, bytes]) -> None:
-    """State setter for data sets. One that was in use is made ready at once: it can be asked for its size."""
-    attributes, constructed, binary = parts
-    dataset.__dict__.update(attributes)
-    if not constructed:
-        return
-    if binary:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "data"
-            path.write_bytes(binary)
-            made = type(dataset)(str(path), params=dataset.params).construct()
-        dataset._handle, made._handle = made._handle, None  # two owners would free it twice
-    else:
-        dataset.construct()
-    dataset.__dict__.update({**attributes, _HANDLE: dataset._handle})
+def make_dataset(kind: Any, content: bytes, fields: dict[str, Any]) -> Any:
+    """A constructed dataset of that content."""
+    import_module("lightgbm")
+    with tempfile.TemporaryDirectory(prefix="timeslip-") as folder:
+        path = Path(folder, "dataset.bin")
+        path.write_bytes(content)
+        dataset = kind(str(path), params={"verbosity": -1}).construct()
+    for name, value in fields.items():
+        if value is not None:
+            dataset.set_field(name, value)
+    return dataset
+
+
+def set_dataset(dataset: Any, attributes: dict[str, Any]) -> None:
+    """State setter for datasets: what Python knows of it."""
+    vars(dataset).update(attributes)
 
 
 def find(kind: type) -> Any:
-    """The reducer for data sets, or None."""
-    library = sys.modules.get("lightgbm.basic")
-    return _dataset if library is not None and kind is library.Dataset else None
+    """The reducer for datasets, or None."""
+    basic: Any = sys.modules.get("lightgbm.basic")
+    return _dataset if basic is not None and kind is getattr(basic, "Dataset", None) else None

@@ -1,19 +1,272 @@
-"""SQLAlchemy: what maps classes to tables is not a value, but what the class statement has done to the class."""
+"""SQLAlchemy: engines by their URL and options, what was listened to, connections and sessions of an engine.
+
+A password is never stored: neither that of a URL nor what looks like one among the options. An engine of an in-memory
+SQLite database comes back with its content.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from timeslip.codec.reducers import sqlite
+from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
+_SECRET = ("password", "passwd", "pwd", "secret", "token", "key", "credential")
+"""Parts of names of options that are left out."""
+_LEFT_OUT = ", without its password, which is not stored"
 
-def _mapper(state: Pass, mapper: Any) -> Any:
-    return state.hole(mapper, "a class that is mapped to a table can only be made by its class statement")
+
+def _library() -> Any:
+    return import_module("sqlalchemy")
+
+
+# ---- urls
+
+
+def _is_secret(name: Any) -> bool:
+    return any(part in str(name).lower() for part in _SECRET)
+
+
+def _open_parts(url: Any) -> tuple[tuple[Any, ...], bool]:
+    """What a URL consists of, without secrets, and whether there were any."""
+    query = {name: value for name, value in url.query.items() if not _is_secret(name)}
+    left_out = url.password is not None or len(query) < len(url.query)
+    return (url.drivername, url.username, None, url.host, url.port, url.database, query), left_out
+
+
+def _url(state: Pass, url: Any) -> Any:
+    parts, left_out = _open_parts(url)
+    if not left_out:
+        return make_url, parts
+    state.note(url, "a URL" + _LEFT_OUT, fatal=False)
+    return make_url, (*parts, Lacking())
+
+
+def make_url(*parts: Any) -> Any:
+    """A URL, of what `URL.create` wants."""
+    return _library().engine.URL.create(*parts[:7])
+
+
+# ---- engines
+
+
+def _engine(state: Pass, engine: Any) -> Any:
+    parts, left_out = _open_parts(engine.url)
+    connect, more_left_out = _connect_arguments(engine)
+    left_out |= more_left_out
+    pool, dialect = engine.pool, engine.dialect
+    options: dict[str, Any] = {
+        "echo": engine._echo,
+        "hide_parameters": engine.hide_parameters,
+        "isolation_level": getattr(dialect, "_on_connect_isolation_level", None),
+        "poolclass": type(pool),
+        "pool_recycle": pool._recycle,
+        "pool_pre_ping": pool._pre_ping,
+        "connect_args": connect,
+        "execution_options": dict(engine._execution_options),
+    }
+    if hasattr(pool, "_max_overflow"):
+        options |= {"max_overflow": pool._max_overflow, "pool_timeout": pool._timeout, "pool_size": pool._pool.maxsize}
+    reason = "an engine with the same URL and options, without open connections"
+    if left_out:
+        reason += _LEFT_OUT
+    if getattr(pool._creator_arg, "__module__", "") != "sqlalchemy.engine.create":
+        return state.hole(engine, "an engine that makes its connections with a function of its own cannot be stored")
+    image = None
+    if _is_in_memory(engine):
+        found = _raw_connections(pool)
+        if len(found) > 1:
+            return state.hole(engine, "an in-memory database of several threads cannot be stored")
+        image = sqlite._content(found[0]) if found else b""
+        reason = "an engine with an in-memory database, by content, and what was not committed yet"
+    content = image if isinstance(image, bytes) else (image or "").encode()
+    told = repr((parts, sorted(options), repr(connect), engine._execution_options, xxhash.xxh3_128_hexdigest(content)))
+    token = xxhash.xxh3_128_hexdigest(told.encode("utf-8", "backslashreplace"))
+    return state.resource(engine, reason, token, make_engine, (parts, options, image))
+
+
+def _is_in_memory(engine: Any) -> bool:
+    database = engine.url.database or ":memory:"
+    return engine.dialect.name == "sqlite" and (database == ":memory:" or "mode=memory" in str(engine.url))
+
+
+def _connect_arguments(engine: Any) -> tuple[dict[str, Any], bool]:
+    """What the user gave as ``connect_args``, without secrets, and whether there were any."""
+    creator = engine.pool._creator_arg
+    cells = getattr(creator, "__closure__", None) or ()
+    names = getattr(getattr(creator, "__code__", None), "co_freevars", ())
+    given: dict[str, Any] = next(
+        (cell.cell_contents for name, cell in zip(names, cells, strict=True) if name == "cparams"), {}
+    )
+    usual: Mapping[str, Any] = engine.dialect.create_connect_args(engine.url)[1]
+    more = {name: value for name, value in given.items() if name not in usual or usual[name] != value}
+    return {name: value for name, value in more.items() if not _is_secret(name)}, any(map(_is_secret, more))
+
+
+def _raw_connections(pool: Any) -> list[Any]:
+    """The open connections of a pool of an in-memory database, which has one for each thread or one for all."""
+    records = [*getattr(pool, "_all_conns", ()), vars(pool).get("connection")]
+    found = [getattr(record, "dbapi_connection", None) or record for record in records if record is not None]
+    library = sys.modules.get("sqlite3")
+    return [one for one in found if library is not None and isinstance(one, library.Connection)]
+
+
+def make_engine(parts: tuple[Any, ...], options: dict[str, Any], image: Any) -> Any:
+    """An engine; that of an in-memory SQLite database with that content."""
+    url = make_url(*parts)
+    given = {name: value for name, value in options.items() if value is not None}
+    engine = _library().create_engine(url, **given)
+    if image:
+        raw = engine.raw_connection()
+        if isinstance(image, bytes):
+            raw.driver_connection.deserialize(image)
+        else:
+            raw.driver_connection.executescript(image)
+        raw.close()
+    return engine
+
+
+def _option_engine(state: Pass, engine: Any) -> Any:
+    return option_engine, (engine._proxied, dict(engine._execution_options))
+
+
+def option_engine(engine: Any, options: dict[str, Any]) -> Any:
+    """The same engine with further options."""
+    return engine.execution_options(**options)
+
+
+def _connection(state: Pass, connection: Any) -> Any:
+    if connection.closed:
+        return state.resource(connection, "a closed connection", "closed", closed_connection, (connection.engine,))
+    if connection.dialect.name != "sqlite":
+        return state.hole(connection, "an open connection to a database server cannot be stored")
+    reason = "a new connection of its engine, without an open transaction"
+    token = f"{connection.in_transaction()} {connection.in_nested_transaction()}"
+    return state.resource(connection, reason, token, open_connection, (connection.engine,))
+
+
+def open_connection(engine: Any) -> Any:
+    """A connection of that engine."""
+    return engine.connect()
+
+
+def closed_connection(engine: Any) -> Any:
+    """A closed one."""
+    if engine.dialect.name != "sqlite":  # nothing may connect to a server unasked
+        engine = _library().create_engine("sqlite://")
+    connection = engine.connect()
+    connection.close()
+    return connection
+
+
+# ---- sessions
+
+_SESSION = ("autoflush", "expire_on_commit", "twophase", "autobegin", "join_transaction_mode")
+
+
+def _session(state: Pass, session: Any) -> Any:
+    """A session: its engine and options, and the objects in it. What it has written stays in its open transaction."""
+    state.note(session, "a session of the same engine, without its open transaction", fatal=False)
+    options = {name: getattr(session, name) for name in _SESSION if hasattr(session, name)}
+    objects = ([*session.identity_map.values()], [state_.obj() for state_ in session._new])
+    parts = (session.bind, dict(session.binds or {}), options, dict(session.info), objects)
+    state.keep += (options, objects, *objects, *parts[1:])
+    return make_session, (type(session),), (*parts, Lacking()), None, None, set_session
+
+
+def make_session(kind: Any) -> Any:
+    """A session without an engine."""
+    return kind(bind=None)
+
+
+def set_session(session: Any, parts: tuple[Any, ...]) -> None:
+    """State setter for sessions."""
+    bind, binds, options, info, (known, pending) = parts[:5]
+    session.bind = bind
+    if binds:
+        session.binds = binds
+    for name, value in options.items():
+        setattr(session, name, value)
+    session.info.update(info)
+    with session.no_autoflush:
+        session.add_all([*known, *pending])
+
+
+# ---- what is listened to
+
+
+def _dispatch(state: Pass, dispatch: Any) -> Any:
+    """Who listens to one object. Pickled as usual, all of it is dropped."""
+    if getattr(dispatch, "_instance_cls", None) is None:
+        return NotImplemented
+    empty = import_module("sqlalchemy.event.attr")._EmptyListener
+    met, listening, left_out = [], {}, False
+    for name in dispatch._event_names:
+        collection = _held(dispatch, name)
+        if type(collection) is empty:
+            met.append(name)
+        elif collection is not None:
+            own = [listener for listener in collection.listeners if not _is_made_inside(listener)]
+            left_out |= len(own) < len(collection.listeners)
+            listening[name] = (own, [listener for listener in own if listener in collection.propagate])
+    state.keep += (met, listening, *listening.values(), *(part for pair in listening.values() for part in pair))
+    if left_out:
+        state.note(dispatch, "without what the library itself listens with", fatal=False)
+    extra = (Lacking(),) if left_out else ()
+    maker, arguments = dispatch.__reduce__()
+    return maker, arguments, (met, listening, *extra), None, None, set_dispatch
+
+
+def _held(dispatch: Any, name: str) -> Any:
+    """What *dispatch* has under *name*, without making it."""
+    if name in vars(dispatch):
+        return vars(dispatch)[name]
+    try:
+        return getattr(type(dispatch), name).__get__(dispatch)
+    except AttributeError:
+        return None
+
+
+def _is_made_inside(listener: Any) -> bool:
+    module, name = getattr(listener, "__module__", "") or "", getattr(listener, "__qualname__", "")
+    return module.startswith("sqlalchemy.") and "<locals>" in name
+
+
+def set_dispatch(dispatch: Any, parts: tuple[Any, ...]) -> None:
+    """State setter: the same functions listen."""
+    met, listening = parts[:2]
+    for name in met:
+        getattr(dispatch, name)
+    for name, (listeners, propagate) in listening.items():
+        collection = getattr(dispatch, name).for_modify(dispatch)
+        _ = collection.ref  # made and kept when it is first asked for, as by whoever listens
+        collection.listeners.extend(listeners)
+        collection.propagate.update(propagate)
 
 
 def find(kind: type) -> Any:
-    """The reducer for mappers, or None."""
-    orm = sys.modules.get("sqlalchemy.orm")
-    return _mapper if orm is not None and issubclass(kind, orm.Mapper) else None
+    """The reducer for engines, connections, sessions, URLs and dispatchers, or None."""
+    modules = sys.modules
+    engine, url = modules.get("sqlalchemy.engine.base"), modules.get("sqlalchemy.engine.url")
+    if engine is not None and kind in (engine.Engine, engine.Connection, engine.OptionEngine):
+        return {engine.Engine: _engine, engine.Connection: _connection}.get(kind, _option_engine)
+    if url is not None and kind is url.URL:
+        return _url
+    session = modules.get("sqlalchemy.orm.session")
+    if session is not None and (kind is session.Session or _is_made_by_maker(kind, session)):
+        return _session
+    base = modules.get("sqlalchemy.event.base")
+    return _dispatch if base is not None and issubclass(kind, base._Dispatch) else None
+
+
+def _is_made_by_maker(kind: type, session: Any) -> bool:
+    """Whether *kind* is the class that a `sessionmaker` makes for its sessions."""
+    return kind.__bases__ == (session.Session,) and kind.__module__ == session.__name__

@@ -1,0 +1,173 @@
+"""Objects of libraries that hold something outside: what undo, redo and a new kernel give is what the table says."""
+
+from __future__ import annotations
+
+import base64
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.codec.kernels import Kernel
+from tests.fidelity.connections import KEY, SECTIONS
+from tests.fidelity.kinds import Kind
+from tests.fidelity.recording import Answer, answer, attach, fresh, in_another_process
+from tests.fidelity.test_system_objects import _let_go, check, record, told_bare
+
+__all__ = ["_let_go"]
+
+KINDS = {f"{section}: {name}": kind for section, kinds in SECTIONS.items() for name, kind in kinds.items()}
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # what is left open is left open on purpose
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def lacks(kind: Kind) -> str:
+    """What *kind* needs and is not installed: modules, some with a release that they must have at least."""
+    for needed in kind.needs:
+        module, _, release = needed.partition(" ")
+        if importlib.util.find_spec(module) is None:
+            return f"{module} is not installed"
+        if release and int(importlib.metadata.version(module).split(".")[0]) < int(release):
+            return f"{module} is older than {release}"
+    return ""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_undo_and_redo_give_the_decided_answer(name: str, tmp_path: Path) -> None:
+    kind = KINDS[name]
+    if lack := lacks(kind):
+        pytest.skip(lack)
+    before, after = told_bare(tmp_path, kind)
+    for redo in (False, True):
+        session, namespace, commits = record(tmp_path / f"session{redo}", kind)
+        try:
+            said = commits[-2].names.inexact.get("x", "")
+            assert bool(said) == (kind.resume != "exact"), said
+            assert kind.said in said
+            result = session.undo()
+            if redo:
+                result = session.redo()
+            found = answer(namespace, result, kind.probe)
+        finally:
+            session.close()
+        allowed = {"exact", "rebuilt", "replayed", "lost"} if redo else {kind.undo}
+        check(found, allowed, after if redo else before, kind)
+
+
+@pytest.fixture(scope="module")
+def after_restart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Answer]]:
+    """What one other process gives for all kinds: as they were left, and as they were made."""
+    here, paths = Path.cwd(), sys.path[:]
+    kinds = {name: kind for name, kind in KINDS.items() if not lacks(kind)}
+    jobs = []
+    try:
+        for number, kind in enumerate(kinds.values()):
+            directory = tmp_path_factory.mktemp("restart") / str(number)
+            session, namespace, commits = record(directory, kind)
+            session.close()
+            namespace.clear()
+            jobs.append({"directory": str(directory), "name": "kinds", "probe": kind.probe, "commit": commits[-2].id})
+    finally:
+        os.chdir(here)
+        sys.path[:] = paths
+    return dict(zip(kinds, in_another_process(jobs), strict=True)) if jobs else {}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_new_kernel_gives_the_decided_answer(
+    name: str, after_restart: dict[str, list[Answer]], tmp_path: Path
+) -> None:
+    kind = KINDS[name]
+    if lack := lacks(kind):
+        pytest.skip(lack)
+    told = told_bare(tmp_path, kind)
+    found = after_restart[name]
+    assert len(found) == 2, found
+    check(found[1], {kind.resume}, told[0], kind)
+    last = {kind.after} if kind.after else {"replayed", "lost"} if kind.resume == "replayed" else {kind.resume}
+    check(found[0], last, told[1], kind)
+
+
+# ---- files are never harmed
+
+OPENED = {
+    "h5py w": ("h5py", "import h5py\nx = h5py.File('f', 'w'); x['d'] = [1]; x.flush()"),
+    "h5py w-": ("h5py", "import h5py\nx = h5py.File('f', 'w-'); x['d'] = [1]; x.flush()"),
+    "h5py a, latest": ("h5py", "import h5py\nx = h5py.File('f', 'a', libver='latest'); x['d'] = [1]; x.flush()"),
+    "h5py core": ("h5py", "import h5py\nx = h5py.File('f', 'w', driver='core'); x['d'] = [1]"),
+    "duckdb": ("duckdb", "import duckdb\nx = duckdb.connect('f'); _ = x.execute('create table t as select 1'); del _"),
+}
+
+
+def make_by_others(library: str) -> None:
+    """A file of that library with other content at the same path."""
+    Path("f").unlink(missing_ok=True)
+    if library == "h5py":
+        import h5py
+
+        with h5py.File("f", "w") as file:
+            file["other"] = [5]
+    else:
+        import duckdb
+
+        with duckdb.connect("f") as connection:
+            connection.execute("create table other as select 5")
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_no_restore_makes_or_empties_a_file(name: str, tmp_path: Path) -> None:
+    library, cell = OPENED[name]
+    pytest.importorskip(library)
+    session = attach(tmp_path, fresh(), "files")
+    try:
+        assert session.run(cell).error is None
+        session.run("x.close(); del x")
+        make_by_others(library)
+        found = Path("f").read_bytes()
+        session.undo()
+        assert session.namespace["x"] is not None
+        session.run("x.close(); del x")
+        assert Path("f").read_bytes() == found
+        Path("f").unlink()
+        session.undo(allow_lost=True, replay="never")
+        assert not Path("f").exists()
+    finally:
+        session.close()
+
+
+# ---- keys are never stored
+
+HOLDING = [name for name, kind in KINDS.items() if KEY in kind.make]
+
+
+@pytest.mark.parametrize("name", HOLDING)
+def test_no_key_is_in_what_is_stored(name: str) -> None:
+    kind = KINDS[name]
+    if lack := lacks(kind):
+        pytest.skip(lack)
+    kernel = Kernel(kind.make)
+    captured = kernel.capture("x")
+    parts = [*captured.segments, *captured.headers.values(), *captured.buffers, *captured.out_of_band]
+    data = b"".join(bytes(memoryview(part).cast("B")) for part in parts)
+    assert KEY.encode() not in data
+    assert base64.b64encode(f"u:{KEY}".encode()) not in data
+    captured.release()
+
+
+def test_a_key_is_used_again_by_the_process_that_had_it(tmp_path: Path) -> None:
+    pytest.importorskip("requests")
+    session = attach(tmp_path, fresh(), "keys")
+    try:
+        session.run(KINDS["Clients: requests.Session"].make)
+        session.run("x.headers['a'] = 'b'; y = x; del x, y")
+        session.undo()
+        client = session.namespace["x"]
+        assert client.headers["authorization"] == f"Bearer {KEY}"
+        assert client.auth == ("u", KEY)
+    finally:
+        session.close()
