@@ -387,7 +387,7 @@ EXPLAIN = (
         "shap.explainers.Exact",
         "model = sklearn.linear_model.LinearRegression().fit(A, labels)\nx = shap.explainers.Exact(model.predict, A)",
         "x = shap.explainers.Exact(model.predict, A * 2)",
-        "x(A[:2]).values",
+        "x(A[:2]).values.round(6)",
         ("x1",),
         dist="shap",
     ),
