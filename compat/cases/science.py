@@ -454,8 +454,8 @@ SPARK = (
     Case(
         "pyspark.sql (to pandas)",
         "x = spark.createDataFrame([(1, 'a')], ['n', 's']).toPandas()",
-        "x.loc[0, 'n'] = 5",
-        "x.n.sum()",
+        "x['m'] = x.n + 1",
+        "x.n.sum(), list(x.columns)",
         ("95",),
     ),
 )
