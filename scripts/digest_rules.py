@@ -169,6 +169,13 @@ def _variable(walk: Walk, value: Any) -> None:
         walk.push(sys.modules["numpy"].asarray(value))
 
 
+def _language(walk: Walk, value: Any) -> None:
+    """A pipeline of spaCy by what it writes to disk; elsewhere an empty dict and none are the same to it."""
+    if not walk.seen(value):
+        walk.token("language", _name(value), value.to_bytes())
+        walk.push(value.pipe_names)
+
+
 RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("traitlets", "HasTraits"), _traits),
     (_is("torch", "Tensor"), _tensor),
@@ -191,6 +198,7 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("astropy.wcs", "WCS"), _wcs),
     (_is("h5py", "Group", "Dataset"), _h5_member),
     (_is("botocore.client", "BaseClient"), _service),
+    (_is("spacy.language", "Language"), _language),
     (_is("lmfit", "Parameters"), _lmfit_parameters),
 )  # fmt: skip
 """Test -> rule, the first that fits."""
