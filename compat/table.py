@@ -20,13 +20,13 @@ HEAD = """\
 
 Made by `make compat ARGS=--write` from real kernels; not edited by hand. Each class is created, aliased, recorded,
 changed, recorded again, undone, redone, checked out, and brought back after a restart of the kernel; each time its
-value, type and aliases are compared with those in a bare kernel, and the object that came back is then used, which must
-give what it gives in a bare kernel. *exact*, *rebuilt*, *replayed* and *lost* are explained in [the
+value, type and aliases are compared with those in a bare kernel, and the object that came back is then used, which
+must give what it gives in a bare kernel. *exact*, *rebuilt*, *replayed* and *lost* are explained in [the
 glossary](glossary.md). "Record" is the time of the two commits together, from the end of the code to the finished
-commit; "back" is the slowest way back; "stored" is what both commits added to the store. What is random or tells the
-time differs between two bare kernels; it cannot be compared and is named in the last column. *On request* is not a
-fidelity of its own: the name is a placeholder at first, because its cells are not run unasked, and `replay` makes the
-object as it was.
+commit; "back" is the slowest way back (after a restart all objects of the library come back at once); "stored" is
+what both commits added to the store. What is random or tells the time differs between two bare kernels; it cannot be
+compared and is named in the last column. *On request* is not a fidelity of its own: the name is a placeholder at
+first, because its cells are not run unasked, and `replay` makes the object as it was.
 
 """
 

@@ -145,8 +145,44 @@ def _service(walk: Walk, value: Any) -> None:
     walk.token(*(str(getattr(credentials, name, None)) for name in ("access_key", "secret_key", "token")))
 
 
+def _tensor(walk: Walk, value: Any) -> None:
+    """A torch tensor by its numbers: its own reduction names addresses."""
+    if walk.seen(value):
+        return
+    torch: Any = sys.modules["torch"]
+    walk.token("tensor", _name(value), str(value.dtype), tuple(value.shape), value.requires_grad)
+    plain = value.detach().to_dense() if value.layout is not torch.strided else value.detach()
+    plain = plain.resolve_conj().resolve_neg().cpu().contiguous()
+    walk.token(plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b"")
+    walk.push(value.grad if value.is_leaf else None, dict(vars(value)))
+
+
+def _torch_generator(walk: Walk, value: Any) -> None:
+    walk.token("generator")
+    walk.push(value.get_state())
+
+
+def _variable(walk: Walk, value: Any) -> None:
+    """A tensor or variable of TensorFlow or Keras by its numbers: names are counted."""
+    if not walk.seen(value):
+        walk.token("variable", _name(value), str(value.dtype), tuple(value.shape))
+        walk.push(sys.modules["numpy"].asarray(value))
+
+
+def _language(walk: Walk, value: Any) -> None:
+    """A pipeline of spaCy by what it writes to disk; elsewhere an empty dict and none are the same to it."""
+    if not walk.seen(value):
+        walk.token("language", _name(value), value.to_bytes())
+        walk.push(value.pipe_names)
+
+
 RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("traitlets", "HasTraits"), _traits),
+    (_is("torch", "Tensor"), _tensor),
+    (_is("torch", "Generator"), _torch_generator),
+    (_is("keras", "Variable"), _variable),
+    (_is("tensorflow.python.framework.ops", "EagerTensor"), _variable),
+    (_is("tensorflow", "Variable"), _variable),
     (_is("plotly.basedatatypes", "BaseFigure"), _plotly_figure),
     (_is("plotly.basedatatypes", "BasePlotlyType"), _plotly_part),
     (_is("bokeh.core.property.wrappers", "PropertyValueContainer"), _bokeh_value),
@@ -162,6 +198,7 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("astropy.wcs", "WCS"), _wcs),
     (_is("h5py", "Group", "Dataset"), _h5_member),
     (_is("botocore.client", "BaseClient"), _service),
+    (_is("spacy.language", "Language"), _language),
     (_is("lmfit", "Parameters"), _lmfit_parameters),
 )  # fmt: skip
 """Test -> rule, the first that fits."""

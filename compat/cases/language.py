@@ -87,8 +87,8 @@ sentences = [['a', 'cat', 'sat'], ['a', 'dog', 'sat'], ['the', 'cat', 'ran']] * 
 TEXT = (
     Case(
         "gensim.models.Word2Vec",
-        "x = gensim.models.Word2Vec(sentences, vector_size=4, min_count=1, workers=1, seed=1, epochs=2)",
-        "x.train(sentences, total_examples=9, epochs=1)\nNone",
+        "x = gensim.models.Word2Vec(sentences, vector_size=4, min_count=1, workers=1, seed=1, epochs=2, sample=0)",
+        "x.train(sentences, total_examples=9, epochs=5, start_alpha=0.5)\nNone",
         "x.wv['cat'], x.wv.most_similar('cat', topn=2)",
         ("98",),
         dist="gensim",
