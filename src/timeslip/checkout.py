@@ -197,7 +197,7 @@ class Checkout:
                 reason = rebuilt_reason(body) or "it refers to something that was made again"
                 prepared.notes[key] = "; ".join([reason, *loader.notes[noted:]])
             else:
-                doubted = doubt(body)
+                doubted = "; ".join(filter(None, (noted(body), doubt(body))))
                 prepared.fidelity[key] = REBUILT if doubted else EXACT
                 if doubted:
                     prepared.notes[key] = doubted

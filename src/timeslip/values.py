@@ -86,6 +86,8 @@ class ValueWriter:
             body["references"] = sorted(captured.references)
         if captured.holes:
             body["holes"] = [[hole.type_name, hole.reason, hole.fatal] for hole in captured.holes]
+            if said := [n for n, hole in enumerate(captured.holes) if not hole.identity and not hole.fatal]:
+                body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
         body["stream"] = self._stream(captured.segments, chunks)
         self._torn = False
         split = len(captured.buffers)
@@ -206,6 +208,12 @@ _DOUBT = {
     FAILS: "cannot be loaded ({})",
     OUTSIDE: "is not loaded, because that {}",
 }
+
+
+def noted(body: Mapping[str, Any]) -> str | None:
+    """What is known to be missing whenever a value is loaded, wherever that is; or None."""
+    reasons = ["{}: {}".format(*body["holes"][position]) for position in body.get("noted", ())]
+    return "; ".join(dict.fromkeys(reasons)) or None
 
 
 def _found_missing(body: Mapping[str, Any], *, fatal: bool) -> list[str]:

@@ -50,7 +50,7 @@ CASES = {
         "f(1.), jax.grad(f)(1.).item(), l[0] is f, len(l)",
     ),
     "deleted": ("a = jnp.ones(3); a.delete(); l = [a]", "l.append(1)", "a.is_deleted(), a.shape, l[0] is a, len(l)"),
-    "types of others": ("d = np.dtype(jnp.bfloat16); n = np.ones(3, d); l = [d, n]", "n[0] = 5", "l[0] is np.dtype(jnp.bfloat16), n.tolist(), n.dtype is d"),
+    "types of others": ("d = np.dtype(jnp.bfloat16); n = np.ones(3, d); f = jnp.finfo(d); l = [d, n]", "n[0] = 5; f = None", "l[0] is np.dtype(jnp.bfloat16), n.tolist(), n.dtype is d, str(f and f.max)"),
 }  # fmt: skip
 
 OTHERS = {

@@ -163,6 +163,10 @@ CASES = {
         "b.t += 1; t += 1; f += 1",
         "b.n.tolist(), b.t.data_ptr() == b.n.ctypes.data, d['n'].tolist(), t.data_ptr() == d['n'].ctypes.data, bytes(raw)",
     ),
+    "tensors over memory that has no name": (
+        "def made():\n    a = np.arange(4.); return torch.from_numpy(a), torch.from_numpy(a[1:])\nt, u = made()", "t += 1",
+        "t.tolist(), u.tolist(), u.data_ptr() - t.data_ptr()",
+    ),
     "distributions": (
         "d = torch.distributions.Normal(torch.zeros(2), torch.ones(2)); loc = d.loc", "loc.add_(1)",
         "d.loc is loc, d.log_prob(torch.ones(2)).tolist()",
@@ -229,7 +233,7 @@ def test_a_value_of_a_graph_says_what_it_loses(attach: Callable[[], Any]) -> Non
     assert list(commit.names.inexact) == ["y"]
     assert "gradients" in commit.names.inexact["y"]
     ran(session, "y = None")
-    session.undo()
+    assert session.undo().fidelity["y"] == "rebuilt"
     assert session.namespace["y"].tolist() == [2, 2]
     assert session.namespace["y"].requires_grad
 
@@ -350,3 +354,14 @@ def test_compiled_functions_stand_in_no_way(attach: Callable[[], Any]) -> None:
     ran(session, "again = c(torch.ones(2)).tolist()")
     assert session.namespace["again"] == [3, 3]
     assert not [name for name in session.log()[0].names.inexact if name.startswith("__")]
+
+
+def test_a_module_that_was_compiled_in_place_says_so_and_is_nobodys_fault(attach: Callable[[], Any]) -> None:
+    session = attach()
+    ran(session, START)
+    commit = ran(session, "m = torch.nn.Linear(2, 1); m.compile(backend='eager'); k = torch.nn.Linear(2, 1)")
+    assert set(commit.names.inexact) == {"m"}
+    ran(session, "m = k = None")
+    result = session.undo()
+    assert result.fidelity["k"] == "exact"
+    assert "compile" in result.notes["m"]

@@ -103,7 +103,7 @@ class Encoder:
         """
         was_enabled = gc.isenabled()
         gc.disable()  # a pass allocates much and frees nothing: collections would only cost
-        show, warnings.showwarning = warnings.showwarning, _silent
+        show, warnings.showwarning = warnings.showwarning, silent
         try:
             return _capture(self, nodes, shared)
         finally:
@@ -112,7 +112,7 @@ class Encoder:
                 gc.enable()
 
 
-def _silent(*_: Any, **__: Any) -> None:
+def silent(*_: Any, **__: Any) -> None:
     """Stands in for `warnings.showwarning`: what pickling warns about is not the user's doing."""
 
 
@@ -132,6 +132,8 @@ class Pass:
         self.spans: list[tuple[int, int, bool]] = []
         self.cells: dict[int, tuple[str, int]] = {}
         self.keep: list[Any] = []
+        self.foreign: list[tuple[int, int, Any]] = []
+        """Storages of torch over memory that nobody is known to own: first byte, end, storage."""
         self.nans: dict[int, int] = {}
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
@@ -305,6 +307,11 @@ def capture_atom(key: str, value: Any) -> Captured:
     Only for values of `linking.is_atom` whose exact type is int, float, bool, NoneType, str or bytes.
     """
     return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
+
+
+def _is_own(reducer: Reducer | None) -> bool:
+    """Whether instances go into the stream as their own class says, whoever looks on."""
+    return reducer is None or reducer is guarded or hasattr(reducer, "looks_on")
 
 
 def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
@@ -500,7 +507,7 @@ def _finish(
         volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
         packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
-        hooked=frozenset(kind for kind in state.met if state.table[kind] in (None, guarded) or kind in brought.KINDS),
+        hooked=frozenset(kind for kind in state.met if _is_own(state.table[kind]) or kind in brought.KINDS),
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}

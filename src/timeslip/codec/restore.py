@@ -16,13 +16,14 @@ import pickle
 import sys
 import time
 import types
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from timeslip.codec import definitions, load
-from timeslip.codec.capture import Encoder, Pass
+from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
@@ -169,6 +170,7 @@ class Loader:
         met = Met(unpickler) if self.captures and _is_large(stored) else None
         captured = None
         was_enabled = gc.isenabled()
+        show, warnings.showwarning = warnings.showwarning, silent
         try:
             gc.disable()  # millions of objects may be made, and none becomes garbage
             self._read_headers(stored.headers, stored.seeds)
@@ -186,6 +188,7 @@ class Loader:
                 hint="it can come back by running its cell again",
             ) from error
         finally:
+            warnings.showwarning = show
             if was_enabled:
                 gc.enable()
         if captured is not None:

@@ -264,6 +264,7 @@ def _without_caches(kind: type, *sides: dict[str, Any]) -> tuple[dict[str, Any],
     """*sides* without what one of them has worked out, and the other will when it is asked."""
     unlike = sides[0].keys() ^ sides[1].keys()
     caches = {name for name in unlike if isinstance(_in_class(kind, name), functools.cached_property)}
+    caches |= libraries.MADE_ANEW & unlike
     one, other = ({name: value for name, value in side.items() if name not in caches} for side in sides)
     return one, other
 

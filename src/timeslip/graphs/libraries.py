@@ -17,6 +17,9 @@ from timeslip.graphs import keras, kinds, tensors
 if TYPE_CHECKING:
     from timeslip.graphs.comparison import Comparison, Path
 
+MADE_ANEW = frozenset({"_compiled_call_impl"})
+"""Attributes that a reducer reports where they are lost: that is no fault of the class."""
+
 _Handler = Callable[["Comparison", "Path", Any, Any], None]
 
 

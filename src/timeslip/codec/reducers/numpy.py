@@ -372,6 +372,16 @@ def _dtype(state: Pass, dtype: Any) -> Any:
     return NotImplemented
 
 
+def _limits(state: Pass, limits: Any) -> Any:
+    return make_limits, (limits.dtype,)
+
+
+def make_limits(dtype: Any) -> Any:
+    """The ``numpy.finfo`` of a type of numbers; for types that others have brought they make it themselves."""
+    home = sys.modules.get(dtype.type.__module__)
+    return getattr(home, "finfo", library().finfo)(dtype)
+
+
 def find(kind: type) -> Any:
     """The reducer for arrays and ufuncs, or None."""
     numpy = library()
@@ -379,6 +389,8 @@ def find(kind: type) -> Any:
         return _array
     if issubclass(kind, numpy.dtype):
         return _dtype
+    if kind is numpy.finfo:
+        return _limits
     if kind is numpy.flatiter:
         return views.flat_iterator
     if kind is numpy.ufunc:

@@ -40,7 +40,7 @@ def _numbers(state: Pass, held: _Numbers) -> Any:
 
 def _content(state: Pass, tensor: Any) -> Any:
     numpy = sys.modules["numpy"]
-    found = tensor.numpy()
+    found = tensor.__reduce__()[1][0]  # as TensorFlow pickles it, which is without a copy, unlike `numpy()`
     if not isinstance(found, numpy.ndarray):
         found = numpy.asarray(found, getattr(found, "dtype", object))  # a text of bytes would lose its last zeros
     state.table[_Numbers] = _numbers
@@ -76,7 +76,7 @@ def _variable(state: Pass, variable: Any) -> Any:
         kinds = (type(variable), variable.trainable, variable.synchronization.value, variable.aggregation.value)
         names = (variable._handle_name.rpartition(":")[0], variable._unique_id)
         shape = tuple(variable.shape) if variable.shape.rank is not None else None
-        made = (_content(state, variable), variable.dtype.name, shape, kinds, names, _place(variable))
+        made = (_content(state, variable.read_value()), variable.dtype.name, shape, kinds, names, _place(variable))
         kept = ("_self_", "_aggregation", "_synchronization")  # of enumerations there are several
         attributes = {name: value for name, value in vars(variable).items() if name.startswith(kept)}
         return make_variable, made, (variable._constraint, attributes), None, None, set_variable

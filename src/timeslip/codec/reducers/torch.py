@@ -221,6 +221,9 @@ def _storage(state: Pass, storage: Any) -> Any:
         owner = _owner(state, storage)
         if owner is not None:
             return storage_over, owner
+        within = _within(state, storage)
+        if within is not None:
+            return storage_within, within
     held = _Bytes(bytes_of(storage))
     if storage.is_shared():
         state.note(storage, _OTHER_PROCESSES, fatal=False)
@@ -255,6 +258,25 @@ def _owner(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
         if first <= start and start + size <= stop:
             return root, start - first, size
     return None
+
+
+def _within(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
+    """The storage met before whose memory *storage* lies in, the first byte in there, and how many."""
+    start, size = storage.data_ptr(), storage.nbytes()
+    for first, stop, other in state.foreign:
+        if first <= start and start + size <= stop:
+            return other, start - first, size
+        if first < start + size and start < stop:
+            state.note(storage, "it comes back apart from a tensor that it shares memory with", fatal=False)
+    state.foreign.append((start, start + size, storage))
+    return None
+
+
+def storage_within(storage: Any, offset: int, size: int) -> Any:
+    """Another storage over a part of the memory of *storage*."""
+    torch = library()
+    whole = torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage).numpy()
+    return torch.from_numpy(whole[offset : offset + size]).untyped_storage()
 
 
 def _may_own(root: Any) -> bool:
@@ -416,6 +438,17 @@ def make_optimizer(kind: Any) -> Any:
     return made
 
 
+def _module(usual: Any) -> Any:
+    def reduce(state: Pass, module: Any) -> Any:
+        if attributes_of(module).get("_compiled_call_impl") is not None:  # each has them
+            state.note(module, "it comes back without what its method `compile` has made", fatal=False)
+        return NotImplemented if usual is None else usual(state, module)
+
+    if usual is None:
+        reduce.looks_on = True  # type: ignore[attr-defined]  # modules of libraries are tried all the same
+    return reduce
+
+
 def _is_usual_optimizer(kind: Any) -> bool:
     torch = library()
     base = getattr(getattr(torch, "optim", None), "Optimizer", None)
@@ -475,6 +508,8 @@ def find(kind: type) -> Any:
         return _optimizer
     if issubclass(kind, torch.jit.ScriptModule) and kind.__module__.startswith("torch."):
         return _script
+    if issubclass(kind, torch.nn.Module):
+        return _module(instances.find(kind))
     return _found_by_name().get(kind)
 
 
