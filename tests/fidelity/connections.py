@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, Kind]] = {
     },
     "SQLAlchemy": {
         "engine": Kind("import sqlalchemy as sa\nx = sa.create_engine('sqlite:///f.db', pool_size=3)", "\nwith x.connect() as c: z = c.execute(sa.text('select 1')).scalar()\ndel c", "(x.connect().execute(sa.text('select 1')).scalar(), x.pool.size())", "exact", "rebuilt", "same URL and options", needs=("sqlalchemy",)),
+        "engine that is listened to": Kind("import sqlalchemy as sa\nx = sa.create_engine('sqlite:///f.db')\n@sa.event.listens_for(x, 'begin')\ndef f(c): pass", "x.echo = 'debug'; x.echo = False", "x.connect().execute(sa.text('select 1')).scalar()", "exact", "rebuilt", "without the functions that listen", needs=("sqlalchemy",)),
         "engine in memory": Kind("import sqlalchemy as sa\nx = sa.create_engine('sqlite://')\nwith x.begin() as c: _ = c.execute(sa.text('create table t(a int)')); _ = c.execute(sa.text('insert into t values (1)'))\ndel c, _", "\nwith x.begin() as c: _ = c.execute(sa.text('insert into t values (2)'))\ndel c, _", "x.connect().execute(sa.text('select * from t')).fetchall()", "rebuilt", "rebuilt", "in-memory database, by content", needs=("sqlalchemy",)),
         "connection": Kind(ORM + "x = e.connect()", "z = x.execute(sa.text('select 1')).scalar()", "(x.execute(sa.text('select 1')).scalar(), x.engine is e)", "rebuilt", "rebuilt", "new connection of its engine", needs=("sqlalchemy",)),
         "session": Kind(ORM + "x = orm.Session(e)", "x.info['k'] = 1", "(x.execute(sa.text('select 1')).scalar(), x.bind is e, x.info)", "rebuilt", "rebuilt", "without its open transaction", needs=("sqlalchemy",)),
@@ -89,6 +90,7 @@ SECTIONS: dict[str, dict[str, Kind]] = {
         "boto3.Session": Kind(f"import boto3\nx = boto3.Session(region_name='eu-west-1', aws_access_key_id='A{KEY}', aws_secret_access_key='{KEY}')", "x.region_name", "x.region_name", "exact", "rebuilt", "without its key", needs=("boto3",)),
         "httpx.Client": Kind(f"import httpx\nx = httpx.Client(headers={{'Authorization': 'Bearer {KEY}'}}, auth=('u', '{KEY}'), base_url='http://localhost')", "x.headers['a'] = 'b'", "(str(x.base_url), x.headers.get('a'), x.is_closed)", "rebuilt", "rebuilt", "without its key", needs=("httpx",)),
         "requests.Session": Kind(f"import requests\nx = requests.Session(); x.headers['Authorization'] = 'Bearer {KEY}'; x.auth = ('u', '{KEY}')", "x.headers['a'] = 'b'", "(x.headers.get('a'), x.auth[0], len(x.adapters))", "rebuilt", "rebuilt", "without its key", needs=("requests",)),
+        "a class over requests.Session": Kind(f"import requests\nclass Mine(requests.Session):\n    def __init__(self): super().__init__(); self.more = [1]\nx = Mine(); x.auth = ('u', '{KEY}')", "x.more.append(2)", "(x.more, x.auth[0], len(x.adapters))", "rebuilt", "rebuilt", "without its key", needs=("requests",)),
         "aiohttp.ClientSession": Kind(f"import aiohttp, asyncio\nasync def m(): return aiohttp.ClientSession(headers={{'Authorization': 'Bearer {KEY}'}})\nloop = asyncio.new_event_loop(); x = loop.run_until_complete(m())", "x.closed", "x.closed", "exact", "lost", "running event loop", needs=("aiohttp",)),
     },
 }  # fmt: skip

@@ -80,17 +80,26 @@ def _engine(state: Pass, engine: Any) -> Any:
         reason += _LEFT_OUT
     if getattr(pool._creator_arg, "__module__", "") != "sqlalchemy.engine.create":
         return state.hole(engine, "an engine that makes its connections with a function of its own cannot be stored")
-    image = None
+    image: Any = None
     if _is_in_memory(engine):
         found = _raw_connections(pool)
         if len(found) > 1:
             return state.hole(engine, "an in-memory database of several threads cannot be stored")
         image = sqlite._content(found[0]) if found else b""
         reason = "an engine with an in-memory database, by content, and what was not committed yet"
+    if _listens(engine.dispatch) or _listens(pool.dispatch):
+        reason += ", without the functions that listen to it"
     content = image if isinstance(image, bytes) else (image or "").encode()
     told = repr((parts, sorted(options), repr(connect), engine._execution_options, xxhash.xxh3_128_hexdigest(content)))
     token = xxhash.xxh3_128_hexdigest(told.encode("utf-8", "backslashreplace"))
     return state.resource(engine, reason, token, make_engine, (parts, options, image))
+
+
+def _listens(dispatch: Any) -> bool:
+    """Whether the user listens to an engine or pool; what the library itself does is made with it."""
+    names = getattr(dispatch, "_event_names", ())
+    listeners = [one for name in names for one in getattr(getattr(dispatch, name), "listeners", ())]
+    return any(not _is_made_inside(one) for one in listeners)
 
 
 def _is_in_memory(engine: Any) -> bool:
@@ -103,7 +112,9 @@ def _connect_arguments(engine: Any) -> tuple[dict[str, Any], bool]:
     creator = engine.pool._creator_arg
     cells = getattr(creator, "__closure__", None) or ()
     names = getattr(getattr(creator, "__code__", None), "co_freevars", ())
-    given = next((cell.cell_contents for name, cell in zip(names, cells, strict=True) if name == "cparams"), {})
+    given: dict[str, Any] = next(
+        (cell.cell_contents for name, cell in zip(names, cells, strict=True) if name == "cparams"), {}
+    )
     usual: Mapping[str, Any] = engine.dialect.create_connect_args(engine.url)[1]
     more = {name: value for name, value in given.items() if name not in usual or usual[name] != value}
     return {name: value for name, value in more.items() if not _is_secret(name)}, any(map(_is_secret, more))
