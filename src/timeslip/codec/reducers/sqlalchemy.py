@@ -209,6 +209,31 @@ def set_session(session: Any, parts: tuple[Any, ...]) -> None:
         session.add_all([*known, *pending])
 
 
+def _registry(state: Pass, registry: Any) -> Any:
+    """What a `scoped_session` has for every thread: that of this one."""
+    value = getattr(registry.registry, "value", None)
+    state.note(registry, "sessions of other threads are left out", fatal=False)
+    return make_registry, (type(registry), registry.createfunc), (value, Lacking()), None, None, set_registry
+
+
+def make_registry(kind: Any, create: Any) -> Any:
+    """A registry in which there is nothing yet."""
+    return kind(create)
+
+
+def set_registry(registry: Any, parts: tuple[Any, Any]) -> None:
+    """State setter for registries."""
+    if parts[0] is not None:
+        registry.set(parts[0])
+
+
+def _result(state: Pass, result: Any) -> Any:
+    return state.hole(result, "a result that rows are fetched from cannot be stored")
+
+
+_RESULTS = ("CursorResult", "ScalarResult", "MappingResult", "TupleResult", "IteratorResult", "ChunkedIteratorResult")
+
+
 # ---- what is listened to
 
 
@@ -272,6 +297,10 @@ def find(kind: type) -> Any:
     session = modules.get("sqlalchemy.orm.session")
     if session is not None and (kind is session.Session or _is_made_by_maker(kind, session)):
         return _session
+    if kind.__module__.startswith("sqlalchemy.engine.") and kind.__name__ in _RESULTS:
+        return _result
+    if kind.__module__ == "sqlalchemy.util._collections" and kind.__name__ == "ThreadLocalRegistry":
+        return _registry
     base = modules.get("sqlalchemy.event.base")
     return _dispatch if base is not None and issubclass(kind, base._Dispatch) else None
 
