@@ -179,7 +179,7 @@ class Checkout:
     def load(self, record: str) -> str | None:
         """Load one co-variable; the reason when it cannot be."""
         prepared, loader = self.prepared, self.prepared.loader
-        rebuilt, noted = len(loader.rebuilt), len(loader.notes)
+        rebuilt, told = len(loader.rebuilt), len(loader.notes)
         try:
             body = self.live.body(record)
             values = self.loads.load(record, body)
@@ -195,7 +195,7 @@ class Checkout:
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
                 reason = rebuilt_reason(body) or "it refers to something that was made again"
-                prepared.notes[key] = "; ".join([reason, *loader.notes[noted:]])
+                prepared.notes[key] = "; ".join([reason, *loader.notes[told:]])
             else:
                 doubted = "; ".join(filter(None, (noted(body), doubt(body))))
                 prepared.fidelity[key] = REBUILT if doubted else EXACT

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from timeslip.codec.captured import Hole
+from timeslip.codec.hidden import is_remote
 from timeslip.codec.holding import held_by, not_entered
 from timeslip.codec.placeholder import Placeholder
 from timeslip.ids import RecordId
@@ -56,7 +57,7 @@ class Leaving:
 
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
-        if self._none:
+        if self._none or is_remote(str(type(obj).__module__)):
             return False
         held = held_by(obj, self._walls)
         if held is None:
@@ -94,7 +95,7 @@ def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
 
 
 def _may_hold(hole: Hole) -> bool:
-    return bool(hole.identity) and hole.type_name not in _HOLD_NOTHING
+    return bool(hole.identity) and hole.type_name not in _HOLD_NOTHING and not is_remote(hole.type_name)
 
 
 def _holds_left(leaving: Leaving, live: Live, group: Covariable, values: Iterable[Any]) -> bool:

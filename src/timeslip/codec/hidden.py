@@ -426,13 +426,22 @@ def _with_attributes(view: View) -> View:
 
 _ON_THEIR_OWN = frozenset({("sqlite3", "Connection"), ("_thread", "lock"), ("_thread", "RLock")})
 
+_REMOTE = frozenset({"distributed", "py4j", "pyspark", "ray"})
+"""Libraries whose objects are handles to other processes: what is behind one is nothing of the session."""
+
+
+def is_remote(name: str) -> bool:
+    """Whether the class of that dotted name is one of handles to other processes."""
+    return name.partition(".")[0] in _REMOTE
+
 
 def stands_alone(kind: type) -> bool:
     """Whether instances of *kind* need not come back with all that refers to them.
 
-    They can be made again, and tell themselves when they have changed.
+    They can be made again, and tell themselves when they have changed; or they are handles, each for itself.
     """
-    return any((_module_of(base), base.__name__) in _ON_THEIR_OWN for base in kind.__mro__)
+    bases = [(_module_of(base), base.__name__) for base in kind.__mro__]
+    return any(named in _ON_THEIR_OWN or is_remote(named[0]) for named in bases)
 
 
 def holds_state(kind: type) -> bool:

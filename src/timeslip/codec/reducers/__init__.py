@@ -34,6 +34,7 @@ LIBRARIES = {
     "botocore": "timeslip.codec.reducers.boto3",
     "distributed": "timeslip.codec.reducers.distributed",
     "duckdb": "timeslip.codec.reducers.duckdb",
+    "h5netcdf": "timeslip.codec.reducers.h5netcdf",
     "h5py": "timeslip.codec.reducers.h5py",
     "httpx": "timeslip.codec.reducers.httpx",
     "httpx2": "timeslip.codec.reducers.httpx",

@@ -27,25 +27,20 @@ def _headers(kind: type) -> Any:
     return reduce
 
 
-def _session(state: Pass, session: Any) -> Any:
-    given = session.auth
-    if type(given) is not tuple or len(given) != 2:
-        return NotImplemented
-    attributes = session.__getstate__()
-    attributes["auth"] = (given[0], secrets.hidden(given[1]))
-    secrets.say(state, session, [attributes["auth"][1]])
-    state.keep += (attributes, attributes["auth"])
-    return make_session, (type(session),), (attributes, instances.Lacking()), None, None, set_session
+def _session(kind: type) -> Any:
+    by_attributes = instances.by_attributes(kind)
 
+    def reduce(state: Pass, session: Any) -> Any:
+        maker, made, (attributes, slots), *rest = by_attributes(state, session)
+        given = attributes.get("auth")
+        if type(given) is not tuple or len(given) != 2:
+            return maker, made, (attributes, slots), *rest
+        attributes = {**attributes, "auth": (given[0], secrets.hidden(given[1]))}
+        secrets.say(state, session, [attributes["auth"][1]])
+        state.keep += (attributes, attributes["auth"])
+        return maker, made, (attributes, slots, instances.Lacking()), None, None, secrets.set_rest
 
-def make_session(kind: Any) -> Any:
-    """A session, empty as yet."""
-    return kind.__new__(kind)
-
-
-def set_session(session: Any, parts: tuple[dict[str, Any], Any]) -> None:
-    """State setter for sessions."""
-    session.__setstate__(parts[0])
+    return reduce
 
 
 def find(kind: type) -> Any:
@@ -54,4 +49,5 @@ def find(kind: type) -> Any:
         return _headers(kind)
     if kind.__name__ in ("HTTPBasicAuth", "HTTPProxyAuth", "HTTPDigestAuth"):
         return secrets.without(kind)
-    return _session if kind.__name__ == "Session" else None
+    names = {(base.__module__, base.__name__) for base in kind.__mro__}
+    return _session(kind) if ("requests.sessions", "Session") in names else None

@@ -80,17 +80,26 @@ def _engine(state: Pass, engine: Any) -> Any:
         reason += _LEFT_OUT
     if getattr(pool._creator_arg, "__module__", "") != "sqlalchemy.engine.create":
         return state.hole(engine, "an engine that makes its connections with a function of its own cannot be stored")
-    image = None
+    image: Any = None
     if _is_in_memory(engine):
         found = _raw_connections(pool)
         if len(found) > 1:
             return state.hole(engine, "an in-memory database of several threads cannot be stored")
         image = sqlite._content(found[0]) if found else b""
         reason = "an engine with an in-memory database, by content, and what was not committed yet"
+    if _listens(engine.dispatch) or _listens(pool.dispatch):
+        reason += ", without the functions that listen to it"
     content = image if isinstance(image, bytes) else (image or "").encode()
     told = repr((parts, sorted(options), repr(connect), engine._execution_options, xxhash.xxh3_128_hexdigest(content)))
     token = xxhash.xxh3_128_hexdigest(told.encode("utf-8", "backslashreplace"))
     return state.resource(engine, reason, token, make_engine, (parts, options, image))
+
+
+def _listens(dispatch: Any) -> bool:
+    """Whether the user listens to an engine or pool; what the library itself does is made with it."""
+    names = getattr(dispatch, "_event_names", ())
+    listeners = [one for name in names for one in getattr(getattr(dispatch, name), "listeners", ())]
+    return any(not _is_made_inside(one) for one in listeners)
 
 
 def _is_in_memory(engine: Any) -> bool:
@@ -200,6 +209,31 @@ def set_session(session: Any, parts: tuple[Any, ...]) -> None:
         session.add_all([*known, *pending])
 
 
+def _registry(state: Pass, registry: Any) -> Any:
+    """What a `scoped_session` has for every thread: that of this one."""
+    value = getattr(registry.registry, "value", None)
+    state.note(registry, "sessions of other threads are left out", fatal=False)
+    return make_registry, (type(registry), registry.createfunc), (value, Lacking()), None, None, set_registry
+
+
+def make_registry(kind: Any, create: Any) -> Any:
+    """A registry in which there is nothing yet."""
+    return kind(create)
+
+
+def set_registry(registry: Any, parts: tuple[Any, Any]) -> None:
+    """State setter for registries."""
+    if parts[0] is not None:
+        registry.set(parts[0])
+
+
+def _result(state: Pass, result: Any) -> Any:
+    return state.hole(result, "a result that rows are fetched from cannot be stored")
+
+
+_RESULTS = ("CursorResult", "ScalarResult", "MappingResult", "TupleResult", "IteratorResult", "ChunkedIteratorResult")
+
+
 # ---- what is listened to
 
 
@@ -263,6 +297,10 @@ def find(kind: type) -> Any:
     session = modules.get("sqlalchemy.orm.session")
     if session is not None and (kind is session.Session or _is_made_by_maker(kind, session)):
         return _session
+    if kind.__module__.startswith("sqlalchemy.engine.") and kind.__name__ in _RESULTS:
+        return _result
+    if kind.__module__ == "sqlalchemy.util._collections" and kind.__name__ == "ThreadLocalRegistry":
+        return _registry
     base = modules.get("sqlalchemy.event.base")
     return _dispatch if base is not None and issubclass(kind, base._Dispatch) else None
 
