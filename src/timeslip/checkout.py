@@ -31,7 +31,7 @@ from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
 from timeslip.state.facets import ShowFigure
 from timeslip.state.libraries import installed_folders
-from timeslip.values import chunk_names, doubt, read_stream, rebuilt_reason
+from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
