@@ -86,7 +86,7 @@ SECTIONS: dict[str, dict[str, Kind]] = {
         "socket.socket": Kind("import socket\nx = socket.socket(); x.settimeout(3)", "x.settimeout(4)", "x.gettimeout()", "lost", "lost", "socket"),
         "socket.socket, looked at": Kind("import socket\nx = socket.socket()", "x.fileno()", "x.fileno() > 0", "exact", "lost", "socket"),
         "socketpair": Kind("import socket\nx, other = socket.socketpair()", "x.fileno()", "x.fileno() > 0", "exact", "lost", "socket"),
-        "ssl.SSLContext": Kind("import ssl\nx = ssl.create_default_context()", "x.check_hostname = False", "x.check_hostname", "lost", "lost", "SSLContext"),
+        "ssl.SSLContext": Kind("import ssl\nx = ssl.create_default_context()", "x.check_hostname = False", "x.check_hostname", "rebuilt", "rebuilt", "TLS context"),
         "urllib.request.Request": Kind("import urllib.request\nx = urllib.request.Request('http://localhost/', headers={'A': 'b'})", "x.add_header('C', 'd')", "(x.full_url, sorted(x.header_items()))", "exact", "exact"),
         "urllib.request.OpenerDirector": Kind("import urllib.request\nx = urllib.request.OpenerDirector()", "x.addheaders.append(('a', 'b'))", "x.addheaders", "exact", "exact"),
         "http.client.HTTPConnection": Kind("import http.client\nx = http.client.HTTPConnection('localhost', timeout=3)", "x.timeout = 4", "(x.host, x.timeout)", "exact", "exact"),
