@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from timeslip.codec.captured import Hole
+from timeslip.codec.definitions import of
 from timeslip.codec.hidden import is_remote
 from timeslip.codec.holding import held_by, not_entered
 from timeslip.codec.placeholder import Placeholder
@@ -57,7 +58,7 @@ class Leaving:
 
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
-        if self._none or is_remote(str(type(obj).__module__)):
+        if self._none or is_remote(str(of(type(obj), "__module__"))):
             return False
         held = held_by(obj, self._walls)
         if held is None:
