@@ -104,7 +104,7 @@ SECTIONS: dict[str, dict[str, Kind]] = {
         "threading.Semaphore": Kind("import threading\nx = threading.Semaphore(3)", "x.acquire()", "x._value", "exact", "rebuilt", "new lock"),
         "threading.BoundedSemaphore": Kind("import threading\nx = threading.BoundedSemaphore(3)", "x.acquire()", "x._value", "exact", "rebuilt", "new lock"),
         "threading.Barrier": Kind("import threading\nx = threading.Barrier(2)", "x.abort()", "x.broken", "exact", "rebuilt", "new lock"),
-        "threading.local": Kind("import threading\nx = threading.local(); x.a = [1]", "x.a.append(2)", "x.a", "lost", "lost", "_local"),
+        "threading.local": Kind("import threading\nx = threading.local(); x.a = [1]", "x.a.append(2)", "x.a", "exact", "exact"),
         "queue.Queue": Kind("import queue\nx = queue.Queue(5); x.put([1])", "x.put(2)", "(x.qsize(), x.get(), x.maxsize)", "exact", "rebuilt", "new lock"),
         "queue.PriorityQueue": Kind("import queue\nx = queue.PriorityQueue(); x.put(3); x.put(1)", "x.get()", "x.get()", "exact", "rebuilt", "new lock"),
         "queue.LifoQueue": Kind("import queue\nx = queue.LifoQueue(); x.put(3); x.put(1)", "x.get()", "x.get()", "exact", "rebuilt", "new lock"),
