@@ -3,7 +3,7 @@
 A section is a marker that tests/conftest.py gives by path. A process each, because a section that dies (the crash
 tests do kill things) must not hide the others.
 
-    python scripts/run_tests.py                      all sections
+    python scripts/run_tests.py                      all sections, two at a time where there are two cores
     python scripts/run_tests.py --section engine     one
     python scripts/run_tests.py -k undo              anything else goes to pytest
 """
@@ -11,9 +11,13 @@ tests do kill things) must not hide the others.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,27 +26,59 @@ NOTHING_COLLECTED = 5
 """Exit status of pytest when no test matched: fine for a section, as long as some section had tests."""
 
 
-def run_section(section: str, extra: list[str]) -> tuple[int, float]:
-    """Run one section; the exit status of pytest and the seconds it took."""
-    print(f"\n== {section} ==", flush=True)
+_EVERY = 60.0
+"""While nothing else is printed, what is still running is named that often, seconds."""
+
+
+def run_section(section: str, extra: list[str], *, apart: bool) -> tuple[int, float]:
+    """Run one section; the exit status of pytest and the seconds it took.
+
+    Args:
+        section: a marker.
+        extra: further arguments of pytest.
+        apart: print what it says when it has ended, because others run at the same time.
+    """
     started = time.perf_counter()
     command = [sys.executable, "-m", "pytest", "-q", "-m", section, *extra]
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
-    return status, time.perf_counter() - started
+    if not apart:
+        print(f"\n== {section} ==", flush=True)
+        return subprocess.run(command, cwd=ROOT, check=False).returncode, time.perf_counter() - started
+    done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = done.stdout.decode(errors="replace")
+    with _printing:
+        print(f"\n== {section} ==\n{text}", flush=True)
+    return done.returncode, time.perf_counter() - started
+
+
+_printing = threading.Lock()
+
+
+def run(sections: Sequence[str], extra: list[str], jobs: int) -> dict[str, tuple[int, float]]:
+    """Run *sections*, *jobs* at a time; the longest is begun first."""
+    apart = jobs > 1 and len(sections) > 1
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {section: pool.submit(run_section, section, extra, apart=apart) for section in sections}
+        while apart and wait(running.values(), timeout=_EVERY).not_done:
+            with _printing:
+                print("running:", *(section for section, one in running.items() if not one.done()), flush=True)
+        return {section: one.result() for section, one in running.items()}
 
 
 def main() -> int:
     """Run what was asked for; 0 when every section passed and at least one had tests."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--section", action="append", choices=SECTIONS, help="only this one (may be repeated)")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=min(2, cores), help="sections at a time (default: 2, or 1 core: 1)")
     arguments, extra = parser.parse_known_args()
-    results = {section: run_section(section, extra) for section in arguments.section or SECTIONS}
+    started = time.perf_counter()
+    results = run(arguments.section or SECTIONS, extra, arguments.jobs)
 
     print("\nsection    result   seconds")
     for section, (status, seconds) in results.items():
         word = {0: "passed", NOTHING_COLLECTED: "no tests"}.get(status, "FAILED")
         print(f"{section:<10} {word:<8} {seconds:7.1f}")
-    print(f"{'total':<19} {sum(seconds for _, seconds in results.values()):7.1f}")
+    print(f"{'wall time':<19} {time.perf_counter() - started:7.1f}")
 
     statuses = {status for status, _ in results.values()}
     return 0 if 0 in statuses and statuses <= {0, NOTHING_COLLECTED} else 1
