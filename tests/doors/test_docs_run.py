@@ -98,7 +98,8 @@ def test_how_to(page: str, kernels: Kernels) -> None:
 
 
 def test_every_how_to_is_typed() -> None:
-    assert {path.stem for path in (ROOT / "docs" / "how-to").glob("*.md")} == set(BEFORE)
+    for_libraries = {"write-a-reducer"}  # nothing of it is typed in a notebook: tests/testing/test_conformance.py
+    assert {path.stem for path in (ROOT / "docs" / "how-to").glob("*.md")} - for_libraries == set(BEFORE)
 
 
 def test_readme(kernels: Kernels) -> None:

@@ -23,8 +23,17 @@ class Slow(list):
         return make, (list(self),)
 """
 
-SLOW = f"open('slow.py', 'w').write({MODULE!r}) and None\nimport sys; sys.path.insert(0, ''); import slow"
-"""A class whose instances take as long to be saved and loaded as one likes; how long is no state of the session."""
+SLOW = (
+    "import os, sys; os.makedirs('site-packages', exist_ok=True)\n"
+    f"open('site-packages/slow.py', 'w').write({MODULE!r}) and None\n"
+    "sys.path.insert(0, os.path.abspath('site-packages')); import slow\n"
+    "os.fork = lambda fork=os.fork: fork()"
+)
+"""A class whose instances take as long to be saved and loaded as one likes; how long is no state of the session.
+
+It counts as installed: what classes of the user's own say of their pickling is not asked. It is not tried out in a copy
+of the process: that would find that it takes too long to load.
+"""
 
 
 @pytest.fixture
