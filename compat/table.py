@@ -18,8 +18,9 @@ WORDS = ("exact", "rebuilt", "replayed", "on request", "lost", "wrong", "attache
 HEAD = """\
 # Compatibility
 
-Made by `make compat ARGS=--write` from real kernels; not edited by hand. Each class is created, aliased, recorded,
-changed, recorded again, undone, redone, checked out, and brought back after a restart of the kernel; each time its
+Made by `make compat ARGS=--write` from real kernels, each row by the last run of its class. Each class is created,
+aliased, recorded, changed, recorded again, undone, redone, checked out, and brought back after a restart of the kernel; each time
+its
 value, type and aliases are compared with those in a bare kernel, and the object that came back is then used, which
 must give what it gives in a bare kernel. *exact*, *rebuilt*, *replayed* and *lost* are explained in [the
 glossary](glossary.md). "Record" is the time of the two commits together, from the end of the code to the finished

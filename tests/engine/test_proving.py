@@ -95,7 +95,7 @@ OWN = "Drops Constant Raises Connects Writes Registers Counts Slots Splits Wrong
 
 LIBRARY = '''
 """Stands for an installed library."""
-import os, socket, time
+import os, socket, tempfile, time
 __version__ = "1.5"
 
 class Plain:
@@ -115,6 +115,24 @@ class Holds:
     """Holds one of the above."""
     def __init__(self): self.value = Drops()
     def __getstate__(self): return dict(self.__dict__)
+
+class Replaces:
+    """Writes a file as careful programs do: beside it, and then in its place."""
+    def __init__(self): self.value = [1]
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        handle, name = tempfile.mkstemp(dir=os.path.dirname(os.environ["WRITTEN"]))
+        os.close(handle)
+        os.replace(name, os.environ["WRITTEN"])
+
+class Scratches:
+    """Needs a file for a moment."""
+    def __init__(self): self.value = [1]
+    def __setstate__(self, state):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "a"), "w") as file: file.write("x")
+            os.rename(os.path.join(folder, "a"), os.path.join(folder, "b"))
+        self.__dict__.update(state)
 
 class Hangs:
     def __init__(self): self.value = [1]
@@ -250,6 +268,17 @@ def test_a_library_that_connects_is_never_loaded(session: Any) -> None:
     assert "network" in result.notes["x"]
     assert "network" in session.show("HEAD", "x").note
     assert sys.modules["some_library"].Connects.LOADED == 0
+
+
+def test_no_trial_writes_over_a_file(session: Any, written: Path) -> None:
+    written.write_text("the user's")
+    session.run("x = library.Replaces(); y = library.Scratches()")
+    session.run("x.value.append(2); y.value.append(2)")
+    result = session.undo()
+    assert result.fidelity["x"] in ("replayed", "lost")
+    assert "changes files" in result.notes["x"]
+    assert written.read_text() == "the user's"
+    assert result.fidelity["y"] == "exact", result.notes
 
 
 def test_a_verdict_is_kept_for_the_release(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,7 @@
 """Does a value come back as it is? Tried out: captured, loaded beside, and compared as graphs of objects.
 
-Classes of libraries say themselves what there is to pickle of an instance. What their
-hooks drop, invent or do is seen by nobody who only pickles. So one instance of each is tried, and the class has a
-*verdict* from then on.
+Classes of libraries say themselves what there is to pickle of an instance. What their hooks drop, invent or do is seen
+by nobody who only pickles. So one instance of each is tried, and the class has a *verdict* from then on.
 
 Everything here runs the pickling hooks of users' and libraries' classes. It is meant for a forked copy of the process
 (`timeslip.proving`), where it can do no harm; it works in any process.

@@ -157,6 +157,7 @@ def _detail(event: str, arguments: tuple[Any, ...]) -> str:
     return event
 
 
+_PATH = (str, bytes, os.PathLike)
 _LOAD_PASSED = frozenset(
     "os.listdir os.scandir os.walk os.fwalk glob.glob pathlib.Path.glob pathlib.Path.rglob time.sleep ctypes.dlopen"
     " signal.pthread_kill gc.get_objects gc.get_referrers sys._current_frames socket.__new__ socket.gethostname"
@@ -188,7 +189,7 @@ class LoadFence(Fence):
             self._made.add(os.path.realpath(arguments[0]))
         if event in _LOAD_PASSED or event.startswith(("tempfile.", "_thread.", "resource.")):
             return True
-        if event.startswith(("open", "os.", "shutil.")) and arguments and self._is_temporary(arguments[0]):
+        if event.startswith(("open", "os.", "shutil.")) and self._concerns_temporary(event, arguments):
             return True
         return super()._is_harmless(event, arguments, frame)
 
@@ -200,11 +201,23 @@ class LoadFence(Fence):
         changes = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         return not writes and not (isinstance(flags, int) and flags & changes)
 
-    def _is_temporary(self, path: Any) -> bool:
+    def _concerns_temporary(self, event: str, arguments: tuple[Any, ...]) -> bool:
+        """Whether all paths among *arguments* are temporary: such a file may be moved over one that is none."""
+        if event == "open":
+            return self._is_temporary(arguments[0])
+        paths = [one for one in arguments if isinstance(one, _PATH)]
+        # Where folders are named by descriptors, these come last, one for each path.
+        folders = arguments[-len(paths) :] if paths and len(arguments) >= 2 * len(paths) else (None,) * len(paths)
+        return bool(paths) and all(map(self._is_temporary, paths, folders))
+
+    def _is_temporary(self, path: Any, folder: Any = None) -> bool:
         """Whether *path* is a temporary file or folder that was made since the fence stands, or in such a folder."""
-        if not isinstance(path, (str, bytes, os.PathLike)):
+        if not isinstance(path, _PATH):
             return False
-        real = os.path.realpath(os.fsdecode(path))
+        name = os.fsdecode(path)
+        if type(folder) is int and folder >= 0 and not os.path.isabs(name):
+            name = os.path.join(os.path.realpath(f"/proc/self/fd/{folder}"), name)
+        real = os.path.realpath(name)
         return any(real == made or real.startswith(made + os.sep) for made in self._made)
 
 
