@@ -19,9 +19,9 @@ HEAD = """\
 # Compatibility
 
 Made by `make compat ARGS=--write` from real kernels, each row by the last run of its class. Each class is created,
-aliased, recorded, changed, recorded again, undone, redone, checked out, and brought back after a restart of the kernel; each time
-its
-value, type and aliases are compared with those in a bare kernel, and the object that came back is then used, which
+aliased, recorded, changed, recorded again, undone, redone, checked out, and brought back after a restart of the kernel;
+each time its value, type and aliases are compared with those in a bare kernel, and the object that came back is then
+used, which
 must give what it gives in a bare kernel. *exact*, *rebuilt*, *replayed* and *lost* are explained in [the
 glossary](glossary.md). "Record" is the time of the two commits together, from the end of the code to the finished
 commit; "back" is the slowest way back (after a restart all objects of the library come back at once); "stored" is
