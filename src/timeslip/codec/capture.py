@@ -418,6 +418,8 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             state.keep += (obj, content["items"])
         else:
             header = definitions.class_header(obj)
+            if "only" in header:
+                state.note(obj, header["only"])
             content = definitions.class_content(obj)
             members = content.get("members", {})
             state.keep += (content["attributes"], members, *members.values(), content.get("abc_registry"))

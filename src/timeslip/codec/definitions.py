@@ -18,10 +18,10 @@ import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from timeslip.codec import enumerations, pytrees
-from timeslip.codec.changes import Change, cell_value, written_in_c
+from timeslip.codec import enumerations, mapped, pytrees
+from timeslip.codec.changes import Change, cell_value
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -33,9 +33,6 @@ HEAP_TYPE = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter."""
 
 FUNCTION, CLASS = "function", "class"
-
-_SOME = TypeVar("_SOME")
-"""Stands for the parameters of a generic class until it has its own."""
 
 
 class Registry:
@@ -371,7 +368,19 @@ def class_header(cls: type) -> dict[str, Any]:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
         header.update(enumerations.header_of(cls))
+    if (reason := only_by_its_statement(cls)) is not None:
+        header["only"] = reason
     return header
+
+
+def only_by_its_statement(cls: type) -> str | None:
+    """Why a class cannot be made without running its class statement, or None.
+
+    What a library remembers of such a class, by itself and by tables of its own, is more than the class.
+    """
+    if not mapped.is_declared(of(cls, "__dict__")):
+        return None
+    return f"{of(cls, '__name__')} is declared with the ORM of SQLAlchemy: only its class statement makes such a class"
 
 
 _LAYOUT = ("_pack_", "_align_", "_layout_", "_anonymous_", "_fields_")
@@ -413,17 +422,21 @@ def class_content(cls: type) -> dict[str, Any]:
         content["registered_with"] = known
     if "jax" in sys.modules and (how := pytrees.registered(cls)) is not None:
         content["pytree"] = how
+    if (seen := mapped.known_to(cls)) is not None:
+        content["mapped"] = seen
     return content
 
 
 def _attributes(cls: type, skip: frozenset[str]) -> dict[str, Any]:
-    """The attributes of *cls* in their order, without slots, which are made anew with the class."""
+    """The attributes of *cls* in their order, without slots, which are made anew with it, and what is a library's."""
+    declared = mapped.is_declared(of(cls, "__dict__"))
     return {
         name: value
         for name, value in cls.__dict__.items()
         if name not in skip
         and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
         and not _is_laid_out(name, value)
+        and not (declared and mapped.is_theirs(name, value))
     }
 
 
@@ -448,10 +461,6 @@ def _abc_registry(cls: type) -> list[type]:
     return sorted((c for c in found if c is not None), key=lambda c: (c.__module__, c.__qualname__))
 
 
-_AT_ONCE = frozenset({"__class__", "__dict__", "__weakref__"})
-"""What only the class statement can give a class; set later, it would mean the class itself."""
-
-
 def _registered_with(cls: type) -> list[type]:
     """The abstract classes of Python's own that a class has been registered with."""
     if type(cls) not in (type, abc.ABCMeta):
@@ -463,65 +472,6 @@ def _registered_with(cls: type) -> list[type]:
 _ABSTRACT = [
     value for module in (collections.abc, numbers) for value in vars(module).values() if type(value) is abc.ABCMeta
 ]
-
-
-def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
-    """A class from its header, with nothing in it yet but slots, methods and enum members.
-
-    No code of the session runs: metaclass hooks and ``__init_subclass__`` of session classes are left out, because
-    what they did is part of the recorded state.
-    """
-    metaclass, bases = header["metaclass"], header["bases"]
-    body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
-    body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
-    body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
-    body.update(header.get("layout", {}))
-    if "__annotations__" in body:
-        body["__annotations__"] = {}  # a library's ``__init_subclass__`` may read it
-    if "slots" in header:
-        body["__slots__"] = header["slots"]
-    if "orig_bases" in header:
-        body["__orig_bases__"] = header["orig_bases"]
-    if "generic" in header:
-        body["__orig_bases__"] = (Generic[_SOME],)  # type: ignore[index]  # made to be replaced by the content
-    if "members" in header:
-        made = enumerations.make(metaclass, header, body)
-    else:
-        made = _bare_class(metaclass, header["name"], bases, body, namespace)
-        if "layout" in header:  # from Python 3.13 on it is only done then
-            written_in_c(made, "__init__")(made, header["name"], bases, body)
-        methods = header.get("methods", {})
-        for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
-            if name not in _AT_ONCE:
-                written_in_c(made, "__setattr__")(made, name, value)
-    assert isinstance(made, type)
-    return made
-
-
-def _bare_class(
-    metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any], namespace: dict[str, Any]
-) -> type:
-    hooks = {base for given in bases for base in given.__mro__ if _is_session_hook(base, namespace)}
-    saved = [(base, base.__dict__["__init_subclass__"]) for base in hooks]
-    for base in hooks:
-        type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **options: None))
-    try:
-        if not isinstance(metaclass.__new__, types.FunctionType):
-            made: Any = metaclass.__new__(metaclass, name, bases, body)
-        else:  # a metaclass written in Python: what its __new__ did to the class is among the recorded attributes
-            made = type.__new__(metaclass, name, bases, body)
-            if issubclass(metaclass, abc.ABCMeta):
-                _abc._abc_init(made)
-        assert isinstance(made, type)
-        return made
-    finally:
-        for base, hook in saved:
-            type.__setattr__(base, "__init_subclass__", hook)
-
-
-def _is_session_hook(base: type, namespace: dict[str, Any]) -> bool:
-    hook = getattr(base.__dict__.get("__init_subclass__"), "__func__", None)
-    return type(hook) is types.FunctionType and hook.__globals__ is namespace
 
 
 def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
@@ -548,6 +498,8 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         changes.append(_Registered(cls, content["abc_registry"]))
     if "pytree" in content:
         changes.append(pytrees.Register(cls, content["pytree"]))
+    if "mapped" in content and mapped.known_to(cls) != tuple(content["mapped"]):
+        changes.append(mapped.Known(cls, content["mapped"]))
     return changes
 
 

@@ -9,7 +9,7 @@ from timeslip.errors import PlaceholderError
 _OPERATIONS = """call getitem setitem delitem iter next len contains bool int float complex index bytes
 add radd iadd sub rsub isub mul rmul imul truediv rtruediv itruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul
 and rand or ror xor rxor lshift rlshift rshift rrshift neg pos abs invert round lt le gt ge eq ne enter exit await aiter
-anext aenter aexit array""".split()
+anext aenter aexit array mro_entries""".split()
 
 
 class Placeholder:

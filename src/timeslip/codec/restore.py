@@ -25,6 +25,7 @@ from typing import Any
 from timeslip.codec import definitions, load
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
+from timeslip.codec.classes import make_class
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, iterators, python, system
@@ -287,7 +288,7 @@ class Loader:
             return definitions.make_function(header, self.namespace, cells)
         if header["kind"] == SCOPE:
             return make_scope(header)
-        return definitions.make_class(header, self.namespace)
+        return make_class(header, self.namespace)
 
     def content(self, identity: str, content: dict[str, Any]) -> Any:
         """Give a definition its content: at once when it was made in this load, as a change when it is live."""

@@ -106,11 +106,15 @@ def _many(names: list[str]) -> str:
     return some(names, 8)
 
 
+_TOUCHED = 4
+"""So many of the things that a cell seems to touch are named; one is enough to make a user look at the cell."""
+
+
 def _steps(steps: Any) -> Document:
     blocks: Document = []
     for step in steps:
         count = f"In[{step['execution_count']}]" if step["execution_count"] is not None else "run"
-        touches = ", ".join(step["touches"]) or "nothing outside the session"
+        touches = some(step["touches"], _TOUCHED) if step["touches"] else "nothing outside the session"
         blocks.append(
             line(
                 span(step["commit"][:8], "id"),

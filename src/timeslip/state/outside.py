@@ -150,6 +150,18 @@ _OUTSIDE_MODULES = _words({
     "writes to a log": "logging syslog loguru structlog",
     "records or uses hardware": "serial pyaudio sounddevice pyvisa RPi",
 })  # fmt: skip
+_DECLARING = tuple(
+    f"sqlalchemy.{name}"
+    for name in (
+        *("orm.decl_api.", "orm._orm_constructors.", "orm.base.Mapped", "orm.DeclarativeBase", "orm.Mapped"),
+        *("orm.declarative_base", "orm.mapped_column", "orm.relationship", "orm.registry"),
+        *("sql.schema.Column", "sql.schema.ForeignKey", "sql.sqltypes.", "types."),
+        *("Column", "ForeignKey", "Integer", "String", "Text", "Float", "Boolean", "DateTime", "Date", "Numeric"),
+    )
+)
+"""What says how classes and tables are made, and talks to no database."""
+_ALONE = ("sqlite3.connect", *_DECLARING)
+"""Parts of modules that touch the outside which are judged by themselves."""
 _OUTSIDE_ATTRIBUTES = _words({
     "opens a file": """open open_file open_dataset open_mfdataset open_zarr open_memmap memmap ExcelWriter ExcelFile
         HDFStore ZipFile""",
@@ -297,7 +309,7 @@ def _path_findings(path: str, parts: list[str], known: bool, follow: str) -> lis
         # The bare name of a module says something only when it certainly is that module: `socket` may be a plain list.
         if prefix in _DYNAMIC_MODULES and (not last or known) and not path.startswith(_DISPLAYING):
             found.append(Finding("dynamic", f"{_DYNAMIC_MODULES[prefix]} ({path})"))
-        if prefix in _OUTSIDE_MODULES and (not last or known) and path != "sqlite3.connect":
+        if prefix in _OUTSIDE_MODULES and (not last or known) and not path.startswith(_ALONE):
             found.append(Finding("outside", f"{_OUTSIDE_MODULES[prefix]} ({path})"))
     if known and len(parts) == 1 and path in _ESCAPING:
         found.append(Finding("outside", f"hands on the module {path}"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers import sqlite
 from timeslip.codec.reducers.instances import Lacking
 
@@ -234,6 +235,117 @@ def _result(state: Pass, result: Any) -> Any:
 _RESULTS = ("CursorResult", "ScalarResult", "MappingResult", "TupleResult", "IteratorResult", "ChunkedIteratorResult")
 
 
+# ---- what belongs to declared classes
+
+_DECLARED = "belongs to classes that are declared with the ORM: only their class statements make it"
+
+
+def _mapper(state: Pass, mapper: Any) -> Any:
+    return mapper_of, (mapper.class_,)
+
+
+def mapper_of(cls: type) -> Any:
+    """How the ORM maps a class."""
+    return import_module("sqlalchemy.orm").class_mapper(cls, configure=False)
+
+
+def _manager(state: Pass, manager: Any) -> Any:
+    return manager_of, (manager.class_,)
+
+
+def manager_of(cls: type) -> Any:
+    """What the ORM knows of the instances of a class."""
+    return import_module("sqlalchemy.orm.instrumentation").manager_of_class(cls)
+
+
+def _property(state: Pass, one: Any) -> Any:
+    if getattr(one, "parent", None) is None or one.parent._props.get(one.key) is not one:
+        return NotImplemented  # of no class yet
+    return property_of, (one.parent.class_, one.key)
+
+
+def property_of(cls: type, key: str) -> Any:
+    """How the ORM maps one attribute of a class."""
+    return mapper_of(cls)._props[key]
+
+
+def _declaring(state: Pass, registry: Any) -> Any:
+    base = _base_of(registry)
+    return state.hole(registry, _DECLARED, Hidden("", True)) if base is None else (registry_of, (base,))
+
+
+def _base_of(registry: Any) -> type | None:
+    """The class that declared classes of *registry* inherit from, if there is one."""
+    bases: list[type] = [base for mapper in registry.mappers for base in mapper.class_.__mro__]
+    return next((base for base in bases if vars(base).get("_sa_registry") is registry), None)
+
+
+def registry_of(base: Any) -> Any:
+    """The registry of declared classes."""
+    return base._sa_registry
+
+
+def _metadata(state: Pass, metadata: Any) -> Any:
+    registry = _registry_with(metadata)
+    if registry is None:
+        return NotImplemented
+    base = _base_of(registry)
+    return state.hole(metadata, _DECLARED, Hidden("", True)) if base is None else (metadata_of, (base,))
+
+
+def _registry_with(metadata: Any) -> Any:
+    """The registry of declared classes whose tables *metadata* holds, or None."""
+    library = sys.modules.get("sqlalchemy.orm.mapperlib") or sys.modules.get("sqlalchemy.orm.mapper")
+    registries = list(library._all_registries()) if library is not None else []
+    return next((registry for registry in registries if registry.metadata is metadata), None)
+
+
+def metadata_of(base: Any) -> Any:
+    """The tables of declared classes."""
+    return base._sa_registry.metadata
+
+
+def _table(state: Pass, table: Any) -> Any:
+    if _registry_with(table.metadata) is None or table.metadata.tables.get(table.key) is not table:
+        return NotImplemented
+    state.note(table, _DECLARED)
+    return table_in, (table.metadata, table.key)
+
+
+def table_in(metadata: Any, key: str) -> Any:
+    """A table by its name."""
+    return metadata.tables[key]
+
+
+def _column(state: Pass, column: Any) -> Any:
+    table = getattr(column, "table", None)
+    if table is None or type(table) is not _library().Table or _registry_with(table.metadata) is None:
+        return NotImplemented
+    return (column_in, (table, column.key)) if table.c.get(column.key) is column else NotImplemented
+
+
+def column_in(table: Any, key: str) -> Any:
+    """A column of a table."""
+    return table.c[key]
+
+
+def _of_declared(kind: type) -> Any:
+    """The reducer for what belongs to declared classes, or None."""
+    name = kind.__name__
+    if kind.__module__ in _OF_ORM and name in _OF_ORM[kind.__module__]:
+        return _OF_ORM[kind.__module__][name]
+    interfaces = sys.modules.get("sqlalchemy.orm.interfaces")
+    return _property if interfaces is not None and issubclass(kind, interfaces.MapperProperty) else None
+
+
+_OF_ORM: dict[str, dict[str, Any]] = {
+    "sqlalchemy.orm.mapper": {"Mapper": _mapper},
+    "sqlalchemy.orm.instrumentation": {"ClassManager": _manager},
+    "sqlalchemy.orm.decl_api": {"registry": _declaring},
+    "sqlalchemy.sql.schema": {"MetaData": _metadata, "Table": _table, "Column": _column},
+}
+
+
 # ---- what is listened to
 
 
@@ -301,6 +413,9 @@ def find(kind: type) -> Any:
         return _result
     if kind.__module__ == "sqlalchemy.util._collections" and kind.__name__ == "ThreadLocalRegistry":
         return _registry
+    declared = _of_declared(kind)
+    if declared is not None:
+        return declared
     base = modules.get("sqlalchemy.event.base")
     return _dispatch if base is not None and issubclass(kind, base._Dispatch) else None
 

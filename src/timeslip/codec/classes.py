@@ -1,0 +1,106 @@
+"""Makes classes of the session from their headers, without running their class statements."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from timeslip.codec import enumerations
+from timeslip.codec.changes import written_in_c
+from timeslip.codec.definitions import of
+from timeslip.errors import UnrestorableError
+
+_abc: Any = import_module("_abc")  # the C half of abc, as in `definitions`
+
+_SOME = TypeVar("_SOME")
+"""Stands for the parameters of a generic class until it has its own."""
+
+_AT_ONCE = frozenset({"__class__", "__dict__", "__weakref__"})
+"""What only the class statement can give a class; set later, it would mean the class itself."""
+
+
+def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
+    """A class from its header, with nothing in it yet but slots, methods and enum members.
+
+    No code of the session runs: metaclass hooks and ``__init_subclass__`` of session classes are left out, because
+    what they did is part of the recorded state.
+
+    Raises:
+        UnrestorableError: only its class statement makes it.
+    """
+    if "only" in header:
+        raise UnrestorableError(header["only"])
+    metaclass, bases = header["metaclass"], header["bases"]
+    body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
+    body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
+    body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
+    body.update(header.get("layout", {}))
+    if "__annotations__" in body:
+        body["__annotations__"] = {}  # a library's ``__init_subclass__`` may read it
+    if "slots" in header:
+        body["__slots__"] = header["slots"]
+    if "orig_bases" in header:
+        body["__orig_bases__"] = header["orig_bases"]
+    if "generic" in header:
+        body["__orig_bases__"] = (Generic[_SOME],)  # type: ignore[index]  # made to be replaced by the content
+    if "members" in header:
+        made = enumerations.make(metaclass, header, body)
+    else:
+        made = _bare_class(metaclass, header["name"], bases, body, namespace)
+        if "layout" in header:  # from Python 3.13 on it is only done then
+            written_in_c(made, "__init__")(made, header["name"], bases, body)
+        methods = header.get("methods", {})
+        for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
+            if name not in _AT_ONCE:
+                written_in_c(made, "__setattr__")(made, name, value)
+    assert isinstance(made, type)
+    return made
+
+
+def _bare_class(
+    metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any], namespace: dict[str, Any]
+) -> type:
+    hooks = [base for given in bases for base in given.__mro__ if _hook_of(base) is not None]
+    theirs = [base for base in hooks if _hook_of(base).__globals__ is not namespace]  # type: ignore[union-attr]
+    if theirs:
+        try:
+            with _without_hooks(set(hooks) - set(theirs)):
+                return _class_without_content(metaclass, name, bases, body)
+        except Exception:  # a library's hook that wants what the class statement said: it ran then, and left its traces
+            pass
+    with _without_hooks(set(hooks)):
+        return _class_without_content(metaclass, name, bases, body)
+
+
+def _class_without_content(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+    if not isinstance(metaclass.__new__, types.FunctionType):
+        made: Any = metaclass.__new__(metaclass, name, bases, body)
+    else:  # a metaclass written in Python: what its __new__ did to the class is among the recorded attributes
+        made = type.__new__(metaclass, name, bases, body)
+        if issubclass(metaclass, abc.ABCMeta):
+            _abc._abc_init(made)
+    assert isinstance(made, type)
+    return made
+
+
+@contextlib.contextmanager
+def _without_hooks(bases: Iterable[type]) -> Iterator[None]:
+    """Subclasses of *bases* are made without asking these."""
+    saved = [(base, of(base, "__dict__")["__init_subclass__"]) for base in bases]
+    for base, _hook in saved:
+        type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **options: None))
+    try:
+        yield
+    finally:
+        for base, hook in saved:
+            type.__setattr__(base, "__init_subclass__", hook)
+
+
+def _hook_of(base: type) -> types.FunctionType | None:
+    """The ``__init_subclass__`` of a class itself, if it is written in Python."""
+    hook = getattr(of(base, "__dict__").get("__init_subclass__"), "__func__", None)
+    return hook if type(hook) is types.FunctionType else None
