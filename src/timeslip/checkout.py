@@ -125,7 +125,7 @@ class Checkout:
         """
         prepared = self.prepared
         snapshot = self.live.namespace.snapshot()
-        self.keep(plan.keep)
+        self.keep((*plan.keep, *plan.bind.values()))
         prepared.loader.captures = not self.beside
         prepared.loader.apart = self.beside
         for name in plan.keep:
@@ -133,6 +133,11 @@ class Checkout:
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
             if type(value) is Placeholder:
                 prepared.notes[name] = value.timeslip_reason
+        for name, other in plan.bind.items():
+            prepared.values[name] = snapshot[other]
+            prepared.fidelity[name] = prepared.fidelity[other]
+            if other in prepared.notes:
+                prepared.notes[name] = prepared.notes[other]
         for key in plan.facets:
             body = self.live.body(self.target[key])
             prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
@@ -208,11 +213,13 @@ class Checkout:
         live, after = self.live, self._after
         touched = {*plan.keep, *plan.drop, *(key for key, record in self.target.items() if record in plan.load)}
         touched |= {key for record in plan.replay for key in live.info(record).keys}
+        touched |= plan.bind.keys()
+        after.update((key, (self.target[key], snapshot[other])) for key, other in plan.bind.items())
         for key, record in live.records.items():
             if key in plan.keep or key not in touched:
                 obj = live.registry.live(key[4:]) if is_definition(key) else snapshot.get(key)
                 if (obj is not None or key in snapshot) and type(obj) is not Placeholder:
-                    after[key] = (record, obj)
+                    after[key] = (self.target.get(key, record) if key in plan.keep else record, obj)
         for loaded in self.prepared.records:
             for key, value in self.loads.values[loaded].items():
                 if self.target.get(key) == loaded:
@@ -465,6 +472,9 @@ class Checkout:
             update = tracker.update(live.namespace.snapshot(), stale, loaded=self.prepared.loader.loaded)
         self.prepared.loader.loaded.clear()
         live.records = dict(self.target)
+        for change in update.changed:
+            versions = {live.records.get(key) for key in change.covariable.keys}
+            change.covariable.record = versions.pop() if len(versions) == 1 else None
         update.release()
         tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
         unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}

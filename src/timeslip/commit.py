@@ -229,6 +229,8 @@ def _about(live: Live, group: Covariable, snapshot: Mapping[str, Any]) -> dict[s
     definitions = {key: live.registry.known(snapshot[key]) for key in names}
     if any(definitions.values()):
         about["definitions"] = {key: identity for key, identity in definitions.items() if identity is not None}
+    if group.aliases:
+        about["aliases"] = group.aliases
     return about
 
 
@@ -387,7 +389,7 @@ def _finish(
         else:
             live.records[key] = record
     for group, value in encoded.items():
-        group.chunk_of = value.pieces
+        group.chunk_of, group.record = value.pieces, None if value.torn else made[group]
         if value.torn:
             live.dirty(group.keys)
         live.remember(made[group], value.body)

@@ -188,11 +188,12 @@ def foresee(
     """What a restore by *plan* would do, for a dry run."""
     told = Foreseeing(live, history, commit, target, options)
     told.keep(plan.keep)
+    told.fidelity.update({name: told.fidelity[other] for name, other in plan.bind.items()})
     with lent(live):
         told.load(plan.load)
         told.replay(plan.replay)
     fidelity = dict(sorted(told.fidelity.items()))
-    kept = set(filter(is_name, plan.keep))
+    kept = {*filter(is_name, plan.keep), *plan.bind}
     return CheckoutResult(
         commit=commit,
         kept=tuple(sorted(kept)),

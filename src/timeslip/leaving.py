@@ -7,7 +7,6 @@ of a dict, holds the very list or dict; when that comes back as a new object, wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from timeslip.codec.captured import Hole
@@ -64,8 +63,14 @@ class Leaving:
         if held is None:
             return True
         for group in self._live.tracker.sharing(held, frozenset()):
+            if self._keep.issuperset(group.keys):
+                continue
+            found = group.links & held
+            for part, links in group.parts.items():  # of what was joined to it since, only that goes
+                if self._keep.issuperset(part):
+                    found -= links & found
             # What only holes of the group hold has no copy: it stays with them, in the state that they tell.
-            if not self._keep.issuperset(group.keys) and not group.hidden.issuperset(group.links & held):
+            if not group.hidden.issuperset(found):
                 return True
         return False
 
@@ -82,13 +87,12 @@ def without_left(live: Live, plan: Plan, target: Mapping[str, str]) -> Plan:
     moved = bool(members)
     while moved:
         moved = False
-        leaving = Leaving(live, plan.keep, closed)
+        leaving = Leaving(live, (*plan.keep, *plan.bind.values()), closed)
         for record, keys in list(members.items()):
             values = [snapshot[key] for key in keys if is_name(key) and key in snapshot]
             values = [value for value in values if type(value) is not Placeholder]
             if values and _holds_left(leaving, live, live.tracker.groups[keys[0]], values):
-                keep = tuple(key for key in plan.keep if key not in keys)
-                plan = replace(plan, keep=keep, replay=(*plan.replay, record))
+                plan = plan.without((record,), target)
                 del members[record]
                 moved = True  # what holds these objects holds objects that are left now
         closed = leaving.closed
@@ -110,21 +114,19 @@ def _holds_left(leaving: Leaving, live: Live, group: Covariable, values: Iterabl
     return group.failure is not None and any(map(leaving.holds_left, values))
 
 
-def without_lost_definitions(live: Live, plan: Plan) -> Plan:
+def without_lost_definitions(live: Live, plan: Plan, target: Mapping[str, RecordId]) -> Plan:
     """*plan* without keeping what belongs to a class or function whose content of that time cannot be loaded."""
     keys = {key for record in plan.replay for key in live.info(record).keys}
     lost = {key for key in keys if is_definition(key)}
     if not lost:
         return plan
     kept = [key for key in plan.keep if key in live.records and live.tracker.definitions_of((key,)) & lost]
-    records = dict.fromkeys(live.records[key] for key in kept)
-    keep = tuple(key for key in plan.keep if live.records.get(key) not in records)
-    return replace(plan, keep=keep, replay=(*plan.replay, *records))
+    return plan.without(tuple(dict.fromkeys(target[key] for key in kept)), target)
 
 
 def way_to(live: Live, target: Mapping[str, RecordId]) -> Plan:
     """The plan of the way from the live state to *target*: the planner's, without keeping what must not be kept."""
     moved = live.moved_facets()
     recorded = {key: record for key, record in live.records.items() if key not in moved}
-    plan = without_lost_definitions(live, make_plan(recorded, target, live.info))
+    plan = without_lost_definitions(live, make_plan(recorded, target, live.info, live.tracker.lives()), target)
     return without_left(live, plan, target)

@@ -260,7 +260,7 @@ class Live:
             body = self.body(record)
         except StoreError as error:
             return ValueInfo((), error.message)
-        return ValueInfo(tuple(body["keys"]), lost_reason(body), content_of(body))
+        return ValueInfo(tuple(body["keys"]), lost_reason(body), content_of(body), body.get("aliases", {}))
 
     def change_settings(self, settings: Settings) -> None:
         """Take new settings over; facets that are switched on now are recorded from the next commit on."""

@@ -176,7 +176,8 @@ class Traveller:
         if not options.dry_run:
             self.commit_live()
         target = {key: state[key] for key in wanted}
-        plan = make_plan({key: r for key, r in self.live.records.items() if key in target}, target, self.live.info)
+        there = {key: record for key, record in self.live.records.items() if key in target}
+        plan = make_plan(there, target, self.live.info, self.live.tracker.lives())
         cut = self._cut_off(target, plan.keep)
         if options.dry_run:
             foreseen = foresee(self.live, self.history, plan, state, source, options, began)

@@ -69,7 +69,7 @@ class ValueWriter:
             group: the co-variable.
             captured: its bytes, before their release; None when it could not be captured.
             known: chunks of earlier versions by digest of the piece: these are not hashed for their name again.
-            about: further fields of the record: "summary", "seeds", "definitions", "hooked".
+            about: further fields of the record: "summary", "seeds", "definitions", "aliases", "hooked".
 
         Raises:
             StoreFullError, StoreReadOnlyError: nothing is published.

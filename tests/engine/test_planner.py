@@ -46,6 +46,32 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], Plan]] = {
 }  # fmt: skip
 
 
+LIVING: dict[str, tuple[dict[str, str], dict[str, str], dict[str, dict[str, str]], Plan]] = {
+    "within another version": (
+        {"x": "xy", "y": "xy"}, {"x": "x1"}, {"x1": {"x": "x"}}, Plan(("x",), (), (), ("y",), ())),
+    "with a name less": (
+        {"x": "x1"}, {"x": "xz", "z": "xz"}, {"xz": {"x": "x"}}, Plan(("x",), (), (), (), (), {"z": "x"})),
+    "a name is bound to something else": (
+        {"x": "x1", "z": "z9"}, {"x": "xz", "z": "xz"}, {"xz": {"x": "x"}}, Plan(("x",), (), (), (), (), {"z": "x"})),
+    "one of two objects": (
+        {"x": "x1"}, {"x": "xy", "y": "xy"}, {"xy": {"x": "x"}}, Plan((), ("xy",), (), (), ())),
+    "no name stays": ({"z": "z1"}, {"x": "x1"}, {"x1": {"x": "z"}}, Plan((), ("x1",), (), ("z",), ())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("live", "target", "lives", "wanted"), LIVING.values(), ids=LIVING.keys())
+def test_what_lives_on_is_kept(
+    live: dict[str, str], target: dict[str, str], lives: dict[str, dict[str, str]], wanted: Plan
+) -> None:
+    values = {
+        **VALUES,
+        "xz": ValueInfo(("x", "z"), None, "bytes of xz", {"z": "x"}),
+        "z1": ValueInfo(("z",), None),
+        "z9": ValueInfo(("z",), None),
+    }
+    assert make_plan(live, target, values.__getitem__, lives) == wanted
+
+
 @pytest.mark.parametrize(("live", "target", "wanted"), CASES.values(), ids=CASES.keys())
 def test_table(live: dict[str, str], target: dict[str, str], wanted: Plan) -> None:
     assert make_plan(live, target, VALUES.__getitem__) == wanted

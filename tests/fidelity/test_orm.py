@@ -106,7 +106,8 @@ def test_what_belongs_to_declared_classes_stays_theirs(session: Any) -> None:
     run(session, "found = [one.x for one in s.scalars(query)]")
     probe = (
         "[one.x for one in s.scalars(query)], a.x, len(a.bs), s.scalars(sa.select(aliased)).all()[0] is a, "
-        "type(a) is A, [one is other for one, other in zip(parts, (A.__table__, Base.metadata, sa.inspect(A), A.__table__.c.x, "
+        "type(a) is A, "
+        "[one is other for one, other in zip(parts, (A.__table__, Base.metadata, sa.inspect(A), A.__table__.c.x, "
         "sa.inspect(A).attrs.bs))], list(Base.metadata.tables), hasattr(A, 'tag')"
     )
     before = told(session, probe)

@@ -55,6 +55,11 @@ class Covariable:
         checked: number of the last update that found it as it is.
         failures: how often in a row it could not be captured.
         chunk_of: digest of a piece -> name of the chunk that holds it, kept here for the engine.
+        aliases: names that have the very object of an earlier one of its names -> that name.
+        record: the version that holds it as it is, noted here by the engine; None while there is none.
+        parts: names whose values live on unchanged from one earlier co-variable, with the addresses of their linking
+            objects.
+        lives: earlier versions of which something lives on in it unchanged -> their names -> the names it has now.
     """
 
     keys: tuple[str, ...]
@@ -74,6 +79,10 @@ class Covariable:
     checked: int = 0
     failures: int = 0
     chunk_of: dict[Digest, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    record: str | None = None
+    parts: dict[tuple[str, ...], Links] = field(default_factory=dict)
+    lives: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def mutable(self) -> bool:
@@ -229,6 +238,19 @@ class Tracker:
     def covariables(self) -> set[Covariable]:
         """All live co-variables."""
         return set(self.groups.values())
+
+    def lives(self) -> dict[str, dict[str, str]]:
+        """Versions that are not live as such -> those of their names that are -> the live names with these values."""
+        found: dict[str, dict[str, str]] = {}
+        for group in self.covariables():
+            of = group.aliases
+            for record, names in group.lives.items():
+                if len(names) > len(found.get(record, ())):
+                    same = {
+                        key: of.get(key, key) == of.get(name, name) and key in group.keys for key, name in names.items()
+                    }
+                    found[record] = {key: key if same[key] else name for key, name in names.items()}
+        return found
 
     def definitions_of(self, keys: Iterable[str]) -> set[str]:
         """Node keys of all definitions that *keys* refer to, directly or through other definitions."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.addresses import Addresses, holders, union
+from timeslip.codec.addresses import Addresses, Links, holders, union
 from timeslip.codec.capture import capture_atom
 from timeslip.codec.captured import Captured
 from timeslip.codec.collecting import uncollected
@@ -72,6 +72,9 @@ class Regrouping:
         """Changed groups of several nodes, as they are now, and what they were captured with."""
         self.definitions: dict[str, Any] = {}
         self.broken: set[Covariable] = set()
+        self.joined: set[Covariable] = set()
+        """Broken for no other reason than that something else shares with them."""
+        self.bound: frozenset[str] = frozenset()
         self.checked = 0
         self.taken: list[Captured] = []
         self.sharing = Sharing(tracker.owned, snapshot)
@@ -89,6 +92,7 @@ class Regrouping:
             return self._run(bound, lost, check, retry)
 
     def _run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
+        self.bound = frozenset(bound)
         try:
             self._look(bound, lost, check, retry)
             self._settle()
@@ -251,6 +255,7 @@ class Regrouping:
                 unknown.update((f"def:{identity}", obj) for identity, obj in captured.references.items())
                 for group in self.tracker.suspects(captured, self.broken):
                     if self.sharing.between(captured, group):
+                        self.joined.add(group)
                         self._break(group)
             self._take_definitions(unknown)
             self._holding(self.tracker.encoder.registry.scopes.take_fresh())
@@ -421,8 +426,48 @@ class Regrouping:
             self.tracker.relink(present, now)
             return present
         group = self._covariable(keys, shot, attached)
+        group.aliases = self._aliases(keys) if group.links and len(keys) > 1 else {}
+        self._live_on(group)
         result.changed.append(Changed(group, shot.captured))
         return group
+
+    def _aliases(self, keys: tuple[str, ...]) -> dict[str, str]:
+        first: dict[int, str] = {}
+        found = {key: first.setdefault(id(self.snapshot[key]), key) for key in keys if key in self.snapshot}
+        return {key: other for key, other in found.items() if key != other}
+
+    def _live_on(self, group: Covariable) -> None:
+        """Note what lives on unchanged in a new co-variable, of those that its names were in before.
+
+        By names of one object: nothing of that could differ but by another content. Names of several objects only when
+        all of an earlier co-variable was taken in for what others share with it: then they share among them what they
+        did.
+        """
+        earlier = {self.tracker.groups[key] for key in group.keys if key in self.tracker.groups}
+        if len(group.keys) > _MANY_NAMES or sum(len(one.keys) for one in earlier) > _MANY_NAMES:
+            return
+        for one in earlier:
+            same = [key for key in one.keys if key in group.keys and self._is_as_before(key)]
+            objects: dict[int, tuple[str, ...]] = {}
+            for key in same:
+                objects[id(self.snapshot[key])] = (*objects.get(id(self.snapshot[key]), ()), key)
+            parts = list(objects.values())
+            if one in self.joined and len(same) == len(one.keys) and len(objects) > 1:
+                parts.append(one.keys)
+            for part in parts:
+                group.parts[part] = union([self._links(key) for key in part])
+                _inherit(group.lives, one, part)
+
+    def _is_as_before(self, key: str) -> bool:
+        """Whether *key* is a name bound to the object of before, and that has not changed."""
+        shot = self.nodes.get(self.node_of.get(key, ""))
+        if shot is None or shot.captured is None or key.startswith("def:") or key in self.bound:
+            return False
+        return self.tracker.node_digests.get(key) == shot.fingerprint.digest
+
+    def _links(self, key: str) -> Links:
+        captured = self.nodes[self.node_of[key]].captured
+        return captured.links if captured is not None else frozenset()
 
     def _covariable(self, keys: tuple[str, ...], shot: _Shot, attached: frozenset[int]) -> Covariable:
         from timeslip.state.covariables import Covariable
@@ -443,6 +488,21 @@ class Regrouping:
         return group
 
 
+def _inherit(lives: dict[str, dict[str, str]], earlier: Covariable, part: tuple[str, ...]) -> None:
+    """Note in *lives* the versions of which *part* of *earlier* lives on."""
+    of = earlier.aliases
+    objects = {of.get(name, name): name for name in part}
+    for record, names in earlier.lives.items():
+        there = {key: name if name in part else objects.get(of.get(name, name), "") for key, name in names.items()}
+        left = {key: name for key, name in there.items() if name}
+        if len(left) > len(lives.get(record, ())):
+            lives[record] = left
+    if earlier.record is not None and len(part) > len(lives.get(earlier.record, ())):
+        lives[earlier.record] = {key: key for key in part}
+    for record in list(lives)[:-_MOST_LIVES]:
+        del lives[record]
+
+
 def _hidden(captures: list[Captured]) -> frozenset[int]:
     """What only holes hold, in none of *captures* anything else."""
     hidden: frozenset[int] = frozenset().union(*(captured.hidden for captured in captures))
@@ -456,6 +516,12 @@ _PORTIONS_FROM, _PORTION = 128, 64
 
 _FEW = 12
 """Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
+
+_MANY_NAMES = 64
+"""In co-variables of more names than this nobody looks for what lives on of earlier ones."""
+
+_MOST_LIVES = 64
+"""So many earlier versions are remembered of a value that only got and lost names: one that is shown many times."""
 
 _QUICK, _QUICK_IF_SMALL, _SMALL = 0.005, 0.1, 100_000
 """Captures up to this many seconds may be made twice; the second for those of up to so many bytes."""
