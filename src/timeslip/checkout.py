@@ -385,7 +385,8 @@ class Checkout:
             raise UnrestorableError(
                 f"{', '.join(names or keys)} cannot be brought back: {reason}; and not by replay: {error.message}. "
                 "Nothing was changed",
-                hint=error.hint or "with --allow-lost the rest is brought back, and a placeholder says what is missing",
+                hint="with --allow-lost the rest is brought back, with placeholders for what is missing, which "
+                "`%timeslip replay` can make from recorded cells",
             ) from error
         assert self.commit is not None
         for name in names:
@@ -395,7 +396,7 @@ class Checkout:
         self.prepared.records.pop(record, None)
 
     def _refers_to_broken(self, record: str) -> bool:
-        """Whether *record* refers to a class or function that cannot be brought back: the commit named it inexact."""
+        """Whether *record* refers to a class or function that cannot be brought back: a commit named it inexact."""
         seen: set[str] = set()
         work = [record]
         while work:
@@ -405,6 +406,8 @@ class Checkout:
                 continue
             if found & self.prepared.loader.broken:
                 return True
+            if any(f"def:{identity}" not in self.target for identity in found):
+                return True  # it was not there any more: the name was bound to a placeholder
             seen |= found
             work += [self.target[f"def:{identity}"] for identity in found if f"def:{identity}" in self.target]
         return False

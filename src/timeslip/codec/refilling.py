@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import types
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
@@ -35,23 +36,26 @@ def checks_of(objects: Iterable[Any], kinds: Set[type]) -> list[Check]:
     """What there is to know of those of *objects* that are dicts or sets with keys of *kinds*."""
     found: list[Check] = []
     for obj in objects:
-        if type(obj) is dict and _any_of(obj, kinds):
-            found.append((obj, [part for pair in obj.items() for part in pair], _numbers(obj), SALT))
-        elif type(obj) is set and _any_of(obj, kinds):
-            found.append((obj, list(obj), _numbers(obj), SALT))
+        kind = type(obj)
+        if issubclass(kind, dict) and kind is not OrderedDict and _any_of(dict.__iter__(obj), kinds):
+            found.append((obj, [part for pair in dict.items(obj) for part in pair], _numbers(obj), SALT))
+        elif issubclass(kind, set) and _any_of(set.__iter__(obj), kinds):
+            found.append((obj, list(set.__iter__(obj)), _numbers(obj), SALT))
+        elif issubclass(kind, frozenset) and _any_of(frozenset.__iter__(obj), kinds):
+            found.append((obj, list(frozenset.__iter__(obj)), _numbers(obj), SALT))
     return found
 
 
 def _any_of(container: Iterable[Any], kinds: Set[type]) -> bool:
     try:
-        return any(type(key) in kinds for key in container)
+        return any(type(key) in kinds or (type(key) is tuple and _any_of(key, kinds)) for key in container)
     except Exception:  # a class among them that lets nobody hash or compare it
         return False
 
 
 def _numbers(container: Any) -> list[int]:
     """The numbers that a dict or set keeps for its keys, in their order; none where this Python does not show them."""
-    is_dict = type(container) is dict
+    is_dict = isinstance(container, dict)
     step: Any = getattr(ctypes.pythonapi, "_PyDict_Next" if is_dict else "_PySet_NextEntry", None)
     if step is None:
         return []
@@ -70,26 +74,31 @@ def refill(check: Check) -> None:
     """Put into a container that was loaded what is missing in it.
 
     Raises:
-        ValueError: a key is of a class that cannot be kept from being asked.
+        ValueError: a key is of a class that cannot be kept from being asked, or nothing can be put into the container.
     """
     container, parts, numbers, salt = check
-    keys = parts[::2] if type(container) is dict else parts
-    if len(container) == len(keys):
+    kind: Any = dict if isinstance(container, dict) else set
+    keys = parts[::2] if kind is dict else parts
+    if isinstance(container, frozenset):
+        if len(container) == len(keys):
+            return
+        raise ValueError("elements of a frozenset have changed since they were put in, and get in each other's way")
+    if kind.__len__(container) == len(keys):
         return
-    values = parts[1::2] if type(container) is dict else keys
+    values = parts[1::2] if kind is dict else keys
     known = salt == SALT and len(numbers) == len(keys)
     asked = numbers if known else [hash(key) for key in keys]  # as it was, whatever the keys say by now
     for attempt in range(1 if known else _ATTEMPTS):
         chosen = asked if known else _set_apart(asked, numbers, attempt)
         with _unasked(keys) as answers:
-            container.clear()
+            kind.clear(container)
             for key, value, number in zip(keys, values, chosen, strict=True):
                 answers[id(key)] = number  # one key may be there twice, with two numbers
-                if type(container) is dict:
-                    container[key] = value
+                if kind is dict:
+                    dict.__setitem__(container, key, value)
                 else:
-                    container.add(key)
-        if len(container) == len(keys):
+                    set.add(container, key)
+        if kind.__len__(container) == len(keys):
             return
     raise ValueError("keys have changed since they were put in, and get in each other's way")
 

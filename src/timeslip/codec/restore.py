@@ -255,7 +255,7 @@ class Loader:
         if identity not in self._header_bytes:
             headers = self._headers(identity)
             if headers is None or identity not in headers[0]:
-                raise UnrestorableError(f"the class or function {identity} is not part of that state")
+                raise UnrestorableError("a class or function that it needs is not part of that state")
             self._read_headers(*headers)
             if identity in self.made:  # another one of the same co-variable needed it: a subclass its base
                 return self.made[identity]
