@@ -7,16 +7,12 @@ the inverses in reverse order.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import filterfalse
 from typing import Any
 
-from timeslip.codec.linking import is_atom
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
@@ -30,7 +26,7 @@ from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
 from timeslip.state.facets import ShowFigure
-from timeslip.state.libraries import installed_folders
+from timeslip.tearing import torn_off
 from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason
 
 MADE_AGAIN = "it holds something of the outside that was made again"
@@ -147,7 +143,7 @@ class Checkout:
                 self._foresee_bindings(plan, snapshot)
                 self._rebuild(failed)
         if not self.beside:
-            prepared.messages += _torn_off(snapshot, prepared.values, self.live.namespace.globals)
+            prepared.messages += torn_off(snapshot, prepared.values, self.live.namespace.globals)
         prepared.drop = list(plan.drop)
         return prepared
 
@@ -424,6 +420,7 @@ class Checkout:
             whatever failed, after everything is as it was.
         """
         live, prepared, head = self.live, self.prepared, self.live.head
+        self._set_aside()
         snapshot = live.namespace.snapshot()
         before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
         added = [key for key in prepared.values if key not in snapshot]
@@ -461,6 +458,15 @@ class Checkout:
                 show.finish()
             except Exception as error:  # a backend's own code; the restore stands
                 prepared.messages.append(f"the window of figure {show.number} could not be closed: {error}")
+
+    def _set_aside(self) -> None:
+        """Hold what would remove files of the user's with itself: they are no part of what a restore replaces."""
+        names = {*self.prepared.values, *self.prepared.drop}
+        groups = {self.live.tracker.groups[name] for name in names if name in self.live.tracker.groups}
+        for hole in (hole for group in groups for hole in group.holes if hole.type_name in _REMOVE_FILES):
+            found = self.live.resources.live(hole.identity)
+            if found is not None:
+                self.live.set_aside[id(found[0])] = found[0]
 
     def settle(self, plan: Plan) -> None:
         """After a whole restore: the target is the recorded live state now.
@@ -529,29 +535,8 @@ class Checkout:
         )
 
 
-def _torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any], own: Mapping[str, Any]) -> Iterable[str]:
-    """What is said of names that share an object with a module of the user's, and get one of their own now."""
-    replaced = {
-        id(snapshot[name]): name
-        for name, value in values.items()
-        if is_name(name) and name in snapshot and snapshot[name] is not value and not is_atom(snapshot[name])
-    }
-    if not replaced:
-        return
-    installed = (os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, ""), *installed_folders())
-    loaded: list[tuple[str, object]] = list(sys.modules.items())  # programs put other things than modules there, too
-    for module_name, module in loaded:
-        space = vars(module) if isinstance(module, types.ModuleType) else {}
-        if space is own:
-            continue
-        file = space.get("__file__")
-        if type(file) is not str or file.startswith(installed) or module_name.partition(".")[0] == "timeslip":
-            continue
-        for attribute, value in list(space.items()):
-            name = replaced.get(id(value))
-            if name is not None:
-                place = f"{module_name}.{attribute}"
-                yield f"{name} is an object of its own now: {place} keeps the one that both had before"
+_REMOVE_FILES = frozenset({"tempfile.TemporaryDirectory", "tempfile._TemporaryFileWrapper"})
+"""Kinds of objects that remove a file or folder when they are collected."""
 
 
 def _invert(applied: list[Any]) -> None:

@@ -83,6 +83,7 @@ class Live:
         prover: tries out whether classes of libraries come back as they were.
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         wanted: how many value records the state has that is being restored.
+        set_aside: objects that undo took out and that would remove files of the user's with them.
         hooked: why code of the session may run without being named, or None.
         hook_names: names that the runs reached which handed such code on: what it can reach.
         hooks_reach_everything: whether that cannot be told.
@@ -129,6 +130,7 @@ class Live:
         self.left_out: frozenset[str] = frozenset()
         self.threads = weakref.WeakSet(threading.enumerate())
         self.notices: list[str] = []
+        self.set_aside: dict[int, Any] = {}
         self.progress = Progress()
         self.tracker.looked = self.progress.looked
         repository.moved = self.progress.moved

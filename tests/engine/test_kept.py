@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
+
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
@@ -68,3 +71,22 @@ def test_one_function_that_cannot_be_stored_does_not_spoil_its_portion(sessions:
     live.session.undo()
     assert [f() for f in live["fs"]] == list(range(300))
     assert live["h"]() == 5
+
+
+def test_undo_leaves_temporary_files_where_they_are_and_redo_has_them_again(sessions: Sessions, tmp_path: Path) -> None:
+    live = sessions.attach()
+    live.run("import tempfile, pathlib")
+    live.run(
+        f"d = tempfile.TemporaryDirectory(dir={str(tmp_path)!r}); f = pathlib.Path(d.name) / 'result'\n"
+        "_ = f.write_text('kept')\n"
+        f"t = [tempfile.NamedTemporaryFile(dir={str(tmp_path)!r})]"
+    )
+    directory, result, temporary = live["d"], live["f"], Path(live["t"][0].name)
+    live.session.undo()
+    gc.collect()
+    assert (result.read_text(), temporary.exists()) == ("kept", True)
+    live.session.redo()
+    assert live["d"] is directory
+    assert live["t"][0].name == str(temporary)
+    live["t"][0].close()
+    live["d"].cleanup()
