@@ -27,8 +27,8 @@ def lent(live: Live) -> Iterator[None]:
 def imports_as_then(live: Live, facets: Mapping[str, bytes]) -> Iterator[None]:
     """Within the block modules are found where they were found in the state that is restored, in its environment.
 
-    Its values may be of modules in folders that a cell has put on ``sys.path``, where nothing has been put yet; and what
-    is imported for them may look at variables of the environment once and for all (the backend of keras).
+    Its values may be of modules in folders that a cell has put on ``sys.path``, where nothing has been put yet; and
+    what is imported for them may look at variables of the environment once and for all (the backend of keras).
 
     Args:
         live: the session.
