@@ -8,7 +8,8 @@ the inverses in reverse order.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import filterfalse
 from typing import Any
@@ -26,6 +27,7 @@ from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
 from timeslip.state.facets import ShowFigure
+from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.tearing import torn_off
 from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason
 
@@ -124,6 +126,7 @@ class Checkout:
         self.keep((*plan.keep, *plan.bind.values()))
         prepared.loader.captures = not self.beside
         prepared.loader.apart = self.beside
+        prepared.loader.opening = lifted
         for name in plan.keep:
             value = snapshot.get(name)
             prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
@@ -183,9 +186,12 @@ class Checkout:
         rebuilt, told = len(loader.rebuilt), len(loader.notes)
         try:
             body = self.live.body(record)
-            values = self.loads.load(record, body)
+            with self._guarded(body):
+                values = self.loads.load(record, body)
         except UntrustedStoreError:
             raise  # nothing of this is lost, and no other way to it is safe: the user has to decide
+        except OutsideReached as reached:
+            return f"it is not loaded, because that {reached}"
         except (UnrestorableError, StoreError) as error:
             return self.live.info(record).lost or error.message  # what was said when it was recorded says more
         prepared.records[record] = body
@@ -203,6 +209,18 @@ class Checkout:
                 if doubted:
                     prepared.notes[key] = doubted
         return None
+
+    @contextmanager
+    def _guarded(self, body: Mapping[str, Any]) -> Iterator[None]:
+        """Around loading a value: of classes that could not be tried, nothing may write a file or reach the network."""
+        hooked = body.get("hooked")
+        if not hooked or self.live.prover.is_known(hooked):
+            yield
+            return
+        with load_fence() as stand:
+            yield
+        if stand.breach is not None:  # what raised it was swallowed by a library
+            raise UnrestorableError(f"it is not loaded, because that {stand.breach}")
 
     def _foresee_bindings(self, plan: Plan, snapshot: Mapping[str, Any]) -> None:
         """Node key -> (record, object) for what will be there after this restore, as far as it is known now."""
@@ -375,7 +393,8 @@ class Checkout:
 
     def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
         promised = self.live.info(record).lost is None and not self._refers_to_broken(record)
-        promised = promised and doubt(self.live.body(record)) is None
+        body = self.live.body(record) if promised else {}
+        promised = promised and doubt(body) is None and self.live.prover.is_known(body.get("hooked", {}))
         names = [key for key in keys if is_name(key)]
         if promised and not self.options.allow_lost:
             raise UnrestorableError(

@@ -148,6 +148,11 @@ class Prover:
                 found[name] = version
         return found
 
+    def is_known(self, hooked: Mapping[str, str]) -> bool:
+        """Whether enough values of all these classes (name -> release) have come back to load them as they are."""
+        verdicts = [self.verdict(name, version) for name, version in hooked.items()]
+        return all(verdict is not None and verdict.word != UNKNOWN and not _is_early(verdict) for verdict in verdicts)
+
     # ---- trials
 
     def want(self, keys: tuple[str, ...], doubtful: Mapping[str, str], size: int) -> None:

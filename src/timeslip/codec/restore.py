@@ -18,6 +18,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -150,6 +151,8 @@ class Loader:
         """By node key."""
         self.left: Callable[[Any], bool] | None = None
         """Tells whether a live object that cannot be copied holds objects that this restore replaces."""
+        self.opening: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Stands around making a resource."""
         self.complete: Callable[[str], None] | None = None
         """Called when a definition was made: loads its content, before anything is done with it."""
         self._incomplete: list[str] = []
@@ -400,7 +403,8 @@ class Loader:
         self.rebuilt.append(identity)
         if make is system.reopen and system.has_changed(args[0], *args[6:]):
             self.notes.append(f"{args[0]} has been written to since this was recorded")
-        return make(*args)
+        with self.opening():
+            return make(*args)
 
     def _same_state(self, obj: Any, identity: str) -> bool:
         """Whether *obj* reduces to the same identity now, which it does while its state token is the same."""

@@ -246,12 +246,23 @@ def _stand(made: Fence) -> Iterator[Fence]:
     if not _installed:
         sys.addaudithook(_hook)
         _installed = True
-    collecting = gc.isenabled()
+    collecting, before = gc.isenabled(), _standing
     gc.disable()
     _standing = made
     try:
         yield made
     finally:
-        _standing = None
+        _standing = before
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """Within the block no fence stands: for what is opened again on purpose. In the thread that put it up."""
+    global _standing
+    standing, _standing = _standing, None
+    try:
+        yield
+    finally:
+        _standing = standing
