@@ -137,7 +137,7 @@ class Pass:
         self.nans: dict[int, int] = {}
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
-        self.blocks: list[int] = []
+        self.blocks: list[tuple[int, int]] = []
         self.stand_ins: dict[int, Any] = {}
         self.held: set[int] = set()
         """Addresses of objects with a state of their own that no reduction meets, because holes hold them."""

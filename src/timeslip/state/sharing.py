@@ -69,6 +69,8 @@ class Sharing:
 
 
 def _covers(array: Any, ranges: Iterable[tuple[int, int]]) -> bool:
-    """Whether one of *ranges* lies in the memory of *array*."""
+    """Whether one of *ranges* lies in the memory of *array*; of an extension array nobody can tell."""
+    if not hasattr(array, "ctypes"):
+        return False
     start = array.ctypes.data
     return any(start <= first and last <= start + array.nbytes for first, last in ranges)

@@ -123,7 +123,7 @@ def _array(state: Pass, array: Any) -> Any:
         if array.nbytes:
             state.spans.append((*span(array), True))
         return owned(state, array)
-    if root.dtype.hasobject != array.dtype.hasobject or not _reachable(root, array):
+    if array.dtype.hasobject > root.dtype.hasobject or not _reachable(root, array):
         return owned(state, array)
     start, _ = span(root) if root.size else (array.ctypes.data, 0)
     offset = array.__array_interface__["data"][0] - start

@@ -28,7 +28,7 @@ def _block(state: Pass, block: Any) -> Any:
     state.table[Detached] = _reduce_detached
     values = block.values
     function, (_, *rest) = block.__reduce__()
-    return function, (_detached(state, values), *rest)
+    return function, (_detached(state, values, id(getattr(block, "refs", block))), *rest)
 
 
 def _single_manager(state: Pass, manager: Any) -> Any:
@@ -50,13 +50,14 @@ class Detached:
         self.values = values
 
 
-def _detached(state: Pass, values: Any) -> Any:
+def _detached(state: Pass, values: Any, refs: int) -> Any:
+    """What stands for the values of a block; *refs*: address of what its library counts blocks over one memory with."""
     if not _copies_on_write():
         return values  # plain memory: a column taken from a frame shows what is written to the frame
     numpy = arrays.library()
     if isinstance(values, numpy.ndarray):
         root = arrays.root_of(values)
-        state.blocks.append(id(root))
+        state.blocks.append((id(root), refs))
         if id(root) in state.shared:
             return values
         if values.dtype.hasobject:
@@ -64,6 +65,10 @@ def _detached(state: Pass, values: Any) -> Any:
         if values.nbytes:
             state.spans.append((*arrays.span(root), False))
         return Detached(values)
+    state.blocks.append((id(values), refs))
+    if id(values) in state.shared:
+        return values
+    state.spans.append((id(values), id(values) + 1, False))  # it may be held by itself, too: `Series.array`
     return Detached(values)
 
 
@@ -113,6 +118,14 @@ def _other_keys(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _extension_array(state: Pass, array: Any) -> Any:
+    """An extension array that is no block's alone: whoever holds it sees what is written to the frame."""
+    state.roots.add(id(array))
+    state.spans.append((id(array), id(array) + 1, True))
+    return _without_cache(array) if "_cache" in (attributes_of(array) or ()) else NotImplemented
+
+
+def _backed_array(state: Pass, array: Any) -> Any:
+    _extension_array(state, array)
     return _without_cache(array)
 
 
@@ -124,12 +137,15 @@ class _IslandPickler(pickle.Pickler):
         self._outer = outer
         self._ndarray = arrays.library().ndarray
         self._backed: Any = getattr(sys.modules.get("pandas._libs.arrays"), "NDArrayBacked", ())
+        self._extension: Any = getattr(sys.modules.get("pandas.api.extensions"), "ExtensionArray", ())
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is self._ndarray:
             return arrays.owned(self._outer, obj)
         if isinstance(obj, self._backed):
             return _without_cache(obj)
+        if isinstance(obj, self._extension) and not is_of_session(type(obj)):
+            return _without_cache(obj) if "_cache" in (attributes_of(obj) or ()) else NotImplemented
         attributes = getattr(obj, "__dict__", None)
         if attributes and "_cache" in attributes and type(obj).__module__.startswith("pandas"):
             return _without_cache(obj)
@@ -226,10 +242,10 @@ def find(kind: type) -> Any:
         return _block
     backed = sys.modules.get("pandas._libs.arrays")
     if backed is not None and issubclass(kind, backed.NDArrayBacked):
-        return _extension_array
+        return _backed_array
     base = sys.modules.get("pandas.api.extensions")
     if base is not None and issubclass(kind, (base.ExtensionArray, base.ExtensionDtype)) and not is_of_session(kind):
-        return _cached
+        return _extension_array if issubclass(kind, base.ExtensionArray) else _cached
     if kind.__name__ == "NaTType":
         return _not_a_time
     if kind.__name__ == "SingleBlockManager":
