@@ -1,4 +1,4 @@
-"""What is written through one name shows in the others, after a restore as before it: frames, arrays, extension arrays."""
+"""What is written through one name shows in the others, after a restore as before: frames, (extension) arrays."""
 
 from __future__ import annotations
 

@@ -538,8 +538,8 @@ _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
 def _attached(captures: list[Captured]) -> frozenset[int]:
     """Owners of plain memory that copy-on-write blocks lie in which do not know of one another.
 
-    Such a block is written in place, so plain views see the writes. Where blocks were made from one another, the library
-    copies before it writes, and a plain view sees nothing: all are stored apart.
+    Such a block is written in place, so plain views see the writes. Where blocks were made from one another, the
+    library copies before it writes, and a plain view sees nothing: all are stored apart.
     """
     roots = {root for captured in captures for root in captured.roots}
     blocks: dict[int, list[int]] = {}
