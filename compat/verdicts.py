@@ -156,7 +156,8 @@ def judge(bare: Bare, recorded: Recorded) -> Verdict:
         for state in (CREATED, MUTATED)
     }
     if expected[CREATED] == expected[MUTATED]:
-        verdict.unstable.append("the change is seen in nothing")
+        verdict.broken = "the change is seen in nothing that could be compared"
+        return verdict
     for state, look in recorded.attached.items():
         verdict.attached += [f"{state}: {what}" for what in differing(expected[state], look)]
     for leg in recorded.legs:

@@ -88,8 +88,8 @@ PANDAS = (
     Case(
         "pandas.ExcelFile",
         "pd.DataFrame({'a': [1, 2]}).to_excel('book.xlsx', index=False)\nx = pd.ExcelFile('book.xlsx')",
-        "x.parse()",
-        "x.parse(x.sheet_names[0])",
+        "x.parse(); x.note = 1",
+        "x.parse(x.sheet_names[0]), getattr(x, 'note', 0)",
     ),
     Case(
         "pandas.io.parsers.TextFileReader",

@@ -232,7 +232,7 @@ KERAS = (
         "tensorflow.function",
         "x = tf.function(lambda v: v + 1)\nx(tf.constant(1))",
         "x(tf.constant(1.0))\nNone",
-        "x(tf.constant(2)).numpy()",
+        "x(tf.constant(2)).numpy(), x.experimental_get_tracing_count()",
         dist="tensorflow-cpu",
     ),
 )

@@ -60,8 +60,8 @@ ARROW = (
     Case(
         "pyarrow.parquet.ParquetFile",
         "pq.write_table(pa.table({'a': [1, 2]}), 'p.parquet')\nx = pq.ParquetFile('p.parquet')",
-        "x.read()",
-        "x.read().to_pydict(), x.metadata.num_rows",
+        "x.read(); x.note = 1",
+        "x.read().to_pydict(), x.metadata.num_rows, getattr(x, 'note', 0)",
     ),
     Case("pyarrow.compute.Expression", "x = pc.field('a') > 1", "x = x & (pc.field('b') == 2)", "str(x)"),
     Case(

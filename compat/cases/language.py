@@ -56,7 +56,7 @@ TRANSFORMERS = (
         "transformers.GPT2LMHeadModel",
         "torch.manual_seed(0)\nx = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=2, n_positions=16)).eval()",
         "with torch.no_grad():\n    x.transformer.wte.weight.mul_(2)",
-        "x.generate(ids, max_new_tokens=3, do_sample=False, pad_token_id=0).tolist(), x.lm_head.weight is x.transformer.wte.weight",
+        "x(ids).logits.sum().item(), x.generate(ids, max_new_tokens=3, do_sample=False, pad_token_id=0).tolist(), x.lm_head.weight is x.transformer.wte.weight",
     ),
     Case(
         "transformers.BatchEncoding",
@@ -89,7 +89,7 @@ TEXT = (
         "gensim.models.Word2Vec",
         "x = gensim.models.Word2Vec(sentences, vector_size=4, min_count=1, workers=1, seed=1, epochs=2, sample=0)",
         "x.train(sentences, total_examples=9, epochs=5, start_alpha=0.5)\nNone",
-        "x.wv['cat'], x.wv.most_similar('cat', topn=2)",
+        "x.train_count, x.wv['cat'].tolist(), x.wv.most_similar('cat', topn=2)",
         ("98",),
         dist="gensim",
     ),
@@ -104,7 +104,7 @@ TEXT = (
         "gensim.models.LdaModel",
         "d = gensim.corpora.Dictionary(sentences)\nbags = [d.doc2bow(s) for s in sentences]\nx = gensim.models.LdaModel(bags, 2, d, random_state=1)",
         "x.update(bags[:2])",
-        "x.get_document_topics(bags[0])[0][0], x.num_topics",
+        "x.get_topics().round(4).tolist(), x.num_topics, x.num_updates",
         dist="gensim",
     ),
     Case(

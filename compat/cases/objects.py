@@ -236,7 +236,7 @@ TOOLS = (
         "joblib.Parallel",
         "x = joblib.Parallel(n_jobs=1)",
         "x.verbose = 0; x.n_jobs = 1; x.tag = 2",
-        "x(joblib.delayed(abs)(v) for v in (-1, 2))",
+        "x(joblib.delayed(abs)(v) for v in (-1, 2)), getattr(x, 'tag', 0)",
         dist="joblib",
     ),
     Case(
@@ -250,7 +250,7 @@ TOOLS = (
         "rich.console.Console",
         "x = rich.console.Console(file=io.StringIO(), width=30)",
         "x.print('hello')",
-        "x.print('more'); x.file.getvalue()",
+        "x.print('more')\nx.file.getvalue()",
         dist="rich",
     ),
     Case(

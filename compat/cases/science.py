@@ -362,7 +362,7 @@ FORECAST = (
         "catboost.Pool",
         "x = catboost.Pool(A, labels)",
         "x.set_weight(np.arange(1.0, 61.0))\nNone",
-        "x.num_row(), x.get_label()[:3]",
+        "x.num_row(), x.get_label()[:3], x.get_weight()[:3]",
         dist="catboost",
     ),
     Case(
@@ -395,7 +395,7 @@ EXPLAIN = (
         "numba.jit",
         "@numba.njit\ndef double(v):\n    return v * 2\nx = double\nx(2)\nNone",
         "x(2.5)\nNone",
-        "x(3)",
+        "x(3), [str(one) for one in x.signatures]",
         dist="numba",
     ),
 )
@@ -429,7 +429,7 @@ SYMBOLIC = (
         "cvxpy.Problem",
         "v = cp.Variable()\nx = cp.Problem(cp.Minimize((v - 3) ** 2))",
         "x.solve()\nNone",
-        "round(float(x.solve()), 4), round(float(v.value), 3)",
+        "x.status, round(float(x.solve()), 4), round(float(v.value), 3)",
         dist="cvxpy",
     ),
     Case("sympy.Symbol", "x = sympy.Symbol('q')", "x = x ** 2 + 1", "sympy.diff(x, sympy.Symbol('q'))", dist="sympy"),

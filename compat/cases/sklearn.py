@@ -23,13 +23,13 @@ texts = ["a cat sat", "the dog ran", "a dog sat down", "cats and dogs"]
 
 
 def _estimator(label: str, make: str, use: str, number: str = "", on: str = "labels") -> Case:
-    """A case: fitted, and fitted again on other data."""
+    """A case: fitted, and fitted again on other data; not every estimator shows on what."""
     again = on if on != "None" else "None"
     return Case(
         f"sklearn.{label}",
         f"x = {make}.fit(A, {on})",
-        f"x.fit(B, {again})",
-        use,
+        f"x.fit(B, {again}); x.note_ = [1]",
+        f"{use}, getattr(x, 'note_', 0)",
         (number,) if number else (),
     )
 
