@@ -28,7 +28,7 @@ from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
 from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
-from timeslip.tearing import torn_off
+from timeslip.tearing import still_used, torn_off
 from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason
 
 MADE_AGAIN = "it holds something of the outside that was made again"
@@ -147,6 +147,7 @@ class Checkout:
                 self._rebuild(failed)
         if not self.beside:
             prepared.messages += torn_off(snapshot, prepared.values, self.live.namespace.globals)
+            prepared.messages += still_used(snapshot, prepared.values, self.live.threads)
         prepared.drop = list(plan.drop)
         return prepared
 

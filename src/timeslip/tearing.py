@@ -1,11 +1,12 @@
-"""Names that share an object with a module of the user's, which keeps its own when a restore replaces it."""
+"""Who goes on with an object that a restore replaces: modules of the user's that have it, threads that use it."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from timeslip.codec.linking import is_atom
@@ -15,11 +16,7 @@ from timeslip.state.libraries import installed_folders
 
 def torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any], own: Mapping[str, Any]) -> Iterable[str]:
     """What is said of names that share an object with a module of the user's, and get one of their own now."""
-    replaced = {
-        id(snapshot[name]): name
-        for name, value in values.items()
-        if is_name(name) and name in snapshot and snapshot[name] is not value and not is_atom(snapshot[name])
-    }
+    replaced = _replaced(snapshot, values)
     if not replaced:
         return
     installed = (os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, ""), *installed_folders())
@@ -36,3 +33,38 @@ def torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any], own: Mappin
             if name is not None:
                 place = f"{module_name}.{attribute}"
                 yield f"{name} is an object of its own now: {place} keeps the one that both had before"
+
+
+def _replaced(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> dict[int, str]:
+    """The objects that names are bound to and will not be, by address, with the name."""
+    return {
+        id(snapshot[name]): name
+        for name, value in values.items()
+        if is_name(name) and name in snapshot and snapshot[name] is not value and not is_atom(snapshot[name])
+    }
+
+
+def still_used(
+    snapshot: Mapping[str, Any], values: Mapping[str, Any], others: Container[threading.Thread]
+) -> Iterable[str]:
+    """What is said of threads that are in the middle of using an object that is replaced.
+
+    Args:
+        snapshot: the names as they are.
+        values: what they will be bound to.
+        others: threads that are not the session's.
+    """
+    threads = {thread.ident: thread for thread in threading.enumerate() if thread not in others}
+    threads.pop(threading.get_ident(), None)
+    replaced = _replaced(snapshot, values) if threads else {}
+    if not replaced:
+        return
+    for ident, innermost in sys._current_frames().items():
+        frame: types.FrameType | None = innermost if ident in threads else None
+        used: set[str] = set()
+        while frame is not None:
+            used.update(replaced[id(value)] for value in list(frame.f_locals.values()) if id(value) in replaced)
+            frame = frame.f_back
+        if used:
+            what = f"{', '.join(sorted(used))} as {'they were' if len(used) > 1 else 'it was'} before"
+            yield f"the thread {threads[ident].name!r} goes on with {what}: end it, or start it again"

@@ -1,4 +1,4 @@
-"""A name that shared its object with a module of the user's: the restore says that it does not any more."""
+"""Somebody else goes on with an object that a restore replaces: the restore says so."""
 
 from __future__ import annotations
 
@@ -23,3 +23,20 @@ def test_an_object_of_a_helper_module(tmp_path: Path, monkeypatch: pytest.Monkey
         told = "CACHE is an object of its own now: a_helper_file.CACHE keeps the one that both had before"
         assert result.messages == (told,)
     sys.modules.pop("a_helper_file")
+
+
+def test_a_thread_that_is_using_what_is_replaced(tmp_path: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="torn", min_free_bytes=0) as session:
+        session.run(
+            "import queue, threading\nq = queue.Queue(); out = []\n"
+            "def work():\n    while (item := q.get()) is not None: out.append(item)\n"
+            "t = threading.Thread(target=work, name='worker', daemon=True); t.start()\n"
+            "q.put(0)\nwhile not out: pass"
+        )
+        session.run("q.put(1)\nwhile len(out) < 2: pass")
+        before = namespace["q"]
+        result = session.undo()
+        assert "the thread 'worker' goes on with q as it was before: end it, or start it again" in result.messages
+        before.put(None)
+        namespace["t"].join(5)
