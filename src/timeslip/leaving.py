@@ -39,6 +39,7 @@ class Leaving:
         self._none = all(key in self._keep for key in live.tracker.groups)
         self._closed = closed
         self._all_walls: set[int] | None = None
+        self._identities: set[str] | None = None
 
     @property
     def closed(self) -> set[int]:
@@ -55,8 +56,17 @@ class Leaving:
             self._all_walls = self.closed | {id(snapshot[key]) for key in self._keep if key in snapshot}
         return self._all_walls
 
+    def _is_live(self, obj: Any) -> bool:
+        """Whether *obj* is part of the live state, and does not only wait for being collected."""
+        resources = self._live.resources
+        if self._identities is None:
+            self._identities = {hole.identity for group in self._live.tracker.covariables() for hole in group.holes}
+        return not self._identities.isdisjoint(resources.identities(obj))
+
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
+        if hasattr(type(obj), "__next__") and not self._is_live(obj):
+            return True  # what it goes through was in a state that was left before
         if self._none or is_remote(str(of(type(obj), "__module__"))):
             return False
         held = held_by(obj, self._walls)

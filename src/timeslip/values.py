@@ -212,21 +212,35 @@ _DOUBT = {
 
 def noted(body: Mapping[str, Any]) -> str | None:
     """What is known to be missing whenever a value is loaded, wherever that is; or None."""
-    reasons = ["{}: {}".format(*body["holes"][position]) for position in body.get("noted", ())]
-    return "; ".join(dict.fromkeys(reasons)) or None
+    return _joined([body["holes"][position] for position in body.get("noted", ())]) or None
 
 
-def _found_missing(body: Mapping[str, Any], *, fatal: bool) -> list[str]:
-    entries = (*body.get("holes", ()), *body.get("doubts", ()))
-    return [f"{type_name}: {reason}" for type_name, reason, is_fatal, *_ in entries if is_fatal == fatal]
+def _joined(entries: Iterable[Sequence[Any]]) -> str:
+    """What is said of objects (type, reason, …), each reason once: a figure has dozens of objects of a kind."""
+    kinds: dict[str, dict[str, None]] = {}
+    for type_name, reason, *_ in entries:
+        kinds.setdefault(reason, {})[type_name] = None
+    said = []
+    for reason, names in kinds.items():
+        few = [*names][:_FEW_KINDS]
+        more = f" and {len(names) - len(few)} more" if len(names) > len(few) else ""
+        said.append(f"{', '.join(few)}{more}: {reason}")
+    return "; ".join(said)
+
+
+_FEW_KINDS = 3
+"""So many types are named for which one reason holds."""
+
+
+def _found_missing(body: Mapping[str, Any], *, fatal: bool) -> list[Sequence[Any]]:
+    return [entry for entry in (*body.get("holes", ()), *body.get("doubts", ())) if entry[2] == fatal]
 
 
 def lost_reason(body: Mapping[str, Any]) -> str | None:
     """Why a recorded value cannot be loaded as it was, or None."""
     if "failure" in body:
         return str(body["failure"])
-    reasons = _found_missing(body, fatal=True)
-    return reasons[0] if reasons else None
+    return _joined(_found_missing(body, fatal=True)[:1]) or None
 
 
 def doubt(body: Mapping[str, Any]) -> str | None:
@@ -242,8 +256,7 @@ def refusal(body: Mapping[str, Any]) -> str | None:
 
 def rebuilt_reason(body: Mapping[str, Any]) -> str | None:
     """What of a recorded value comes back rebuilt instead of exact, or None."""
-    reasons = _found_missing(body, fatal=False)
-    return "; ".join(dict.fromkeys(reasons)) if reasons else None
+    return _joined(_found_missing(body, fatal=False)) or None
 
 
 def content_of(body: Mapping[str, Any]) -> object:

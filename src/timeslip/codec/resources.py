@@ -93,6 +93,13 @@ class Resources:
             for identity in list(entry[1].values()):
                 self._by_id.pop(identity, None)
 
+    def identities(self, obj: Any) -> set[str]:
+        """The ids that *obj* has had, in any state."""
+        entry = self._by_address.get(id(obj))
+        if entry is not None and entry[0]() is obj:
+            return set(entry[1].values())
+        return set(self._unheld.get(id(obj), {}).values())
+
     def addresses(self, identities: Iterable[str]) -> set[int]:
         """Where those objects are that take no weak reference."""
         found = map(self._address_of.get, identities)

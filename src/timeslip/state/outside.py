@@ -181,7 +181,7 @@ _OUTSIDE_ATTRIBUTES = _words({
     "changes the environment": "chdir environ putenv unsetenv getenv setlocale",
     "runs or ends a process": """system popen Popen check_output check_call fork terminate communicate send_signal
         getoutput
-        getstatusoutput ProcessPoolExecutor spawn set_start_method""",
+        getstatusoutput ProcessPoolExecutor set_start_method""",
     "reads a clock": "now utcnow today perf_counter monotonic process_time utctimetuple",
     "waits": "sleep",
     "takes fresh randomness": "uuid1 uuid4 urandom token_hex token_bytes token_urlsafe SystemRandom",
