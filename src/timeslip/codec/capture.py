@@ -32,7 +32,7 @@ from timeslip.codec.addresses import Links, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.definitions import is_a
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
-from timeslip.codec.hidden import Hidden, state_of
+from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.kinds import compares_oddly, users_reducers
@@ -192,7 +192,7 @@ class Pass:
 
     def _identify(self, obj: Any, token: str) -> str:
         self.held |= states_held_by(obj, self.encoder.seeds)
-        return self.encoder.resources.register(obj, token)
+        return self.encoder.resources.register(obj, token + set_on(obj))
 
     def note(self, obj: Any, reason: str, *, fatal: bool = True) -> None:
         """Say that *obj* goes into the stream as it is, but is not a value, or not all of one."""

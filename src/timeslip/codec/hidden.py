@@ -53,6 +53,18 @@ def state_of(obj: Any) -> Hidden:
     return Hidden(xxhash.xxh3_128_hexdigest("\n".join(walk.told).encode("utf-8", "backslashreplace")), walk.complete)
 
 
+def set_on(obj: Any) -> str:
+    """What a token says beside what it says of the kind: public attributes that are set on the object itself.
+
+    Numbers, texts and the like only: what a library keeps there for itself is mostly private, or something larger.
+    """
+    attributes = attributes_of(obj)
+    if not attributes:
+        return ""
+    found = [(name, value) for name, value in list(attributes.items()) if type(value) in _SET and name[:1] != "_"]
+    return f";{found!r}" if found else ""
+
+
 class _Walk:
     """One token in the making."""
 
@@ -108,6 +120,7 @@ class Same:
         self.address = id(part)
 
 
+_SET = frozenset({int, float, bool, type(None), str})
 _ATOMS = frozenset({int, float, complex, bool, type(None), str, bytes, type(Ellipsis), type(NotImplemented), range})
 _CLOSED = frozenset({types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType, types.GenericAlias})
 
