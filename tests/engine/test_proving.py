@@ -17,7 +17,7 @@ import pytest
 
 import timeslip
 from timeslip import proving
-from timeslip.codec import proof
+from timeslip.codec import proof, reducers
 from timeslip.store.verdicts import VerdictFile
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="classes are tried on Linux only")
@@ -695,3 +695,21 @@ def test_handlers_of_forks_that_do_not_return(tmp_path: Path, who: str) -> None:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "mark").exists()
+
+
+def test_a_class_that_its_reducer_leaves_to_itself_is_tried(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaves = {sys.modules["some_library"].Drops: lambda *_: NotImplemented}
+    monkeypatch.setattr(reducers, "find", lambda kind, usual=reducers.find: leaves.get(kind) or usual(kind))
+    session.run("x = library.Drops()")
+    settle(session)
+    assert "cache" in session.status().inexact["x"]
+
+
+def test_what_is_set_on_a_frame_of_polars_is_missed(session: Any) -> None:
+    pytest.importorskip("polars")
+    session.run("import polars; x = polars.DataFrame({'a': [1]}); y = polars.Series([1])")
+    settle(session)
+    assert session.status().inexact == {}
+    session.run("x = polars.DataFrame({'a': [2]}); x.note = 1")
+    settle(session)
+    assert "note" in session.status().inexact["x"]
