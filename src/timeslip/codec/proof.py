@@ -152,8 +152,9 @@ class Trial:
         """What comes out for the instances of each class by themselves, those first that hold fewest others.
 
         Who holds an instance of a class that is to blame is not tried: that would not come back either. Classes that
-        hold each other cannot be told apart in that way; where code of one of them was at work, or the difference lies
-        in one, that one is to blame, else nobody is.
+        hold each other cannot be told apart in that way, and may only come back when the right one is loaded first.
+        Where code of one of them was at work in *whole*, or the difference lies in one, that one is to blame, else
+        nobody is.
         """
         verdicts: dict[type, _Found] = {}
         unsafe: set[type] = set()
@@ -169,7 +170,7 @@ class Trial:
                 continue
             tied = {other for other in others if alike[other] == alone.hooked and other not in verdicts} | {kind}
             unsafe |= tied
-            culprit = kind if len(tied) == 1 else found.owner
+            culprit, found = (kind, found) if len(tied) == 1 else (whole.owner, whole)
             if culprit in tied and found.word != UNKNOWN:
                 verdicts[culprit] = found
         if any(verdict.word != FAITHFUL for verdict in verdicts.values()):
