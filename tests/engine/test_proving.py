@@ -713,3 +713,29 @@ def test_what_is_set_on_a_frame_of_polars_is_missed(session: Any) -> None:
     session.run("x = polars.DataFrame({'a': [2]}); x.note = 1")
     settle(session)
     assert "note" in session.status().inexact["x"]
+
+
+def test_a_file_that_a_value_holds_is_no_difference(session: Any, tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text("one\ntwo\nthree\n" * 1000)
+    session.run(f"f = open({str(path)!r}); first = f.readline(); b = open({str(path)!r}, 'rb'); b.read(5)")
+    session.run("x = library.Outer(f); y = library.Outer(b)")
+    settle(session)
+    session.run("f.close(); b.close()")
+    assert verdict(session, "Outer").word == "faithful"
+
+
+def test_without_a_process_for_the_second_copy(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, usual = os.getpid(), os.fork
+
+    def fork() -> int:
+        if os.getpid() != home:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return usual()
+
+    monkeypatch.setattr(proving, "_can_fork", lambda: True)
+    monkeypatch.setattr(os, "fork", fork)
+    session.run("x = library.Drops()")
+    settle(session)
+    assert verdict(session, "Drops") is None
+    assert "some_library.Drops" in session._live.body(session._live.records["x"])["hooked"]

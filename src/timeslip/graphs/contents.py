@@ -274,7 +274,7 @@ def _file(c: Comparison, path: Path, left: Any, right: Any) -> None:
         if one != other:
             c.report(path.then("." + name), f"{one!r} != {other!r}", "another text" if type(one) is str else "differs")
     one, other = _position(left), _position(right)
-    if one != other:
+    if one != other and not c.trial:  # in which nothing is behind the descriptor of the first
         c.report(path.then(".tell()"), f"{one} != {other}", "another position")
 
 
