@@ -34,6 +34,7 @@ from timeslip.state.facets import FacetSet
 from timeslip.state.fingerprint import fingerprint
 from timeslip.state.namespace import Namespace
 from timeslip.steps import Steps, steps_in_log
+from timeslip.store import logfile
 from timeslip.store.repository import Repository
 from timeslip.values import ValueWriter, content_of, lost_reason, with_verdicts
 
@@ -157,8 +158,8 @@ class Live:
             self.recover()
         self.prover.collect()
         faults, self.prover.faults = self.prover.faults, []
-        if faults:
-            self.notices.append(f"a class could not be tried, which changes nothing else: {faults[0].splitlines()[-1]}")
+        for fault in faults:  # which changes nothing else: no matter for who runs cells
+            logfile.append(self.repository.directory, "a class could not be tried", fault)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip.testing.graphs import compare_states
 
 torch: Any = pytest.importorskip("torch")
 numpy: Any = pytest.importorskip("numpy")
@@ -365,3 +367,14 @@ def test_a_module_that_was_compiled_in_place_says_so_and_is_nobodys_fault(attach
     result = session.undo()
     assert result.fidelity["k"] == "exact"
     assert "compile" in result.notes["m"]
+
+
+def test_parameters_that_are_not_initialized_can_be_compared(attach: Callable[[], Any]) -> None:
+    session = attach()
+    ran(session, f"{START}; layer = torch.nn.LazyLinear(3); other = torch.nn.LazyLinear(3)")
+    before = copy.deepcopy(session._live.namespace.globals["layer"])
+    ran(session, "layer(torch.zeros(2, 4))")
+    session.undo()
+    after = session._live.namespace.globals["layer"]
+    assert compare_states({"x": before}, {"x": after}) == []
+    assert compare_states({"x": after}, {"x": torch.nn.Linear(4, 3)})

@@ -6,11 +6,13 @@ from __future__ import annotations
 import builtins
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from timeslip.testing.graphs import compare_states
+from timeslip.graphs.kinds import MODULE_NAMES
+from timeslip.testing.graphs import Comparison, compare_states
 
 Namespace = dict[str, Any]
 
@@ -88,6 +90,9 @@ m = a.p, a.c, b.s
     "monkey": "class A: pass\nA.f = lambda self: 1\na = A(); a.f2 = A.f",
     "type of itself": "class A: pass\nA.me = A\na = A(); a.cls = A; A.inst = a",
     "mappingproxy": "import types\nd = {'a': []}\nm = types.MappingProxyType(d)",
+    "strict kinds": "import collections, datetime as dt, decimal, io, weakref, zoneinfo\na = dt.datetime(2020, 10, 25, 2, fold=1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin')); b = dt.time(1, tzinfo=dt.timezone.utc)\nc = decimal.Decimal('NaN'); d = range(0, 3, 2); l = [1]; e = slice(l, None); f = [e, (e, l)]; g = collections.deque([l], 3); h = OSError(2, 'a', 'f'); i = memoryview(bytearray(b'ab'))[1:]; j = io.StringIO('a\\r\\n', newline='')\nclass K: pass\nk = K(); m = weakref.ref(k, l.append)",
+    "strict numpy": "import numpy as np\na = np.ma.array([1, 2], mask=[0, 1]); b = np.ma.array([1., 2.], fill_value=7); c = np.ma.array([(1, 2.)], dtype=[('x', 'i4'), ('y', 'f8')]); d = np.zeros(2, np.dtype('i4', metadata={'a': [1]})); e = np.ma.array([None], dtype=object)",
+    "strict pandas": "import pandas as pd, numpy as np\na = pd.MultiIndex.from_product([[1, 2], ['x']])[:1]; b = pd.RangeIndex(0, 4, 2); c = pd.Series([0.0, None], dtype='Float64'); d = pd.Series(pd.Categorical(['a', None], categories=['b', 'a'])); e = pd.Interval(0, 1); f = pd.interval_range(0, 2); g = pd.Timestamp('2020', tz='Europe/Berlin'); h = pd.Series(['x', None], dtype='string'); i = pd.Series(pd.arrays.SparseArray([0., 1.]))\nclass F(pd.DataFrame):\n    _metadata = ['meta']\nj = F({'a': ['x']}); j.meta = [1]; j['a'].str.upper()",
 }  # fmt: skip
 
 
@@ -187,6 +192,57 @@ DIFFERENT = {
         "class B: pass\na, b = B(), B()",
         "same object",
     ),
+    **{
+        f"strict {one} {other}": (f"{imports}\nx = {one}", f"{imports}\nx = {other}", "x")
+        for imports, pairs in {
+            "import datetime as dt, zoneinfo": [
+                ("dt.datetime(2020, 1, 1, fold=1)", "dt.datetime(2020, 1, 1)"),
+                ("dt.time(1, fold=1)", "dt.time(1)"),
+                ("dt.datetime(2020, 1, 1, 13, tzinfo=dt.timezone(dt.timedelta(hours=1)))", "dt.datetime(2020, 1, 1, 12, tzinfo=dt.timezone.utc)"),
+                ("dt.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo('UTC'))", "dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)"),
+                ("dt.timezone(dt.timedelta(0), 'X')", "dt.timezone.utc"),
+            ],
+            "import collections, decimal, io, weakref\nclass K: pass\nk = K(); l = []; e = ValueError(1)": [
+                ("decimal.Decimal('1.0')", "decimal.Decimal('1.00')"),
+                ("decimal.Decimal('-0')", "decimal.Decimal('0')"),
+                ("range(0, 3, 2)", "range(0, 4, 2)"),
+                ("slice(0, 1)", "slice(0.0, True)"),
+                ("slice(l, None)", "slice([], None)"),
+                ("collections.deque([1], 3)", "collections.deque([1], 4)"),
+                ("collections.deque([1])", "collections.deque([1], 5)"),
+                ("OSError(2, 'a', 'f')", "OSError(2, 'a', 'g')"),
+                ("ImportError('a', name='b')", "ImportError('a', name='c')"),
+                ("(e, setattr(e, '__suppress_context__', True))", "(e, None)"),
+                ("weakref.ref(k)", "weakref.ref(k, print)"),
+                ("memoryview(b'ab')", "memoryview(b'cd')"),
+                ("memoryview(bytearray(b'ab'))[:1]", "memoryview(bytearray(b'aa'))[:1]"),
+                ("io.StringIO('a\\n', newline=None)", "io.StringIO('a\\n', newline='\\n')"),
+            ],
+            "import numpy as np": [
+                ("np.ma.array([1, 2], mask=[0, 1], fill_value=7)", "np.ma.array([1, 2], mask=[0, 1], fill_value=9)"),
+                ("np.zeros(2, np.dtype('i4', metadata={'a': 1}))", "np.zeros(2, 'i4')"),
+                ("np.dtype('i4', metadata={'a': 1})", "np.dtype('i4', metadata={'a': 2})"),
+                ("np.dtype([('a', np.dtype('i4', metadata={'a': 1}))])", "np.dtype([('a', 'i4')])"),
+                ("np.dtype({'names': ['a'], 'formats': ['i4']}, align=True)", "np.dtype([('a', 'i4')])"),
+            ],
+            "import pandas as pd, numpy as np\nclass F(pd.DataFrame):\n    _metadata = ['meta']\n    def but(self, meta):\n        object.__setattr__(self, 'meta', meta)\n        return self": [
+                ("pd.Timestamp('2020-01-01 12:00', tz='UTC')", "pd.Timestamp('2020-01-01 13:00', tz='Europe/Berlin')"),
+                ("pd.Timestamp('2020').as_unit('s')", "pd.Timestamp('2020').as_unit('ns')"),
+                ("pd.Timedelta(1, 's').as_unit('s')", "pd.Timedelta(1, 's').as_unit('ns')"),
+                ("pd.Timestamp(year=2020, month=10, day=25, fold=0)", "pd.Timestamp(year=2020, month=10, day=25, fold=1)"),
+                ("pd.Series(pd.Categorical(['a'], categories=['a', 'b']))", "pd.Series(pd.Categorical(['a'], categories=['b', 'a']))"),
+                ("pd.MultiIndex.from_arrays([[1, 2]])[:1]", "pd.MultiIndex.from_arrays([[1]])"),
+                ("pd.RangeIndex(0, 4, 2)", "pd.RangeIndex(0, 3, 2)"),
+                ("pd.Series([0.0], dtype='Float64')", "pd.Series([-0.0], dtype='Float64')"),
+                ("pd.Interval(0, 1)", "pd.Interval(0.0, 1.0)"),
+                ("pd.Interval(0, 1, 'left')", "pd.Interval(0, 1, 'right')"),
+                ("pd.arrays.IntervalArray.from_tuples([(0.0, 1.0)])", "pd.arrays.IntervalArray.from_tuples([(-0.0, 1.0)])"),
+                ("F({'a': [1]}).but([1])", "F({'a': [1]}).but([2])"),
+                ("F({'a': [1]}).but([1])", "F({'a': [1]})"),
+            ],
+        }.items()
+        for one, other in pairs
+    },
     "deep": (
         "x = [1]\nfor i in range(5000): x = [x]",
         "x = [2]\nfor i in range(5000): x = [x]",
@@ -245,3 +301,56 @@ def test_deep_copies_are_isomorphic_until_changed(change: Callable[[Namespace], 
     assert compare_states(namespace, twin) == []
     change(namespace)
     assert compare_states(namespace, twin)
+
+
+def test_files_differ_by_position_and_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text("one\ntwo\n")
+    with path.open() as one, path.open() as other, path.open(encoding="latin-1") as third, path.open("a") as writes:
+        assert compare_states({"x": one}, {"x": other}) == []
+        other.read(2)
+        assert "tell" in compare_states({"x": one}, {"x": other})[0]
+        assert "encoding" in compare_states({"x": one}, {"x": third})[0]
+        writes.write("three\n")
+        assert compare_states({"x": writes}, {"x": writes}) == []
+        assert path.read_text() == "one\ntwo\n", "asking has written nothing"
+
+
+SECRET = "hunter2"
+TELLING = {
+    "value": ("x = {'hunter2': ['hunter2']}", "x = {'hunter2': ['*']}", "x[key][0]: another str"),
+    "key": ("x = {'hunter2': 1}", "x = {}", "x: 1 keys only in the first state"),
+    "member": ("x = {'hunter2'}", "x = set()", "x: members only in the first state"),
+    "attribute": (
+        "class A: pass\nx = A(); x.token = 'hunter2'",
+        "class A: pass\nx = A(); x.token = None",
+        "x.__dict__['token']: str != NoneType",
+    ),
+    "lacking": (
+        "class A: pass\nx = A(); x.token = 'hunter2'",
+        "class A: pass\nx = A()",
+        "x.__dict__: 1 keys only in the first state (token)",
+    ),
+    "alias": ("y = [1]; x = {'hunter2': y}", "y = [1]; x = {'hunter2': [1]}", "y and x[key] are the same object"),
+    "column": (
+        "import pandas as pd\nx = pd.DataFrame({'hunter2': ['hunter2']}, dtype=object)",
+        "import pandas as pd\nx = pd.DataFrame({'hunter2': ['*']}, dtype=object)",
+        "x[column][0]: another str",
+    ),
+    "error": ("x = OSError(2, 'hunter2')", "x = OSError(2, '*')", "x.strerror: another str"),
+    "file": ("import io\nx = io.StringIO('hunter2')", "import io\nx = io.StringIO('*')", "x.getvalue(): another str"),
+}
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_differences_can_be_told_without_content(name: str) -> None:
+    first, second, sentence = TELLING[name]
+    one, other = run(first), run(second)
+    for left, right in ((one, other), (other, one)):
+        comparison = Comparison(left, right, (left, right))
+        comparison.names(MODULE_NAMES)
+        assert comparison.run()
+        assert len(comparison.plain) == len(comparison.differences) == len(comparison.owners)
+        assert SECRET not in "".join(comparison.plain)
+        if left is one:
+            assert sentence in comparison.plain[0]

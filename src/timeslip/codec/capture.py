@@ -35,7 +35,7 @@ from timeslip.codec.guarding import GLOBALS, guarded, one_line
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
-from timeslip.codec.kinds import compares_oddly, users_reducers
+from timeslip.codec.kinds import compares_oddly, is_of_session, users_reducers
 from timeslip.codec.linking import held_by_modules, linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
@@ -145,6 +145,8 @@ class Pass:
         self.met: set[type] = set()
         self.asked = False
         """Whether something was met that is no plain container, number or text."""
+        self.left: set[int] = set()
+        """Addresses of classes whose reducer has left an instance to what its class says itself."""
         self.odd = False
         """Whether there are instances of classes that no table may be asked for."""
         self.hashing: set[type] = set()
@@ -270,6 +272,8 @@ class Pass:
             if not self.careful or obj is load.hole:  # what stands for a hole cannot be one
                 raise
             result = self.hole(obj, f"cannot be pickled: {one_line(error)}")
+        if result is NotImplemented and reducer is not None:
+            self.left.add(id(kind))
         if result is NotImplemented and self.careful and not definitions.is_a(obj, GLOBALS):
             return guarded(self, obj)
         return result
@@ -309,9 +313,12 @@ def capture_atom(key: str, value: Any) -> Captured:
     return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
 
 
-def _is_own(reducer: Reducer | None) -> bool:
-    """Whether instances go into the stream as their own class says, whoever looks on."""
-    return reducer is None or reducer is guarded or hasattr(reducer, "looks_on")
+def _is_own(state: Pass, kind: type) -> bool:
+    """Whether instances went into the stream as their own class says, whoever looked on."""
+    reducer = state.table[kind]
+    if reducer is None or reducer is guarded or hasattr(reducer, "looks_on"):
+        return True
+    return id(kind) in state.left and not is_of_session(kind)
 
 
 def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
@@ -509,7 +516,7 @@ def _finish(
         volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
         packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
-        hooked=frozenset(kind for kind in state.met if _is_own(state.table[kind]) or kind in brought.KINDS),
+        hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
     )
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}

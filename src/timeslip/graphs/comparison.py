@@ -26,22 +26,30 @@ _MOST_DIFFERENCES = 40
 class Path:
     """The way from a name to an object, as a linked list: 100,000 steps must not cost 100,000 strings."""
 
-    __slots__ = ("after", "before", "owner", "parent")
+    __slots__ = ("after", "before", "owner", "parent", "plain")
 
-    def __init__(self, parent: Path | None, after: str, before: str = "", owner: type | None = None) -> None:
+    def __init__(
+        self, parent: Path | None, after: str, before: str = "", owner: type | None = None, plain: str | None = None
+    ) -> None:
         self.parent, self.after, self.before = parent, after, before
         self.owner: type | None = owner if owner is not None or parent is None else parent.owner
         """Class of the nearest instance on the way that has no rule of its own."""
+        self.plain = plain
+        """What stands for *after* where nothing that is in a value may be told: a key is content as well."""
 
-    def then(self, after: str, before: str = "", owner: type | None = None) -> Path:
+    def then(self, after: str, before: str = "", owner: type | None = None, plain: str | None = None) -> Path:
         """One step further, such as ``[3]`` or ``.name``; with *before* the whole is put in between: ``type(x[3])``."""
-        return Path(self, after, before, owner)
+        return Path(self, after, before, owner, plain)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, *, plain: bool = False) -> str:
+        """The way in words; *plain*: without keys, members or other content."""
         steps: list[tuple[str, str]] = []
         node: Path | None = self
         while node is not None:
-            steps.append((node.before, node.after))
+            steps.append((node.before, node.plain if plain and node.plain is not None else node.after))
             node = node.parent
         steps.reverse()
         if len(steps) > 24:
@@ -96,6 +104,10 @@ class Comparison:
         self.namespaces = namespaces
         self.limit = limit
         self.differences: list[str] = []
+        self.plain: list[str] = []
+        """For each difference the same without anything that is in a value: the way there, and kinds."""
+        self.at: tuple[Any, Any] = (None, None)
+        """The two objects that are looked at."""
         self.owners: list[type | None] = []
         """For each difference the class of the instance that it was found in (`Path.owner`)."""
         self.queue: deque[tuple[Path, Any, Any]] = deque()
@@ -114,21 +126,30 @@ class Comparison:
         left = {name for name in self.left if name not in skipped}
         right = {name for name in self.right if name not in skipped}
         for name in sorted(left - right):
-            self.report(Path(None, name), "only in the first state")
+            self.report(Path(None, name), "only in the first state", "only in the first state")
         for name in sorted(right - left):
-            self.report(Path(None, name), "only in the second state")
+            self.report(Path(None, name), "only in the second state", "only in the second state")
         for name in self.left:
             if name in left and name in right:
-                self.pair(Path(None, name), self.left[name], self.right[name])
+                plain = "value" if self.trial else None  # what it is called is no matter of its class
+                self.pair(Path(None, name, plain=plain), self.left[name], self.right[name])
 
     def pair(self, path: Path, left: Any, right: Any) -> None:
         """Ask for *left* and *right* to be compared."""
         self.queue.append((path, left, right))
 
-    def report(self, path: Path | None, sentence: str) -> None:
-        """Note a difference."""
+    def report(self, path: Path | None, sentence: str, plain: str | None = None) -> None:
+        """Note a difference.
+
+        Args:
+            path: the way to it; None: the sentence says that.
+            sentence: what differs.
+            plain: the same without anything that is in a value; None: only the kinds of the two objects are told.
+        """
         self.differences.append(f"{path}: {sentence}" if path is not None else sentence)
         self.owners.append(path.owner if path is not None else None)
+        told = plain if plain is not None else kinds.unlike(*self.at)
+        self.plain.append(f"{path.text(plain=True)}: {told}" if path is not None else told)
 
     def run(self) -> list[str]:
         """Compare until nothing is left to look at, or enough differences are known."""
@@ -145,6 +166,7 @@ class Comparison:
         return self.differences
 
     def _look(self, path: Path, left: Any, right: Any) -> None:
+        self.at = left, right
         if not self._same_kind(path, left, right):
             return
         if self.visibility.visible(left) and not self._register(path, left, right):
@@ -178,13 +200,16 @@ class Comparison:
         self.mismatched.add(key)
         first, where = ("first", known) if known is not None else ("second", back)
         assert where is not None
-        self.report(None, f"{where[2]} and {path} are the same object in the {first} state only")
+        plain = f"{where[2].text(plain=True)} and {path.text(plain=True)}"
+        same = f"are the same object in the {first} state only"
+        self.report(None, f"{where[2]} and {path} {same}", f"{plain} {same}")
         return True
 
     # ---- sets
 
     def _settle_set(self, path: Path, left: list[Any], right: list[Any]) -> None:
         """Pair the members of two sets that could not be told apart by value, once all else is paired."""
+        self.at = left, right
         left, right = self._drop_paired(left, right)
         groups: dict[Hashable, tuple[list[Any], list[Any]]] = {}
         for side, members in enumerate((left, right)):
@@ -193,9 +218,10 @@ class Comparison:
         for ones, others in groups.values():
             if len(ones) != len(others):
                 odd = (ones or others)[0]
-                self.report(path, f"{len(ones)} members like {kinds.brief(odd)} != {len(others)}")
+                plain = f"more or fewer members like a {kinds.class_attribute(type(odd), '__qualname__')}"
+                self.report(path, f"{len(ones)} members like {kinds.brief(odd)} != {len(others)}", plain)
             elif len(ones) == 1:
-                self.pair(path.then("{" + kinds.brief(ones[0]) + "}"), ones[0], others[0])
+                self.pair(path.then("{" + kinds.brief(ones[0]) + "}", plain="{member}"), ones[0], others[0])
             else:
                 self._match(path.then("{member}"), ones, others)
 
@@ -223,7 +249,8 @@ class Comparison:
                     del rest[index]
                     break
             else:
-                self.report(path, f"{kinds.brief(one)} has no equal in the second state")
+                plain = f"a {kinds.class_attribute(type(one), '__qualname__')} has no equal in the second state"
+                self.report(path, f"{kinds.brief(one)} has no equal in the second state", plain)
 
     def _trial(self, path: Path, one: Any, other: Any) -> Comparison | None:
         trial = Comparison(self.left, self.right, self.namespaces, 1, self.thorough if self.trial else None)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import functools
+import io
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,12 +38,22 @@ def _value(c: Comparison, path: Path, left: Any, right: Any) -> None:
     """Immutables that carry nothing but a value. NaN equals NaN, 0.0 does not equal -0.0, True is not 1."""
     if left is right:
         return
-    if type(left) in (float, complex):
-        same = repr(left) == repr(right)
-    else:
-        same = left == right
+    same = repr(left) == repr(right) if type(left) in _TOLD else left == right
     if not same:
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
+
+
+_TOLD = frozenset({float, complex, decimal.Decimal, range, datetime.timezone})
+"""Kinds of which unlike values may be called equal (1.0 and 1.00, the names of zones); how they are written tells."""
+
+
+def _moment(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Dates and times of a day, with what `==` does not look at: the fold, and the zone itself."""
+    if left is right:
+        return
+    if repr(left.replace(tzinfo=None)) != repr(right.replace(tzinfo=None)):
+        c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
+    c.pair(path.then(".tzinfo"), left.tzinfo, right.tzinfo)
 
 
 def _by_type(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -48,22 +62,31 @@ def _by_type(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 def _module(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left is not right and left.__name__ != right.__name__:
-        c.report(path, f"module {left.__name__} != module {right.__name__}")
+        c.report(path, f"module {left.__name__} != module {right.__name__}", "another module")
 
 
 def _sequence(c: Comparison, path: Path, left: Any, right: Any) -> None:
     ones, others = kinds.items(left), kinds.items(right)
     if len(ones) != len(others):
-        c.report(path, f"length {len(ones)} != {len(others)}")
+        c.report(path, f"length {len(ones)} != {len(others)}", "another length")
     for index, (one, other) in enumerate(zip(ones, others, strict=False)):
         if one is not other or not kinds.is_plain(one):
             c.pair(path.then(f"[{index}]"), one, other)
 
 
+def _deque(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    c.pair(path.then(".maxlen"), *(_MAXLEN.__get__(side) for side in (left, right)))
+    _sequence(c, path, left, right)
+
+
+_MAXLEN: Any = deque.maxlen
+
+
 def _mapping(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left is c.namespaces[0] or right is c.namespaces[1]:
         if not (left is c.namespaces[0] and right is c.namespaces[1]):
-            c.report(path, "is the namespace itself in one state only")
+            same = "is the namespace itself in one state only"
+            c.report(path, same, same)
         return
     ones, others = kinds.pairs(left), kinds.pairs(right)
     names = [kinds.key_name(key) for key, _ in ones]
@@ -72,23 +95,42 @@ def _mapping(c: Comparison, path: Path, left: Any, right: Any) -> None:
         for name, (key, value), (other_key, other_value) in zip(names, ones, others, strict=True):
             if not kinds.is_plain(key):
                 c.pair(path.then(")", "key of ("), key, other_key)
-            c.pair(path.then(f"[{name[:60]}]"), value, other_value)
+            c.pair(path.then(f"[{name[:60]}]", plain=_plain_key(path, key)), value, other_value)
         return
     _unlike_keys(c, path, dict(zip(names, ones, strict=True)), dict(zip(other_names, others, strict=True)))
+
+
+def _plain_key(path: Path, key: Any) -> str:
+    """How a key is written where no content may be told: names of attributes may, for they are the class's."""
+    if path.after in _OF_NAMES and type(key) is str and key.isidentifier():
+        return f"[{key!r}]"
+    return "[key]"
+
+
+_OF_NAMES = frozenset({".__dict__", ".__kwdefaults__", ".__annotations__"})
 
 
 def _unlike_keys(c: Comparison, path: Path, ones: dict[str, Any], others: dict[str, Any]) -> None:
     missing = [name for name in ones if name not in others]
     added = [name for name in others if name not in ones]
     if missing:
-        c.report(path, f"key {', '.join(missing[:5])} only in the first state")
+        plain = f"{len(missing)} keys only in the first state{_plain_keys(path, missing, ones)}"
+        c.report(path, f"key {', '.join(missing[:5])} only in the first state", plain)
     if added:
-        c.report(path, f"key {', '.join(added[:5])} only in the second state")
+        plain = f"{len(added)} keys only in the second state{_plain_keys(path, added, others)}"
+        c.report(path, f"key {', '.join(added[:5])} only in the second state", plain)
     if not missing and not added:
-        c.report(path, "keys in another order")
+        c.report(path, "keys in another order", "keys in another order")
     for name in ones:
         if name in others:
-            c.pair(path.then(f"[{name[:60]}]"), ones[name][1], others[name][1])
+            where = path.then(f"[{name[:60]}]", plain=_plain_key(path, ones[name][0]))
+            c.pair(where, ones[name][1], others[name][1])
+
+
+def _plain_keys(path: Path, names: list[str], side: dict[str, Any]) -> str:
+    """Names of attributes among *names*, for the end of a sentence."""
+    told = [text[2:-2] for text in (_plain_key(path, side[name][0]) for name in names[:5]) if text != "[key]"]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _set(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -100,11 +142,11 @@ def _set(c: Comparison, path: Path, left: Any, right: Any) -> None:
         plains.append({kinds.key_name(m): m for m in members if kinds.is_plain(m)})
         rests.append([m for m in members if not kinds.is_plain(m)])
     for name in plains[0].keys() - plains[1].keys():
-        c.report(path, f"member {name} only in the first state")
+        c.report(path, f"member {name} only in the first state", "members only in the first state")
     for name in plains[1].keys() - plains[0].keys():
-        c.report(path, f"member {name} only in the second state")
+        c.report(path, f"member {name} only in the second state", "members only in the second state")
     if len(rests[0]) != len(rests[1]):
-        c.report(path, f"{len(rests[0])} members that are not plain values != {len(rests[1])}")
+        c.report(path, f"{len(rests[0])} members that are not plain values != {len(rests[1])}", "more or fewer members")
     elif rests[0]:
         c.sets.append((path, rests[0], rests[1]))
 
@@ -115,10 +157,10 @@ def _function(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if c.visibility.outside_function(left) or c.visibility.outside_function(right):
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
         return
-    kinds.compare_code(lambda text: c.report(path, text), left.__code__, right.__code__)
+    kinds.compare_code(lambda text: c.report(path, text, "another code"), left.__code__, right.__code__)
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         if getattr(left, name) != getattr(right, name):
-            c.report(path, f"{name} {getattr(left, name)!r} != {getattr(right, name)!r}")
+            c.report(path, f"{name} {getattr(left, name)!r} != {getattr(right, name)!r}", f"another {name}")
     _globals(c, path, left.__globals__, right.__globals__)
     for name in ("__defaults__", "__kwdefaults__", "__dict__", "__annotations__", "__closure__"):
         c.pair(path.then("." + name), getattr(left, name) or None, getattr(right, name) or None)
@@ -128,7 +170,8 @@ def _globals(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left is c.namespaces[0] and right is c.namespaces[1]:
         return
     if left is c.namespaces[0] or right is c.namespaces[1]:
-        c.report(path, "__globals__ is the namespace in one state only")
+        same = "__globals__ is the namespace in one state only"
+        c.report(path, same, same)
     elif left is not right:
         c.pair(path.then(".__globals__"), left, right)
 
@@ -136,7 +179,7 @@ def _globals(c: Comparison, path: Path, left: Any, right: Any) -> None:
 def _cell(c: Comparison, path: Path, left: Any, right: Any) -> None:
     sides = [kinds.cell_contents(cell) for cell in (left, right)]
     if (sides[0] is kinds.EMPTY) != (sides[1] is kinds.EMPTY):
-        c.report(path, "cell is empty in one state only")
+        c.report(path, "cell is empty in one state only", "cell is empty in one state only")
     elif sides[0] is not kinds.EMPTY:
         c.pair(path.then(".cell_contents"), *sides)
 
@@ -149,14 +192,10 @@ def _class(c: Comparison, path: Path, left: Any, right: Any) -> None:
         return
     for name in ("__name__", "__qualname__", "__module__"):
         if kinds.class_attribute(left, name) != kinds.class_attribute(right, name):
-            c.report(path, f"{name} differs")
+            c.report(path, f"{name} differs", f"another {name}")
     c.pair(path.then(".__bases__"), left.__bases__, right.__bases__)
     ones, others = kinds.class_dict(left), kinds.class_dict(right)
-    for name in sorted(ones.keys() ^ others.keys()):
-        c.report(path, f"attribute {name} only in the {'first' if name in ones else 'second'} state")
-    for name in ones:
-        if name in others:
-            c.pair(path.then("." + name), ones[name], others[name])
+    _pair_attributes(c, path, ones, others)
 
 
 def _descriptor(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -191,6 +230,8 @@ def _attributes(*names: str) -> Handler:
 
 def _weak(c: Comparison, path: Path, left: Any, right: Any) -> None:
     c.pair(path.then("()"), left(), right())
+    if not isinstance(left, weakref.WeakMethod):  # which has one of its own, around itself
+        c.pair(path.then(".__callback__"), left.__callback__, right.__callback__)
 
 
 def _cache(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -206,6 +247,9 @@ def _stream(c: Comparison, path: Path, left: Any, right: Any) -> None:
         return
     c.pair(path.then(".getvalue()"), left.getvalue(), right.getvalue())
     c.pair(path.then(".tell()"), left.tell(), right.tell())
+    if isinstance(left, io.StringIO):
+        text: Any = io.StringIO
+        c.pair(path.then(".newline"), *(text.__getstate__(side)[1] for side in (left, right)))
     c.pair(path.then(".__dict__"), getattr(left, "__dict__", None) or None, getattr(right, "__dict__", None) or None)
 
 
@@ -221,14 +265,51 @@ def _proxy(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 def _logger(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left is not right and left.name != right.name:
-        c.report(path, f"logger {left.name} != logger {right.name}")
+        c.report(path, f"logger {left.name} != logger {right.name}", "another logger")
 
 
 def _file(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    for name in ("name", "mode", "closed"):
+    for name in ("name", "mode", "closed", "encoding", "errors", "line_buffering", "write_through"):
         one, other = getattr(left, name, None), getattr(right, name, None)
         if one != other:
-            c.report(path.then("." + name), f"{one!r} != {other!r}")
+            c.report(path.then("." + name), f"{one!r} != {other!r}", "another text" if type(one) is str else "differs")
+    one, other = _position(left), _position(right)
+    if one != other and not c.trial:  # in which nothing is behind the descriptor of the first
+        c.report(path.then(".tell()"), f"{one} != {other}", "another position")
+
+
+def _position(file: Any) -> int | None:
+    """Where an open file is; None where asking would write, or cannot be answered."""
+    try:
+        return None if file.closed or file.writable() else int(file.tell())
+    except (OSError, ValueError):  # a pipe, one that is being iterated over, one without its buffer
+        return None
+
+
+def _memory(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """A view of memory: what it is of, its form and its content."""
+    facts = [_view_facts(side) for side in (left, right)]
+    if facts[0] != facts[1]:
+        c.report(path, f"view {facts[0]} != view {facts[1]}", "another form")
+    elif facts[0] is not None:
+        c.pair(path.then(".obj"), left.obj, right.obj)
+        if left.tobytes() != right.tobytes():
+            c.report(path, "its bytes differ", "its bytes differ")
+
+
+def _view_facts(view: memoryview) -> tuple[Any, ...] | None:
+    """None for one that was released."""
+    try:
+        return view.format, view.shape, view.strides, view.readonly
+    except ValueError:
+        return None
+
+
+def _exception(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """What was given, what came before, and what its class keeps beside that (a file's name, a position)."""
+    for name in ("args", "__cause__", "__context__"):
+        c.pair(path.then("." + name), getattr(left, name, None), getattr(right, name, None))
+    _pair_attributes(c, path, *(kinds.attributes(side) for side in (left, right)))
 
 
 def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -275,17 +356,22 @@ def _in_class(kind: type, name: str) -> Any:
 
 def _pair_attributes(c: Comparison, path: Path, ones: Mapping[str, Any], others: Mapping[str, Any]) -> None:
     for name in sorted(ones.keys() ^ others.keys()):
-        c.report(path, f"attribute {name} only in the {'first' if name in ones else 'second'} state")
+        where = f"only in the {'first' if name in ones else 'second'} state"
+        c.report(path, f"attribute {name} {where}", f"{'attribute ' + name if name.isidentifier() else 'one'} {where}")
     for name in ones:
         if name in others:
-            c.pair(path.then("." + name), ones[name], others[name])
+            c.pair(path.then("." + name, plain=None if name.isidentifier() else ".?"), ones[name], others[name])
 
 
 def _reduced(c: Comparison, path: Path, left: kinds.Reduced, right: kinds.Reduced) -> None:
     if len(left.parts) != len(right.parts):
-        c.report(path, "pickles in another form")
+        c.report(path, "pickles in another form", "pickles in another form")
     for one, other in zip(left.parts, right.parts, strict=False):
         c.pair(path, one, other)
+
+
+def _code(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    kinds.compare_code(lambda text: c.report(path, text, "another code"), left, right)
 
 
 def _table(kinds_of: Iterable[tuple[tuple[type, ...], Any]]) -> dict[type, Any]:
@@ -294,8 +380,12 @@ def _table(kinds_of: Iterable[tuple[tuple[type, ...], Any]]) -> dict[type, Any]:
 
 _HANDLERS: dict[type, Handler] = _table(
     [
-        (tuple(kinds.VALUE_TYPES), _value),
-        ((list, tuple, deque), _sequence),
+        (tuple(kinds.VALUE_TYPES - {datetime.datetime, datetime.time}), _value),
+        ((datetime.datetime, datetime.time), _moment),
+        ((slice,), _attributes("start", "stop", "step")),
+        ((list, tuple), _sequence),
+        ((deque,), _deque),
+        ((memoryview,), _memory),
         ((dict,), _mapping),
         ((set, frozenset), _set),
         ((types.FunctionType,), _function),
@@ -317,7 +407,7 @@ _HANDLERS: dict[type, Handler] = _table(
         ((property,), _attributes("fget", "fset", "fdel", "__doc__")),
         ((staticmethod, classmethod), _attributes("__func__")),
         ((types.GenericAlias, types.UnionType), _attributes("__origin__", "__args__")),
-        ((types.CodeType,), lambda c, p, x, y: kinds.compare_code(lambda text: c.report(p, text), x, y)),
+        ((types.CodeType,), _code),
         ((kinds.Reduced,), _reduced),
         (tuple(kinds.opaque_types()), _by_type),
     ]
@@ -334,14 +424,14 @@ _BY_BASE: list[tuple[type, Handler]] = [
     *((kind, _stream) for kind in kinds.stream_types()),
     *((kind, _weak_mapping) for kind in kinds.weak_containers()),
     *((kind, _by_type) for kind in kinds.opaque_bases()),
-    (BaseException, _attributes("args", "__dict__", "__cause__", "__context__")),
+    (BaseException, _exception),
 ]
 
 _CONTENTS: list[tuple[type, Handler]] = [
     (dict, _mapping),
     (list, _sequence),
     (tuple, _sequence),
-    (deque, _sequence),
+    (deque, _deque),
     (set, _set),
     (frozenset, _set),
     (int, _value),

@@ -41,7 +41,6 @@ VALUE_TYPES: frozenset[type] = frozenset(
         type(...),
         type(NotImplemented),
         range,
-        slice,
         datetime.date,
         datetime.datetime,
         datetime.time,
@@ -111,7 +110,7 @@ class Visibility:
         kind = type(value)
         if kind in VALUE_TYPES:
             return _large_or_nan(value)
-        if kind is tuple or kind is frozenset:
+        if kind is tuple or kind is frozenset or kind is slice:
             return self._holds_visible(value)
         if kind in _NO_IDENTITY or kind is Reduced or libraries.without_identity(kind):
             return False
@@ -131,6 +130,8 @@ class Visibility:
                 return True
             if type(part) is tuple or type(part) is frozenset:
                 stack.extend(part)
+            elif type(part) is slice:
+                stack += (part.start, part.stop, part.step)
             elif self.visible(part):
                 return True
         return False
@@ -189,6 +190,8 @@ def is_plain(value: Any) -> bool:
             return False
         if type(part) is tuple or type(part) is frozenset:
             stack.extend(part)
+        elif type(part) is slice:
+            stack += (part.start, part.stop, part.step)
         elif type(part) not in VALUE_TYPES or _large_or_nan(part):
             return False
     return True
@@ -197,7 +200,7 @@ def is_plain(value: Any) -> bool:
 def key_name(value: Any) -> str:
     """How a dict's key or a set's member is written; unique among plain values."""
     kind = type(value)
-    if kind in VALUE_TYPES:
+    if kind in VALUE_TYPES or (kind is slice and is_plain(value)):
         return repr(value)
     if kind is tuple and is_plain(value):
         return "(" + ", ".join(key_name(part) for part in value) + ")"
@@ -219,6 +222,12 @@ def brief(value: Any) -> str:
     if issubclass(kind, type):
         return f"<class {class_attribute(value, '__qualname__')}>"
     return f"<{class_attribute(kind, '__qualname__')}>"
+
+
+def unlike(left: Any, right: Any) -> str:
+    """That two objects differ, by their kinds alone: no content is told."""
+    one, other = (class_attribute(type(side), "__qualname__") for side in (left, right))
+    return f"{one} != {other}" if one != other else f"another {one}"
 
 
 def _size(value: Any) -> int:
@@ -402,7 +411,7 @@ def opaque_types() -> list[type]:
         types.AsyncGeneratorType,
         types.FrameType,
         types.TracebackType,
-        *(zip, map, filter, enumerate, reversed, memoryview),
+        *(zip, map, filter, enumerate, reversed),
     ]
 
 

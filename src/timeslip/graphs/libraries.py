@@ -49,9 +49,7 @@ def _pandas_handler(pandas: Any, kind: type) -> _Handler | None:
         return _index
     if issubclass(kind, pandas.api.extensions.ExtensionArray):
         return _extension_array
-    if issubclass(kind, (pandas.Timestamp, pandas.Timedelta, pandas.Period, pandas.Interval)):
-        return _equal
-    return None
+    return next((made for name, made in _SINGLE.items() if issubclass(kind, getattr(pandas, name))), None)
 
 
 def without_identity(kind: type) -> bool:
@@ -76,17 +74,27 @@ def _scalar(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _dtype(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    if left != right:
-        c.report(path, f"dtype {left} != dtype {right}")
+    if left is right:
+        return
+    if left != right or left.isalignedstruct != right.isalignedstruct:
+        c.report(path, f"dtype {left!r} != dtype {right!r}", "another dtype")
+        return
+    c.pair(path.then(".metadata"), *(dict(side.metadata or {}) or None for side in (left, right)))
+    for name in left.names or ():
+        _dtype(c, path.then(f"[{name!r}]", plain="[field]"), left[name], right[name])
+    if left.subdtype is not None:
+        _dtype(c, path.then(".base"), left.base, right.base)
 
 
 def _array(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left.dtype != right.dtype or left.shape != right.shape:
-        c.report(path, f"array {left.dtype}{left.shape} != array {right.dtype}{right.shape}")
+        sentence = f"array {left.dtype}{left.shape} != array {right.dtype}{right.shape}"
+        c.report(path, sentence, "another shape" if left.dtype == right.dtype else "another dtype")
         return
+    _dtype(c, path.then(".dtype"), left.dtype, right.dtype)
     for flag in ("C_CONTIGUOUS", "F_CONTIGUOUS", "WRITEABLE"):
         if left.flags[flag] != right.flags[flag]:
-            c.report(path, f"flag {flag}: {left.flags[flag]} != {right.flags[flag]}")
+            c.report(path, f"flag {flag}: {left.flags[flag]} != {right.flags[flag]}", f"another flag {flag}")
     c.arrays.append((path, left, right))
     _pair_elements(c, path, left, right)
     one, other = _array_attributes(left), _array_attributes(right)
@@ -95,11 +103,15 @@ def _array(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _array_attributes(array: Any) -> dict[str, Any] | None:
-    """The attributes of an instance of a subclass; what a masked array works out on demand is left out."""
+    """The attributes of an instance of a subclass; what a masked array works out on demand as it will be then."""
     found = getattr(array, "__dict__", None)
     if found is None or "_fill_value" not in found:
         return found
-    return {name: value for name, value in found.items() if name != "_fill_value"}
+    numpy: Any = sys.modules["numpy"]
+    filler = found["_fill_value"]
+    if filler is None:
+        filler = numpy.ma.default_fill_value(array.dtype)
+    return {**found, "_fill_value": numpy.array(filler, dtype=array.dtype)}
 
 
 def _pair_elements(c: Comparison, path: Path, left: Any, right: Any) -> None:
@@ -111,7 +123,7 @@ def _pair_elements(c: Comparison, path: Path, left: Any, right: Any) -> None:
         return
     count = _unlike(numpy, numpy.asarray(left), numpy.asarray(right))
     if count:
-        c.report(path, f"{count} of {left.size} elements differ")
+        c.report(path, f"{count} of {left.size} elements differ", "elements differ")
 
 
 def _unlike(numpy: Any, left: Any, right: Any) -> int:
@@ -137,11 +149,13 @@ def compare_memory(c: Comparison) -> None:
     for i, j in sorted(left.keys() | right.keys()):
         one, other = c.arrays[i][0], c.arrays[j][0]
         if (i, j) not in left or (i, j) not in right:
-            side = "first" if (i, j) in left else "second"
-            c.report(None, f"{one} and {other} share memory in the {side} state only")
+            same = f"share memory in the {'first' if (i, j) in left else 'second'} state only"
+            plain = f"{one.text(plain=True)} and {other.text(plain=True)}"
+            c.report(None, f"{one} and {other} {same}", f"{plain} {same}")
         elif left[i, j] != right[i, j]:
             apart = f"{left[i, j]} bytes apart in the first state, {right[i, j]} in the second"
-            c.report(None, f"{one} and {other} lie {apart}")
+            plain = f"{one.text(plain=True)} and {other.text(plain=True)}"
+            c.report(None, f"{one} and {other} lie {apart}", f"{plain} lie {apart}")
     for path, one, other in c.arrays:
         _compare_base(c, path, one.base, other.base)
 
@@ -175,7 +189,8 @@ def _compare_base(c: Comparison, path: Path, one: Any, other: Any) -> None:
     for base, partner, table, side in ((one, other, c.to_right, "first"), (other, one, c.to_left, "second")):
         known = table.get(id(base)) if base is not None else None
         if known is not None and known[0] is base and known[1] is not partner:
-            c.report(None, f"{path}.base is {known[2]} in the {side} state only")
+            plain = f"{path.text(plain=True)}.base is {known[2].text(plain=True)} in the {side} state only"
+            c.report(None, f"{path}.base is {known[2]} in the {side} state only", plain)
             return
 
 
@@ -184,12 +199,12 @@ def _compare_base(c: Comparison, path: Path, one: Any, other: Any) -> None:
 
 def _frame(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left.shape != right.shape:
-        c.report(path, f"frame {left.shape} != frame {right.shape}")
+        c.report(path, f"frame {left.shape} != frame {right.shape}", "another shape")
         return
     _index(c, path.then(".index"), left.index, right.index)
     _index(c, path.then(".columns"), left.columns, right.columns)
     for position in range(left.shape[1]):
-        where = path.then(f"[{str(left.columns[position])!r}]")
+        where = path.then(f"[{str(left.columns[position])!r}]", plain="[column]")
         _extension_array(c, where, left.iloc[:, position].array, right.iloc[:, position].array)
         _note_memory(c, where, left.iloc[:, position], right.iloc[:, position])
     _labels(c, path, left, right)
@@ -197,7 +212,7 @@ def _frame(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 def _series(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left.shape != right.shape:
-        c.report(path, f"series of {len(left)} != series of {len(right)}")
+        c.report(path, f"series of {len(left)} != series of {len(right)}", "another length")
         return
     _index(c, path.then(".index"), left.index, right.index)
     _extension_array(c, path, left.array, right.array)
@@ -219,29 +234,78 @@ def _labels(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left.attrs or right.attrs:
         c.pair(path.then(".attrs"), left.attrs, right.attrs)
     if left.flags.allows_duplicate_labels != right.flags.allows_duplicate_labels:
-        c.report(path, "flags differ")
+        c.report(path, "flags differ", "flags differ")
+    _set_on(c, path, left, right)
+
+
+_PARTS = frozenset("_mgr _item_cache _attrs _flags _name _is_copy _cacher _cache _index _typ _metadata".split())
+"""What pandas itself keeps in the attribute dict of a frame or series; compared otherwise, or none of the value."""
+
+
+def _set_on(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """Attributes that were set on a frame, a series or an index, those of a subclass among them."""
+    own = type(left)._accessors | _PARTS  # an accessor is kept there once it was asked for
+    index = not hasattr(left, "_mgr")
+    sides: list[dict[str, Any]] = []
+    for side in (left, right):
+        held = getattr(side, "__dict__", {})
+        sides.append({n: v for n, v in held.items() if n not in own and not (index and n.startswith("_"))})
+    if sides[0] or sides[1]:
+        c.pair(path.then(".__dict__"), *sides)
 
 
 def _index(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if type(left) is not type(right):
-        c.report(path, f"{type(left).__name__} != {type(right).__name__}")
-    elif len(left) != len(right):
-        c.report(path, f"length {len(left)} != {len(right)}")
+        both = f"{type(left).__name__} != {type(right).__name__}"
+        c.report(path, both, both)
+        return
+    if len(left) != len(right):
+        c.report(path, f"length {len(left)} != {len(right)}", "another length")
+        return
+    c.pair(path.then(".names"), tuple(left.names), tuple(right.names))
+    _set_on(c, path, left, right)
+    if getattr(left, "freq", None) != getattr(right, "freq", None):
+        c.report(path, f"freq {left.freq} != {right.freq}", "another freq")
+    pandas: Any = sys.modules["pandas"]
+    if isinstance(left, pandas.RangeIndex):
+        one, other = ((side.start, side.stop, side.step) for side in (left, right))
+        if one != other:
+            c.report(path, f"range {one} != range {other}", "another range")
+    elif isinstance(left, pandas.MultiIndex):
+        _levels(c, path, left, right)
     else:
-        c.pair(path.then(".names"), tuple(left.names), tuple(right.names))
-        if getattr(left, "freq", None) != getattr(right, "freq", None):
-            c.report(path, f"freq {left.freq} != {right.freq}")
-        for level in range(left.nlevels):
-            _extension_array(c, path, left.get_level_values(level).array, right.get_level_values(level).array)
+        _extension_array(c, path, left.array, right.array)
+
+
+def _levels(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """A MultiIndex: its levels, those that are not used as well, and which stands where."""
+    if left.nlevels != right.nlevels:
+        c.report(path, f"{left.nlevels} levels != {right.nlevels}", "another number of levels")
+        return
+    for number in range(left.nlevels):
+        where = path.then(f".levels[{number}]")
+        _index(c, where, left.levels[number], right.levels[number])
+        if left.codes[number].tobytes() != right.codes[number].tobytes():
+            c.report(where, "stand elsewhere", "stand elsewhere")
 
 
 def _extension_array(c: Comparison, path: Path, left: Any, right: Any) -> None:
     """One column: dtype, then values; missing values equal each other."""
     if type(left) is not type(right) or left.dtype != right.dtype:
-        c.report(path, f"dtype {left.dtype} != dtype {right.dtype}")
+        c.report(path, f"dtype {left.dtype} != dtype {right.dtype}", "another dtype")
         return
     if len(left) != len(right):
-        c.report(path, f"length {len(left)} != {len(right)}")
+        c.report(path, f"length {len(left)} != {len(right)}", "another length")
+        return
+    pandas: Any = sys.modules["pandas"]
+    if isinstance(left, pandas.Categorical):
+        _index(c, path.then(".categories"), left.categories, right.categories)
+        if left.ordered != right.ordered or left.codes.tobytes() != right.codes.tobytes():
+            c.report(path, "values differ", "values differ")
+        return
+    if isinstance(left, pandas.arrays.IntervalArray):
+        for name in ("left", "right"):
+            _extension_array(c, path.then("." + name), getattr(left, name).array, getattr(right, name).array)
         return
     if hasattr(left, "to_numpy") and type(left).__name__ in ("NumpyExtensionArray", "PandasArray"):
         left, right = left.to_numpy(), right.to_numpy()
@@ -257,12 +321,33 @@ def _extension_array(c: Comparison, path: Path, left: Any, right: Any) -> None:
         missing = numpy.asarray(left.isna())
         count = int((missing != numpy.asarray(right.isna())).sum())
         if not count:
-            ones, others = (numpy.asarray(side[~missing], dtype=object) for side in (left, right))
-            count = int((ones != others).sum())
+            # Numbers by their bits: -0.0 is not 0.0.
+            exact: Any = float if getattr(dtype, "kind", "") == "f" else object
+            ones, others = (numpy.asarray(side[~missing], dtype=exact) for side in (left, right))
+            count = _unlike(numpy, ones, others) if exact is float else int((ones != others).sum())
     if count:
-        c.report(path, f"{count} of {len(left)} values differ")
+        c.report(path, f"{count} of {len(left)} values differ", "values differ")
 
 
 def _equal(c: Comparison, path: Path, left: Any, right: Any) -> None:
     if left != right:
         c.report(path, f"{left!r} != {right!r}")
+
+
+def _instant(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    """A point of time or a span: to what unit it is exact, and in which zone it is told."""
+    facts = [(side.asm8.tobytes(), getattr(side, "unit", ""), getattr(side, "fold", 0)) for side in (left, right)]
+    if facts[0] != facts[1]:
+        c.report(path, f"{left!r} != {right!r}")
+    c.pair(path.then(".tz"), getattr(left, "tz", None), getattr(right, "tz", None))
+
+
+def _interval(c: Comparison, path: Path, left: Any, right: Any) -> None:
+    for name in ("left", "right", "closed"):
+        c.pair(path.then("." + name), getattr(left, name), getattr(right, name))
+
+
+_SINGLE: dict[str, _Handler] = {
+    "Timestamp": _instant, "Timedelta": _instant, "Period": _equal, "Interval": _interval,
+}  # fmt: skip
+"""Single values of pandas, by the names of their classes."""

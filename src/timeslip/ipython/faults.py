@@ -6,18 +6,14 @@ The user's cell, its output and its exception stay as they would have been (rule
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from timeslip.errors import InternalError, StoreFullError, TimeslipError
-
-LOG_BYTES = 1_000_000
-"""The log starts anew above this size, bytes."""
+from timeslip.store import logfile
 
 
 class Faults:
@@ -34,7 +30,7 @@ class Faults:
     @property
     def log_file(self) -> Path | None:
         """Where the details are, or None."""
-        return self.directory / "timeslip.log" if self.directory else None
+        return self.directory / logfile.FILE_NAME if self.directory else None
 
     @contextlib.contextmanager
     def guard(self, what: str) -> Iterator[None]:
@@ -96,18 +92,13 @@ class Faults:
             return
 
     def _write(self, what: str, error: Exception) -> Path | None:
-        path = self.log_file
-        if path is None:
+        if self.directory is None:
             return None
         try:
-            fresh = path.exists() and path.stat().st_size > LOG_BYTES
             text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if fresh else os.O_APPEND)
-            with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pid {os.getpid()}: {what}\n{text}\n")
-        except Exception:  # a full disk, or an exception that cannot be written: the warning itself must still come
+            return logfile.append(self.directory, what, text)
+        except Exception:  # an exception that cannot be written: the warning itself must still come
             return None
-        return path
 
 
 def without_traceback(error: TimeslipError, door: Literal["notebook", "shell"] = "notebook") -> TimeslipError:

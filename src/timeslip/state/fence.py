@@ -103,8 +103,12 @@ class Fence:
         finally:
             self._deciding = False
         if self.breach is None:
-            self.breach = f"{phrase} ({_detail(event, arguments)})"
+            self.breach = self._told(phrase, event, arguments)
         raise OutsideReached(self.breach)
+
+    def _told(self, phrase: str, event: str, arguments: tuple[Any, ...]) -> str:
+        """What was stopped, for people."""
+        return f"{phrase} ({_detail(event, arguments)})"
 
     def _is_harmless(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> bool:
         if event == "sqlite3.connect":
@@ -175,14 +179,22 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 class LoadFence(Fence):
-    """Around loading a value in a copy of the process.
+    """Around all that a copy of the process does with values.
 
-    Reading is let through, and so are temporary files that are made there.
+    Reading is let through, and so are temporary files that are made there. What is stopped is told without what it was
+    about: that is kept on disk.
+
+    Attributes:
+        late: whether what is going on was stopped because it took too long.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.late = False
         self._made: set[str] = set()
+
+    def _told(self, phrase: str, event: str, arguments: tuple[Any, ...]) -> str:
+        return f"{phrase} ({event})"
 
     def _is_harmless(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> bool:
         if event.startswith("tempfile."):
@@ -222,9 +234,10 @@ class LoadFence(Fence):
 
 
 @contextmanager
-def load_fence() -> Iterator[Fence]:
-    """As `fence`, for loading values in a copy of the process (`LoadFence`)."""
-    with _stand(LoadFence()) as made:
+def load_fence() -> Iterator[LoadFence]:
+    """As `fence`, for a copy of the process (`LoadFence`)."""
+    made = LoadFence()
+    with _stand(made):
         yield made
 
 

@@ -15,6 +15,7 @@ import enum
 import functools
 import sys
 import types
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -92,6 +93,9 @@ class _Copier:
     def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(self.copy(item) for item in value)
 
+    def _slice(self, value: slice) -> slice:
+        return slice(*(self.copy(part) for part in (value.start, value.stop, value.step)))
+
     def _set(self, value: set[Any] | frozenset[Any]) -> set[Any] | frozenset[Any]:
         return type(value)(self.copy(item) for item in value)
 
@@ -152,7 +156,8 @@ class _Copier:
         return functools.lru_cache(**value.cache_parameters())(self.copy(value.__wrapped__))
 
     def _weak(self, value: Any) -> Any:
-        return type(value)(self.copy(value()))
+        callback = value.__callback__ if type(value) is weakref.ref else None
+        return type(value)(self.copy(value()), *([self.copy(callback)] if callback is not None else []))
 
     def _proxy(self, value: Any) -> Any:
         return types.MappingProxyType(self.copy(dict(value)))
@@ -242,6 +247,7 @@ _RULES: dict[type, _Rule] = {
     list: _Copier._list,
     dict: _Copier._dict,
     tuple: _Copier._tuple,
+    slice: _Copier._slice,
     set: _Copier._set,
     frozenset: _Copier._set,
     types.CellType: _Copier._cell,
