@@ -19,6 +19,7 @@ HDF_FILE = (
 
 ORM = "import sqlalchemy as sa\nfrom sqlalchemy import orm\ne = sa.create_engine('sqlite:///f.db'); "
 TABLE = "import sqlalchemy as sa\nx = sa.Table('t', sa.MetaData(), sa.Column('a', sa.Integer, primary_key=True))\n"
+ZARR_ZIP = "import zarr\ns = zarr.storage.ZipStore('a.zip', mode='w'); g = zarr.open_group(s, mode='w'); a = g.create_array('d', shape=(4,), dtype='i4'); a[:] = 1; s.close(); del a, g, s"
 KEY = "FAKE-SECRET-123"
 """No store may have this in it; see `test_no_key_is_in_what_is_stored`."""
 
@@ -70,6 +71,9 @@ SECTIONS: dict[str, dict[str, Kind]] = {
         "variable of h5netcdf": Kind("import h5netcdf\nf = h5netcdf.File('a.nc', 'r'); x = f.variables['v']", "z = x[:]", "(x[:].tolist(), x.dimensions, f['v'][:].tolist())", "exact", "rebuilt", "opened again by its path", "import h5netcdf\nwith h5netcdf.File('a.nc', 'w') as f: f.dimensions = {'t': 3}; v = f.create_variable('v', ('t',), 'f8'); v[:] = 1.0\ndel f, v", needs=("h5netcdf", "h5py")),
         "zarr array in memory": Kind("import zarr\nx = zarr.group(); a = x.create_array('d', shape=(4,), dtype='i4'); a[:] = 1", "a[0] = 9", "x['d'][:].tolist()", "exact", "exact", needs=("zarr",)),
         "zarr array in a folder": Kind("import zarr\nx = zarr.open('a.zarr', mode='w', shape=(4,), dtype='i4'); x[:] = 1", "z = x[:]", "x[:].tolist()", "exact", "rebuilt", "with what is in them by then", needs=("zarr",)),
+        "zarr store in an archive, reading": Kind("import zarr\nx = zarr.storage.ZipStore('a.zip', mode='r'); g = zarr.open_group(x, mode='r'); del g", "z = zarr.open_array(x, path='d', mode='r')[:]", "zarr.open_array(x, path='d', mode='r')[:].tolist()", "exact", "rebuilt", "opened again by its path", ZARR_ZIP, needs=("zarr 3",)),
+        "zarr store in an archive, adding": Kind("import zarr\nx = zarr.storage.ZipStore('a.zip', mode='a'); g = zarr.open_group(x, mode='a'); del g", "x._is_open", "zarr.open_array(x, path='d', mode='r')[:].tolist()", "rebuilt", "rebuilt", "opened again by its path", ZARR_ZIP, needs=("zarr 3",)),
+        "zarr store in an archive, closed": Kind("import zarr\nx = zarr.storage.ZipStore('a.zip', mode='r'); x._sync_open(); x.close()", "x._is_open", "x._is_open", "exact", "rebuilt", "opened again by its path", ZARR_ZIP, needs=("zarr 3",)),
         "pyarrow dataset": Kind("import pyarrow.dataset as ds\nx = ds.dataset('p')", "z = x.count_rows()", "x.to_table().to_pydict()", "exact", "exact", "", "import pyarrow as pa, pyarrow.parquet as pq, os\nos.mkdir('p'); pq.write_table(pa.table({'a': [1, 2]}), 'p/a.parquet')", needs=("pyarrow",)),
         "pyarrow ParquetFile": Kind("import pyarrow.parquet as pq\nx = pq.ParquetFile('a.parquet')", "z = x.read()", "x.read().to_pydict()", "exact", "lost", "does not tell its path", "import pyarrow as pa, pyarrow.parquet as pq\npq.write_table(pa.table({'a': [1, 2]}), 'a.parquet')", needs=("pyarrow",)),
         "pyarrow table over a memory map": Kind("import pyarrow as pa\nx = pa.ipc.open_file(pa.memory_map('a.arrow')).read_all()", "z = x.num_rows", "x.to_pydict()", "exact", "exact", "", "import pyarrow as pa\nt = pa.table({'a': [1, 2]})\nwith pa.OSFile('a.arrow', 'wb') as s, pa.ipc.new_file(s, t.schema) as w: w.write_table(t)\ndel s, w", needs=("pyarrow",)),
