@@ -8,6 +8,7 @@ asked for are not asked for, so what has such is not stored.
 from __future__ import annotations
 
 import hashlib
+import types
 from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from timeslip.codec.hidden import Hidden
-from timeslip.codec.reducers import instances, secrets
+from timeslip.codec.reducers import secrets
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -125,11 +126,14 @@ def _client(state: Pass, client: Any) -> Any:
     where = (meta.service_model.service_name, meta.region_name, str(meta.endpoint_url), meta.service_model.api_version)
     verify = getattr(getattr(getattr(client, "_endpoint", None), "http_session", None), "_verify", True)
     handlers = _handlers(meta.events)
+    functions = [one for one in handlers if type(one[2]) is types.FunctionType]  # methods may hold the client itself
     reason = "a client of the same service"
+    if len(functions) < len(handlers):
+        reason += ", without the methods and objects that listen to it"
     if stands or _has_keys(who):
         reason += f", {_WITHOUT}"
-    more = {"who": who, "verify": verify, "handlers": handlers}
-    state.keep += (who, *who, options, *options.values(), stands, more, handlers, *handlers)
+    more = {"who": who, "verify": verify, "handlers": functions}
+    state.keep += (who, *who, options, *options.values(), stands, more, functions, *handlers)
     token = _told(where, sorted(options.items(), key=str), who, verify, [(*one[:2], id(one[2])) for one in handlers])
     return state.resource(client, reason, token, make_client, (where, options, [], more))
 
@@ -204,13 +208,16 @@ def _core_session(state: Pass, core: Any) -> Any:
     given = {name: secrets.veiled(value, stands, name) for name, value in given.items()}
     agent = (core.user_agent_name, core.user_agent_version, core.user_agent_extra)
     handlers = _handlers(core._events)
-    more = {"profile": core.get_config_variable("profile"), "agent": agent, "handlers": handlers}
+    functions = [one for one in handlers if type(one[2]) is types.FunctionType]
+    more = {"profile": core.get_config_variable("profile"), "agent": agent, "handlers": functions}
     more["config"] = core._client_config
-    state.keep += (who, *who[1:], given, stands, more, agent, handlers, *handlers)
+    state.keep += (who, *who[1:], given, stands, more, agent, functions, *handlers)
     token = _told(
         sorted(given.items()), who, more["profile"], id(core._client_config), [id(one[2]) for one in handlers]
     )
     reason = "a session with the same profile and options"
+    if len(functions) < len(handlers):
+        reason += ", without the methods and objects that listen to it"
     if who[0] == "found" or stands or who[0] == "given":
         reason += f", {_WITHOUT}"
     return state.resource(core, reason, token, make_core, (given, who, more))
@@ -273,18 +280,6 @@ def set_session(session: Any, parts: tuple[dict[str, Any]]) -> None:
 # ---- keys
 
 
-def _frozen(state: Pass, keys: Any) -> Any:
-    """Keys that cannot be changed any more, a tuple with names."""
-    stands = [secrets.hidden(value) if name in _KEYS else value for name, value in zip(keys._fields, keys, strict=True)]
-    secrets.say(state, keys, [one for one in stands if type(one) is secrets.Secret])
-    return make_frozen, (type(keys), stands, instances.Lacking())
-
-
-def make_frozen(kind: Any, values: list[Any], _: Any) -> Any:
-    """Such keys."""
-    return kind(*values)
-
-
 def _fetcher(state: Pass, fetcher: Any) -> Any:
     return state.hole(fetcher, "what fetches keys from a service cannot be stored", Hidden("", False))
 
@@ -295,6 +290,8 @@ def find(kind: type) -> Any:
     for name, reducer in _REDUCERS.items():
         if name in names:
             return reducer
+    if kind.__name__ in ("ReadOnlyCredentials", "FrozenAuthToken"):
+        return secrets.without_fields(kind, _KEYS)
     if ("botocore.credentials", "Credentials") in names:
         return secrets.without(kind, lambda name: name.lstrip("_") in _KEYS)
     if ("botocore.config", "Config") in names:
@@ -309,6 +306,4 @@ _REDUCERS: dict[tuple[str, str], Any] = {
     ("boto3.resources.base", "ServiceResource"): _resource,
     ("botocore.session", "Session"): _core_session,
     ("boto3.session", "Session"): _session,
-    ("botocore.credentials", "ReadOnlyCredentials"): _frozen,
-    ("botocore.tokens", "FrozenAuthToken"): _frozen,
 }
