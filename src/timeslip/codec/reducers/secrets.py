@@ -113,7 +113,8 @@ def veiled(value: Any, stands: list[Secret], name: Any = "") -> Any:
         return parts if any(parts[key] is not part for key, part in value.items()) else value
     if kind in (list, tuple):
         is_pair = len(value) == 2 and type(value[0]) in (str, bytes)
-        found = [veiled(part, stands, value[0] if is_pair and number else name) for number, part in enumerate(value)]
+        second = "password" if str(name).endswith("auth") else value[0] if is_pair else name
+        found = [veiled(part, stands, second if is_pair and number else name) for number, part in enumerate(value)]
         return kind(found) if any(new is not old for new, old in zip(found, value, strict=True)) else value
     return value
 
@@ -136,6 +137,30 @@ def without_logins(kind: type, names: Iterable[str]) -> Any:
         return maker, made, (attributes, slots, instances.Lacking()), None, None, set_rest
 
     return reduce
+
+
+def without_fields(kind: type, names: Iterable[str]) -> Any:
+    """The reducer for instances of *kind*, a tuple with names, without the fields of *names* and without logins."""
+
+    def reduce(state: Pass, obj: Any) -> Any:
+        stands: list[Secret] = []
+        fields: tuple[str, ...] = obj._fields
+        values = [
+            veiled(part, stands, "password" if name in names else "") for name, part in zip(fields, obj, strict=True)
+        ]
+        if not stands:
+            return make_tuple, (kind, tuple(values))
+        say(state, obj, stands)
+        made = tuple(values)
+        state.keep.append(made)
+        return make_tuple, (kind, made, instances.Lacking())
+
+    return reduce
+
+
+def make_tuple(kind: Any, values: tuple[Any, ...], *_: Any) -> Any:
+    """A tuple with names."""
+    return tuple.__new__(kind, values)
 
 
 def without(
