@@ -16,6 +16,8 @@ from tests.fidelity.kinds import Kind
 from tests.fidelity.recording import Answer, answer, attach, fresh, in_another_process
 from tests.fidelity.test_system_objects import _let_go, check, record, told_bare
 
+from timeslip.errors import TimeslipError
+
 __all__ = ["_let_go"]
 
 KINDS = {f"{section}: {name}": kind for section, kinds in SECTIONS.items() for name, kind in kinds.items()}
@@ -140,6 +142,36 @@ def test_no_restore_makes_or_empties_a_file(name: str, tmp_path: Path) -> None:
         session.close()
 
 
+def test_a_file_in_memory_that_goes_to_disk_is_not_opened_beside_itself(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    session = attach(tmp_path, fresh(), "files")
+    try:
+        session.run("import h5py\nx = h5py.File('f', 'w', driver='core'); x['d'] = [1]; x.flush()")
+        session.run("x['d'][0] = 2")
+        with pytest.raises(TimeslipError, match="open in memory still"):
+            session.undo()
+        assert session.namespace["x"]["d"][0] == 2
+    finally:
+        session.close()
+
+
+def test_images_of_closed_files_are_let_go(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    from timeslip.codec.reducers import h5py as ours
+
+    session = attach(tmp_path, fresh(), "files")
+    try:
+        for number in range(3):
+            session.run(
+                f"import h5py\nx = h5py.File('f{number}', 'w', driver='core', backing_store=False); x['d'] = [1]"
+            )
+            session.run("x.close()")
+        open_now = h5py.h5f.get_obj_ids(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
+        assert len(ours._shared) <= len(open_now)
+    finally:
+        session.close()
+
+
 # ---- keys are never stored
 
 HOLDING = [name for name, kind in KINDS.items() if KEY in kind.make]
@@ -169,5 +201,46 @@ def test_a_key_is_used_again_by_the_process_that_had_it(tmp_path: Path) -> None:
         client = session.namespace["x"]
         assert client.headers["authorization"] == f"Bearer {KEY}"
         assert client.auth == ("u", KEY)
+    finally:
+        session.close()
+
+
+# ---- whose account it is
+
+PROFILES = "".join(
+    f"[{name}]\naws_access_key_id=AK{name}\naws_secret_access_key={KEY}-{name}\n" for name in ("default", "dev")
+)
+OF_PROFILE = {
+    "client": (
+        "boto3.Session(profile_name='dev', region_name='eu-west-1').client('s3', verify=False)",
+        "._request_signer._credentials",
+    ),
+    "session": ("boto3.Session(profile_name='dev'); x.get_credentials()", ".get_credentials()"),
+    "session that has not looked yet": ("boto3.Session(profile_name='dev')", ".get_credentials()"),
+}
+
+
+@pytest.mark.parametrize("name", OF_PROFILE)
+def test_what_acts_for_a_profile_never_acts_for_another(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("boto3")
+    make, keys = OF_PROFILE[name]
+    Path("keys").write_text(PROFILES, encoding="utf-8")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    captured = Kernel(f"import boto3\nx = {make}").capture("x")
+    assert KEY.encode() not in b"".join(bytes(part) for part in captured.segments)
+    captured.release()
+    session = attach(tmp_path, fresh(), "aws")
+    session.run(f"import boto3\nx = {make}")
+    session.close()
+    session = attach(tmp_path, fresh(), "aws")
+    assert session.resume().fidelity["x"] == "rebuilt"
+    assert eval(f"x{keys}.access_key", session.namespace) == "AKdev"
+    session.close()
+    Path("keys").write_text(PROFILES.replace("AKdev", "AKother").replace("[dev]", "[other]"), encoding="utf-8")
+    session = attach(tmp_path, fresh(), "aws")
+    try:
+        assert session.resume(allow_lost=True).fidelity["x"] == "lost"
     finally:
         session.close()

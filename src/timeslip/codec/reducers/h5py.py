@@ -1,7 +1,8 @@
 """h5py: files in memory by their image, files on disk by path, datasets and groups by their name in a file.
 
 All handles to one file refer to one `SharedFile`, so that they are captured, and come back, together. A file on disk is
-opened again for reading, or for reading and writing: it is never made, emptied or filled by a restore.
+opened again for reading, or for reading and writing: it is never made, emptied or filled by a restore. Nor is it
+written by recording: of what has an image only after it was written out there is none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _LARGEST = 64 << 20
 """An image of more bytes is not stored."""
 
 _shared: dict[int, SharedFile] = {}
-"""Those of the process, by the number that HDF5 gives to every file that is opened."""
+"""Those of the files that are open, by the number that HDF5 gives to every file that is opened."""
 
 
 class SharedFile:
@@ -36,16 +37,21 @@ class SharedFile:
         mode: "r" or "r+".
         image: the content of a file in memory; None for a file on disk.
         swmr: whether it is read while others write.
+        late: whether it was in memory, and is on disk from when it was closed.
     """
 
-    def __init__(self, name: str = "", mode: str = "r", image: Any = None, swmr: bool = False) -> None:
-        self._description = (name, mode, image, swmr)
+    def __init__(
+        self, name: str = "", mode: str = "r", image: Any = None, swmr: bool = False, late: bool = False
+    ) -> None:
+        self._description = (name, mode, image, swmr, late)
         self._file: Any = None
 
     def open(self) -> Any:
         """The file, opened again if it is the first time."""
         if self._file is None or not self._file:
-            name, mode, image, swmr = self._description
+            name, mode, image, swmr, late = self._description
+            if late and os.fsencode(name) in map(os.path.abspath, _open_names()):
+                raise ValueError(f"the file {name} is open in memory still, and will be written over")
             self._file = _open(name, mode, swmr) if image is None else _in_memory(name, mode, bytes(image))
         return self._file
 
@@ -71,9 +77,24 @@ def _in_memory(name: str, mode: str, image: bytes) -> Any:
 
 def _free_name(name: bytes) -> bytes:
     """A name that no file has: two files in memory of the same name are one file to HDF5."""
-    h5f = _library().h5f
-    taken = {h5f.get_name(file) for file in h5f.get_obj_ids(h5f.OBJ_ALL, h5f.OBJ_FILE)}
+    taken = _open_names()
     return next(one for one in _names(name) if one not in taken and not os.path.exists(one))
+
+
+def _open_files() -> list[Any]:
+    h5f = _library().h5f
+    return list(h5f.get_obj_ids(h5f.OBJ_ALL, h5f.OBJ_FILE))
+
+
+def _open_names() -> set[bytes]:
+    return set(map(_library().h5f.get_name, _open_files()))
+
+
+def _forget_closed() -> None:
+    """Images are large: those of files that are closed by now are let go."""
+    get_info = _library().h5o.get_info
+    for number in _shared.keys() - {get_info(file).fileno for file in _open_files()}:
+        del _shared[number]
 
 
 def _names(name: bytes) -> Iterator[bytes]:
@@ -87,6 +108,7 @@ def _handle(state: Pass, handle: Any) -> Any:
     h5py = _library()
     kind = type(handle).__name__
     identity = handle if kind in _LOW else handle._id
+    _forget_closed()
     if not identity.valid:
         return state.resource(handle, "a closed handle", "closed", closed, (kind,))
     name = h5py.h5i.get_name(identity)
@@ -110,19 +132,25 @@ def _describe(file: Any) -> Any:
         path = os.path.abspath(path)
         token = f"{path!r} {mode} {stamp_of(path)}"
         reason = "a file, opened again by its path, with what is in it by then"
-        return (path, mode, None, bool(file.swmr_mode)), reason, token, mode == "r"
+        return (path, mode, None, bool(file.swmr_mode), False), reason, token, mode == "r"
     if driver not in ("core", "fileobj"):
         return f"an HDF5 file with the driver {driver} cannot be stored"
     if file.id.get_filesize() > _LARGEST:
         return "an HDF5 file in memory of this size is not stored"
-    file.flush()
-    image = file.id.get_file_image()
     reason = "a file in memory, by content and under a name of its own"
     if driver == "fileobj":
         reason += ", apart from the Python object that it is in"
-    elif file.id.get_access_plist().get_fapl_core()[1]:
-        reason += ", apart from the file on disk that it is written to when it is closed"
-    return (path, mode, image, False), reason, f"{mode} {xxhash.xxh3_128_hexdigest(image)}", True
+        if mode != "r":
+            return "an HDF5 file in a Python object is not stored: that would write to the object"
+    elif mode != "r" and file.id.get_access_plist().get_fapl_core()[1]:
+        path = os.path.abspath(path)
+        reason = (
+            "a file that is written to disk when it is closed, opened again by its path, with what is in it by then"
+        )
+        return (path, mode, None, False, True), reason, f"{path!r} {mode} {stamp_of(path)}", False
+    file.flush()
+    image = file.id.get_file_image()
+    return (path, mode, image, False, False), reason, f"{mode} {xxhash.xxh3_128_hexdigest(image)}", True
 
 
 def _file(state: Pass, shared: SharedFile) -> Any:

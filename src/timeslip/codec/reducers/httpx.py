@@ -1,4 +1,4 @@
-"""httpx: headers and ways to prove who one is, without keys and passwords."""
+"""httpx and httpcore: headers, addresses and ways to prove who one is, without keys and passwords."""
 
 from __future__ import annotations
 
@@ -32,10 +32,20 @@ def _headers(kind: type) -> Any:
     return reduce
 
 
+_LOGINS = {"QueryParams": ("_dict",), "Proxy": ("raw_auth", "auth", "headers")}
+"""What is looked at for secrets."""
+
+
 def find(kind: type) -> Any:
     """The reducer for headers and authentication, or None."""
     if kind.__name__ == "Headers":
         return _headers(kind)
+    if kind.__name__ == "ParseResult":
+        return secrets.without_fields(kind, ("userinfo",))
+    if kind.__name__ in _LOGINS:
+        return secrets.without_logins(kind, _LOGINS[kind.__name__])
+    if "proxy" in f"{kind.__module__}.{kind.__name__}".lower():  # pools and connections of httpcore that go through one
+        return secrets.without_logins(kind, ("_proxy_headers", "_proxy_auth", "_auth"))
     if kind.__name__ in ("BasicAuth", "DigestAuth"):
         return secrets.without(kind, lambda name: name in ("_auth_header", "_password", "_last_challenge"))
     return None

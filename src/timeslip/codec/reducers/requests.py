@@ -27,27 +27,19 @@ def _headers(kind: type) -> Any:
     return reduce
 
 
-def _session(kind: type) -> Any:
-    by_attributes = instances.by_attributes(kind)
-
-    def reduce(state: Pass, session: Any) -> Any:
-        maker, made, (attributes, slots), *rest = by_attributes(state, session)
-        given = attributes.get("auth")
-        if type(given) is not tuple or len(given) != 2:
-            return maker, made, (attributes, slots), *rest
-        attributes = {**attributes, "auth": (given[0], secrets.hidden(given[1]))}
-        secrets.say(state, session, [attributes["auth"][1]])
-        state.keep += (attributes, attributes["auth"])
-        return maker, made, (attributes, slots, instances.Lacking()), None, None, secrets.set_rest
-
-    return reduce
+_LOGINS = {
+    ("requests.sessions", "Session"): ("auth", "headers", "params", "proxies"),
+    ("requests.models", "Request"): ("auth", "cookies", "data", "headers", "json", "params", "url"),
+    ("requests.models", "PreparedRequest"): ("body", "url"),
+}
+"""What is looked at for secrets."""
 
 
 def find(kind: type) -> Any:
-    """The reducer for sessions, headers and authentication, or None."""
+    """The reducer for sessions, requests, headers and authentication, or None."""
     if kind.__name__ == "CaseInsensitiveDict":
         return _headers(kind)
     if kind.__name__ in ("HTTPBasicAuth", "HTTPProxyAuth", "HTTPDigestAuth"):
         return secrets.without(kind)
-    names = {(base.__module__, base.__name__) for base in kind.__mro__}
-    return _session(kind) if ("requests.sessions", "Session") in names else None
+    bases = [(base.__module__, base.__name__) for base in kind.__mro__]
+    return next((secrets.without_logins(kind, _LOGINS[base]) for base in bases if base in _LOGINS), None)

@@ -7,6 +7,7 @@ that the library itself would look in is asked, and otherwise a text stands in i
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,13 @@ NOT_STORED = "timeslip-does-not-store-keys"
 """What comes back in the place of a secret that nobody knows any more."""
 _PARTS = ("password", "passwd", "secret", "token", "api_key", "apikey", "access_key", "credential")
 _HEADERS = ("authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "x-auth-token", "cookie")
+
+_LOGIN = re.compile(
+    r"//[^/?#@\s:]*:[^?#\s@]*@"
+    r"|(?:^|[;?&{\s])(?:pwd|passwd|password|secret|token|access_?token|api_?key|access_?key|account_?key)\s*=",
+    re.IGNORECASE,
+)
+"""What is found in addresses and descriptions of a connection that prove who one is."""
 
 _names: dict[str | bytes, str] = {}
 _known: dict[str, str | bytes] = {}
@@ -39,13 +47,21 @@ class Secret:
         self.value = value
         self.variable = variable
 
+    def __repr__(self) -> str:
+        return f"<secret {name_of(self.value)}>"
+
+
+def name_of(value: str | bytes) -> str:
+    """What *value* is called in streams: says nothing of it, and is the same as long as the process lives."""
+    name = _names.get(value)
+    if name is None:
+        name = _names[value] = uuid.uuid4().hex
+        _known[name] = value
+    return name
+
 
 def _secret(state: Pass, secret: Secret) -> Any:
-    name = _names.get(secret.value)
-    if name is None:
-        name = _names[secret.value] = uuid.uuid4().hex
-        _known[name] = secret.value
-    return recall, (name, secret.variable, type(secret.value) is bytes)
+    return recall, (name_of(secret.value), secret.variable, type(secret.value) is bytes)
 
 
 def recall(name: str, variable: str, as_bytes: bool) -> Any:
@@ -71,6 +87,80 @@ def is_secret_header(name: Any) -> bool:
 def hidden(value: Any, variable: str = "") -> Any:
     """*value*, or what stands for it if it is text that is worth hiding."""
     return Secret(value, variable) if type(value) in (str, bytes) and value else value
+
+
+def has_login(text: str | bytes) -> bool:
+    """Whether *text* is an address with a password, or a description of a connection with one."""
+    return _LOGIN.search(text if isinstance(text, str) else text.decode("latin-1")) is not None
+
+
+def veiled(value: Any, stands: list[Secret], name: Any = "") -> Any:
+    """*value*, with all that is secret in its plain containers hidden.
+
+    Args:
+        value: plain text or containers of it; others are what they are.
+        stands: gets what was put in the place of secrets.
+        name: what *value* is called.
+    """
+    kind = type(value)
+    if kind in (str, bytes):
+        if value and (is_secret_header(name) or has_login(value)):
+            stands.append(Secret(value))
+            return stands[-1]
+        return value
+    if kind is dict:
+        parts = {key: veiled(part, stands, key if type(key) in (str, bytes) else "") for key, part in value.items()}
+        return parts if any(parts[key] is not part for key, part in value.items()) else value
+    if kind in (list, tuple):
+        is_pair = len(value) == 2 and type(value[0]) in (str, bytes)
+        second = "password" if str(name).endswith("auth") else value[0] if is_pair else name
+        found = [veiled(part, stands, second if is_pair and number else name) for number, part in enumerate(value)]
+        return kind(found) if any(new is not old for new, old in zip(found, value, strict=True)) else value
+    return value
+
+
+def without_logins(kind: type, names: Iterable[str]) -> Any:
+    """The reducer for instances of *kind* by their attributes, with what is secret in those of *names* left out."""
+    by_attributes = instances.by_attributes(kind)
+
+    def reduce(state: Pass, obj: Any) -> Any:
+        maker, made, (attributes, slots), *rest = by_attributes(state, obj)
+        stands: list[Secret] = []
+        held = {**(attributes or {}), **slots}
+        hiding = {name: veiled(held[name], stands, name) for name in names if name in held}
+        if not stands:
+            return maker, made, (attributes, slots), *rest
+        attributes = {name: hiding.get(name, value) for name, value in (attributes or {}).items()}
+        slots = {name: hiding.get(name, value) for name, value in slots.items()}
+        say(state, obj, stands)
+        state.keep += (attributes, slots, *hiding.values())
+        return maker, made, (attributes, slots, instances.Lacking()), None, None, set_rest
+
+    return reduce
+
+
+def without_fields(kind: type, names: Iterable[str]) -> Any:
+    """The reducer for instances of *kind*, a tuple with names, without the fields of *names* and without logins."""
+
+    def reduce(state: Pass, obj: Any) -> Any:
+        stands: list[Secret] = []
+        fields: tuple[str, ...] = obj._fields
+        values = [
+            veiled(part, stands, "password" if name in names else "") for name, part in zip(fields, obj, strict=True)
+        ]
+        if not stands:
+            return make_tuple, (kind, tuple(values))
+        say(state, obj, stands)
+        made = tuple(values)
+        state.keep.append(made)
+        return make_tuple, (kind, made, instances.Lacking())
+
+    return reduce
+
+
+def make_tuple(kind: Any, values: tuple[Any, ...], *_: Any) -> Any:
+    """A tuple with names."""
+    return tuple.__new__(kind, values)
 
 
 def without(

@@ -1,27 +1,27 @@
 """SQLAlchemy: engines by their URL and options, what was listened to, connections and sessions of an engine.
 
 A password is never stored: neither that of a URL nor what looks like one among the options. An engine of an in-memory
-SQLite database comes back with its content.
+SQLite database comes back with its content. A file of SQLite is never made.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from timeslip.codec.hidden import Hidden
-from timeslip.codec.reducers import sqlite
+from timeslip.codec.reducers import secrets, sqlite
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
-_SECRET = ("password", "passwd", "pwd", "secret", "token", "key", "credential")
-"""Parts of names of options that are left out."""
 _LEFT_OUT = ", without its password, which is not stored"
 
 
@@ -32,21 +32,31 @@ def _library() -> Any:
 # ---- urls
 
 
-def _is_secret(name: Any) -> bool:
-    return any(part in str(name).lower() for part in _SECRET)
+def _open_parts(url: Any) -> tuple[tuple[Any, ...], list[secrets.Secret]]:
+    """What a URL consists of, with its secrets hidden, and these."""
+    stands: list[secrets.Secret] = []
+    query = {name: secrets.veiled(value, stands, _plain_name(name)) for name, value in url.query.items()}
+    password = url.password
+    if password is not None:
+        password = secrets.hidden(str(password))
+        stands.append(password)
+    return (url.drivername, url.username, password, url.host, url.port, url.database, query), stands
 
 
-def _open_parts(url: Any) -> tuple[tuple[Any, ...], bool]:
-    """What a URL consists of, without secrets, and whether there were any."""
-    query = {name: value for name, value in url.query.items() if not _is_secret(name)}
-    left_out = url.password is not None or len(query) < len(url.query)
-    return (url.drivername, url.username, None, url.host, url.port, url.database, query), left_out
+def _plain_name(name: Any) -> str:
+    """What an option is called, so that a secret one is known as such."""
+    return "password" if any(part in str(name).lower() for part in _SHORT) else str(name)
+
+
+_SHORT = ("pwd", "key")
+"""Further parts of names of options that are secret."""
 
 
 def _url(state: Pass, url: Any) -> Any:
-    parts, left_out = _open_parts(url)
-    if not left_out:
+    parts, stands = _open_parts(url)
+    if not stands:
         return make_url, parts
+    state.keep += (*stands, parts[6])
     state.note(url, "a URL" + _LEFT_OUT, fatal=False)
     return make_url, (*parts, Lacking())
 
@@ -60,25 +70,10 @@ def make_url(*parts: Any) -> Any:
 
 
 def _engine(state: Pass, engine: Any) -> Any:
-    parts, left_out = _open_parts(engine.url)
-    connect, more_left_out = _connect_arguments(engine)
-    left_out |= more_left_out
-    pool, dialect = engine.pool, engine.dialect
-    options: dict[str, Any] = {
-        "echo": engine._echo,
-        "hide_parameters": engine.hide_parameters,
-        "isolation_level": getattr(dialect, "_on_connect_isolation_level", None),
-        "poolclass": type(pool),
-        "pool_recycle": pool._recycle,
-        "pool_pre_ping": pool._pre_ping,
-        "connect_args": connect,
-        "execution_options": dict(engine._execution_options),
-    }
-    if hasattr(pool, "_max_overflow"):
-        options |= {"max_overflow": pool._max_overflow, "pool_timeout": pool._timeout, "pool_size": pool._pool.maxsize}
+    parts, stands = _open_parts(engine.url)
+    options = _options(engine, stands)
+    pool = engine.pool
     reason = "an engine with the same URL and options, without open connections"
-    if left_out:
-        reason += _LEFT_OUT
     if getattr(pool._creator_arg, "__module__", "") != "sqlalchemy.engine.create":
         return state.hole(engine, "an engine that makes its connections with a function of its own cannot be stored")
     image: Any = None
@@ -88,19 +83,95 @@ def _engine(state: Pass, engine: Any) -> Any:
             return state.hole(engine, "an in-memory database of several threads cannot be stored")
         image = sqlite._content(found[0]) if found else b""
         reason = "an engine with an in-memory database, by content, and what was not committed yet"
-    if _listens(engine.dispatch) or _listens(pool.dispatch):
-        reason += ", without the functions that listen to it"
+    if stands:
+        reason += _LEFT_OUT
+    listening = [*_listeners(engine), *_listeners(pool), *_listeners(engine.dialect)]
+    functions = [one for one in listening if type(one[2]) is types.FunctionType]  # others may hold the engine itself
+    if len(functions) < len(listening):
+        reason += ", without the methods and objects that listen to it"
+    state.keep += (*stands, parts[6], options, *options.values(), functions, *listening)
     content = image if isinstance(image, bytes) else (image or "").encode()
-    told = repr((parts, sorted(options), repr(connect), engine._execution_options, xxhash.xxh3_128_hexdigest(content)))
+    heard = [(*one[:2], id(one[2]), one[3]) for one in listening]
+    told = repr((parts, _told(options), heard, xxhash.xxh3_128_hexdigest(content)))
     token = xxhash.xxh3_128_hexdigest(told.encode("utf-8", "backslashreplace"))
-    return state.resource(engine, reason, token, make_engine, (parts, options, image))
+    return state.resource(engine, reason, token, make_engine, (parts, options, image, functions))
 
 
-def _listens(dispatch: Any) -> bool:
-    """Whether the user listens to an engine or pool; what the library itself does is made with it."""
-    names = getattr(dispatch, "_event_names", ())
-    listeners = [one for name in names for one in getattr(getattr(dispatch, name), "listeners", ())]
-    return any(not _is_made_inside(one) for one in listeners)
+def _told(options: dict[str, Any]) -> list[Any]:
+    plain = (str, int, float, bool, dict, type(None))
+    return [(name, value if type(value) in plain else id(value)) for name, value in sorted(options.items())]
+
+
+def _options(engine: Any, stands: list[secrets.Secret]) -> dict[str, Any]:
+    """What `create_engine` is given; *stands* gets the secrets among it."""
+    pool, dialect = engine.pool, engine.dialect
+    options: dict[str, Any] = {
+        "echo": engine._echo,
+        "echo_pool": pool._echo,
+        "hide_parameters": engine.hide_parameters,
+        "isolation_level": getattr(dialect, "_on_connect_isolation_level", None),
+        "poolclass": type(pool),
+        "pool_recycle": pool._recycle,
+        "pool_pre_ping": pool._pre_ping,
+        "pool_reset_on_return": pool._reset_on_return.name.removeprefix("reset_"),
+        "connect_args": _connect_arguments(engine, stands),
+        "execution_options": dict(engine._execution_options),
+        "logging_name": vars(engine).get("logging_name"),
+        "pool_logging_name": pool._orig_logging_name,
+        "query_cache_size": getattr(engine._compiled_cache, "capacity", 0),
+        "max_identifier_length": getattr(dialect, "_user_defined_max_identifier_length", None),
+    }
+    if hasattr(pool, "_max_overflow"):
+        options |= {"max_overflow": pool._max_overflow, "pool_timeout": pool._timeout, "pool_size": pool._pool.maxsize}
+        options["pool_use_lifo"] = pool._pool.use_lifo
+    held = vars(dialect)
+    names = ("label_length", "paramstyle", "insertmanyvalues_page_size", "skip_autocommit_rollback", "native_datetime")
+    options |= {name: held[name] for name in names if held.get(name)}
+    options |= {name: held[f"_{name}"] for name in ("json_serializer", "json_deserializer") if held.get(f"_{name}")}
+    return options
+
+
+Listener = tuple[bool, str, Any, dict[str, bool]]
+"""Whether it listens to the pool, to what, the function, and how it is to be registered."""
+
+
+def _listeners(target: Any) -> Iterator[Listener]:
+    """What the user has registered for events of an engine, of its pool or dialect."""
+    dispatch = target.dispatch
+    for name in dispatch._event_names:
+        for listener in getattr(_held(dispatch, name), "listeners", ()):
+            function, options = _unwrapped(listener)
+            if function is not None:
+                if function is listener and name in ("before_execute", "before_cursor_execute"):
+                    options = {"retval": True}  # without that, the library puts a function of its own around it
+                yield "Pool" in type(dispatch).__name__, name, function, options
+
+
+def _unwrapped(listener: Any) -> tuple[Any, dict[str, bool]]:
+    """The user's function in what the library put around it, and what it was registered with; None: it has none."""
+    options: dict[str, bool] = {}
+    while _is_made_inside(listener):
+        outer = listener.__qualname__
+        held = [cell.cell_contents for cell in listener.__closure__ or ()]
+        if outer.startswith("only_once."):
+            held = [one for part in held if type(part) is list for one in part]  # empty when it has been called
+            options["once"] = True
+        if outer.startswith("_wrap_fn_for_kw."):
+            options["named"] = True
+        functions = [one for one in held if callable(one) and not _is_of_library(one)]
+        if not outer.startswith(_AROUND) or len(functions) != 1:
+            return None, {}
+        listener = functions[0]
+    module = str(getattr(listener, "__module__", ""))
+    return (None, {}) if module.partition(".")[0] == "sqlalchemy" else (listener, options)
+
+
+_AROUND = ("ConnectionEvents._listen.", "only_once.", "_wrap_fn_for_kw.", "_wrap_fn_for_legacy.")
+
+
+def _is_of_library(part: Any) -> bool:
+    kind = part if isinstance(part, type) else type(part)
+    return str(kind.__module__).partition(".")[0] == "sqlalchemy"
 
 
 def _is_in_memory(engine: Any) -> bool:
@@ -108,8 +179,8 @@ def _is_in_memory(engine: Any) -> bool:
     return engine.dialect.name == "sqlite" and (database == ":memory:" or "mode=memory" in str(engine.url))
 
 
-def _connect_arguments(engine: Any) -> tuple[dict[str, Any], bool]:
-    """What the user gave as ``connect_args``, without secrets, and whether there were any."""
+def _connect_arguments(engine: Any, stands: list[secrets.Secret]) -> dict[str, Any]:
+    """What the user gave as ``connect_args``; *stands* gets the secrets among it."""
     creator = engine.pool._creator_arg
     cells = getattr(creator, "__closure__", None) or ()
     names = getattr(getattr(creator, "__code__", None), "co_freevars", ())
@@ -118,7 +189,7 @@ def _connect_arguments(engine: Any) -> tuple[dict[str, Any], bool]:
     )
     usual: Mapping[str, Any] = engine.dialect.create_connect_args(engine.url)[1]
     more = {name: value for name, value in given.items() if name not in usual or usual[name] != value}
-    return {name: value for name, value in more.items() if not _is_secret(name)}, any(map(_is_secret, more))
+    return {name: secrets.veiled(value, stands, _plain_name(name)) for name, value in more.items()}
 
 
 def _raw_connections(pool: Any) -> list[Any]:
@@ -129,8 +200,10 @@ def _raw_connections(pool: Any) -> list[Any]:
     return [one for one in found if library is not None and isinstance(one, library.Connection)]
 
 
-def make_engine(parts: tuple[Any, ...], options: dict[str, Any], image: Any) -> Any:
-    """An engine; that of an in-memory SQLite database with that content."""
+def make_engine(
+    parts: tuple[Any, ...], options: dict[str, Any], image: Any, listening: list[Listener] | None = None
+) -> Any:
+    """An engine; that of an in-memory SQLite database with that content, and with what listens to it."""
     url = make_url(*parts)
     given = {name: value for name, value in options.items() if value is not None}
     engine = _library().create_engine(url, **given)
@@ -141,6 +214,8 @@ def make_engine(parts: tuple[Any, ...], options: dict[str, Any], image: Any) -> 
         else:
             raw.driver_connection.executescript(image)
         raw.close()
+    for of_pool, name, function, how in listening or ():
+        _library().event.listen(engine.pool if of_pool else engine, name, function, **how)
     return engine
 
 
@@ -164,15 +239,26 @@ def _connection(state: Pass, connection: Any) -> Any:
 
 
 def open_connection(engine: Any) -> Any:
-    """A connection of that engine."""
+    """A connection of that engine. The file of an SQLite database must exist: connecting would make it."""
+    path = _path(engine)
+    if path and not os.path.exists(path):
+        raise FileNotFoundError(f"the database {path} is gone")
     return engine.connect()
 
 
+def _path(engine: Any) -> str:
+    """Where the file of an SQLite database is; empty for all others."""
+    if engine.dialect.name != "sqlite" or _is_in_memory(engine):
+        return ""
+    arguments = engine.dialect.create_connect_args(engine.url)[0]
+    path = str(arguments[0]) if arguments else str(engine.url.database)
+    return path.removeprefix("file:").partition("?")[0] if path.startswith("file:") else path
+
+
 def closed_connection(engine: Any) -> Any:
-    """A closed one."""
-    if engine.dialect.name != "sqlite":  # nothing may connect to a server unasked
-        engine = _library().create_engine("sqlite://")
-    connection = engine.connect()
+    """A closed one. Nothing is connected to for it: what it had is of a database in memory."""
+    raw = _library().create_engine("sqlite://").raw_connection()
+    connection = _library().engine.Connection(engine, connection=raw, _has_events=False)
     connection.close()
     return connection
 

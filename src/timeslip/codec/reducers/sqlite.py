@@ -1,7 +1,11 @@
-"""sqlite3 connections: in-memory databases by content, files by path."""
+"""sqlite3 connections: in-memory databases by content, files by path; with temporary tables and options.
+
+Functions, collations and databases that were attached are not asked what they consist of: they are named.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -26,14 +30,19 @@ def _connection(state: Pass, connection: Any) -> Any:
     path = next((row[2] for row in rows if row[1] == "main"), "")
     options = (connection.isolation_level, connection.row_factory, connection.text_factory)
     token = f"{connection.total_changes},{connection.in_transaction},{_settings(connection)}"
+    own, without = _own(connection)
+    token += xxhash.xxh3_128_hexdigest(repr(own).encode("utf-8", "backslashreplace"))
+    state.keep += (own, *own.values(), options)
     if path:
-        return state.resource(connection, "a new connection to the same file", token, connect, (path, *options))
+        reason = "a new connection to the same file" + without
+        return state.resource(connection, reason, token, connect, (path, *options, own))
     content = _content(connection)
     token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
     if connection.in_transaction:  # as nearly always: inserting a row opens one
-        reason = "an in-memory database, by content; what its open transaction changed cannot be rolled back"
-        return state.resource(connection, reason, token, in_transaction, (content, *options))
-    return state.resource(connection, "an in-memory database, by content", token, in_memory, (content, *options))
+        reason = "an in-memory database, by content; what its open transaction changed cannot be rolled back" + without
+        return state.resource(connection, reason, token, in_transaction, (content, *options, own))
+    reason = "an in-memory database, by content" + without
+    return state.resource(connection, reason, token, in_memory, (content, *options, own))
 
 
 def _content(connection: Any) -> Any:
@@ -44,30 +53,140 @@ def _content(connection: Any) -> Any:
 
 
 def _rows(connection: Any, query: str) -> list[Any]:
-    """What a query gives, whatever the user has asked rows to be made of."""
+    """What a query gives, whatever the user has asked rows and text to be made of."""
     cursor = _library().Connection.cursor(connection)
     cursor.row_factory = None
-    return list(cursor.execute(query).fetchall())
+    kept, connection.text_factory = connection.text_factory, str
+    try:
+        return list(cursor.execute(query).fetchall())
+    finally:
+        connection.text_factory = kept
 
 
 def _settings(connection: Any) -> str:
-    """What belongs to a connection and is no content: options, further databases, functions of the user's."""
+    """What belongs to a connection and is only compared."""
     told: list[Any] = [connection.isolation_level, id(connection.row_factory), id(connection.text_factory)]
-    for pragma in _PRAGMAS:
-        try:
-            told += _rows(connection, pragma)
-        except _library().Error:  # a release of SQLite that does not know it
-            told.append(None)
+    told += [_asked(connection, query) for query in _COMPARED]
     return xxhash.xxh3_64_hexdigest(repr(told).encode())
 
 
+def _asked(connection: Any, query: str) -> list[Any]:
+    try:
+        return _rows(connection, query)
+    except _library().Error:  # a release of SQLite that does not know it
+        return []
+
+
+_COMPARED = ("PRAGMA schema_version", "PRAGMA temp.schema_version", "PRAGMA database_list")
+
+_NAMED = {
+    "function": "SELECT DISTINCT name FROM pragma_function_list WHERE NOT builtin ORDER BY name",
+    "collation": "SELECT name FROM pragma_collation_list ORDER BY name",
+}
+"""What a connection may have that comes back with none."""
+
 _PRAGMAS = (
-    "PRAGMA schema_version",
-    "PRAGMA temp.schema_version",
-    "PRAGMA foreign_keys",
-    "PRAGMA database_list",
-    "SELECT name, narg FROM pragma_function_list WHERE NOT builtin",
+    "automatic_index",
+    "busy_timeout",
+    "count_changes",
+    "defer_foreign_keys",
+    "foreign_keys",
+    "full_column_names",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "query_only",
+    "read_uncommitted",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "short_column_names",
+    "trusted_schema",
 )
+"""Options of a connection; the last ones of a restore, for some of them keep it from being filled."""
+
+Own = dict[str, Any]
+"""What belongs to a connection and no file: its options as far as they are unusual, and its temporary tables."""
+
+
+@functools.cache
+def _usual() -> tuple[dict[str, Any], dict[str, set[str]]]:
+    """Options of a new connection, and the names of what it has."""
+    connection = _library().connect(":memory:")
+    try:
+        return _pragmas(connection), {what: _names(connection, what) for what in _NAMED}
+    finally:
+        connection.close()
+
+
+def _pragmas(connection: Any) -> dict[str, Any]:
+    found = {name: _asked(connection, f"PRAGMA {name}") for name in _PRAGMAS}
+    return {name: rows[0][0] for name, rows in found.items() if rows}
+
+
+def _names(connection: Any, what: str) -> set[str]:
+    return {str(row[0]) for row in _asked(connection, _NAMED[what])}
+
+
+def _own(connection: Any) -> tuple[Own, str]:
+    """What belongs to *connection* and no file, and what is said of what is left out."""
+    options, names = _usual()
+    own: Own = {"pragmas": {key: value for key, value in _pragmas(connection).items() if options.get(key) != value}}
+    without = [f"the {what} {name}" for what in _NAMED for name in sorted(_names(connection, what) - names[what])]
+    attached = [str(row[1]) for row in _rows(connection, "PRAGMA database_list") if row[1] not in ("main", "temp")]
+    without += [f"the attached {name}" for name in attached]
+    try:
+        own["temporary"] = _temporary(connection)
+    except (_library().Error, ValueError):
+        without.append("its temporary tables")
+    return own, f", without {', '.join(without)}" if without else ""
+
+
+Table = tuple[str, str, str, list[str], list[Any]]
+"""Kind, name and SQL text of what is temporary; of a table its columns and rows."""
+
+
+def _temporary(connection: Any) -> list[Table]:
+    found: list[Table] = []
+    query = "SELECT type, name, sql FROM sqlite_temp_master WHERE sql IS NOT NULL AND substr(name, 1, 7) != 'sqlite_'"
+    for kind, name, sql in _rows(connection, query):
+        if sql.upper().startswith("CREATE VIRTUAL"):
+            raise ValueError("a virtual table has tables of its own")
+        found.append((kind, name, sql, *(_table(connection, name) if kind == "table" else ([], []))))
+    return sorted(found, key=lambda one: _ORDER.index(one[0]))
+
+
+_ORDER = ("table", "index", "view", "trigger")
+
+
+def _table(connection: Any, name: str) -> tuple[list[str], list[Any]]:
+    described = _rows(connection, f"PRAGMA temp.table_xinfo({_quoted(name)})")
+    columns = [_quoted(row[1]) for row in described if not row[6]]  # what is computed is not given
+    # an expression has no declared type and no name of the user's, so nothing converts what is in it
+    asked = ", ".join(f"+{column} AS c{number}" for number, column in enumerate(columns))
+    source = f" FROM temp.{_quoted(name)}"
+    if "rowid" not in [str(row[1]).lower() for row in described]:
+        try:
+            return ["rowid", *columns], _rows(connection, f"SELECT rowid, {asked}{source}")
+        except _library().OperationalError:  # a table without
+            pass
+    return columns, _rows(connection, f"SELECT {asked}{source}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _set_own(connection: Any, own: Own | None) -> None:
+    """Give a new connection what belonged to the other one alone."""
+    for kind, name, sql, columns, rows in (own or {}).get("temporary", ()):
+        known = sql if kind == "index" else sql.replace("CREATE", "CREATE TEMP", 1)
+        connection.execute(known)
+        if rows:
+            places = ", ".join("?" * len(columns))
+            into = f" INTO temp.{_quoted(name)} ({', '.join(columns)}) VALUES ({places})"
+            connection.executemany("INSERT" + into, rows)
+    connection.commit()
+    for name, value in (own or {}).get("pragmas", {}).items():
+        connection.execute(f"PRAGMA {name} = {int(value)}")
 
 
 def _set_options(connection: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
@@ -77,14 +196,16 @@ def _set_options(connection: Any, isolation: Any, row_factory: Any, text_factory
     return connection
 
 
-def connect(path: str, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+def connect(path: str, isolation: Any, row_factory: Any, text_factory: Any, own: Own | None = None) -> Any:
     """A connection to the database file at *path*, which must exist."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"the database {path} is gone")
-    return _set_options(_library().connect(path), isolation, row_factory, text_factory)
+    connection = _library().connect(path)
+    _set_own(connection, own)
+    return _set_options(connection, isolation, row_factory, text_factory)
 
 
-def in_memory(content: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+def in_memory(content: Any, isolation: Any, row_factory: Any, text_factory: Any, own: Own | None = None) -> Any:
     """An in-memory database with that content (an image, or SQL text before Python 3.11)."""
     connection = _library().connect(":memory:")
     if isinstance(content, bytes):
@@ -92,12 +213,13 @@ def in_memory(content: Any, isolation: Any, row_factory: Any, text_factory: Any)
             connection.deserialize(content)
     else:
         connection.executescript(content)
+    _set_own(connection, own)
     return _set_options(connection, isolation, row_factory, text_factory)
 
 
-def in_transaction(content: Any, isolation: Any, row_factory: Any, text_factory: Any) -> Any:
+def in_transaction(content: Any, isolation: Any, row_factory: Any, text_factory: Any, own: Own | None = None) -> Any:
     """The same, with a transaction open."""
-    connection = in_memory(content, isolation, row_factory, text_factory)
+    connection = in_memory(content, isolation, row_factory, text_factory, own)
     connection.execute("BEGIN")
     return connection
 

@@ -221,6 +221,14 @@ def _archive(state: Pass, archive: Any) -> Any:
     return state.hole(archive, "an archive that is being written cannot be stored")
 
 
+def _writing(state: Pass, writer: Any) -> Any:
+    """What completes its file when it is closed or dies, or empties one to open it: a copy would do that, too."""
+    mode = getattr(writer, "mode", None) or getattr(getattr(writer, "request", None), "mode", "w")
+    if str(getattr(mode, "io_mode", mode)).startswith("r"):
+        return NotImplemented
+    return state.hole(writer, "a file that is being written as a whole cannot be stored")
+
+
 def _library_of_c(state: Pass, library: Any) -> Any:
     if library is sys.modules["ctypes"].pythonapi:
         return load.attribute, ("ctypes", "pythonapi")
@@ -260,6 +268,14 @@ def make_map(content: bytes, position: int) -> Any:
 _BY_NAME = {
     ("zipfile", "ZipFile"): _archive,
     ("tarfile", "TarFile"): _archive,
+    ("aifc", "Aifc_write"): _writing,
+    ("fileinput", "FileInput"): _writing,
+    ("fsspec.implementations.zip", "ZipFileSystem"): _writing,
+    ("imageio.core.format", "Writer"): _writing,
+    ("imageio.core.v3_plugin_api", "PluginV3"): _writing,
+    ("scipy.io._netcdf", "netcdf_file"): _writing,
+    ("sunau", "Au_write"): _writing,
+    ("wave", "Wave_write"): _writing,
     ("ctypes", "CDLL"): _library_of_c,
     ("mmap", "mmap"): _map,
 }
