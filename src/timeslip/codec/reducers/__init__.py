@@ -45,6 +45,7 @@ LIBRARIES = {
     "lmfit": "timeslip.codec.reducers.lmfit",
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",
+    "numba": "timeslip.codec.reducers.numba",
     "numpy": "timeslip.codec.reducers.numpy",
     "openai": "timeslip.codec.reducers.openai",
     "pandas": "timeslip.codec.reducers.pandas",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
@@ -19,8 +20,8 @@ IN_BAND = 2048
 
 
 def library() -> Any:
-    """numpy, which is loaded, or no array could be here."""
-    return sys.modules["numpy"]
+    """numpy: loaded where an array is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("numpy") or import_module("numpy")
 
 
 def root_of(array: Any) -> Any:

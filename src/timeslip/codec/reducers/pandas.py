@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
@@ -69,7 +70,7 @@ def _detached(state: Pass, values: Any) -> Any:
 
 def _copies_on_write() -> bool:
     """Whether writing to a frame is never seen in another: always from pandas 3 on, before it an option."""
-    pandas = sys.modules["pandas"]
+    pandas = import_module("pandas")
     if int(pandas.__version__.partition(".")[0]) >= 3:
         return True
     return pandas.get_option("mode.copy_on_write") is True

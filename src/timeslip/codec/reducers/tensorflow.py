@@ -7,9 +7,11 @@ take down what the original still needs.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import tried
+from timeslip.codec.reducers import traced
 from timeslip.codec.reducers.keras import tracked
 from timeslip.codec.reducers.numpy import owned
 
@@ -21,8 +23,8 @@ _COMPILED = "compiled by TensorFlow: it has no form that can be stored"
 
 
 def library() -> Any:
-    """TensorFlow, which is loaded, or no tensor could be here."""
-    return sys.modules["tensorflow"]
+    """TensorFlow: loaded where a tensor is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("tensorflow") or import_module("tensorflow")
 
 
 class _Numbers:
@@ -132,10 +134,11 @@ def _function(state: Pass, function: Any) -> Any:
         state.note(function, "it is compiled again, without what the first compilation has made", fatal=False)
     for made in function._list_all_concrete_functions():  # which hold the very variables they were compiled with
         state.held.update(map(id, made.variables))
-    return make_function, (function._python_function, function.input_signature, options)
+    traces = traced.compiled(state, function, function.experimental_get_tracing_count(), function._python_function)
+    return make_function, (function._python_function, function.input_signature, options, traces)
 
 
-def make_function(python: Any, signature: Any, options: dict[str, Any]) -> Any:
+def make_function(python: Any, signature: Any, options: dict[str, Any], _: Any = None) -> Any:
     """A function that TensorFlow compiles when it is called."""
     return library().function(python, input_signature=signature, **options)
 
@@ -146,7 +149,8 @@ def _strategy(state: Pass, strategy: Any) -> Any:
 
 def default_strategy() -> Any:
     """How TensorFlow distributes where nobody has said how: one object for the process."""
-    return sys.modules["tensorflow.python.distribute.distribute_lib"]._get_default_strategy()
+    library()  # its parts cannot be loaded by themselves
+    return import_module("tensorflow.python.distribute.distribute_lib")._get_default_strategy()
 
 
 def _lost(reason: str) -> Any:

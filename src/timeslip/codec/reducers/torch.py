@@ -16,6 +16,7 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,8 @@ _MOST_LOOKED_AT = 20_000
 
 
 def library() -> Any:
-    """torch, which is loaded, or no tensor could be here."""
-    return sys.modules["torch"]
+    """torch: loaded where a tensor is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("torch") or import_module("torch")
 
 
 def _unasked() -> Any:
@@ -313,7 +314,7 @@ def _held(state: Pass) -> Iterator[Any]:
 
 def storage_over(owner: Any, offset: int, size: int) -> Any:
     """A storage over the memory of *owner*, an array or another object that gives its bytes."""
-    numpy = sys.modules["numpy"]
+    numpy = import_module("numpy")
     if type(owner) is not numpy.ndarray:
         owner = numpy.frombuffer(owner, numpy.uint8)
     line = owner if owner.flags.c_contiguous else owner.T
@@ -380,7 +381,7 @@ def array_over(storage: Any, shape: Any, dtype: Any, offset: int, strides: Any, 
     """A numpy array over the memory of *storage*."""
     torch = library()
     whole = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
-    made = sys.modules["numpy"].ndarray(shape, dtype, whole, offset, strides)
+    made = import_module("numpy").ndarray(shape, dtype, whole, offset, strides)
     made.flags.writeable = writeable
     return made
 

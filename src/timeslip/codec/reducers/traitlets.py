@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.kinds import is_imported
@@ -23,7 +24,7 @@ _SIMPLE = frozenset({"Any", "Unicode", "Int", "Float", "Bool", "CInt", "CFloat"}
 
 
 def _library() -> Any:
-    return sys.modules["traitlets"]
+    return sys.modules.get("traitlets") or import_module("traitlets")
 
 
 def _is_widget(kind: type) -> bool:

@@ -1,0 +1,88 @@
+"""What jax, TensorFlow and numba compile from functions of the session: how often is part of the state of a function.
+
+Compiled code keeps what the global names held when it was made. It cannot be stored, and none of another time may be
+used: so a function that was compiled since comes back as one that will be compiled when it is called.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec.captured import Hole
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+_AGAIN = "it is compiled again when it is called, with what its global names hold then"
+_MOST = 200
+"""Functions that are looked at for what one of them uses."""
+_FIXED = (type, types.ModuleType, types.BuiltinFunctionType, types.BuiltinMethodType)
+
+
+def compiled(state: Pass, function: Any, times: int, python: Any) -> str:
+    """What tells the compiled code of *function* from that of another state; says so where it may matter.
+
+    Equal numbers do not make it the same: it may have been compiled in two branches of history. Of a function that
+    uses no data of the session beside its arguments, the code will be the same again.
+
+    Args:
+        state: the pass.
+        function: what a library has made of *python*.
+        times: how often it was compiled.
+        python: a function of Python.
+    """
+    if not times:
+        return ""
+    if any(not callable(used) for used in used_by(python)):
+        kind = type(function)
+        state.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", _AGAIN, "", fatal=False))
+    return state.encoder.resources.register(function, f"compiled {times}")
+
+
+def used_by(function: Any) -> Iterator[Any]:
+    """What global names and closures give a function, and the functions of the same globals that it uses.
+
+    Without modules and classes. Nothing is run or asked.
+    """
+    if type(function) is not types.FunctionType:
+        return
+    scope, seen, work = function.__globals__, {id(function)}, [function]
+    while work and len(seen) < _MOST:
+        for value in list(_held_by(work.pop())):
+            if isinstance(value, _FIXED) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            yield value
+            inner = value if type(value) is types.FunctionType else _wrapped(value)
+            if type(inner) is types.FunctionType and inner.__globals__ is scope:
+                work.append(inner)
+
+
+def _wrapped(value: Any) -> Any:
+    try:
+        held = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        held = {}
+    if type(held) is not dict:
+        return None
+    return next((held[name] for name in ("__wrapped__", "_python_function", "py_func") if name in held), None)
+
+
+def _held_by(function: types.FunctionType) -> Iterator[Any]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:
+            continue
+    for name in _names(function.__code__):
+        if name in function.__globals__:
+            yield function.__globals__[name]
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            yield from _names(constant)
