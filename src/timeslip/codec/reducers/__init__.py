@@ -61,6 +61,7 @@ LIBRARIES = {
     "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "ssl": "timeslip.codec.reducers.ssl",
+    "sympy": "timeslip.codec.reducers.sympy",
     "tensorflow": "timeslip.codec.reducers.tensorflow",
     "torch": "timeslip.codec.reducers.torch",
     "traitlets": "timeslip.codec.reducers.traitlets",

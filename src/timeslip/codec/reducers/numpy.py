@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.kinds import attributes_of, filled, own_slots, set_slots
-from timeslip.codec.reducers import views
+from timeslip.codec.reducers import added, views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -295,6 +295,7 @@ def _memory_map(state: Pass, array: Any) -> Any:
         reason += ", with what is in the file by then"
         complete = array.nbytes <= _LOOKED_AT
         token += f" {hash(array.tobytes())}" if complete else ""
+    token += added.text(added.to(array))
     return state.resource(array, reason, token, memory_map, known, complete=complete)
 
 
@@ -399,7 +400,7 @@ def find(kind: type) -> Any:
     if kind in (numpy.void, numpy.record):
         return _row
     if kind is numpy.memmap:
-        return _memory_map
+        return added.keeping(_memory_map)
     if issubclass(kind, numpy.ndarray) and _is_subclass(kind):
         return _subclass
     return None

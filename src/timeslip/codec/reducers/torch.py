@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load
 from timeslip.codec.captured import Hole
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers import instances
+from timeslip.codec.reducers import added, instances
 from timeslip.codec.reducers.numpy import owned, root_of, span
 
 if TYPE_CHECKING:
@@ -465,7 +465,15 @@ def _script(state: Pass, module: Any) -> Any:
     file = io.BytesIO()
     torch.jit.save(module, file)
     tensors = dict([*module.named_parameters(), *module.named_buffers()])
-    return make_script, (file.getvalue(),), tensors, None, None, set_script
+    extra = {}
+    for part in (attributes_of(module).get("_actual_script_module"), module):
+        held = added.to(part, _OF_SCRIPT)
+        extra.update({k: value for k, value in held.items() if not isinstance(value, torch._C.ScriptMethod)})
+    return make_script, (file.getvalue(),), (tensors, extra) if extra else tensors, None, None, set_script
+
+
+_OF_SCRIPT = frozenset({"_backward_hooks", "_forward_hooks", "_name", "_actual_script_module"})
+"""What torch sets in such a module without naming it in its class."""
 
 
 def make_script(data: bytes) -> Any:
@@ -473,8 +481,10 @@ def make_script(data: bytes) -> Any:
     return library().jit.load(io.BytesIO(data))
 
 
-def set_script(module: Any, tensors: dict[str, Any]) -> None:
-    """State setter: its parameters and buffers are those that others hold as well."""
+def set_script(module: Any, parts: Any) -> None:
+    """State setter: its parameters and buffers are those that others hold as well; what was set on it in Python."""
+    tensors, extra = parts if type(parts) is tuple else (parts, {})
+    module.__dict__.update(extra)
     for name, tensor in tensors.items():
         *path, last = name.split(".")
         functools.reduce(getattr, path, module)._c.setattr(last, tensor)

@@ -7,7 +7,7 @@ used: so a function that was compiled since comes back as one that will be compi
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.captured import Hole
@@ -21,7 +21,7 @@ _MOST = 200
 _FIXED = (type, types.ModuleType, types.BuiltinFunctionType, types.BuiltinMethodType)
 
 
-def compiled(state: Pass, function: Any, times: int, python: Any) -> str:
+def compiled(state: Pass, function: Any, times: int, python: Any, held: Collection[int] = ()) -> str:
     """What tells the compiled code of *function* from that of another state; says so where it may matter.
 
     Equal numbers do not make it the same: it may have been compiled in two branches of history. Of a function that
@@ -32,10 +32,11 @@ def compiled(state: Pass, function: Any, times: int, python: Any) -> str:
         function: what a library has made of *python*.
         times: how often it was compiled.
         python: a function of Python.
+        held: addresses of what the compiled code refers to as it is.
     """
     if not times:
         return ""
-    if any(not callable(used) for used in used_by(python)):
+    if any(not callable(used) and id(used) not in held for used in used_by(python)):
         kind = type(function)
         state.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", _AGAIN, "", fatal=False))
     return state.encoder.resources.register(function, f"compiled {times}")
