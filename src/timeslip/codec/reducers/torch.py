@@ -380,7 +380,7 @@ def over_tensor(array: Any, tensor: Any) -> Any:
 def array_over(storage: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
     """A numpy array over the memory of *storage*."""
     torch = library()
-    whole = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
+    whole = torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage).numpy()
     made = import_module("numpy").ndarray(shape, dtype, whole, offset, strides)
     made.flags.writeable = writeable
     return made
