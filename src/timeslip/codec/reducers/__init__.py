@@ -65,6 +65,7 @@ LIBRARIES = {
     "tensorflow": "timeslip.codec.reducers.tensorflow",
     "torch": "timeslip.codec.reducers.torch",
     "traitlets": "timeslip.codec.reducers.traitlets",
+    "unittest": "timeslip.codec.reducers.unittest",
     "xgboost": "timeslip.codec.reducers.xgboost",
     "zarr": "timeslip.codec.reducers.zarr",
 }
