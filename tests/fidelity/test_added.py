@@ -127,3 +127,18 @@ def test_handlers_of_the_session(tmp_path: Path) -> None:
     job = {"directory": str(tmp_path), "files": [], "session": "added", "name": "x", "commits": [commit]}
     [[last]] = in_another_process([job | {"probe": f"x.warning('b') or ({probe}, out)"}])
     assert (last.told, last.fidelity) == ("((['H'], True), ['a', 'b'])", "rebuilt")
+
+
+def test_a_booster_that_is_still_trained(tmp_path: Path) -> None:
+    """lightgbm: that its training is lost is said when the commit is made."""
+    pytest.importorskip("lightgbm")
+    session = attach(tmp_path, fresh(), "added")
+    train = (
+        "import lightgbm, numpy as np\ndata = lightgbm.Dataset(np.arange(200.).reshape(100, 2), np.arange(100.))\n"
+        "x = lightgbm.train({'verbosity': -1}, data, 2, keep_training_booster=%s)"
+    )
+    try:
+        assert "cannot be trained on" in session.run(train % True).commit.names.inexact["x"]
+        assert "trained" not in session.run(train % False).commit.names.inexact.get("x", "")
+    finally:
+        session.close()
