@@ -36,6 +36,7 @@ KINDS = {
     "lmfit, Parameters": "import lmfit\nx = lmfit.Parameters(); x.add('a', 1)",
     "PIL": f"import PIL.ImageFont, matplotlib, os\nx = PIL.ImageFont.truetype({FONT}, 10)",
     "traitlets": "import traitlets\nclass A(traitlets.HasTraits):\n    __slots__ = ('note',)\nx = A(); x.note = 0",
+    "numba": "import numba\nx = numba.njit(lambda v: v)",
     "torch": "import torch\nx = torch.jit.script(torch.nn.Linear(1, 1))",
     "tensorflow, Variable": "import tensorflow as tf\nx = tf.Variable(1.)",
     "tensorflow, tensor": "import tensorflow as tf\nx = tf.constant(1.)",

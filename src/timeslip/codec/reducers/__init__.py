@@ -42,6 +42,7 @@ LIBRARIES = {
     "jaxlib": "timeslip.codec.reducers.jax",
     "keras": "timeslip.codec.reducers.keras",
     "lightgbm": "timeslip.codec.reducers.lightgbm",
+    "llvmlite": "timeslip.codec.reducers.numba",
     "lmfit": "timeslip.codec.reducers.lmfit",
     "logging": "timeslip.codec.reducers.logging",
     "matplotlib": "timeslip.codec.reducers.matplotlib",

@@ -5,16 +5,18 @@ numba's own pickling gives the live function wherever one is, and that may have 
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.definitions import resolve_global
-from timeslip.codec.reducers import traced
+from timeslip.codec.reducers import added, traced
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
+_WRAPPING = frozenset({"__wrapped__", *functools.WRAPPER_ASSIGNMENTS})
 _PARTS = ("py_func", "locals", "targetoptions", "can_compile", "sigs")
 
 
@@ -46,7 +48,15 @@ def make_dispatcher(
     return made
 
 
+def _compiled(state: Pass, obj: Any) -> Any:
+    return state.hole(obj, "compiled by LLVM: it has no form that can be stored")
+
+
 def find(kind: type) -> Any:
-    """The reducer for compiled functions, or None."""
+    """The reducer for compiled functions, or None. A copy of a handle of LLVM would take down the original."""
+    if kind.__module__.startswith("llvmlite.binding"):
+        base = getattr(sys.modules.get("llvmlite.binding.ffi"), "ObjectRef", None)
+        return _compiled if base is not None and issubclass(kind, base) else None
     library = sys.modules.get("numba.core.dispatcher")
-    return _dispatcher if library is not None and issubclass(kind, library.Dispatcher) else None
+    is_one = library is not None and issubclass(kind, library.Dispatcher)
+    return added.keeping(_dispatcher, _WRAPPING) if is_one else None

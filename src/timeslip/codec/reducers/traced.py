@@ -6,11 +6,13 @@ used: so a function that was compiled since comes back as one that will be compi
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.captured import Hole
+from timeslip.codec.kinds import is_users_module
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -43,13 +45,14 @@ def compiled(state: Pass, function: Any, times: int, python: Any, held: Collecti
 
 
 def used_by(function: Any) -> Iterator[Any]:
-    """What global names and closures give a function, and the functions of the same globals that it uses.
+    """What global names and closures give a function, and the functions that it uses.
 
-    Without modules and classes. Nothing is run or asked.
+    Without modules and classes; of functions of libraries only what they are made around (derivatives, batches).
+    Nothing is run or asked.
     """
     if type(function) is not types.FunctionType:
         return
-    scope, seen, work = function.__globals__, {id(function)}, [function]
+    seen, work = {id(function)}, [function]
     while work and len(seen) < _MOST:
         for value in list(_held_by(work.pop())):
             if isinstance(value, _FIXED) or id(value) in seen:
@@ -57,7 +60,7 @@ def used_by(function: Any) -> Iterator[Any]:
             seen.add(id(value))
             yield value
             inner = value if type(value) is types.FunctionType else _wrapped(value)
-            if type(inner) is types.FunctionType and inner.__globals__ is scope:
+            if type(inner) is types.FunctionType and id(inner) not in seen:
                 work.append(inner)
 
 
@@ -71,13 +74,23 @@ def _wrapped(value: Any) -> Any:
     return next((held[name] for name in ("__wrapped__", "_python_function", "py_func") if name in held), None)
 
 
+def _is_own(function: types.FunctionType) -> bool:
+    """Whether the globals of *function* are not those of an installed module."""
+    name = function.__globals__.get("__name__")
+    module = sys.modules.get(name) if type(name) is str else None
+    return name == "__main__" or module is None or vars(module) is not function.__globals__ or is_users_module(name)
+
+
 def _held_by(function: types.FunctionType) -> Iterator[Any]:
+    own = _is_own(function)
     for cell in function.__closure__ or ():
         try:
-            yield cell.cell_contents
+            value = cell.cell_contents
         except ValueError:
             continue
-    for name in _names(function.__code__):
+        if own or callable(value):
+            yield value
+    for name in _names(function.__code__) if own else ():
         if name in function.__globals__:
             yield function.__globals__[name]
 
