@@ -129,3 +129,13 @@ def test_what_a_function_uses() -> None:
     exec("import math\nk = [3]\ndef g(): return k, math.pi\ndef f(): return [g() for _ in range(2)]", scope)
     assert list(traced.used_by(scope["f"])) == [scope["g"], scope["k"]]
     assert list(traced.used_by(print)) == []
+
+
+def test_functions_around_one_of_the_session() -> None:
+    """Of a function of a library, what it is made around, and none of what its own module has."""
+    jax = pytest.importorskip("jax")
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec("k = [3]\ndef f(x): return x * k[0]", scope)
+    used = list(traced.used_by(jax.grad(scope["f"])))
+    assert scope["f"] in used
+    assert [value for value in used if not callable(value)] == [scope["k"]]

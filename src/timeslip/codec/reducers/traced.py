@@ -52,7 +52,7 @@ def used_by(function: Any) -> Iterator[Any]:
     """
     if type(function) is not types.FunctionType:
         return
-    seen, work = {id(function)}, [function]
+    seen, walked, work = {id(function)}, {id(function)}, [function]
     while work and len(seen) < _MOST:
         for value in list(_held_by(work.pop())):
             if isinstance(value, _FIXED) or id(value) in seen:
@@ -60,7 +60,8 @@ def used_by(function: Any) -> Iterator[Any]:
             seen.add(id(value))
             yield value
             inner = value if type(value) is types.FunctionType else _wrapped(value)
-            if type(inner) is types.FunctionType and id(inner) not in seen:
+            if type(inner) is types.FunctionType and id(inner) not in walked:
+                walked.add(id(inner))
                 work.append(inner)
 
 
