@@ -56,7 +56,7 @@ CASES = {
         "v = tf.Variable([1., 2.], name='n'); l = [v]; c = tf.constant([[1, 2]]); s = tf.constant(b'x\\0'); h = tf.constant([1.], tf.bfloat16); r = tf.ragged.constant([[1], [2, 3]])", "v.assign_add([1., 1.])",
         "v.numpy().tolist(), l[0] is v, v.name, c.numpy().tolist(), s.numpy(), h.dtype.name, r.to_list()",
     ),
-    "functions": ("k = tf.Variable(2.)\n@tf.function\ndef f(x):\n    return x * k\nr = f(tf.constant([1.])); fs = [f]", "k.assign(5.)", "f(tf.constant([1.])).numpy().tolist(), fs[0] is f, f.__name__"),
+    "functions": ("k = tf.Variable(2.)\n@tf.function\ndef f(x):\n    return x * k\nr = f(tf.constant([1.])); fs = [f]", "k.assign(5.)", "f.python_function(tf.constant([1.])).numpy().tolist(), fs[0] is f, f.__name__"),
     "modules": (
         "class M(tf.Module):\n    def __init__(self): super().__init__(); self.w = tf.Variable([1.]); self.b = self.w\n    @tf.function\n    def __call__(self, x): return self.w * x\nm = M(); r = m(tf.constant([2.]))",
         "m.w.assign([7.])", "m.b is m.w, m(tf.constant([2.])).numpy().tolist(), len(m.variables)",

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import enumerations, mapped, pytrees
+from timeslip.codec import enumerations, generics, mapped, pytrees
 from timeslip.codec.changes import Change, cell_value
 from timeslip.codec.scopes import Scope, ScopeRegistry, foreign_scope
 from timeslip.errors import UnrestorableError
@@ -500,7 +500,7 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         changes.append(pytrees.Register(cls, content["pytree"]))
     if "mapped" in content and mapped.known_to(cls) != tuple(content["mapped"]):
         changes.append(mapped.Known(cls, content["mapped"]))
-    return changes
+    return changes + generics.change(cls, content["attributes"])
 
 
 def _in_order(cls: type, present: list[str], target: Mapping[str, Any]) -> list[Change]:

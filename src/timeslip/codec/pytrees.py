@@ -20,7 +20,7 @@ def registered(cls: type) -> tuple[Any, ...] | None:
     """How *cls* was registered: the names of its fields, or the functions that take apart and put together; or None.
 
     jax does not tell whether there is a function for the names of parts as well: it is known for classes that have the
-    method for it.
+    method for it, and where it is also the one that takes apart.
     """
     entry = _entry(cls)
     if entry is None:
@@ -31,6 +31,8 @@ def registered(cls: type) -> tuple[Any, ...] | None:
         held = {name: cell.cell_contents for name, cell in zip(code.co_freevars, closure, strict=True)}
         if all(name in held for name in _FIELDS):
             return tuple(tuple(held[name]) for name in _FIELDS)
+    if getattr(function, "__qualname__", "") == "register_pytree_with_keys.<locals>.flatten_func_impl" and closure:
+        return None, entry.from_iter, closure[0].cell_contents
     return entry.to_iter, entry.from_iter, hasattr(cls, "tree_flatten_with_keys")
 
 
@@ -56,7 +58,7 @@ class Register(Change):
         if len(how) == 2:
             trees.register_dataclass(self.target, *map(list, how))
         elif how[2]:
-            with_keys = operator.methodcaller("tree_flatten_with_keys")
+            with_keys = operator.methodcaller("tree_flatten_with_keys") if how[2] is True else how[2]
             trees.register_pytree_with_keys(self.target, with_keys, how[1], how[0])
         else:
             trees.register_pytree_node(self.target, how[0], how[1])

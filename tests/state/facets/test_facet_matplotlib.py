@@ -214,3 +214,54 @@ def test_fresh_process(fresh) -> None:
         "import matplotlib; print(matplotlib.rcParams['axes.facecolor'])"
     )
     assert fresh(code, data.decode()) == "#E5E5E5"
+
+
+@pytest.fixture
+def front_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A front end that has asked for the backend "svg"."""
+    monkeypatch.setenv("MPLBACKEND", "svg")
+    matplotlib.use("svg")
+    yield
+    matplotlib.use("agg")
+
+
+def test_a_backend_that_draws_into_files_comes_back(front_end: None) -> None:
+    """Where the front end has another one. Figures stay open."""
+    facet = attached()
+    usual = facet.capture()
+    assert usual == b"{}"
+    matplotlib.use("agg")
+    figure = plt.figure(3)
+    data = facet.capture()
+    assert facet.describe(usual, data) == "matplotlib: backend of the front end -> agg, open figures none -> 3"
+    matplotlib.use("svg")
+    show_figure(figure, 3)
+    facet.restore(data)
+    assert (matplotlib.get_backend().lower(), plt.get_fignums(), plt.gcf() is figure) == ("agg", [3], True)
+    facet.restore(usual)
+    assert (matplotlib.get_backend().lower(), plt.get_fignums()) == ("svg", [])
+    assert facet.take_problems() == []
+
+
+def test_another_backend_is_said(front_end: None) -> None:
+    """One that needs a window is that of the process, and left alone."""
+    facet = attached()
+    dict.__setitem__(matplotlib.rcParams, "backend", "TkAgg")
+    try:
+        assert facet.capture() == b"{}"
+        assert facet.take_problems() == ["the backend tkagg of matplotlib is not recorded: a new kernel has its own"]
+        facet.restore(b"{}")
+        assert dict.get(matplotlib.rcParams, "backend") == "TkAgg"
+    finally:
+        dict.__setitem__(matplotlib.rcParams, "backend", "svg")
+
+
+def test_a_backend_that_matplotlib_chose_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a front end."""
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    facet = attached()
+    matplotlib.use("pdf")
+    assert facet.capture() == b"{}"
+    facet.restore(b"{}")
+    assert matplotlib.get_backend().lower() == "pdf"
+    matplotlib.use("agg")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def _part(state: Pass, part: Any) -> Any:
 
 def set_attributes(part: Any, attributes: dict[str, Any]) -> None:
     """State setter for parsers and their arguments."""
-    suppress = sys.modules["argparse"].SUPPRESS
+    suppress = import_module("argparse").SUPPRESS
     for name, value in attributes.items():
         part.__dict__[name] = suppress if type(value) is str and value == suppress else value
 

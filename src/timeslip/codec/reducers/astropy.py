@@ -7,6 +7,7 @@ is bound to one would have another column than the table.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
@@ -37,7 +38,7 @@ def _celestial(state: Pass, part: Any) -> Any:
 
 def make_celestial(values: list[Any], projection: list[Any], _: Any) -> Any:
     """A ``Celprm`` of its own."""
-    made = sys.modules["astropy.wcs"].Celprm()
+    made = import_module("astropy.wcs").Celprm()
     for name, value in zip(_CELESTIAL, values, strict=True):
         setattr(made, name, value)
     for name, value in zip(_PROJECTION, projection, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.reducers import instances, subclasses
@@ -46,7 +47,7 @@ def _model(kind: type) -> Any:
 def set_model(model: Any, parts: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """State setter for models. bokeh counts to find an id that is free: from now on behind that of *model*."""
     instances.set_instance(model, parts)
-    ids, given = sys.modules["bokeh.util.serialization"], re.fullmatch(r"p(\d+)", str(parts[0].get("_id")))
+    ids, given = import_module("bokeh.util.serialization"), re.fullmatch(r"p(\d+)", str(parts[0].get("_id")))
     if given is not None:
         ids._simple_id = max(ids._simple_id, int(given[1]))  # type: ignore[attr-defined]
 

@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.reducers import views
+from timeslip.codec.reducers import added, views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -118,7 +118,7 @@ def find(kind: type) -> Any:
     if issubclass(kind, library._CFuncPtr):
         return _function
     if issubclass(kind, library._Pointer):
-        return _pointer
+        return added.keeping(_pointer)
     if issubclass(kind, library._SimpleCData):
-        return _simple
-    return _data if issubclass(kind, (library.Array, library.Structure, library.Union)) else None
+        return added.keeping(_simple)
+    return added.keeping(_data) if issubclass(kind, (library.Array, library.Structure, library.Union)) else None

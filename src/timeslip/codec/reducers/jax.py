@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load, tried
 from timeslip.codec.definitions import resolve_global
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers import instances
+from timeslip.codec.reducers import instances, traced
 from timeslip.codec.reducers.numpy import owned
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ _WITH_DERIVATIVES = frozenset({"custom_jvp", "custom_vjp"})
 
 
 def library() -> Any:
-    """jax, which is loaded, or no array could be here."""
-    return sys.modules["jax"]
+    """jax: loaded where an array is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("jax") or importlib.import_module("jax")
 
 
 class _Memory:
@@ -74,7 +74,7 @@ def _wide() -> Any:
 
 def deleted_array(shape: Any, dtype: Any) -> Any:
     """An array whose memory was given away."""
-    made = make_array(sys.modules["numpy"].empty(shape, dtype), weak=False, place=None)
+    made = make_array(importlib.import_module("numpy").empty(shape, dtype), weak=False, place=None)
     made.delete()
     return made
 
@@ -104,14 +104,22 @@ def _function(state: Pass, function: Any) -> Any:
     if function.__dict__.get("__module__") != "__main__" and _is_global(function):
         return load.attribute, (function.__module__, getattr(function, "__qualname__", None) or function.__name__)
     made, args, own, *_ = function.__reduce_ex__(5)
-    return made, args, (own, attributes_of(function) or function.__dict__), None, None, set_function
+    traces = traced.compiled(state, function, function._cache_size(), getattr(function, "__wrapped__", None))
+    return made, args, (own, attributes_of(function) or function.__dict__, traces), None, None, set_function
 
 
-def set_function(function: Any, parts: tuple[Any, dict[str, Any]]) -> None:
-    """State setter for compiled functions: jax's own, then name, documentation and the like."""
-    own, attributes = parts
+def set_function(function: Any, parts: tuple[Any, ...]) -> None:
+    """State setter for compiled functions: jax's own, then name, documentation and the like.
+
+    jax keeps what it has compiled with the Python function, also for a wrapper that is made later: that may be of the
+    state that is left.
+    """
+    own, attributes, *_ = parts
     function.__setstate__(own)
     function.__dict__.update(attributes)
+    for used in (function, *traced.used_by(getattr(function, "__wrapped__", None))):
+        if type(used) is type(function) and (used is function or not used._cache_size()):
+            used.clear_cache()
 
 
 def _with_derivative(kind: type) -> Any:

@@ -12,6 +12,7 @@ import collections
 import inspect
 import sys
 import types
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
@@ -135,8 +136,9 @@ def _unnested(*parts: Any) -> Any:
     if len(parts) == 1:
         return parts[0]
     module, outer, position = parts
+    scope = vars(import_module(module))
     code = _code_of(module, outer).co_consts[position]
-    made = types.FunctionType(code, vars(sys.modules[module]))
+    made = types.FunctionType(code, scope)
     made.__qualname__ = f"{outer}.<locals>.{code.co_name}"
     return made
 

@@ -1,4 +1,7 @@
-"""lightgbm: constructed datasets in the library's own binary form. Pickled as usual they are a pointer."""
+"""lightgbm: constructed datasets in the library's own binary form. Pickled as usual they are a pointer.
+
+A booster that is still being trained loses its training by its own pickling: that is said.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,19 @@ def set_dataset(dataset: Any, attributes: dict[str, Any]) -> None:
     vars(dataset).update(attributes)
 
 
+def _booster(state: Pass, booster: Any) -> Any:
+    if vars(booster).get("train_set") is not None:
+        state.note(
+            booster, "it comes back without the data that it is trained on: it cannot be trained on", fatal=False
+        )
+    return NotImplemented
+
+
+_booster.looks_on = True  # type: ignore[attr-defined]  # its own pickling is tried all the same
+
+
 def find(kind: type) -> Any:
-    """The reducer for datasets, or None."""
+    """The reducer for datasets and boosters, or None."""
     basic: Any = sys.modules.get("lightgbm.basic")
-    return _dataset if basic is not None and kind is getattr(basic, "Dataset", None) else None
+    known = {getattr(basic, "Dataset", None): _dataset, getattr(basic, "Booster", None): _booster}
+    return known.get(kind) if basic is not None else None

@@ -10,6 +10,8 @@ import copyreg
 import sys
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.reducers import added
+
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
@@ -44,4 +46,5 @@ def find(kind: type) -> Any:
     library = sys.modules.get("lmfit.parameter")
     if library is None:
         return None
-    return {library.Parameters: _parameters, library.Parameter: _parameter}.get(kind)
+    found = {library.Parameters: _parameters, library.Parameter: _parameter}.get(kind)
+    return found and added.keeping(found)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.changes import Change
+from timeslip.codec.kinds import filled, is_of_session, own_slots
+from timeslip.codec.reducers import added
 from timeslip.codec.reducers.system import MISSING, Borrowed
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def _logger(state: Pass, logger: Any) -> Any:
     if type(name) is not str or _named(name) is not logger:
         return NotImplemented
     fields = {field: getattr(logger, field) for field in _FIELDS}
+    fields |= added.to(logger) | filled(logger, own_slots(type(logger)))
     parts = tuple(_part(state, handler) for handler in logger.handlers if not _does_nothing(handler))
     return load.logger, (name,), (fields, parts), None, None, load.set_logger
 
@@ -48,6 +51,8 @@ def _part(state: Pass, handler: Any) -> Any:
     known = stream in (sys.stdout, sys.stderr, None) or type(stream) in (io.StringIO, io.TextIOWrapper)
     if is_plain and known:
         return handler
+    if is_of_session(type(handler)) and known and added.storable(state, handler):
+        return handler
     part = Borrowed(handler, f"without its {type(handler).__name__}, which cannot be stored")
     state.keep.append(part)
     return part
@@ -63,7 +68,9 @@ def changes(logger: Any, state: tuple[dict[str, Any], tuple[Any, ...]]) -> list[
     fields, parts = state
     present = [handler for handler in logger.handlers if _does_nothing(handler)]
     handlers = [*present, *(part for part in parts if type(part) is not str or part != MISSING)]
+    missing = [name for name in added.to(logger) | filled(logger, own_slots(type(logger))) if name not in fields]
     found: list[Change] = [_Setting(logger, name, value) for name, value in fields.items()]
+    found += [_Setting(logger, name, Change.MISSING) for name in missing]
     return [*found, _Setting(logger, "handlers", handlers)]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.kinds import attributes_of, filled, own_slots, set_slots
-from timeslip.codec.reducers import views
+from timeslip.codec.reducers import added, views
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -19,8 +20,8 @@ IN_BAND = 2048
 
 
 def library() -> Any:
-    """numpy, which is loaded, or no array could be here."""
-    return sys.modules["numpy"]
+    """numpy: loaded where an array is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("numpy") or import_module("numpy")
 
 
 def root_of(array: Any) -> Any:
@@ -294,6 +295,7 @@ def _memory_map(state: Pass, array: Any) -> Any:
         reason += ", with what is in the file by then"
         complete = array.nbytes <= _LOOKED_AT
         token += f" {hash(array.tobytes())}" if complete else ""
+    token += added.text(added.to(array))
     return state.resource(array, reason, token, memory_map, known, complete=complete)
 
 
@@ -398,7 +400,7 @@ def find(kind: type) -> Any:
     if kind in (numpy.void, numpy.record):
         return _row
     if kind is numpy.memmap:
-        return _memory_map
+        return added.keeping(_memory_map)
     if issubclass(kind, numpy.ndarray) and _is_subclass(kind):
         return _subclass
     return None

@@ -11,14 +11,15 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.kinds import attributes_of, is_of_session
+from timeslip.codec.reducers import added
 from timeslip.codec.reducers import numpy as arrays
 from timeslip.codec.reducers.system import MISSING, Borrowed
 from timeslip.codec.streams import has_special
-from timeslip.errors import UnstorableError
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -74,7 +75,7 @@ def _detached(state: Pass, values: Any, refs: int) -> Any:
 
 def _copies_on_write() -> bool:
     """Whether writing to a frame is never seen in another: always from pandas 3 on, before it an option."""
-    pandas = sys.modules["pandas"]
+    pandas = import_module("pandas")
     if int(pandas.__version__.partition(".")[0]) >= 3:
         return True
     return pandas.get_option("mode.copy_on_write") is True
@@ -185,6 +186,7 @@ def _not_a_time(state: Pass, value: Any) -> Any:
     return load.attribute, ("pandas", name)
 
 
+_CACHES = frozenset({"_cache"})
 _KEPT = frozenset({"_mgr", "_attrs", "_flags", "_item_cache", "_cache", "_cacher", "_is_copy", "_typ", "_metadata"})
 
 
@@ -201,30 +203,11 @@ def _frame(state: Pass, frame: Any) -> Any:
         extra["_attrs"] = about
     if not extra:
         return NotImplemented
-    for name in [name for name, value in extra.items() if not _storable(state, value)]:
+    for name in [name for name, value in extra.items() if not added.storable(state, value)]:
         # The frame is worth more than what a library has hung on it (patsy: its design), and pandas itself forgets it.
         reason = f"the attribute '{name}' of a frame cannot be stored: it comes back without"
         extra[name] = Borrowed(extra[name], reason)
     return made, args, (parts, extra), None, None, set_frame
-
-
-_trying: set[int] = set()
-"""Addresses of attributes that are being tried: one may hold the frame that it hangs on."""
-
-
-def _storable(state: Pass, value: Any) -> bool:
-    if id(value) in _trying:
-        return True
-    _trying.add(id(value))
-    try:
-        captured = state.encoder.capture([("attribute", value)])
-    except UnstorableError:
-        return False
-    finally:
-        _trying.discard(id(value))
-    storable = not any(hole.fatal for hole in captured.holes)
-    captured.release()
-    return storable
 
 
 def set_frame(frame: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -251,7 +234,7 @@ def find(kind: type) -> Any:
     if kind.__name__ == "SingleBlockManager":
         return _single_manager
     if pandas is not None and issubclass(kind, getattr(pandas, "Index", ())):
-        return _index
+        return added.keeping(_index, _CACHES)
     if pandas is not None and kind in (getattr(pandas, "DataFrame", None), getattr(pandas, "Series", None)):
         return _frame
     return None

@@ -6,6 +6,8 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.reducers import added
+
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
@@ -35,4 +37,4 @@ def find(kind: type) -> Any:
     drawing, font = sys.modules.get("PIL.ImageDraw"), sys.modules.get("PIL.ImageFont")
     if drawing is not None and kind is drawing.ImageDraw:
         return _drawing
-    return _font if font is not None and kind is font.FreeTypeFont else None
+    return added.keeping(_font) if font is not None and kind is font.FreeTypeFont else None

@@ -6,10 +6,13 @@ take down what the original still needs.
 
 from __future__ import annotations
 
+import functools
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import tried
+from timeslip.codec.reducers import added, traced
 from timeslip.codec.reducers.keras import tracked
 from timeslip.codec.reducers.numpy import owned
 
@@ -21,8 +24,8 @@ _COMPILED = "compiled by TensorFlow: it has no form that can be stored"
 
 
 def library() -> Any:
-    """TensorFlow, which is loaded, or no tensor could be here."""
-    return sys.modules["tensorflow"]
+    """TensorFlow: loaded where a tensor is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("tensorflow") or import_module("tensorflow")
 
 
 class _Numbers:
@@ -128,14 +131,20 @@ def _function(state: Pass, function: Any) -> Any:
         "jit_compile": function._jit_compile,
         "reduce_retracing": function._reduce_retracing,
     }
-    if function._attributes or function._created_variables:
+    if function._attributes:
+        options["experimental_attributes"] = function._attributes
+    if function._created_variables:
         state.note(function, "it is compiled again, without what the first compilation has made", fatal=False)
+    held: set[int] = set()
     for made in function._list_all_concrete_functions():  # which hold the very variables they were compiled with
-        state.held.update(map(id, made.variables))
-    return make_function, (function._python_function, function.input_signature, options)
+        held.update(map(id, made.variables))
+    state.held |= held
+    times, python = function.experimental_get_tracing_count(), function._python_function
+    traces = traced.compiled(state, function, times, python, held)
+    return make_function, (function._python_function, function.input_signature, options, traces)
 
 
-def make_function(python: Any, signature: Any, options: dict[str, Any]) -> Any:
+def make_function(python: Any, signature: Any, options: dict[str, Any], _: Any = None) -> Any:
     """A function that TensorFlow compiles when it is called."""
     return library().function(python, input_signature=signature, **options)
 
@@ -146,7 +155,8 @@ def _strategy(state: Pass, strategy: Any) -> Any:
 
 def default_strategy() -> Any:
     """How TensorFlow distributes where nobody has said how: one object for the process."""
-    return sys.modules["tensorflow.python.distribute.distribute_lib"]._get_default_strategy()
+    library()  # its parts cannot be loaded by themselves
+    return import_module("tensorflow.python.distribute.distribute_lib")._get_default_strategy()
 
 
 def _lost(reason: str) -> Any:
@@ -167,12 +177,18 @@ _BY_NAME: dict[str, Any] = {
     "trackable.data_structures._DictWrapper": _dict_wrapper,
 }
 """Classes below ``tensorflow.python``."""
+_WITH_ATTRIBUTES = (_tensor, _variable, _function)
+_WRAPPING = frozenset(
+    {"_tf_decorator", "__original_wrapped__", *functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "__signature__"}
+)
+"""What TensorFlow sets on its objects without naming it in their classes."""
 
 
 def find(kind: type) -> Any:
     """The reducer for what TensorFlow's own pickling gets wrong or walks too far into, or None."""
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("tensorflow.python.")
     if name in _BY_NAME:
-        return _BY_NAME[name]
+        reducer = _BY_NAME[name]
+        return added.keeping(reducer, _WRAPPING) if reducer in _WITH_ATTRIBUTES else reducer
     module = sys.modules.get("tensorflow.python.data.ops.dataset_ops")
     return _lost(_DATA) if module is not None and issubclass(kind, module.DatasetV2) else None

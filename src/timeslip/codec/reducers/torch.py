@@ -16,13 +16,14 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.captured import Hole
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers import instances
+from timeslip.codec.reducers import added, instances
 from timeslip.codec.reducers.numpy import owned, root_of, span
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ _MOST_LOOKED_AT = 20_000
 
 
 def library() -> Any:
-    """torch, which is loaded, or no tensor could be here."""
-    return sys.modules["torch"]
+    """torch: loaded where a tensor is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("torch") or import_module("torch")
 
 
 def _unasked() -> Any:
@@ -313,7 +314,7 @@ def _held(state: Pass) -> Iterator[Any]:
 
 def storage_over(owner: Any, offset: int, size: int) -> Any:
     """A storage over the memory of *owner*, an array or another object that gives its bytes."""
-    numpy = sys.modules["numpy"]
+    numpy = import_module("numpy")
     if type(owner) is not numpy.ndarray:
         owner = numpy.frombuffer(owner, numpy.uint8)
     line = owner if owner.flags.c_contiguous else owner.T
@@ -379,8 +380,8 @@ def over_tensor(array: Any, tensor: Any) -> Any:
 def array_over(storage: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
     """A numpy array over the memory of *storage*."""
     torch = library()
-    whole = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
-    made = sys.modules["numpy"].ndarray(shape, dtype, whole, offset, strides)
+    whole = torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage).numpy()
+    made = import_module("numpy").ndarray(shape, dtype, whole, offset, strides)
     made.flags.writeable = writeable
     return made
 
@@ -464,7 +465,15 @@ def _script(state: Pass, module: Any) -> Any:
     file = io.BytesIO()
     torch.jit.save(module, file)
     tensors = dict([*module.named_parameters(), *module.named_buffers()])
-    return make_script, (file.getvalue(),), tensors, None, None, set_script
+    extra = {}
+    for part in (attributes_of(module).get("_actual_script_module"), module):
+        held = added.to(part, _OF_SCRIPT)
+        extra.update({k: value for k, value in held.items() if not isinstance(value, torch._C.ScriptMethod)})
+    return make_script, (file.getvalue(),), (tensors, extra) if extra else tensors, None, None, set_script
+
+
+_OF_SCRIPT = frozenset({"_backward_hooks", "_forward_hooks", "_name", "_actual_script_module"})
+"""What torch sets in such a module without naming it in its class."""
 
 
 def make_script(data: bytes) -> Any:
@@ -472,8 +481,10 @@ def make_script(data: bytes) -> Any:
     return library().jit.load(io.BytesIO(data))
 
 
-def set_script(module: Any, tensors: dict[str, Any]) -> None:
-    """State setter: its parameters and buffers are those that others hold as well."""
+def set_script(module: Any, parts: Any) -> None:
+    """State setter: its parameters and buffers are those that others hold as well; what was set on it in Python."""
+    tensors, extra = parts if type(parts) is tuple else (parts, {})
+    module.__dict__.update(extra)
     for name, tensor in tensors.items():
         *path, last = name.split(".")
         functools.reduce(getattr, path, module)._c.setattr(last, tensor)

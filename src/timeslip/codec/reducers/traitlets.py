@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.kinds import is_imported
+from timeslip.codec.kinds import filled, is_imported, own_slots, set_slots
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _SIMPLE = frozenset({"Any", "Unicode", "Int", "Float", "Bool", "CInt", "CFloat"}
 
 
 def _library() -> Any:
-    return sys.modules["traitlets"]
+    return sys.modules.get("traitlets") or import_module("traitlets")
 
 
 def _is_widget(kind: type) -> bool:
@@ -43,7 +44,15 @@ def _with_traits(state: Pass, obj: Any) -> Any:
     attributes = {name: value for name, value in vars(obj).items() if name not in _OWN}
     values = {name: value for name, value in obj._trait_values.items() if name not in ("comm", "log")}
     made = (kind,) if added is None else (kind, added)
-    return make, made, (attributes, values, list(_told(obj)), *lacks), None, None, set_traits
+    more = filled(obj, own_slots(kind)), _checking(obj)
+    rest = (more, *lacks) if any(more) else lacks
+    return make, made, (attributes, values, list(_told(obj)), *rest), None, None, set_traits
+
+
+def _checking(obj: Any) -> dict[str, Any]:
+    """Trait -> what checks its values, without what the class itself adds to every instance."""
+    own = _library().EventHandler
+    return {name: check for name, check in obj._trait_validators.items() if not isinstance(check, own)}
 
 
 def _told(obj: Any) -> Iterator[tuple[Any, Any, list[Any]]]:
@@ -74,11 +83,14 @@ def make(kind: Any, added: dict[str, tuple[str, Any, dict[str, Any]]] | None = N
 
 def set_traits(obj: Any, parts: tuple[Any, ...]) -> None:
     """State setter for objects with traits, past validation: nobody is told of values that were there before."""
-    attributes, values, told = parts[:3]
+    attributes, values, told, *rest = parts
     obj.__dict__.update(attributes)
     obj._trait_values.update(values)
     for name, change, callbacks in told:
         obj._trait_notifiers.setdefault(name, {}).setdefault(change, []).extend(callbacks)
+    for slots, checking in (part for part in rest if type(part) is tuple):
+        set_slots(obj, slots)
+        obj._trait_validators.update(checking)
     if _is_widget(type(obj)):
         _connect(obj)
 

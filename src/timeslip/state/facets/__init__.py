@@ -10,6 +10,7 @@ from timeslip.state.facets import (  # noqa: F401 - each registers itself
     cwd,
     decimal_context,
     environ,
+    library_options,
     locale_categories,
     matplotlib_state,
     numpy_random,
@@ -17,6 +18,7 @@ from timeslip.state.facets import (  # noqa: F401 - each registers itself
     python_random,
     sys_path,
     tensor_options,
+    tensorflow_random,
     torch_random,
     warning_filters,
 )

@@ -17,7 +17,9 @@ _ORDER = (
     "matplotlib",
     "warnings",  # after what loads libraries, which set filters of their own
     "tensor_options",
+    "library_options",
     "torch_random",
+    "tensorflow_random",
     "numpy_random",
     "random",  # last: anything above might draw
 )

@@ -4,12 +4,15 @@ The contents of figures are values like any other; only their numbers are record
 that a restore can open a figure that was closed since, the engine may set `MatplotlibFacet.figure_source`.
 
 Form: ``{"current": number, "figures": [number, ...]}`` beside the parts of the differences of rcParams. What an inline
-or other backend of the front end sets (``backend``, ``interactive`` …) is neither recorded nor touched.
+or other backend of the front end sets (``interactive`` …) is neither recorded nor touched. Of backends, those that draw
+into files are recorded (``"backend": "agg"``) where the front end has set another one: that of a new kernel would close
+the figures.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -23,6 +26,8 @@ from timeslip.state.facets.watch import Watch
 
 _FOREIGN = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "savefig.directory", "tk.window_focus"})
 _CYCLE = "axes.prop_cycle"
+_DRAWING = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg"})
+"""Backends that need no front end."""
 
 
 @register
@@ -57,13 +62,15 @@ class MatplotlibFacet(FacetBase):
     def capture(self) -> bytes:
         """The differences and the open figures. Values that are objects (path effects …) are left out and reported."""
         params = sys.modules["matplotlib"].rcParams
-        seen = (_figures(), _cycle_text(params))
+        seen = self._look(params)
         if seen == self._seen and self._watch.unchanged([params]):
             return self._data
         document = self._known_options().document(_live(params))
         for key in document.get("left", ()):
             self.report(key, f"rcParams[{key!r}] holds an object that cannot be recorded")
         document.update(seen[0])
+        if seen[2]:
+            document["backend"] = seen[2]
         self._data = canonical(document).encode() if document else EMPTY
         self._seen = seen
         self._watch.remember([params])
@@ -90,6 +97,7 @@ class MatplotlibFacet(FacetBase):
             self._known_options().apply(document, _live(params), _putter(params))
         except FacetError as error:
             problems.append(f"rcParams {error}")
+        _use(matplotlib, document.get("backend", ""))
         missing = self._restore_figures(document.get("figures", []), document.get("current"))
         if missing:
             numbers = ", ".join(map(str, missing))
@@ -97,19 +105,28 @@ class MatplotlibFacet(FacetBase):
         self._seen = None
         if problems:
             raise FacetError("; ".join(problems))
-        self._data, self._seen = data, (_figures(), _cycle_text(params))
+        self._data, self._seen = data, self._look(params)
         self._watch.remember([params])
 
     def describe(self, before: bytes | None, after: bytes | None) -> str:
         """``matplotlib: figure.dpi -> 150, figures 1, 2 -> none``."""
         old, new = (parsed(data or EMPTY) for data in (before, after))
         parts = [f"rcParams {line}" for line in changes(old, new)]
+        backends = [document.get("backend", "of the front end") for document in (old, new)]
+        if backends[0] != backends[1]:
+            parts.append(f"backend {backends[0]} -> {backends[1]}")
         figures = [", ".join(map(str, document.get("figures", []))) or "none" for document in (old, new)]
         if figures[0] != figures[1]:
             parts.append(f"open figures {figures[0]} -> {figures[1]}")
         elif old.get("current") != new.get("current"):
             parts.append(f"current figure {old.get('current')} -> {new.get('current')}")
         return "matplotlib: " + (shortened(parts) or "unchanged")
+
+    def _look(self, params: Any) -> tuple[dict[str, Any], str | None, str]:
+        backend, usual = _backend(params), _usual_backend()
+        if usual and backend not in ("", usual) and backend not in _DRAWING and "inline" not in backend:
+            self.report("backend", f"the backend {backend} of matplotlib is not recorded: a new kernel has its own")
+        return _figures(), _cycle_text(params), backend if usual and backend != usual and backend in _DRAWING else ""
 
     def _known_options(self) -> Options:
         if self._options is None:
@@ -201,6 +218,32 @@ def _putter(params: Any) -> Callable[[str, Any], None]:
             dict.__setitem__(params, key, value)
 
     return put
+
+
+def _backend(params: Any) -> str:
+    """The name of the backend; empty while none has been chosen."""
+    name = dict.get(params, "backend")
+    return name.lower() if isinstance(name, str) else ""
+
+
+def _usual_backend() -> str:
+    """The backend that the front end has asked for; empty where matplotlib chooses by itself."""
+    return os.environ.get("MPLBACKEND", "").lower()
+
+
+def _use(matplotlib: Any, wanted: str) -> None:
+    """Change to the backend *wanted*, empty for that of the front end. Figures that are open stay so."""
+    backend, usual = _backend(matplotlib.rcParams), _usual_backend()
+    wanted = wanted or usual
+    if wanted == backend or not wanted or (wanted == usual and backend not in _DRAWING):
+        return
+    figures = open_figures()
+    matplotlib.use(wanted)
+    if figures:
+        _manager().figs.update(figures)
+    show: Any = getattr(sys.modules.get("matplotlib_inline.backend_inline"), "show", None)
+    if show is not None:  # it shows and closes all figures after the cell, once one of them came to it
+        show._to_draw, show._draw_called = [], False
 
 
 def _manager() -> Any:

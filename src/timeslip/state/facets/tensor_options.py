@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from timeslip.errors import FacetError
-from timeslip.state.facets.base import FacetBase, register, shortened
-from timeslip.state.facets.differences import EMPTY, canonical, parsed
+from timeslip.state.facets.base import register
+from timeslip.state.facets.option_table import Option, OptionTable
 
 
-class _Option(NamedTuple):
-    default: Any
-    get: Callable[[Any], Any]
-    set: Callable[[Any, Any], Any]
+def _of_torch(default: Any, get: str, put: str) -> Option:
+    return Option(default, lambda torch: getattr(torch, get)(), lambda torch, value: getattr(torch, put)(value))
 
 
-def _of_torch(default: Any, get: str, put: str) -> _Option:
-    return _Option(default, lambda torch: getattr(torch, get)(), lambda torch, value: getattr(torch, put)(value))
+def _of_jax(name: str, default: Any) -> Option:
+    return Option(default, lambda jax: getattr(jax.config, name), lambda jax, value: jax.config.update(name, value))
 
 
-def _of_jax(name: str, default: Any) -> _Option:
-    return _Option(default, lambda jax: getattr(jax.config, name), lambda jax, value: jax.config.update(name, value))
-
-
-def _of_keras(name: str, default: Any) -> _Option:
-    return _Option(
+def _of_keras(name: str, default: Any) -> Option:
+    return Option(
         default,
         lambda keras: getattr(keras.config, name)(),
         lambda keras, value: getattr(keras.config, f"set_{name}")(value),
@@ -38,11 +28,18 @@ def _default_dtype(torch: Any) -> str:
     return str(torch.get_default_dtype()).removeprefix("torch.")
 
 
-_OPTIONS: dict[str, dict[str, _Option]] = {
+def _default_device(torch: Any) -> str | None:
+    """Where torch puts what it makes; None: where nobody has said."""
+    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    return None if context is None else str(context.device)
+
+
+_OPTIONS: dict[str, dict[str, Option]] = {
     "torch": {
-        "default dtype": _Option(
+        "default dtype": Option(
             "float32", _default_dtype, lambda torch, value: torch.set_default_dtype(getattr(torch, value))
         ),
+        "default device": Option(None, _default_device, lambda torch, value: torch.set_default_device(value)),
         "gradients": _of_torch(True, "is_grad_enabled", "set_grad_enabled"),
         "deterministic algorithms": _of_torch(
             False, "are_deterministic_algorithms_enabled", "use_deterministic_algorithms"
@@ -64,7 +61,7 @@ _OPTIONS: dict[str, dict[str, _Option]] = {
         "floatx": _of_keras("floatx", "float32"),
         "epsilon": _of_keras("epsilon", 1e-07),
         "image_data_format": _of_keras("image_data_format", "channels_last"),
-        "dtype_policy": _Option(
+        "dtype_policy": Option(
             "float32",
             lambda keras: keras.config.dtype_policy().name,
             lambda keras, value: keras.config.set_dtype_policy(value),
@@ -77,75 +74,10 @@ _COMPLETE = {"torch": "set_default_dtype", "jax": "config", "keras": "config"}
 
 
 @register
-class TensorOptionsFacet(FacetBase):
-    """Options that differ from their usual values: ``{"torch": {"default dtype": "float64"}}``."""
+class TensorOptionsFacet(OptionTable):
+    """See `OptionTable`."""
 
     name: ClassVar[str] = "tensor_options"
-    absent: ClassVar[bytes | None] = EMPTY
-
-    def available(self) -> bool:
-        """Whether one of the libraries is loaded, completely."""
-        return any(_loaded(library) is not None for library in _OPTIONS)
-
-    def capture(self) -> bytes:
-        """The differences. Options that a release does not have are left out."""
-        document: dict[str, dict[str, Any]] = {}
-        for library, options in _OPTIONS.items():
-            module = _loaded(library)
-            if module is None:
-                continue
-            for name, option in options.items():
-                value = _value(module, option)
-                if value != option.default:
-                    document.setdefault(library, {})[name] = value
-        return canonical(document).encode() if document else EMPTY
-
-    def restore(self, data: bytes) -> None:
-        """Set what differs from what was recorded, loading a library if that is needed.
-
-        Raises:
-            FacetError: a library is not here, or refuses a value (the others are set); bytes of another making.
-        """
-        document = parsed(data)
-        if not all(
-            type(options) is dict and options.keys() <= _OPTIONS.get(library, {}).keys()
-            for library, options in document.items()
-        ):
-            raise FacetError("the recorded options for tensors are not of a form that this release knows")
-        refused: list[str] = []
-        for library, options in _OPTIONS.items():
-            wanted = document.get(library, {})
-            module = _loaded(library)
-            try:
-                module = importlib.import_module(library) if module is None and wanted else module
-                for name, option in options.items() if module is not None else ():
-                    value = wanted.get(name, option.default)
-                    if _value(module, option) != value:
-                        option.set(module, value)
-            except Exception as error:  # a library's own code: anything may come
-                refused.append(f"{library} ({error})")
-        if refused:
-            raise FacetError(f"recorded options cannot be set: {', '.join(refused)}")
-
-    def describe(self, before: bytes | None, after: bytes | None) -> str:
-        """``options for tensors: torch default dtype float32 -> float64``."""
-        old, new = (parsed(data or EMPTY) for data in (before, after))
-        parts = []
-        for library, options in _OPTIONS.items():
-            for name, option in options.items():
-                values = [side.get(library, {}).get(name, option.default) for side in (old, new)]
-                if values[0] != values[1]:
-                    parts.append(f"{library} {name} {values[0]} -> {values[1]}")
-        return "options for tensors: " + (shortened(parts) or "unchanged")
-
-
-def _loaded(library: str) -> Any:
-    module = sys.modules.get(library)
-    return module if hasattr(module, _COMPLETE[library]) else None
-
-
-def _value(module: Any, option: _Option) -> Any:
-    try:
-        return option.get(module)
-    except AttributeError:  # a release that does not have it
-        return option.default
+    subject = "options for tensors"
+    options = _OPTIONS
+    complete = _COMPLETE
