@@ -166,7 +166,10 @@ def main() -> int:
     status = 0
     for name in arguments.names or VALUES:
         done = subprocess.run(
-            [arguments.python, str(Path(__file__).resolve()), "--one", name], capture_output=True, text=True, check=False
+            [arguments.python, str(Path(__file__).resolve()), "--one", name],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         answer = done.stdout.strip().splitlines()[-1:] or [""]
         if done.returncode:
