@@ -739,3 +739,11 @@ def test_without_a_process_for_the_second_copy(session: Any, monkeypatch: pytest
     settle(session)
     assert verdict(session, "Drops") is None
     assert "some_library.Drops" in session._live.body(session._live.records["x"])["hooked"]
+
+
+def test_who_is_not_found_to_blame_in_time_is_not_blamed(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_BLAMING", -1.0)
+    session.run("x = library.Outer(library.Inner(drop=True))")
+    settle(session)
+    assert verdict(session, "Inner") is None
+    assert verdict(session, "Outer") is None

@@ -14,6 +14,7 @@ that is in a value.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ LOADING = 1.0
 """A value whose loading takes longer than this in a trial counts as one that cannot be loaded, seconds."""
 LOOKING = 8.0
 """So long may capturing it take, and comparing it; else nothing is known of its classes."""
+_BLAMING = 8.0
+"""So long it may take to find who is to blame; what is not found by then is not known."""
 
 _KNOWN = sys.stdlib_module_names | {"matplotlib", "mpl_toolkits", "numpy", "pandas", "timeslip"}
 """Top-level packages whose classes our own tests restore and compare: these need no trial."""
@@ -158,10 +161,13 @@ class Trial:
         """
         verdicts: dict[type, _Found] = {}
         unsafe: set[type] = set()
-        parts = self._parts(captured)
+        until = time.monotonic() + _BLAMING
+        parts = self._parts(captured, until)
         alike = {kind: alone.hooked for kind, _, alone in parts}
         for kind, nodes, alone in parts:
             others = alone.hooked - {kind}
+            if time.monotonic() > until:
+                break
             if others & unsafe or not others <= alike.keys():
                 continue
             found = self._try(nodes, alone, alone.hooked)
@@ -175,11 +181,11 @@ class Trial:
                 verdicts[culprit] = found
         if any(verdict.word != FAITHFUL for verdict in verdicts.values()):
             return verdicts
-        if unsafe or whole.owner not in captured.hooked:
+        if unsafe or whole.owner not in captured.hooked or time.monotonic() > until:
             return {}
         return {**verdicts, whole.owner: whole}
 
-    def _parts(self, captured: Captured) -> list[tuple[type, list[tuple[str, Any]], Captured]]:
+    def _parts(self, captured: Captured, until: float) -> list[tuple[type, list[tuple[str, Any]], Captured]]:
         """For each class its instances by themselves, and what was captured of them, the simplest first."""
         kinds = {id(kind): kind for kind in captured.hooked}
         instances: dict[type, list[tuple[str, Any]]] = {}
@@ -189,6 +195,8 @@ class Trial:
                 met.append((f"value{len(met)}", obj))
         parts = []
         for kind, nodes in instances.items():
+            if time.monotonic() > until:
+                break
             alone, _ = self._capture(nodes)
             if alone is not None and not any(hole.fatal for hole in alone.holes):
                 parts.append((kind, nodes, alone))
