@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
 _FIELDS = ("level", "propagate", "disabled", "filters")
+_GIVEN = frozenset({"manager"})
+"""What a logger is given by whoever makes it."""
 
 
 def _library() -> Any:
@@ -28,9 +30,14 @@ def _logger(state: Pass, logger: Any) -> Any:
     if type(name) is not str or _named(name) is not logger:
         return NotImplemented
     fields = {field: getattr(logger, field) for field in _FIELDS}
-    fields |= added.to(logger) | filled(logger, own_slots(type(logger)))
+    fields |= _own(logger)
     parts = tuple(_part(state, handler) for handler in logger.handlers if not _does_nothing(handler))
     return load.logger, (name,), (fields, parts), None, None, load.set_logger
+
+
+def _own(logger: Any) -> dict[str, Any]:
+    """What users have set on *logger*, beside what every logger has."""
+    return added.to(logger, _GIVEN) | filled(logger, own_slots(type(logger)))
 
 
 def _named(name: str) -> Any:
@@ -68,7 +75,7 @@ def changes(logger: Any, state: tuple[dict[str, Any], tuple[Any, ...]]) -> list[
     fields, parts = state
     present = [handler for handler in logger.handlers if _does_nothing(handler)]
     handlers = [*present, *(part for part in parts if type(part) is not str or part != MISSING)]
-    missing = [name for name in added.to(logger) | filled(logger, own_slots(type(logger))) if name not in fields]
+    missing = [name for name in _own(logger) if name not in fields]
     found: list[Change] = [_Setting(logger, name, value) for name, value in fields.items()]
     found += [_Setting(logger, name, Change.MISSING) for name in missing]
     return [*found, _Setting(logger, "handlers", handlers)]
