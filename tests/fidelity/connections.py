@@ -109,6 +109,7 @@ SECTIONS: dict[str, dict[str, Kind]] = {
         "numpy.memmap, reading": Kind("import numpy as np\nx = np.memmap('a.bin', dtype='i4', mode='r', shape=(4,))", "z = x.sum()", "x.tolist()", "exact", "rebuilt", "memory map of the same file", "import numpy as np\nnp.arange(4, dtype='i4').tofile('a.bin')", needs=("numpy",)),
     },
     "Clients": {
+        "ssl.SSLContext with more settings": Kind("import ssl\nx = ssl.create_default_context(); x.post_handshake_auth = True; x.set_ciphers('ALL:@SECLEVEL=0')", "x.post_handshake_auth = False", "(x.post_handshake_auth, getattr(x, 'security_level', 0), x.check_hostname)", "rebuilt", "rebuilt", "a folder that it looks for others in"),
         "openai.OpenAI": Kind(f"import openai\nx = openai.OpenAI(api_key='{KEY}', default_headers={{'X-Api-Key': '{KEY}'}}); c = x.chat.completions", "x.timeout = 5", "(str(x.base_url), x.timeout if x.timeout == 5 else 0, c._client is x)", "rebuilt", "rebuilt", "without its key", needs=("openai",)),
         "openai.AsyncOpenAI": Kind(f"import openai\nx = openai.AsyncOpenAI(api_key='{KEY}')", "x.timeout = 5", "(str(x.base_url), x.timeout if x.timeout == 5 else 0)", "rebuilt", "rebuilt", "without its key", needs=("openai",)),
         "anthropic.Anthropic": Kind(f"import anthropic\nx = anthropic.Anthropic(api_key='{KEY}')", "x.timeout = 5", "(str(x.base_url), x.timeout if x.timeout == 5 else 0, type(x.messages).__name__)", "rebuilt", "rebuilt", "without its key", needs=("anthropic",)),
