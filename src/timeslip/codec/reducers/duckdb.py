@@ -8,6 +8,7 @@ that takes nothing from the user.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -58,6 +59,14 @@ SELECT txid_current(),
 """
 """What only a connection knows, in one row."""
 
+_WRITTEN = """
+SELECT list(DISTINCT function_name ORDER BY function_name) FROM duckdb_functions()
+    WHERE internal AND extension_name IS NULL AND function_type IN ('scalar', 'aggregate', 'table')
+"""
+"""What is of no extension: the built-in functions, and among them what was written in Python."""
+
+_VARIABLES = "SELECT list([name, value, type] ORDER BY name) FROM duckdb_variables()"
+
 Databases = list[tuple[str, "str | None", bool]]
 """Name, path and whether read-only, of all that are attached."""
 
@@ -72,6 +81,8 @@ class _Own(NamedTuple):
         functions: names of functions written in Python.
         place: names of the database and schema in use.
         settings: names and values.
+        variables: names, values as text, and types.
+        other: names of variables whose text does not give the value again.
     """
 
     known: bool
@@ -80,6 +91,8 @@ class _Own(NamedTuple):
     functions: tuple[str, ...] = ()
     place: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str, str], ...] = ()
+    other: tuple[str, ...] = ()
 
 
 def _library() -> Any:
@@ -105,8 +118,8 @@ def _connection(state: Pass, connection: Any) -> Any:
     stamps = [[stamp_of(path), stamp_of(f"{path}.wal")] for _, path, _ in databases if path]
     token = xxhash.xxh3_128_hexdigest(repr((databases, digests, stamps, own)).encode("utf-8", "backslashreplace"))
     kept = [databases[0], *(one for one in databases[1:] if one[1] is None)]
-    arguments = (kept, images, own.place, dict(own.settings))
-    complete = own.known and not own.parts and not own.functions
+    arguments = (kept, images, own.place, dict(own.settings), own.variables)
+    complete = own.known and not (own.parts or own.functions or own.other)
     return state.resource(connection, _said(databases, own), token, connect, arguments, complete=complete)
 
 
@@ -123,6 +136,8 @@ def _said(databases: Databases, own: _Own) -> str:
         said += f", without the temporary {', '.join(own.parts)}"
     if own.functions:
         said += f", without the functions {', '.join(own.functions)}"
+    if own.other:
+        said += f", without the variables {', '.join(own.other)}"
     return said
 
 
@@ -160,13 +175,54 @@ def _own(connection: Any, has_result: bool) -> _Own:
         if ask("SELECT txid_current()")[0] == number:  # otherwise every query has one of its own
             return _Own(True, True)
         pairs = tuple((str(name), str(value)) for name, value in settings or ())
-        return _Own(True, False, tuple(parts or ()), tuple(functions or ()), tuple(place), pairs)
+        functions = sorted({*(functions or ()), *_written(connection)})
+        variables, other = _variables(connection)
+        return _Own(True, False, tuple(parts or ()), tuple(functions), tuple(place), pairs, variables, other)
     except refuses:
         return _Own(False)
     except library.Error as error:
         if "transaction" in str(error).lower():  # one that has failed and waits for its end
             return _Own(True, True)
         raise
+
+
+def _written(connection: Any) -> set[str]:
+    """Functions written in Python, which count as built-in from release 2 on."""
+    try:
+        return {*(connection.sql(_WRITTEN).fetchall()[0][0] or ())} - _built_in()
+    except (_library().BinderException, _library().CatalogException):  # a release that names no extension
+        return set()
+
+
+@functools.cache
+def _built_in() -> frozenset[str]:
+    connection = _library().connect(":memory:")
+    try:
+        return frozenset(connection.execute(_WRITTEN).fetchall()[0][0])
+    finally:
+        connection.close()
+
+
+def _variables(connection: Any) -> tuple[tuple[tuple[str, str, str], ...], tuple[str, ...]]:
+    """Variables of a connection: those that come back from their text, and the names of all others."""
+    try:
+        found = [tuple(map(str, one)) for one in connection.sql(_VARIABLES).fetchall()[0][0] or ()]
+    except _library().CatalogException:  # a release without
+        return (), ()
+    good, other = [], []
+    for name, value, kind in found:
+        asked = f"getvariable('{_quoted(name, chr(39))}') IS NOT DISTINCT FROM {_literal(value, kind)}"
+        try:
+            is_same = connection.sql("SELECT " + asked).fetchall()[0][0]
+        except (_library().ConversionException, _library().ParserException, _library().BinderException):
+            is_same = False
+        good += [(name, value, kind)] if is_same else []
+        other += [] if is_same else [name]
+    return tuple(good), tuple(other)
+
+
+def _literal(value: str, kind: str) -> str:
+    return f"'{_quoted(value, chr(39))}'::{kind}"
 
 
 def _images(connection: Any, databases: Databases) -> dict[str, bytes]:
@@ -217,7 +273,13 @@ def _attach(connection: Any, path: str, name: str, options: str = "") -> None:
     connection.execute(f"ATTACH '{_quoted(path, chr(39))}' AS \"{_quoted(name)}\" {options}")
 
 
-def connect(databases: Databases, images: dict[str, bytes], place: tuple[str, ...], settings: dict[str, str]) -> Any:
+def connect(
+    databases: Databases,
+    images: dict[str, bytes],
+    place: tuple[str, ...],
+    settings: dict[str, str],
+    variables: tuple[tuple[str, str, str], ...] = (),
+) -> Any:
     """A connection to those databases: files that must exist, or in memory with that content.
 
     Args:
@@ -225,6 +287,7 @@ def connect(databases: Databases, images: dict[str, bytes], place: tuple[str, ..
         images: content by name, of those that have no file.
         place: database and schema in use.
         settings: names and values.
+        variables: names, values and types.
     """
     (name, path, only), *more = databases
     if path and not os.path.exists(path):
@@ -242,6 +305,8 @@ def connect(databases: Databases, images: dict[str, bytes], place: tuple[str, ..
         with suppress(_library().Error):  # a setting of another release
             if connection.execute(f"SELECT current_setting('{key}')::VARCHAR").fetchone()[0] != value:
                 connection.execute(f"SET {key} = '{_quoted(value, chr(39))}'")
+    for key, value, kind in variables:
+        connection.execute(f'SET VARIABLE "{_quoted(key)}" = {_literal(value, kind)}')
     if place:
         with suppress(_library().Error):  # a schema that was temporary
             connection.execute("USE " + ".".join(f'"{_quoted(part)}"' for part in place))
