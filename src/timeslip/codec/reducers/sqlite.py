@@ -31,7 +31,7 @@ def _connection(state: Pass, connection: Any) -> Any:
     options = (connection.isolation_level, connection.row_factory, connection.text_factory)
     token = f"{connection.total_changes},{connection.in_transaction},{_settings(connection)}"
     own, without = _own(connection)
-    token += xxhash.xxh3_128_hexdigest(repr(own).encode("utf-8", "backslashreplace"))
+    token += xxhash.xxh3_128_hexdigest(repr((own, without)).encode("utf-8", "backslashreplace"))
     state.keep += (own, *own.values(), options)
     if path:
         reason = "a new connection to the same file" + without
