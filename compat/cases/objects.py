@@ -118,7 +118,7 @@ CLIENTS = (
     Case(
         "requests.Session",
         "x = requests.Session()\nx.headers['A'] = 'b'",
-        "x.cookies.set('c', 'd'); x.auth = ('u', 'p')",
+        "x.cookies.set('c', 'd'); x.max_redirects = 3",
         "dict(x.headers)['A'], x.cookies.get_dict(), x.prepare_request(requests.Request('GET', 'http://example.org')).headers['A']",
     ),
     Case(

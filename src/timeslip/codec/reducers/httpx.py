@@ -36,8 +36,35 @@ _LOGINS = {"QueryParams": ("_dict",), "Proxy": ("raw_auth", "auth", "headers")}
 """What is looked at for secrets."""
 
 
+def _response(state: Pass, response: Any) -> Any:
+    """A response as it was read, with what it found out about how to read it."""
+    if "_content" not in vars(response):
+        return state.hole(response, "a response that was not read to its end cannot be stored")
+    own = response.__getstate__()
+    state.keep.append(own)
+    parts: tuple[Any, ...] = (own, "_decoder" in vars(response))
+    if response.extensions:
+        state.note(response, "without the connection that it came by", fatal=False)
+        parts = (*parts, instances.Lacking())
+    return make_response, (type(response),), parts, None, None, set_response
+
+
+def make_response(kind: Any) -> Any:
+    """A response in which nothing is yet."""
+    return kind.__new__(kind)
+
+
+def set_response(response: Any, parts: tuple[Any, ...]) -> None:
+    """State setter for responses."""
+    response.__setstate__(parts[0])
+    if parts[1]:
+        response._get_content_decoder()
+
+
 def find(kind: type) -> Any:
-    """The reducer for headers and authentication, or None."""
+    """The reducer for headers, responses and authentication, or None."""
+    if (kind.__module__, kind.__name__) == ("httpx", "Response"):
+        return _response
     if kind.__name__ == "Headers":
         return _headers(kind)
     if kind.__name__ == "ParseResult":

@@ -35,8 +35,36 @@ _LOGINS = {
 """What is looked at for secrets."""
 
 
+def _response(state: Pass, response: Any) -> Any:
+    """A response as it was read. Its own pickling reads what was not read yet, and forgets what comes next."""
+    raw, consumed = getattr(response, "raw", None), getattr(response, "_content_consumed", True)
+    if raw is not None and not consumed:
+        return state.hole(response, "a response that was not read to its end cannot be stored")
+    kept = {name: value for name, value in vars(response).items() if name not in _CONNECTED}
+    state.keep.append(kept)
+    if raw is not None or getattr(response, "connection", None) is not None:
+        state.note(response, "without the connection that it came by", fatal=False)
+        return make_response, (type(response),), (kept, instances.Lacking()), None, None, set_response
+    return make_response, (type(response),), (kept,), None, None, set_response
+
+
+_CONNECTED = frozenset({"raw", "connection"})
+
+
+def make_response(kind: Any) -> Any:
+    """A response in which nothing is yet."""
+    return kind()
+
+
+def set_response(response: Any, parts: tuple[Any, ...]) -> None:
+    """State setter for responses."""
+    vars(response).update(parts[0])
+
+
 def find(kind: type) -> Any:
-    """The reducer for sessions, requests, headers and authentication, or None."""
+    """The reducer for sessions, requests, responses, headers and authentication, or None."""
+    if (kind.__module__, kind.__name__) == ("requests.models", "Response"):
+        return _response
     if kind.__name__ == "CaseInsensitiveDict":
         return _headers(kind)
     if kind.__name__ in ("HTTPBasicAuth", "HTTPProxyAuth", "HTTPDigestAuth"):
