@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from timeslip.checkout import Options
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.diffing import diff_values
-from timeslip.errors import StoreError, TimeslipError, UntrustedStoreError
+from timeslip.errors import SessionBusyError, StoreError, TimeslipError, UntrustedStoreError
 from timeslip.foreseeing import foresee
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId
@@ -287,7 +288,13 @@ def _of_lost_definitions(live: Live) -> dict[str, str]:
 def status(
     live: Live, history: History, *, name: str, notebook: str | None, resumable: CommitId | None, kernel: str
 ) -> Status:
-    """Where a live session is, and what a user should know about it. Arguments as the attributes of `Status`."""
+    """Where a live session is, and what a user should know about it. Arguments as the attributes of `Status`.
+
+    What is being tried is waited for a moment: whoever asks wants to know of it.
+    """
+    if kernel == "this":
+        with suppress(SessionBusyError), live.turn():
+            live.await_verdicts()
     last = history.last_made
     tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
     inexact, placeholders = not_exact(live)

@@ -747,3 +747,8 @@ def test_who_is_not_found_to_blame_in_time_is_not_blamed(session: Any, monkeypat
     settle(session)
     assert verdict(session, "Inner") is None
     assert verdict(session, "Outer") is None
+
+
+def test_status_waits_a_moment_for_what_is_being_tried(session: Any) -> None:
+    session.run("x = library.Drops()")
+    assert "cache" in session.status().inexact["x"]
