@@ -32,6 +32,7 @@ HOLDERS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("made", "changed", "shows"), HOLDERS)
 def test_what_holds_a_changed_object_is_made_again(
     attach: Callable[..., Any], made: str, changed: str, shows: str
@@ -48,6 +49,9 @@ def test_what_holds_a_changed_object_is_made_again(
     assert result.fidelity["x"] == "exact"
     # A buffer that the collector finds together with its BytesIO is complained about by Python 3.13 and later.
     session.namespace.clear()
+    expected.clear()
+    del result
+    gc.collect()
 
 
 def test_what_cannot_be_made_again_is_lost_and_the_rest_is_exact(attach: Callable[..., Any]) -> None:

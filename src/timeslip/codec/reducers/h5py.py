@@ -45,6 +45,16 @@ class SharedFile:
     ) -> None:
         self._description = (name, mode, image, swmr, late)
         self._file: Any = None
+        self._given = False
+
+    def handle(self) -> Any:
+        """A handle to the file: another one each time, as where a file was opened twice."""
+        file = self.open()
+        if not self._given:
+            self._given = True
+            return file
+        name, mode, image, swmr, _ = self._description
+        return _open(name, mode, swmr) if image is None else _library().File(file.id)
 
     def open(self) -> Any:
         """The file, opened again if it is the first time."""
@@ -166,9 +176,9 @@ def open_handle(shared: SharedFile, kind: str, name: bytes) -> Any:
     """That file, or what has that name in it."""
     if kind in _LOW:
         return open_handle(shared, _LOW[kind], name).id
-    file = shared.open()
     if kind == "File":
-        return file
+        return shared.handle()
+    file = shared.open()
     found = file if name == b"/" else file[name]
     return found.attrs if kind == "AttributeManager" else file["/"] if found is file else found
 
