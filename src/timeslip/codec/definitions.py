@@ -341,6 +341,16 @@ def _is_method(value: Any) -> bool:
     return type(value) is types.FunctionType
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether *value* is a number, a text, or a dict of such with nothing else in it."""
+    if type(value) is dict:
+        return all(type(key) is str and type(held) in _ATOMS for key, held in value.items())
+    return type(value) in _ATOMS
+
+
+_ATOMS = frozenset({int, float, bool, str, type(None)})
+
+
 def class_header(cls: type) -> dict[str, Any]:
     """What a class cannot be made without."""
     header: dict[str, Any] = {
@@ -355,6 +365,8 @@ def class_header(cls: type) -> dict[str, Any]:
     if slots is not None:
         header["slots"] = slots if isinstance(slots, str) else tuple(slots)
     methods = {name: value for name, value in cls.__dict__.items() if _is_method(value)}
+    if type(cls).__hash__ is not type.__hash__:  # as those of sympy: the class itself may be hashed before it is whole
+        methods.update({name: value for name, value in cls.__dict__.items() if _is_plain(value)})
     if type(cls).__module__ == "_ctypes":
         header["layout"] = _layout(cls)
     if methods and not isinstance(cls, enum.EnumMeta):

@@ -62,6 +62,7 @@ LIBRARIES = {
     "ray": "timeslip.codec.reducers.ray",
     "requests": "timeslip.codec.reducers.requests",
     "scipy": "timeslip.codec.reducers.scipy",
+    "sklearn": "timeslip.codec.reducers.sklearn",
     "sqlalchemy": "timeslip.codec.reducers.sqlalchemy",
     "sqlite3": "timeslip.codec.reducers.sqlite",
     "ssl": "timeslip.codec.reducers.ssl",
