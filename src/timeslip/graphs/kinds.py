@@ -303,6 +303,9 @@ def attributes(value: Any) -> dict[str, Any]:
         mapping = None
     if type(mapping) is dict:
         found["__dict__"] = mapping
+        if str(type(value).__module__).startswith("tensorflow.python.trackable."):
+            # what a wrapper notes for checkpoints, by and by: made anew with the wrapper
+            found["__dict__"] = {name: held for name, held in mapping.items() if not name.startswith("_self_")}
     for kind in type.mro(type(value)) if not issubclass(type(value), type) else ():
         for name, member in class_namespace(kind).items():
             if type(member) is types.MemberDescriptorType and name not in found:
