@@ -160,8 +160,6 @@ _DECLARING = tuple(
     )
 )
 """What says how classes and tables are made, and talks to no database."""
-_ALONE = ("sqlite3.connect", *_DECLARING)
-"""Parts of modules that touch the outside which are judged by themselves."""
 _OUTSIDE_ATTRIBUTES = _words({
     "opens a file": """open open_file open_dataset open_mfdataset open_zarr open_memmap memmap ExcelWriter ExcelFile
         HDFStore ZipFile""",
@@ -309,7 +307,8 @@ def _path_findings(path: str, parts: list[str], known: bool, follow: str) -> lis
         # The bare name of a module says something only when it certainly is that module: `socket` may be a plain list.
         if prefix in _DYNAMIC_MODULES and (not last or known) and not path.startswith(_DISPLAYING):
             found.append(Finding("dynamic", f"{_DYNAMIC_MODULES[prefix]} ({path})"))
-        if prefix in _OUTSIDE_MODULES and (not last or known) and not path.startswith(_ALONE):
+        alone = path == "sqlite3.connect" or path.startswith(_DECLARING)  # judged by itself
+        if prefix in _OUTSIDE_MODULES and (not last or known) and not alone:
             found.append(Finding("outside", f"{_OUTSIDE_MODULES[prefix]} ({path})"))
     if known and len(parts) == 1 and path in _ESCAPING:
         found.append(Finding("outside", f"hands on the module {path}"))
