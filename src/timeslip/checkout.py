@@ -202,8 +202,8 @@ class Checkout:
             prepared.values[key] = value
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
-                reason = rebuilt_reason(body) or "it refers to something that was made again"
-                prepared.notes[key] = "; ".join([reason, *loader.notes[told:]])
+                reasons = [*filter(None, (rebuilt_reason(body),)), *loader.notes[told:]]
+                prepared.notes[key] = "; ".join(reasons) or "it refers to something that was made again"
             else:
                 doubted = "; ".join(filter(None, (noted(body), doubt(body))))
                 prepared.fidelity[key] = REBUILT if doubted else EXACT

@@ -83,6 +83,11 @@ def attribute(module_name: str, qualname: str) -> Any:
     return _outside(module_name, qualname)
 
 
+def registry(module_name: str, qualname: str, keys: tuple[str, ...] | bool) -> Any:
+    """What a library keeps for everybody under a name, and under which keys it had something when it was recorded."""
+    return _outside(module_name, qualname, keys)
+
+
 def instance(kind: type, early: Any = None) -> Any:
     """An instance of a class of the session, empty but for what it may be hashed by."""
     return _outside(kind, early)

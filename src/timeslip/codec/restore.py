@@ -423,6 +423,15 @@ class Loader:
         """What is loaded shares nothing any more with something outside that has it, too."""
         self.rebuilt.append("")
 
+    def registry(self, module_name: str, qualname: str, keys: tuple[str, ...]) -> Any:
+        """What a library keeps for everybody, as it is now; it is said when it is not as it was."""
+        found = _attribute(module_name, qualname)
+        told = import_module("timeslip.codec.reducers.registries").not_as_then(found, module_name, qualname, keys)
+        if told:
+            self.rebuilt.append("")
+            self.notes.append(told)
+        return found
+
     def logger(self, name: str) -> Any:
         """The logger of that name; for a copy, one that nobody writes to."""
         return import_module("timeslip.codec.reducers.logging").find_logger(name, apart=self.isolated or self.apart)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -78,14 +79,40 @@ def test_a_cycle_changed_in_place_is_seen() -> None:
 
 def test_the_backend_belongs_to_the_front_end() -> None:
     facet = attached()
-    plt.ion()
+    dict.__setitem__(matplotlib.rcParams, "backend", "module://other")
+    assert facet.capture() == b"{}"
+    facet.restore(b'{"set":{"backend":"x","interactive":true,"figure.dpi":77}}')
+    assert not matplotlib.is_interactive()
+    assert dict.get(matplotlib.rcParams, "backend") == "module://other"
+    assert plt.rcParams["figure.dpi"] == 77
+
+
+def test_interactive_mode_comes_back_but_for_what_the_front_end_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    facet = attached()
+    plt.figure()
+    plt.close()
+    start = facet.capture()
     try:
-        dict.__setitem__(matplotlib.rcParams, "backend", "module://other")
-        assert facet.capture() == b"{}"
-        facet.restore(b'{"set":{"backend":"x","interactive":false,"figure.dpi":77}}')
+        plt.ion()
+        on = facet.capture()
+        assert on == b'{"interactive":true}'
+        assert facet.describe(start, on) == "matplotlib: interactive -> True"
+        facet.restore(start)
+        assert not matplotlib.is_interactive()
+        facet.restore(on)
         assert matplotlib.is_interactive()
-        assert dict.get(matplotlib.rcParams, "backend") == "module://other"
-        assert plt.rcParams["figure.dpi"] == 77
+        monkeypatch.setitem(sys.modules, "IPython", sys)
+        dict.__setitem__(matplotlib.rcParams, "backend", "module://other")
+        facet.restore(start)
+        assert matplotlib.is_interactive(), "before the front end had set it"
+        plt.ioff()
+        off = facet.capture()
+        assert off == b'{"interactive":false}'
+        assert facet.describe(on, off) == "matplotlib: interactive True -> False"
+        facet.restore(on)
+        assert matplotlib.is_interactive()
+        facet.restore(off)
+        assert not matplotlib.is_interactive()
     finally:
         plt.ioff()
 

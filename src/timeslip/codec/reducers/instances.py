@@ -34,7 +34,7 @@ from timeslip.codec.kinds import (
     library_of,
     set_slots,
 )
-from timeslip.codec.reducers import subclasses
+from timeslip.codec.reducers import registries, subclasses
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -132,11 +132,14 @@ def named(kind: type, usual: Any) -> Any:
     if not names:
         return usual
     users = is_users_module(module.__name__)
+    registry = not users and module.__name__ not in sys.stdlib_module_names and registries.is_one(kind)
 
     def by_name(state: Pass, obj: Any) -> Any:
         name = names.get(id(obj))
         if name is None or getattr(sys.modules.get(module.__name__), name, None) is not obj:
             return NotImplemented if usual is None else usual(state, obj)
+        if registry:
+            return registries.reduce(state, obj, module.__name__, name)
         if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
             return load.attribute, (module.__name__, name)
         state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)

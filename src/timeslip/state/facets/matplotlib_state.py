@@ -4,9 +4,10 @@ The contents of figures are values like any other; only their numbers are record
 that a restore can open a figure that was closed since, the engine may set `MatplotlibFacet.figure_source`.
 
 Form: ``{"current": number, "figures": [number, ...]}`` beside the parts of the differences of rcParams. What an inline
-or other backend of the front end sets (``interactive`` …) is neither recorded nor touched. Of backends, those that draw
-into files are recorded (``"backend": "agg"``) where the front end has set another one: that of a new kernel would close
-the figures.
+or other backend of the front end sets is neither recorded nor touched. Of backends, those that draw into files are
+recorded (``"backend": "agg"``) where the front end has set another one: that of a new kernel would close the figures.
+Whether pyplot is interactive (``"interactive": true``) is recorded as soon as pyplot has its backend, which the front
+end sets it with, once: before that it says nothing, and setting it back would leave later figures undrawn.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class MatplotlibFacet(FacetBase):
         document.update(seen[0])
         if seen[2]:
             document["backend"] = seen[2]
+        if seen[3] is not None:
+            document["interactive"] = seen[3]
         self._data = canonical(document).encode() if document else EMPTY
         self._seen = seen
         self._watch.remember([params])
@@ -98,6 +101,7 @@ class MatplotlibFacet(FacetBase):
         except FacetError as error:
             problems.append(f"rcParams {error}")
         _use(matplotlib, document.get("backend", ""))
+        _set_interactive(matplotlib, document.get("interactive"))
         missing = self._restore_figures(document.get("figures", []), document.get("current"))
         if missing:
             numbers = ", ".join(map(str, missing))
@@ -115,6 +119,9 @@ class MatplotlibFacet(FacetBase):
         backends = [document.get("backend", "of the front end") for document in (old, new)]
         if backends[0] != backends[1]:
             parts.append(f"backend {backends[0]} -> {backends[1]}")
+        modes = [document.get("interactive") for document in (old, new)]
+        if modes[0] != modes[1]:
+            parts.append("interactive " + " -> ".join("" if mode is None else str(mode) for mode in modes).strip())
         figures = [", ".join(map(str, document.get("figures", []))) or "none" for document in (old, new)]
         if figures[0] != figures[1]:
             parts.append(f"open figures {figures[0]} -> {figures[1]}")
@@ -122,11 +129,12 @@ class MatplotlibFacet(FacetBase):
             parts.append(f"current figure {old.get('current')} -> {new.get('current')}")
         return "matplotlib: " + (shortened(parts) or "unchanged")
 
-    def _look(self, params: Any) -> tuple[dict[str, Any], str | None, str]:
+    def _look(self, params: Any) -> tuple[dict[str, Any], str | None, str, bool | None]:
         backend, usual = _backend(params), _usual_backend()
         if usual and backend not in ("", usual) and backend not in _DRAWING and "inline" not in backend:
             self.report("backend", f"the backend {backend} of matplotlib is not recorded: a new kernel has its own")
-        return _figures(), _cycle_text(params), backend if usual and backend != usual and backend in _DRAWING else ""
+        drawing = backend if usual and backend != usual and backend in _DRAWING else ""
+        return _figures(), _cycle_text(params), drawing, _interactive(params, backend)
 
     def _known_options(self) -> Options:
         if self._options is None:
@@ -229,6 +237,37 @@ def _backend(params: Any) -> str:
 def _usual_backend() -> str:
     """The backend that the front end has asked for; empty where matplotlib chooses by itself."""
     return os.environ.get("MPLBACKEND", "").lower()
+
+
+def _has_backend() -> bool:
+    """Whether pyplot is loaded and has made its backend ready, which it does for the first figure."""
+    return getattr(sys.modules.get("matplotlib.pyplot"), "_backend_mod", None) is not None
+
+
+def _is_set_by_front_end(backend: str) -> bool:
+    """Whether pyplot becomes interactive when it makes *backend* ready: IPython sees to that."""
+    return "IPython" in sys.modules and backend not in _DRAWING
+
+
+def _interactive(params: Any, backend: str) -> bool | None:
+    """The mode as it is recorded: None before the front end has set it, and where it is off and nobody sets it."""
+    mode = bool(dict.get(params, "interactive"))
+    return mode if mode or (_has_backend() and _is_set_by_front_end(backend)) else None
+
+
+def _set_interactive(matplotlib: Any, mode: bool | None) -> None:
+    """Make pyplot interactive or not, None as `_interactive` says it.
+
+    The backend is made ready before it is turned off: the front end would turn it on again for the next figure.
+    """
+    params = matplotlib.rcParams
+    by_front_end = _is_set_by_front_end(_backend(params))
+    if mode is None and by_front_end and _has_backend():
+        return
+    if mode is False and by_front_end and not _has_backend():
+        pyplot: Any = importlib.import_module("matplotlib.pyplot")
+        pyplot.switch_backend(params["backend"])
+    dict.__setitem__(params, "interactive", bool(mode))
 
 
 def _use(matplotlib: Any, wanted: str) -> None:
