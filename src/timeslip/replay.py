@@ -28,6 +28,7 @@ from timeslip.inputs import Inputs, Stays, mentions_of, nothing_stays, reads_out
 from timeslip.joining import Joining, Rebuilt
 from timeslip.live import Live
 from timeslip.model import Commit, ReplayStep, is_facet, is_name
+from timeslip.noticing import SHIFTING
 from timeslip.past import Loads, headers_of
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facets.differences import parsed
@@ -331,8 +332,13 @@ class Replayer:
 
     def _run(self, recipe: Recipe, names: list[str], required: list[str], depth: int) -> Rebuilt:
         unasked = self.mode != "always"
-        execution = Execution(self.live, recipe.source, recipe.commit.execution_count, required, fenced=unasked)
+        own = f"Out[{recipe.commit.execution_count}]"
+        # A later cell that changes what earlier ones have shown makes a version of it that has their names, too.
+        shown = {name for name in names if name.startswith("Out[") and name != own and name in recipe.before}
+        wanted = [name for name in required if name not in shown]
+        execution = Execution(self.live, recipe.source, recipe.commit.execution_count, wanted, fenced=unasked)
         inputs = self._inputs(recipe, depth, unasked)
+        inputs.take(sorted(shown))
         pending = self.outer.changes if self.outer is not None else []
         adopted = inputs.loader.adopted.values()
         with borrowed(self.live, adopted, [*pending, *inputs.loader.changes]) as loan:
@@ -343,6 +349,8 @@ class Replayer:
             deleted = facts_of_source(recipe.source).deletes & recipe.before.keys()
             self.live.namespace.globals.update({**dict.fromkeys(deleted), **inputs.names()})
             made = execution.run()
+            made.update({name: inputs.values[name] for name in shown & inputs.values.keys()})
+            self._add_aliases(made, recipe.commit.id, names)
             changed = inputs.changed()
             rebuilt = None if changed else self._outcome(recipe, inputs, execution, made, names, required, depth)
             made.clear()
@@ -353,6 +361,19 @@ class Replayer:
         if self.outer is not None:
             self.outer.made.update({i: obj for i, obj in inputs.loader.made.items() if i not in self.outer.made})
         return rebuilt
+
+    def _add_aliases(self, made: dict[str, Any], commit: CommitId, names: list[str]) -> None:
+        """Bind names that no run binds, IPython's for the last outputs, to what they stood for at *commit*."""
+        state = self.history.state(commit)
+        for record in {state[name] for name in names if name in state}:
+            of = self.live.info(record).aliases
+            # What is bound to the last outputs may still be what the run was given.
+            known = sorted(filter(made.__contains__, names), key=lambda name: name not in SHIFTING)
+            objects = {of.get(name, name): made[name] for name in known}
+            for name in names:
+                found = of.get(name, name)
+                if state.get(name) == record and found in objects and (name not in made or name in SHIFTING):
+                    made[name] = objects[found]
 
     def _inputs(self, recipe: Recipe, depth: int, unasked: bool) -> Inputs:
         def rebuild(keys: list[str], reason: str) -> Rebuilt:

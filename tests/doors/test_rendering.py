@@ -118,8 +118,7 @@ dropped   x
 kept      a, h
 placeholder Out[3], g
 still a placeholder: h
-Out[3]  lost: a generator cannot be stored
-g  lost: a generator cannot be stored"""
+Out[3], g  lost: a generator cannot be stored"""
     )
 
 

@@ -47,6 +47,24 @@ def test_an_output_that_could_not_be_stored_is_rebuilt(shell: Any) -> None:
     assert list(names["_"]) == [1, 2, 3]
 
 
+def test_what_earlier_cells_have_shown_comes_back_with_what_a_later_one_changed(shell: Any) -> None:
+    """One object under a name and under the outputs of three cells, each of which made a version of it."""
+    run(shell, "g = (i * i for i in range(10)); g")
+    first = shell.execution_count - 1
+    run(shell, "next(g); g", "a = [1]; a", "b = [a, g]; b")
+    commit = session().head
+    run(shell, "list(g)")
+    result = session().checkout(commit)
+    names, shown = shell.user_ns, shell.user_ns["Out"]
+    assert not result.placeholders, result.notes
+    made_again = {"_", "___", "b", "g", *(f"Out[{first + more}]" for more in (0, 1, 3))}
+    assert made_again == {name for name, how in result.fidelity.items() if how == "replayed"}
+    assert names["g"] is shown[first] is shown[first + 1] is names["b"][1] is names["___"]
+    assert names["b"] is shown[first + 3] is names["_"]
+    assert names["a"] is names["b"][0] is shown[first + 2] is names["__"]
+    assert next(names["g"]) == 1
+
+
 @pytest.mark.parametrize("cell", ["g = (i for i in _)", "g = (i for i in _{n})", "g = (i for i in Out[{n}])"])
 def test_a_cell_that_reads_outputs_is_given_them(shell: Any, cell: str) -> None:
     run(shell, "[7, 8]")

@@ -52,12 +52,22 @@ def restore(answer: Json, clock: Clock) -> Document:
     if not any(answer[what] for what in ("loaded", "replayed", "dropped", "placeholders")):
         would = "would have" if answer["dry_run"] else "had"
         blocks.append(line(span(f"no name {would} to change", "dim")))
-    for name, reason in sorted(answer["notes"].items()):
-        if name in still or (name in answer["placeholders"] and name in _LAST_OUTPUTS):
-            continue
-        fidelity = answer["fidelity"].get(name, "")
-        blocks.append(line(span(name, "strong"), f"  {fidelity + ': ' if fidelity else ''}{one_line(reason)}", hang=4))
+    told = {
+        name: f"{fidelity + ': ' if (fidelity := answer['fidelity'].get(name, '')) else ''}{one_line(reason)}"
+        for name, reason in answer["notes"].items()
+        if name not in still and not (name in answer["placeholders"] and name in _LAST_OUTPUTS)
+    }
+    for names, text in by_reason(told):
+        blocks.append(line(span(some(names), "strong"), "  " + text, hang=4))
     return [*blocks, *(line(one_line(message)) for message in answer["messages"])]
+
+
+def by_reason(told: Json) -> list[tuple[list[str], str]]:
+    """Names of which the same is said, and that; the last outputs only where no other name has the object."""
+    groups: dict[str, list[str]] = {}
+    for name, text in sorted(told.items()):
+        groups.setdefault(text, []).append(name)
+    return [([name for name in names if name not in _LAST_OUTPUTS] or names, text) for text, names in groups.items()]
 
 
 def _went(answer: Json) -> Document:

@@ -7,6 +7,7 @@ from typing import Any
 
 from timeslip.rendering.document import Code, Document, Line, Span, Style, Table, line, one_line, span
 from timeslip.rendering.history import changes, code_block, cost, labels, outcome, prompt, ran, title
+from timeslip.rendering.results import by_reason
 from timeslip.rendering.units import Clock, duration, plural, size, some
 
 Json = dict[str, Any]
@@ -101,8 +102,8 @@ def _last(commit: Json, clock: Clock) -> Document:
 
 def _reasons(what: str, reasons: Json) -> Document:
     return [
-        line(span(what + ": ", "warn"), span(name, "strong"), "  " + one_line(reason))
-        for name, reason in sorted(reasons.items())
+        line(span(what + ": ", "warn"), span(some(names), "strong"), "  " + one_line(reason))
+        for names, reason in by_reason(reasons)
     ]
 
 
