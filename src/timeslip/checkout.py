@@ -21,6 +21,7 @@ from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.leaving import Leaving
 from timeslip.lending import imports_as_then, lent
+from timeslip.letting_go import LettingGo
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.past import Loads, headers_of
@@ -110,6 +111,7 @@ class Checkout:
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
         self._remade = self._in_context = False
+        self.letting_go = LettingGo(live)
         self.loads = Loads(loader, live.repository, target)
 
     # ---- prepare
@@ -440,7 +442,10 @@ class Checkout:
             whatever failed, after everything is as it was.
         """
         live, prepared, head = self.live, self.prepared, self.live.head
-        self._set_aside()
+        loaded = (key for body in prepared.records.values() for key in body["keys"])
+        dropped = filterfalse(self.target.__contains__, filter(is_definition, live.records))
+        gone = list(dropped) if prepared.drop else []
+        self.letting_go.look({*prepared.values, *prepared.drop, *loaded, *gone}, [key[4:] for key in gone])
         snapshot = live.namespace.snapshot()
         before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
         added = [key for key in prepared.values if key not in snapshot]
@@ -461,6 +466,7 @@ class Checkout:
             finishing = True
             live.tear()  # until the caller has noted here what the store says from now on
             finish()
+            self.letting_go.swapped(prepared.loader, applied, [] if self.beside else prepared.values.values())
         except BaseException:  # an interrupt too: nothing may stay half done
             if finishing and _has_moved(live, head):
                 live.recover()
@@ -478,15 +484,6 @@ class Checkout:
                 show.finish()
             except Exception as error:  # a backend's own code; the restore stands
                 prepared.messages.append(f"the window of figure {show.number} could not be closed: {error}")
-
-    def _set_aside(self) -> None:
-        """Hold what would remove files of the user's with itself: they are no part of what a restore replaces."""
-        names = {*self.prepared.values, *self.prepared.drop}
-        groups = {self.live.tracker.groups[name] for name in names if name in self.live.tracker.groups}
-        for hole in (hole for group in groups for hole in group.holes if hole.type_name in _REMOVE_FILES):
-            found = self.live.resources.live(hole.identity)
-            if found is not None:
-                self.live.set_aside[id(found[0])] = found[0]
 
     def settle(self, plan: Plan) -> None:
         """After a whole restore: the target is the recorded live state now.
@@ -553,10 +550,6 @@ class Checkout:
             duration=time.perf_counter() - began,
             dry_run=False,
         )
-
-
-_REMOVE_FILES = frozenset({"tempfile.TemporaryDirectory", "tempfile._TemporaryFileWrapper"})
-"""Kinds of objects that remove a file or folder when they are collected."""
 
 
 def _invert(applied: list[Any]) -> None:

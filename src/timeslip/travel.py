@@ -157,6 +157,7 @@ class Traveller:
                 live.steps.note(kind, before, target, details)
                 live.moves += 1
                 work.settle(plan)
+            work.letting_go.settle()
         return replace(work.result(plan, target, began), at=self._commit(target))
 
     def _manifest(self, commit: CommitId | None) -> RecordId | None:
@@ -296,6 +297,7 @@ class Traveller:
         with uninterrupted():
             work.apply(finish)
             self.live.moves += 1
+            work.letting_go.settle()
 
     # ---- after a restart
 

@@ -148,10 +148,16 @@ def test_memory_goes_down_with_del(name: str, kernels: Kernels) -> None:
     assert kernel.value(RSS) - before < 60, "what undo had brought back is gone with redo"
 
 
+COUNT = "[o.n for o in __import__('gc').get_objects() if type(o).__name__ == 'T']"
+
+
 def test_what_undo_takes_away_dies_at_once(kernel: LabKernel) -> None:
+    """Without being finalized: what it has opened or made belongs to what redo brings back."""
     kernel.cells(TELLER, "keep = T(0)")
     kernel.cells("a = T(1); b = [a]")
-    assert "gone 1" in kernel.cell("%undo").stdout
-    kernel.cells("%redo")
+    assert "gone" not in kernel.cell("%undo").stdout
+    assert kernel.value(COUNT) == [0]
+    assert "gone" not in kernel.cell("%redo").stdout
     assert "gone 1" in kernel.cell("del a, b").stdout
     assert "gone 0" in kernel.cell("del keep").stdout
+    assert kernel.value(COUNT) == []

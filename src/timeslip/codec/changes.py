@@ -33,6 +33,11 @@ class Change:
             self._before = getattr(self.target, self.attribute, Change.MISSING)
         self._set(self.value)
 
+    @property
+    def before(self) -> Any:
+        """What `apply` found; MISSING where there was nothing."""
+        return self._before
+
     def invert(self) -> None:
         """Put back what `apply` found."""
         self._set(self._before)

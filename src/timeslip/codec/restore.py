@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, load
+from timeslip.codec import definitions, finalizers, load
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
@@ -125,6 +125,12 @@ class Loader:
         self.rebuilt: list[str] = []
         self.notes: list[str] = []
         """What is to be said of values, beside what was said when they were recorded."""
+        self.held_back: list[Any] = []
+        """Objects with finalizers that were made: those do not run until the objects are part of the session."""
+        self.kinds: dict[int, type] = {}
+        """Classes that the streams have named since it was last looked whether they have finalizers, by address."""
+        self._finalizes = False
+        self._lent: dict[int, Any] = {}
         self.figures: list[tuple[Any, int]] = []
         """Figures that pyplot showed, with their numbers: to be shown again when the restore is applied."""
         self.made: dict[str, Any] = {}
@@ -179,7 +185,10 @@ class Loader:
             gc.disable()  # millions of objects may be made, and none becomes garbage
             self._read_headers(stored.headers, stored.seeds)
             self._drain()
-            payload = unpickler.load()
+            try:
+                payload = unpickler.load()
+            finally:
+                self._hold_back(unpickler)
             values = dict(zip(stored.keys, payload, strict=True))
             if met is not None and not unpickler.asked:
                 own = {id(payload), *map(id, self.encoder.seeds)}
@@ -200,6 +209,24 @@ class Loader:
             key, value = next(iter(values.items()))
             self._note(key, with_mark(captured, value, time.perf_counter() - began))
         return values
+
+    def _hold_back(self, unpickler: _Unpickler) -> None:
+        """Keep what was made now from being finalized, should it be let go again."""
+        self._finalizes = self._finalizes or any(map(finalizers.has_one, self.kinds.values()))
+        if not self._incomplete:
+            self.kinds.clear()
+        if not self._finalizes:
+            return
+        made = finalizers.among(obj for obj in unpickler.memo.copy().values() if id(obj) not in self._lent)
+        finalizers.hold_back(made)
+        if not (self.isolated or self.apart):
+            self.held_back += made
+
+    def _lend(self, obj: Any) -> Any:
+        """A live object that goes into what is loaded."""
+        if finalizers.among((obj,)):
+            self._lent[id(obj)] = obj
+        return obj
 
     def _note(self, key: str, loaded: Loaded | None) -> None:
         if loaded is not None:
@@ -246,6 +273,12 @@ class Loader:
 
     def definition(self, identity: str) -> Any:
         """The class or function of that identity: made in this load, live, or made now from its header."""
+        found = self._definition(identity)
+        if isinstance(found, type):
+            self.kinds[id(found)] = found
+        return found
+
+    def _definition(self, identity: str) -> Any:
         if identity in self.made:
             return self.made[identity]
         if identity in self.broken:
@@ -386,13 +419,13 @@ class Loader:
             if self.salvage:
                 return Placeholder("part of a value", "", "it could not be stored", "")
             raise HoleError("it holds something that cannot be stored and holds objects of the state that is left")
-        return found[0]
+        return self._lend(found[0])
 
     def resource(self, identity: str, make: Any, args: tuple[Any, ...]) -> Any:
         """The live object, if it is still in that state, or a new one."""
         found = None if self.isolated or self.apart else self.encoder.resources.live(identity)
         if found is not None and self._same_state(found[0], identity) and not (self.left and self.left(found[0])):
-            return found[0]
+            return self._lend(found[0])
         if self.stands_in and make not in _HARMLESS:
             self.rebuilt.append(identity)
             return types.SimpleNamespace()
@@ -422,6 +455,10 @@ class Loader:
     def cut_off(self) -> None:
         """What is loaded shares nothing any more with something outside that has it, too."""
         self.rebuilt.append("")
+
+    def attribute(self, module_name: str, qualname: str) -> Any:
+        """An object that a module holds, by name."""
+        return self._lend(_attribute(module_name, qualname))
 
     def registry(self, module_name: str, qualname: str, keys: tuple[str, ...]) -> Any:
         """What a library keeps for everybody, as it is now; it is said when it is not as it was."""
@@ -491,7 +528,6 @@ _OF_STREAM = frozenset({"array", "island", "buffer"})
 _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,
-    "attribute": _attribute,
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,
@@ -526,7 +562,10 @@ class _Unpickler(pickle.Unpickler):
         self.asked = True
         if module_name != load.MODULE:
             module_name, name = _RENAMED.get((module_name, name), (module_name, name))
-            return super().find_class(module_name, name)
+            found = super().find_class(module_name, name)
+            if isinstance(found, type):
+                self._loader.kinds[id(found)] = found
+            return found
         if name not in _KNOWN:
             raise pickle.UnpicklingError(f"{name!r} means nothing in a recorded stream")
         if name in _OF_STREAM:

@@ -17,19 +17,20 @@ _MOST = 500_000
 _NOT_ENTERED = (types.ModuleType, types.CodeType)
 
 
-def held_by(values: Iterable[Any], apart: Iterable[Any] = ()) -> dict[int, Any]:
-    """Every object that *values* reach, themselves included, by address; up to half a million.
+def held_by(values: Iterable[Any], apart: Iterable[Any] = (), most: int = _MOST) -> dict[int, Any]:
+    """Every object that *values* reach, themselves included, by address.
 
     Modules, classes that were not made at run time, and the globals of functions are not entered.
 
     Args:
         values: where to start.
         apart: objects that are neither entered nor in the answer (the session's namespace).
+        most: so many objects are looked at.
     """
     found: dict[int, Any] = {}
     skipped = {id(obj) for obj in apart}
     work = [value for value in values if id(value) not in skipped]
-    while work and len(found) < _MOST:
+    while work and len(found) < most:
         obj = work.pop()
         if id(obj) in found:
             continue
