@@ -137,8 +137,8 @@ Listener = tuple[bool, str, Any, dict[str, bool]]
 
 def _listeners(target: Any) -> Iterator[Listener]:
     """What the user has registered for events of an engine, of its pool or dialect."""
-    dispatch = target.dispatch
-    for name in dispatch._event_names:
+    dispatch = vars(target).get("dispatch")  # made when it is first asked for
+    for name in dispatch._event_names if dispatch is not None else ():
         for listener in getattr(_held(dispatch, name), "listeners", ()):
             function, options = _unwrapped(listener)
             if function is not None:

@@ -459,35 +459,75 @@ def _is_usual_optimizer(kind: Any) -> bool:
 
 
 def _script(state: Pass, module: Any) -> Any:
+    """A module of TorchScript: what torch stores of it, and what Python holds around it and the modules in it."""
     torch = library()
-    if type(module).__name__ != "RecursiveScriptModule":
+    parts = dict(module.named_modules(remove_duplicate=False))
+    traced = tuple((path, type(part)) for path, part in parts.items() if _is_traced(type(part)))
+    if not _is_traced(type(module)) and type(module).__name__ != "RecursiveScriptModule":
         state.note(module, "it comes back as a module that torch.jit.load has made", fatal=False)
     file = io.BytesIO()
     torch.jit.save(module, file)
     tensors = dict([*module.named_parameters(), *module.named_buffers()])
-    extra = {}
-    for part in (attributes_of(module).get("_actual_script_module"), module):
-        held = added.to(part, _OF_SCRIPT)
-        extra.update({k: value for k, value in held.items() if not isinstance(value, torch._C.ScriptMethod)})
-    return make_script, (file.getvalue(),), (tensors, extra) if extra else tensors, None, None, set_script
+    held, extra = {path: _shell(parts[path]) for path, _ in traced}, {}
+    for path, part in parts.items():
+        added_to = added.to(attributes_of(part).get(_ACTUAL, part), _OF_SCRIPT)
+        own = {name: value for name, value in added_to.items() if not isinstance(value, torch._C.ScriptMethod)}
+        if own:
+            extra[path] = own
+    state.keep += (parts, held, extra, *held.values(), *extra.values())
+    if traced or extra.keys() - {""}:
+        return make_script, (file.getvalue(), traced), (tensors, extra, held), None, None, set_script
+    return make_script, (file.getvalue(),), (tensors, extra[""]) if extra else tensors, None, None, set_script
 
 
-_OF_SCRIPT = frozenset({"_backward_hooks", "_forward_hooks", "_name", "_actual_script_module"})
+_ACTUAL = "_actual_script_module"
+"""Under this name the module of TorchScript stands in what `torch.jit.trace` makes around it."""
+_OF_SCRIPT = frozenset({"_backward_hooks", "_forward_hooks", "_name", _ACTUAL})
 """What torch sets in such a module without naming it in its class."""
 
 
-def make_script(data: bytes) -> Any:
-    """A module of TorchScript."""
-    return library().jit.load(io.BytesIO(data))
+def _is_traced(kind: Any) -> bool:
+    """Whether instances of *kind* stand around a module of TorchScript."""
+    return issubclass(kind, library().jit._trace.TracedModule) and kind.__module__.startswith("torch.")
+
+
+def _shell(module: Any) -> dict[str, Any]:
+    """What stands in a traced module beside that of TorchScript: its name, and the hooks of the user."""
+    return {name: value for name, value in attributes_of(module).items() if name != _ACTUAL}
+
+
+def make_script(data: bytes, traced: tuple[tuple[str, Any], ...] = ()) -> Any:
+    """A module of TorchScript, those in it that were traced as such (path, class) with nothing set on them yet."""
+    module = library().jit.load(io.BytesIO(data))
+    for path, kind in reversed(traced):  # the inner ones first
+        made = object.__new__(kind)
+        made.__dict__[_ACTUAL] = _part(module, path)
+        *owner, name = path.split(".")
+        if name:
+            _part(module, ".".join(owner))._modules[name] = made
+        else:
+            module = made
+    return module
+
+
+def _part(module: Any, path: str) -> Any:
+    return functools.reduce(getattr, path.split(".") if path else (), module)
 
 
 def set_script(module: Any, parts: Any) -> None:
     """State setter: its parameters and buffers are those that others hold as well; what was set on it in Python."""
-    tensors, extra = parts if type(parts) is tuple else (parts, {})
-    module.__dict__.update(extra)
+    tensors, extra, *held = parts if type(parts) is tuple else (parts, {})
+    if not held:  # of the module itself, which is none that was traced
+        extra, held = {"": extra} if extra else {}, [{}]
+    for path, attributes in held[0].items():
+        own = _part(module, path).__dict__
+        own.update({**attributes, _ACTUAL: own.pop(_ACTUAL)})
+    for path, attributes in extra.items():
+        part = _part(module, path)
+        part.__dict__.get(_ACTUAL, part).__dict__.update(attributes)
     for name, tensor in tensors.items():
-        *path, last = name.split(".")
-        functools.reduce(getattr, path, module)._c.setattr(last, tensor)
+        path, _, last = name.rpartition(".")
+        _part(module, path)._c.setattr(last, tensor)
 
 
 def _operator(state: Pass, operator: Any) -> Any:
