@@ -8,23 +8,20 @@ or fake ones), go through torch's own pickling; optimizers keep their hooks here
 
 from __future__ import annotations
 
-import array
 import contextlib
 import ctypes
 import functools
 import io
 import sys
 import warnings
-from collections.abc import Iterator
 from importlib import import_module
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.captured import Hole
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers import added, instances
-from timeslip.codec.reducers.numpy import owned, root_of, span
+from timeslip.codec.reducers import added, instances, owners
+from timeslip.codec.reducers.numpy import owned, span
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -33,8 +30,6 @@ _NO_GRAPH = "it comes back without the graph that its gradients go back through"
 _OTHER_PROCESSES = "it comes back in memory of its own, which no other process shares"
 _DEVICES = frozenset({"cuda", "xpu", "mps"})
 """Where memory is that can be copied to main memory and back."""
-_MOST_LOOKED_AT = 20_000
-"""So many objects are looked at to find out whose memory a tensor is over."""
 
 
 def library() -> Any:
@@ -219,7 +214,7 @@ def _storage(state: Pass, storage: Any) -> Any:
             state.spans.append((storage.data_ptr(), storage.data_ptr() + storage.nbytes(), True))
         return device_storage, (_Bytes(bytes_of(storage.cpu()), is_copy=True), str(storage.device))
     if not storage.resizable():  # then a numpy array may own the memory, or only look into it
-        owner = _owner(state, storage)
+        owner = owners.of(state, storage.data_ptr(), storage.nbytes())
         if owner is not None:
             return storage_over, owner
         within = _within(state, storage)
@@ -238,27 +233,6 @@ def _is_pinned(storage: Any) -> bool:
     """Whether *storage* is pinned; only a process that uses CUDA has such memory, and no other is made to use it."""
     cuda = getattr(library(), "cuda", None)
     return cuda is not None and bool(cuda.is_initialized()) and bool(storage.is_pinned())
-
-
-def _owner(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
-    """What the memory of *storage* belongs to (``torch.from_numpy``), the first byte in there, and how many.
-
-    torch does not tell it, so it is looked for in what names are bound to and in what that holds.
-    """
-    start, size = storage.data_ptr(), storage.nbytes()
-    for value in islice(_held(state), _MOST_LOOKED_AT):
-        if type(value) is sys.modules["numpy"].ndarray:
-            root = root_of(value)
-            if not _may_own(root):
-                continue
-        elif type(value) in (bytearray, array.array) and len(value):
-            root = value
-        else:
-            continue
-        first, stop = _extent(root)
-        if first <= start and start + size <= stop:
-            return root, start - first, size
-    return None
 
 
 def _within(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
@@ -280,45 +254,10 @@ def storage_within(storage: Any, offset: int, size: int) -> Any:
     return torch.from_numpy(whole[offset : offset + size]).untyped_storage()
 
 
-def _may_own(root: Any) -> bool:
-    return root.base is None and not root.dtype.hasobject and root.flags.forc
-
-
-def _extent(root: Any) -> tuple[int, int]:
-    numpy = sys.modules["numpy"]
-    return span(root if type(root) is numpy.ndarray else numpy.frombuffer(root, numpy.uint8))
-
-
-def _held(state: Pass) -> Iterator[Any]:
-    """What names are bound to, and what that holds in containers and attributes, level by level."""
-    seen: set[int] = {id(state.namespace)}
-    level = list(state.namespace.values())
-    while level:
-        yield from level
-        parts: list[Any] = []
-        for value in level:
-            kind = type(value)
-            if id(value) in seen or (kind.__module__ == "builtins" and kind not in (dict, list, tuple)):
-                continue
-            seen.add(id(value))
-            if kind is dict:
-                parts += value.values()
-            elif kind in (list, tuple):
-                parts += value
-            elif not issubclass(kind, type):
-                parts += (attributes_of(value) or {}).values()
-            if len(parts) > _MOST_LOOKED_AT:
-                break
-        level = parts
-
-
 def storage_over(owner: Any, offset: int, size: int) -> Any:
     """A storage over the memory of *owner*, an array or another object that gives its bytes."""
-    numpy = import_module("numpy")
-    if type(owner) is not numpy.ndarray:
-        owner = numpy.frombuffer(owner, numpy.uint8)
-    line = owner if owner.flags.c_contiguous else owner.T
-    return library().from_numpy(numpy.ndarray((size,), "u1", line, offset)).untyped_storage()
+    import_module("numpy")
+    return library().from_numpy(owners.bytes_of(owner, offset, size)).untyped_storage()
 
 
 class _Bytes:
