@@ -1,8 +1,7 @@
-"""Arrays of pyarrow over the memory of numpy or pandas: what is written to that shows in them, also after travelling."""
+"""Arrays of pyarrow over the memory of numpy or pandas: what is written to that shows in them, whatever came back."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,27 @@ START = "import numpy as np, pandas as pd, pyarrow as pa"
 CASES = {
     "an array": ("n = np.arange(5.); a = pa.array(n)", "n[0] = 7", "a[0].as_py()"),
     "a large array": ("n = np.arange(5000.); a = pa.array(n)", "n[0] = 7", "a[0].as_py()"),
-    "an array in an object": ("class B: pass\nb = B(); b.n = np.arange(5.); a = pa.array(b.n)", "b.n[0] = 7", "a[0].as_py()"),
+    "an array in an object": (
+        "class B: pass\nb = B(); b.n = np.arange(5.); a = pa.array(b.n)", "b.n[0] = 7", "a[0].as_py()",
+    ),
     "a part": ("n = np.arange(5.); a = pa.array(n)[2:]; v = n[1:]", "v[1] = 7", "a[0].as_py(), len(a), a.offset"),
     "an array of a part": ("n = np.arange(5.); a = pa.array(n[2:])", "n[2] = 7", "a[0].as_py(), len(a)"),
     "what is missing": (
-        "n = np.arange(3.); a = pa.array(n, mask=np.array([False, True, False]))", "n[0] = 7; n[1] = 8", "a.to_pylist()",
+        "n = np.arange(3.); a = pa.array(n, mask=np.array([False, True, False]))", "n[0] = 7; n[1] = 8",
+        "a.to_pylist()",
     ),
     "a buffer": ("n = np.arange(5.); a = pa.py_buffer(n)", "n[0] = 7", "np.frombuffer(a)[0], a.is_mutable"),
     "a buffer of bytes": ("n = bytearray(b'abcd'); a = pa.py_buffer(n)", "n[0] = 65", "bytes(a)"),
     "a buffer in Fortran's order": (
-        "n = np.asfortranarray(np.arange(6.).reshape(2, 3)); a = pa.py_buffer(n.T)", "n[0, 1] = 7", "np.frombuffer(a).tolist()",
+        "n = np.asfortranarray(np.arange(6.).reshape(2, 3)); a = pa.py_buffer(n.T)", "n[0, 1] = 7",
+        "np.frombuffer(a).tolist()",
     ),
-    "a table": ("n = np.arange(5.); a = pa.table({'x': n, 'y': ['a'] * 5})", "n[0] = 7", "a['x'][0].as_py(), a['y'][4].as_py()"),
+    "a table": (
+        "n = np.arange(5.); a = pa.table({'x': n, 'y': ['a'] * 5})", "n[0] = 7", "a['x'][0].as_py(), a['y'][4].as_py()",
+    ),
     "a frame": (
-        "n = pd.DataFrame({'x': np.arange(5.), 'y': list('abcde')}); a = pa.Table.from_pandas(n)", "n.loc[0, 'x'] = 7",
+        "n = pd.DataFrame({'x': np.arange(5.), 'y': list('abcde')}); a = pa.Table.from_pandas(n)",
+        "n.loc[0, 'x'] = 7",
         "a['x'][0].as_py(), n['x'][0], a['y'][1].as_py()",
     ),
     "a series": ("n = pd.Series(np.arange(5.)); a = pa.array(n)", "n[0] = 7", "a[0].as_py(), n[0]"),
