@@ -332,7 +332,8 @@ def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
                 others = _in_order_of(ones, others, attributes)
             c.pair(path.then("", owner=kind), kinds.Reduced(ones), kinds.Reduced(others))
             return
-    if thorough:  # in whatever order: a library's own pickling may set them in another
+    if thorough or (c.trial and libraries.made_anew(kind)):
+        # in whatever order: a library's own pickling may set them in another
         attributes = _without_caches(kind, _flat(attributes[0]), _flat(attributes[1]))
     _pair_attributes(c, path.then("", owner=kind), *attributes)
     if kinds.hidden_base(c.visibility, kind):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MADE_ANEW = {
     "astropy": frozenset({"_format_funcs"}),  # how values are written, by format
+    "sympy": frozenset({"_mhash"}),
     "torch": frozenset({"_compiled_call_impl"}),  # a reducer reports where it is lost
 }
 """Top-level package -> attributes of its objects that say nothing about them, or are no fault of the class."""
