@@ -39,6 +39,25 @@ CASES = {
         "a['x'][0].as_py(), n['x'][0], a['y'][1].as_py()",
     ),
     "a series": ("n = pd.Series(np.arange(5.)); a = pa.array(n)", "n[0] = 7", "a[0].as_py(), n[0]"),
+    "a series of dates": (
+        "n = pd.Series(pd.date_range('2020', periods=3)); a = pa.array(n)", "n[0] = pd.Timestamp('2007')",
+        "a[0].as_py().year, n[0].year",
+    ),
+    "a series with missing values": (
+        "n = pd.Series([1, None, 3], dtype='Int64'); a = pa.array(n)", "n[0] = 7", "a.to_pylist()[:2], n[0]",
+    ),
+    "a series of categories": (
+        "n = pd.Series(pd.Categorical(['a', 'b', 'b'], categories=['a', 'b'])); a = pa.array(n)", "n[0] = 'b'",
+        "a[0].as_py(), n[0]",
+    ),
+    "a frame of many kinds": (
+        (
+            "n = pd.DataFrame({'d': pd.date_range('2020', periods=3), 'f': [1., 2, 3]})\n"
+            "n['i'] = pd.array([1, 2, 3], 'Int64'); a = pa.Table.from_pandas(n); c = n.copy()"
+        ),
+        "n.loc[0, 'i'] = 7; n.loc[0, 'f'] = 7.",
+        "[row['i'] for row in a.to_pylist()], [row['f'] for row in a.to_pylist()], c['f'][0], c['i'][0]",
+    ),
     "back to numpy": ("n = np.arange(5.); m = pa.array(n).to_numpy()", "n[0] = 7", "m[0], m.flags.writeable"),
 }  # fmt: skip
 

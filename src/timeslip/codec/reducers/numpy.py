@@ -200,8 +200,8 @@ def _foreign(state: Pass, array: Any) -> Any:
             if found is not None:
                 root, first, _ = found
                 offset = array.__array_interface__["data"][0] - start + first
-                make = view if isinstance(root, library().ndarray) else over
-                return make, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+                parts = (array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+                return owners.array_over, (root, *parts)
         if array.nbytes:
             state.spans.append((*span(array), True))
         return owned(state, array)

@@ -10,6 +10,7 @@ import array
 import sys
 from bisect import bisect_right, insort
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,8 @@ class Owners:
     def of(self, start: int, size: int) -> tuple[Any, int, int] | None:
         """The owner of *size* bytes from address *start*, the first byte in there, and how many; None: none is known.
 
-        The owner is an array of numpy that is in one piece, a bytearray or an `array.array`.
+        The owner is an array of numpy that is in one piece, a bytearray, an `array.array`, or an array of pandas with
+        the name of the attribute under which it has its memory.
         """
         found = self._among_known(start, size)
         while found is None:
@@ -59,13 +61,13 @@ class Owners:
 
     def _note(self, value: list[Any]) -> bool:
         """Whether there was an owner in *value* (one object, in a list: it may be None) that is not known yet."""
-        new = [root for root in _roots(value[0]) if id(root) not in self._seen]
-        for root in new:
-            self._seen.add(id(root))
-            first, stop = _extent(root)
+        new = [(owner, memory) for owner, memory in _owners(value[0]) if id(memory) not in self._seen]
+        for owner, memory in new:
+            self._seen.add(id(memory))
+            first, stop = span(memory if isinstance(memory, _numpy().ndarray) else _numpy().frombuffer(memory, "u1"))
             if stop > first:
                 insort(self._known, (first, stop, len(self._objects)))
-                self._objects.append(root)
+                self._objects.append(owner)
         return bool(new)
 
 
@@ -77,28 +79,38 @@ def of(state: Pass, start: int, size: int) -> tuple[Any, int, int] | None:
     return found
 
 
-def _roots(value: Any) -> Iterator[Any]:
-    """What *value* may have its memory in."""
+def _numpy() -> Any:
+    return sys.modules["numpy"]
+
+
+def _owners(value: Any) -> Iterator[tuple[Any, Any]]:
+    """What *value* may have its memory in, each with the array or bytes that have it."""
     kind = type(value)
     if kind in (bytearray, array.array):
         if len(value):
-            yield value
-        return
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not hasattr(numpy, "ndarray"):
+            yield value, value
         return
     pandas = sys.modules.get("pandas")
     frames = tuple(getattr(pandas, name) for name in ("DataFrame", "Series") if hasattr(pandas, name))
-    arrays = [block.values for block in value._mgr.blocks] if isinstance(value, frames) else [value]
+    extension = getattr(sys.modules.get("pandas.api.extensions"), "ExtensionArray", ())
+    arrays = [value]
+    if issubclass(kind, frames):
+        manager = (attributes_of(value) or {}).get("_mgr")  # none yet in one that is just being made
+        arrays = [block.values for block in getattr(manager, "blocks", ())]
     for one in arrays:
-        root = root_of(one) if type(one) is numpy.ndarray else None
-        if root is not None and root.base is None and not root.dtype.hasobject and root.flags.forc:
-            yield root
+        if type(one) is _numpy().ndarray:
+            root = root_of(one)
+            if root.base is None and not root.dtype.hasobject and root.flags.forc:
+                yield root, root
+        elif issubclass(type(one), extension):
+            for name in _OF_EXTENSIONS:
+                part: Any = getattr(one, name, None)
+                if type(part) is _numpy().ndarray and not part.dtype.hasobject and part.flags.forc:
+                    yield (one, name), part
 
 
-def _extent(root: Any) -> tuple[int, int]:
-    numpy = sys.modules["numpy"]
-    return span(root if isinstance(root, numpy.ndarray) else numpy.frombuffer(root, numpy.uint8))
+_OF_EXTENSIONS = ("_ndarray", "_data", "_mask")
+"""Under these names arrays of pandas have their memory."""
 
 
 def _held(namespace: dict[str, Any]) -> Iterator[list[Any]]:
@@ -125,9 +137,20 @@ def _held(namespace: dict[str, Any]) -> Iterator[list[Any]]:
 
 
 def bytes_of(owner: Any, offset: int, size: int) -> Any:
-    """An array of the *size* bytes from byte *offset* on of the memory of *owner*."""
-    numpy = sys.modules["numpy"]
-    if not isinstance(owner, numpy.ndarray):
-        owner = numpy.frombuffer(owner, numpy.uint8)
-    line = owner if owner.flags.c_contiguous else owner.T
-    return numpy.ndarray((size,), "u1", line, offset)
+    """An array of the *size* bytes from byte *offset* on of the memory of *owner* (`Owners.of`)."""
+    return array_over(owner, (size,), "u1", offset, (1,))
+
+
+def array_over(
+    owner: Any, shape: tuple[int, ...], dtype: Any, offset: int, strides: tuple[int, ...], writeable: bool = True
+) -> Any:
+    """An array over the memory of *owner* (`Owners.of`); read-only where *owner* is, or *writeable* is False."""
+    numpy = import_module("numpy")
+    memory = getattr(*owner) if type(owner) is tuple else owner
+    if not isinstance(memory, numpy.ndarray):
+        memory = numpy.frombuffer(memory, numpy.uint8)
+    line = memory if memory.flags.c_contiguous else memory.T
+    made = numpy.ndarray(shape, dtype, line, offset, strides)
+    if not writeable:
+        made.flags.writeable = False
+    return made

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _buffer(state: Pass, buffer: Any) -> Any:
     """Memory that is looked into through an array of pyarrow: what is written to its owner shows there."""
-    if not buffer.is_cpu or not buffer.size:
+    if not buffer.is_cpu or not buffer.size or "numpy" not in sys.modules:
         return NotImplemented
     found = owners.of(state, buffer.address, buffer.size)
     return NotImplemented if found is None else (buffer_over, (*found, buffer.is_mutable))
@@ -23,11 +23,7 @@ def _buffer(state: Pass, buffer: Any) -> Any:
 
 def buffer_over(owner: Any, offset: int, size: int, mutable: bool) -> Any:
     """A buffer over part of the memory of *owner*, an array or another object that gives its bytes."""
-    import_module("numpy")
-    part = owners.bytes_of(owner, offset, size)
-    if not mutable:
-        part.flags.writeable = False
-    return import_module("pyarrow").py_buffer(part)
+    return import_module("pyarrow").py_buffer(owners.array_over(owner, (size,), "u1", offset, (1,), mutable))
 
 
 def _parquet(state: Pass, file: Any) -> Any:

@@ -256,7 +256,6 @@ def storage_within(storage: Any, offset: int, size: int) -> Any:
 
 def storage_over(owner: Any, offset: int, size: int) -> Any:
     """A storage over the memory of *owner*, an array or another object that gives its bytes."""
-    import_module("numpy")
     return library().from_numpy(owners.bytes_of(owner, offset, size)).untyped_storage()
 
 
