@@ -51,6 +51,10 @@ class Given:
     def run(self): return 1
     def __init__(self): self.plain = 1
 
+class Defaults:
+    nothing, number, many = None, 1, []
+    def __init__(self): self.own = 1
+
 class Slots:
     __slots__ = ("kind", "text", "other")
     def __init__(self): self.kind = 1
@@ -100,6 +104,15 @@ def test_what_was_given(library: Any, name: str) -> None:
     other.__dict__.pop("plain")
     one.__dict__[name] = (lambda: 2) if name == "run" else [4]
     assert f"x: attribute {name} only in the first state" in differences(one, other)
+
+
+def test_what_the_class_has_for_all(library: Any) -> None:
+    one, other = library.Defaults(), library.Defaults()
+    one.__dict__.update(nothing=None, number=1)
+    assert differences(one, other) == differences(other, one) == []
+    one.__dict__.update(number=True, other=None, many=[])
+    lacking = [f"x: attribute {name} only in the first state" for name in ("many", "number", "other")]
+    assert differences(one, other) == lacking
 
 
 def test_what_slots_remember(library: Any) -> None:

@@ -359,12 +359,23 @@ def _in_order_of(ones: tuple[Any, ...], others: tuple[Any, ...], attributes: Sid
 
 
 def _without_caches(kind: type, *sides: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """*sides* without what one of them has worked out, and the other will when it is asked."""
+    """*sides* without what only one of them has, and the other answers as well: by its class, or by working it out."""
     unlike = sides[0].keys() ^ sides[1].keys()
     held = {name: (sides[0] if name in sides[0] else sides[1])[name] for name in unlike}
-    caches = {name for name, value in held.items() if _is_worked_out(kind, name, value)} | libraries.made_anew(kind)
+    caches = {
+        name for name, value in held.items() if _is_default(kind, name, value) or _is_worked_out(kind, name, value)
+    }
+    caches |= libraries.made_anew(kind)
     one, other = ({name: value for name, value in side.items() if name not in caches} for side in sides)
     return one, other
+
+
+def _is_default(kind: type, name: str, value: Any) -> bool:
+    """Whether *value* is the plain value that *kind* has for the attribute *name* of all its instances."""
+    scope = next((scope for scope in map(kinds.class_namespace, type.mro(kind)) if name in scope), None)
+    if scope is None or not kinds.is_plain(value) or not kinds.is_plain(scope[name]):
+        return False
+    return type(scope[name]) is type(value) and kinds.key_name(scope[name]) == kinds.key_name(value)
 
 
 def _is_worked_out(kind: type, name: str, value: Any) -> bool:
