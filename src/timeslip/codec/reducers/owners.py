@@ -36,6 +36,10 @@ class Owners:
         self._known: list[tuple[int, int, int]] = []  # first byte, end, number of the object
         self._objects: list[Any] = []
         self._seen: set[int] = set()
+        pandas, types = sys.modules.get("pandas"), sys.modules.get("pandas.api.extensions")
+        self._numpy: Any = sys.modules["numpy"]
+        self._frames = tuple(getattr(pandas, name) for name in ("DataFrame", "Series") if hasattr(pandas, name))
+        self._extension: Any = getattr(types, "ExtensionArray", ())
 
     def of(self, start: int, size: int) -> tuple[Any, int, int] | None:
         """The owner of *size* bytes from address *start*, the first byte in there, and how many; None: none is known.
@@ -61,14 +65,40 @@ class Owners:
 
     def _note(self, value: list[Any]) -> bool:
         """Whether there was an owner in *value* (one object, in a list: it may be None) that is not known yet."""
-        new = [(owner, memory) for owner, memory in _owners(value[0]) if id(memory) not in self._seen]
+        new = [(owner, memory) for owner, memory in self._owners(value[0]) if id(memory) not in self._seen]
         for owner, memory in new:
             self._seen.add(id(memory))
-            first, stop = span(memory if isinstance(memory, _numpy().ndarray) else _numpy().frombuffer(memory, "u1"))
+            is_array = isinstance(memory, self._numpy.ndarray)
+            first, stop = span(memory if is_array else self._numpy.frombuffer(memory, "u1"))
             if stop > first:
                 insort(self._known, (first, stop, len(self._objects)))
                 self._objects.append(owner)
         return bool(new)
+
+    def _owners(self, value: Any) -> Iterator[tuple[Any, Any]]:
+        """What *value* may have its memory in, each with the array or bytes that have it."""
+        kind = type(value)
+        if kind is self._numpy.ndarray or issubclass(kind, self._extension):
+            yield from self._owners_of_array(value)
+        elif kind is bytearray or kind is array.array:
+            if len(value):
+                yield value, value
+        elif issubclass(kind, self._frames):
+            manager = (attributes_of(value) or {}).get("_mgr")  # none yet in one that is just being made
+            for block in getattr(manager, "blocks", ()):
+                yield from self._owners_of_array(block.values)
+
+    def _owners_of_array(self, one: Any) -> Iterator[tuple[Any, Any]]:
+        ndarray = self._numpy.ndarray
+        if type(one) is ndarray:
+            root = root_of(one)
+            if root.base is None and not root.dtype.hasobject and root.flags.forc:
+                yield root, root
+        elif issubclass(type(one), self._extension):
+            for name in _OF_EXTENSIONS:
+                part: Any = getattr(one, name, None)
+                if type(part) is ndarray and not part.dtype.hasobject and part.flags.forc:
+                    yield (one, name), part
 
 
 def of(state: Pass, start: int, size: int) -> tuple[Any, int, int] | None:
@@ -77,36 +107,6 @@ def of(state: Pass, start: int, size: int) -> tuple[Any, int, int] | None:
         state.owners = Owners(state.namespace)
     found: tuple[Any, int, int] | None = state.owners.of(start, size)
     return found
-
-
-def _numpy() -> Any:
-    return sys.modules["numpy"]
-
-
-def _owners(value: Any) -> Iterator[tuple[Any, Any]]:
-    """What *value* may have its memory in, each with the array or bytes that have it."""
-    kind = type(value)
-    if kind in (bytearray, array.array):
-        if len(value):
-            yield value, value
-        return
-    pandas = sys.modules.get("pandas")
-    frames = tuple(getattr(pandas, name) for name in ("DataFrame", "Series") if hasattr(pandas, name))
-    extension = getattr(sys.modules.get("pandas.api.extensions"), "ExtensionArray", ())
-    arrays = [value]
-    if issubclass(kind, frames):
-        manager = (attributes_of(value) or {}).get("_mgr")  # none yet in one that is just being made
-        arrays = [block.values for block in getattr(manager, "blocks", ())]
-    for one in arrays:
-        if type(one) is _numpy().ndarray:
-            root = root_of(one)
-            if root.base is None and not root.dtype.hasobject and root.flags.forc:
-                yield root, root
-        elif issubclass(type(one), extension):
-            for name in _OF_EXTENSIONS:
-                part: Any = getattr(one, name, None)
-                if type(part) is _numpy().ndarray and not part.dtype.hasobject and part.flags.forc:
-                    yield (one, name), part
 
 
 _OF_EXTENSIONS = ("_ndarray", "_data", "_mask")
