@@ -96,6 +96,13 @@ def _sql_engine(walk: Walk, value: Any) -> None:
     walk.token("engine", str(value.url), value.echo)
 
 
+def _sql_connection(walk: Walk, value: Any) -> None:
+    """A connection by its engine and whether it can be used: caches of the dialect are nobody's value."""
+    if not walk.seen(value):
+        walk.token("connection", _name(value), value.closed, value.in_transaction(), value.in_nested_transaction())
+        walk.push(value.engine)
+
+
 def _sql_mapped(walk: Walk, value: Any) -> None:
     """An instance of a mapped class by its columns."""
     if not walk.seen(value):
@@ -191,6 +198,7 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("sqlalchemy", "Table"), _sql_table),
     (_is("sqlalchemy", "MetaData"), _sql_metadata),
     (_is("sqlalchemy", "Engine"), _sql_engine),
+    (_is("sqlalchemy", "Connection"), _sql_connection),
     (_is("sqlalchemy.orm", "QueryableAttribute", "Mapper", "registry"), _sql_attribute),
     (_is("sqlalchemy.orm.instrumentation", "ClassManager"), _sql_attribute),
     (_is("sqlalchemy.sql.elements", "ClauseElement"), _sql),

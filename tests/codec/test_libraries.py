@@ -202,6 +202,35 @@ CASES = {
         "x['a'][0] = 5 * u.m",
         "(x['a'] is c, c.unit is u.km, c.value.tolist())",
     ),
+    "a column of astropy, what is told of it, and a quantity": (
+        "astropy.table",
+        (
+            "import astropy.table, astropy.units as u\n"
+            "x = astropy.table.QTable({'a': [1, 2] * u.km, 'b': [1.0, 2.0]})\n"
+            "x['b'].info.format = '%.3f'; i = x['b'].info; c = x['b']; str(x)"
+        ),
+        "x['b'].info.format = '%.1f'; x['b'].info.name = 'c'",
+        "(i.name, i.format, c.info is i, i.parent_table is x, str(x).split(), sorted(i._format_funcs))",
+    ),
+    "a model of catboost": (
+        "catboost",
+        (
+            "import catboost, numpy as np\na = np.arange(8.0).reshape(4, 2)\n"
+            "x = catboost.CatBoostRegressor(iterations=2, verbose=0, allow_writing_files=False, thread_count=1)\n"
+            "x.fit(a, a[:, 0]); x.note = [1]; note = x.note"
+        ),
+        "x.fit(a, a[:, 0] * 2, verbose=0); x.note.append(2)",
+        "(x.n_features_in_, x.predict(a).tolist(), x.note is note, note, x.get_params(), x.tree_count_)",
+    ),
+    "a table of SQLAlchemy that was used": (
+        "sqlalchemy",
+        (
+            "import sqlalchemy as sa\nm = sa.MetaData()\nx = sa.Table('t', m, sa.Column('a', sa.Integer))\n"
+            "str(sa.select(x).where(x.c.a > 1))"
+        ),
+        "x.append_column(sa.Column('b', sa.String))",
+        "(str(sa.select(x)), str((x.c.a + 1).type), m.tables['t'] is x)",
+    ),
 }  # fmt: skip
 
 

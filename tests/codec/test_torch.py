@@ -159,6 +159,13 @@ CASES = {
         "m = torch.jit.script(torch.nn.Sequential(torch.nn.Linear(2, 1))); w = dict(m.named_parameters())['0.weight']",
         "w.data.zero_()", "m(torch.ones(2)).tolist(), w.tolist(), w.data_ptr() == dict(m.named_parameters())['0.weight'].data_ptr()",
     ),
+    "traced": (
+        "m = torch.jit.trace(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.ReLU()), torch.ones(2))\n"
+        "w = dict(m.named_parameters())['0.weight']; m.register_forward_hook(lambda module, given, out: out * 10)\n"
+        "both = torch.jit.script(torch.nn.Sequential(m, torch.nn.Linear(1, 1))); both[1].note = 1", "w.data.fill_(2.); m.training = False",
+        "m(torch.ones(2)).tolist(), w.data_ptr() == dict(m.named_parameters())['0.weight'].data_ptr(), "
+        "[(n, type(p).__name__) for x in (m, both) for n, p in x.named_modules()], repr(m), m.training, both[1].note",
+    ),
     "array in an object": (
         "class Box: pass\nb = Box(); b.n = np.arange(3.); b.t = torch.from_numpy(b.n); d = {'n': np.ones(2)}\n"
         "t = torch.from_numpy(d['n']); raw = bytearray(8); f = torch.frombuffer(raw, dtype=torch.float32)",

@@ -262,3 +262,24 @@ def test_an_alias_between_equal_values_is_noticed(sessions: Sessions) -> None:
     live.run("x['a'] = y; n.c = m; big[5] = e", "unrelated = 1", "y.append(4); m.v = 1; e.append(1)")
     live.session.undo()
     assert eval("x['a'] is y and n.c is m and big[5] is e and y == [1] and e == [5]", live.session.namespace)
+
+
+def test_what_was_used_outside_of_a_run_is_not_taken_for_what_was_recorded(sessions: Sessions) -> None:
+    """A triangulation that keeps its state in C tells it all the same, and what it has worked out since."""
+    pytest.importorskip("scipy")
+    live = sessions.attach()
+    session = live.session
+    live.run("import numpy as np\nfrom scipy.spatial import Delaunay\np = np.random.default_rng(0).random((9, 2))")
+    live.run("x = Delaunay(p, incremental=True)", "seen = int(x.simplices.sum())")
+    assert session.log()[0].names.changed == (), "looking at it is no change"
+    live.run("x.add_points([[2., 2.]])")
+    assert "x" in session.log()[0].names.changed
+    held = session.namespace["x"]
+    session.undo()
+    assert session.namespace["x"] is not held
+    assert session.redo().fidelity["x"] == "exact"
+    assert session.namespace["x"] is held, "which nobody has used since"
+    session.undo()
+    assert held.transform is not None
+    assert session.redo().fidelity["x"] != "exact"
+    assert session.namespace["x"] is not held

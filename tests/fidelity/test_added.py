@@ -38,6 +38,7 @@ KINDS = {
     "traitlets": "import traitlets\nclass A(traitlets.HasTraits):\n    __slots__ = ('note',)\nx = A(); x.note = 0",
     "numba": "import numba\nx = numba.njit(lambda v: v)",
     "torch": "import torch\nx = torch.jit.script(torch.nn.Linear(1, 1))",
+    "torch, traced": "import torch\nx = torch.jit.trace(torch.nn.Linear(1, 1), torch.ones(1))",
     "tensorflow, Variable": "import tensorflow as tf\nx = tf.Variable(1.)",
     "tensorflow, tensor": "import tensorflow as tf\nx = tf.constant(1.)",
     "tensorflow, function": "import tensorflow as tf\nx = tf.function(lambda x: x, experimental_implements='a')",

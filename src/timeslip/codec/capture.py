@@ -134,6 +134,8 @@ class Pass:
         self.keep: list[Any] = []
         self.foreign: list[tuple[int, int, Any]] = []
         """Storages of torch over memory that nobody is known to own: first byte, end, storage."""
+        self.owners: Any = None
+        """Owners of memory that were looked for (`reducers.owners`)."""
         self.nans: dict[int, int] = {}
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()

@@ -12,12 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from timeslip.graphs import kinds, libraries
+from timeslip.graphs import kinds, libraries, sympy
 
 if TYPE_CHECKING:
     from timeslip.graphs.comparison import Comparison, Path
 
 Handler = Callable[["Comparison", "Path", Any, Any], None]
+Sides = tuple[dict[str, Any], dict[str, Any]]
+"""Attributes of two instances, as `kinds.attributes` gives them."""
 
 
 def handler(kind: type) -> Handler:
@@ -320,13 +322,18 @@ def _instance(c: Comparison, path: Path, left: Any, right: Any) -> None:
             compare(c, path, kinds.plain(left, base), kinds.plain(right, base))
     outside = c.visibility.outside_class(kind)
     thorough = outside and c.thorough(kind)
+    if c.trial:
+        sympy.ask(left, right)
     attributes = kinds.attributes(left), kinds.attributes(right)
     if outside and not kinds.has_contents(kind) and not (thorough and any(attributes)):
         ones, others = kinds.reduced(left), kinds.reduced(right)
         if ones is not None and others is not None:
+            if c.trial:
+                others = _in_order_of(ones, others, attributes)
             c.pair(path.then("", owner=kind), kinds.Reduced(ones), kinds.Reduced(others))
             return
-    if thorough:  # in whatever order: a library's own pickling may set them in another
+    if thorough or (c.trial and libraries.made_anew(kind)):
+        # in whatever order: a library's own pickling may set them in another
         attributes = _without_caches(kind, _flat(attributes[0]), _flat(attributes[1]))
     _pair_attributes(c, path.then("", owner=kind), *attributes)
     if kinds.hidden_base(c.visibility, kind):
@@ -341,13 +348,59 @@ def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {**{str(name): value for name, value in attributes.get("__dict__", {}).items()}, **rest}
 
 
+def _in_order_of(ones: tuple[Any, ...], others: tuple[Any, ...], attributes: Sides) -> tuple[Any, ...]:
+    """*others* with the state in the order of that in *ones*, where it consists of nothing but attributes."""
+    state, other = (parts[2] if len(parts) > 2 else None for parts in (ones, others))
+    if type(state) is not dict or type(other) is not dict or state.keys() != other.keys():
+        return others
+    if any(state.keys() - side.get("__dict__", {}).keys() for side in attributes):
+        return others
+    return (*others[:2], {name: other[name] for name in state}, *others[3:])
+
+
 def _without_caches(kind: type, *sides: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """*sides* without what one of them has worked out, and the other will when it is asked."""
+    """*sides* without what only one of them has, and the other answers as well: by its class, or by working it out."""
     unlike = sides[0].keys() ^ sides[1].keys()
-    caches = {name for name in unlike if isinstance(_in_class(kind, name), functools.cached_property)}
-    caches |= libraries.MADE_ANEW & unlike
+    held = {name: (sides[0] if name in sides[0] else sides[1])[name] for name in unlike}
+    caches = {
+        name for name, value in held.items() if _is_default(kind, name, value) or _is_worked_out(kind, name, value)
+    }
+    caches |= libraries.made_anew(kind)
     one, other = ({name: value for name, value in side.items() if name not in caches} for side in sides)
     return one, other
+
+
+def _is_default(kind: type, name: str, value: Any) -> bool:
+    """Whether *value* is the plain value that *kind* has for the attribute *name* of all its instances."""
+    scope = next((scope for scope in map(kinds.class_namespace, type.mro(kind)) if name in scope), None)
+    if scope is None or not kinds.is_plain(value) or not kinds.is_plain(scope[name]):
+        return False
+    return type(scope[name]) is type(value) and kinds.key_name(scope[name]) == kinds.key_name(value)
+
+
+def _is_worked_out(kind: type, name: str, value: Any) -> bool:
+    """Whether *kind* itself puts *value* into the attribute *name* of an instance that is asked for it.
+
+    So do `functools.cached_property` and what other libraries have in its place: under the name of the attribute there
+    is a descriptor around a function of that name, and no way to set it. Where instances have slots there is no room
+    for one; SQLAlchemy's have a method instead that says what is to be remembered.
+    """
+    found = _in_class(kind, name)
+    if isinstance(found, functools.cached_property):
+        return True
+    if type(found) is types.MemberDescriptorType:
+        return any(_in_class(kind, f"_memoized_{what}_{name}") is not None for what in ("attr", "method"))
+    how = type(found)
+    if how is types.FunctionType or _in_class(how, "__get__") in (None, property.__get__) or callable(value):
+        return False
+    if issubclass(how, property):
+        return found.fset is None and _is_named(found.fget, name)
+    parts = _flat(kinds.attributes(found)).values()
+    return _in_class(how, "__set__") is None and any(_is_named(part, name) for part in parts)
+
+
+def _is_named(part: Any, name: str) -> bool:
+    return type(part) is types.FunctionType and part.__name__ == name
 
 
 def _in_class(kind: type, name: str) -> Any:

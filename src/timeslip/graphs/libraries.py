@@ -12,13 +12,17 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.graphs import keras, kinds, tensors
+from timeslip.graphs import keras, kinds, sympy, tensors
 
 if TYPE_CHECKING:
     from timeslip.graphs.comparison import Comparison, Path
 
-MADE_ANEW = frozenset({"_compiled_call_impl"})
-"""Attributes that a reducer reports where they are lost: that is no fault of the class."""
+_MADE_ANEW = {
+    "astropy": frozenset({"_format_funcs"}),  # how values are written, by format
+    "sympy": frozenset({"_mhash"}),
+    "torch": frozenset({"_compiled_call_impl"}),  # a reducer reports where it is lost
+}
+"""Top-level package -> attributes of its objects that say nothing about them, or are no fault of the class."""
 
 _Handler = Callable[["Comparison", "Path", Any, Any], None]
 
@@ -37,7 +41,7 @@ def handler(kind: type) -> _Handler | None:
         found = _pandas_handler(pandas, kind)
         if found is not None:
             return found
-    return tensors.handler(kind) or keras.handler(kind)
+    return tensors.handler(kind) or keras.handler(kind) or sympy.handler(kind)
 
 
 def _pandas_handler(pandas: Any, kind: type) -> _Handler | None:
@@ -63,6 +67,12 @@ def without_identity(kind: type) -> bool:
         return False
     immutable = (pandas.Timestamp, pandas.Timedelta, pandas.Period, pandas.Interval, pandas.Index, type(pandas.NA))
     return issubclass(kind, immutable)
+
+
+def made_anew(kind: type) -> frozenset[str]:
+    """Attributes of instances of *kind* that are made again by and by, and no part of what they are."""
+    packages = {str(kinds.class_attribute(base, "__module__")).partition(".")[0] for base in type.mro(kind)}
+    return frozenset().union(*(_MADE_ANEW[package] for package in packages & _MADE_ANEW.keys()))
 
 
 # ---- numpy

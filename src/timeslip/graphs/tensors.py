@@ -130,9 +130,11 @@ def _generator(c: Comparison, path: Path, left: Any, right: Any) -> None:
 
 
 def _script(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    """Modules of TorchScript: parameters, buffers, and what they do."""
+    """Modules of TorchScript: parameters, buffers, what they do, and which are traced."""
     sides = [dict([*side.named_parameters(), *side.named_buffers()]) for side in (left, right)]
     c.pair(path.then(".tensors"), *sides)
+    kinds = [{name: type(part) for name, part in side.named_modules()} for side in (left, right)]
+    c.pair(path.then(".modules"), *kinds)
     if getattr(left, "code", None) != getattr(right, "code", None):
         c.report(path.then(".code"), "differs")
 

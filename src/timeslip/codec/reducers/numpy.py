@@ -192,6 +192,16 @@ def _foreign(state: Pass, array: Any) -> Any:
 
         return over_tensor(array, owner)
     if not _shows_memory(owner) or array.dtype.hasobject:
+        if array.nbytes and str(type(owner).__module__).startswith("pyarrow."):
+            from timeslip.codec.reducers import owners
+
+            start, stop = span(array)
+            found = owners.of(state, start, stop - start)
+            if found is not None:
+                root, first, _ = found
+                offset = array.__array_interface__["data"][0] - start + first
+                parts = (array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+                return owners.array_over, (root, *parts)
         if array.nbytes:
             state.spans.append((*span(array), True))
         return owned(state, array)

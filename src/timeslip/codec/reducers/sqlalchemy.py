@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from timeslip.codec.hidden import Hidden
-from timeslip.codec.reducers import secrets, sqlite
+from timeslip.codec.kinds import is_plain
+from timeslip.codec.reducers import instances, secrets, sqlite
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
@@ -137,8 +138,8 @@ Listener = tuple[bool, str, Any, dict[str, bool]]
 
 def _listeners(target: Any) -> Iterator[Listener]:
     """What the user has registered for events of an engine, of its pool or dialect."""
-    dispatch = target.dispatch
-    for name in dispatch._event_names:
+    dispatch = vars(target).get("dispatch")  # made when it is first asked for
+    for name in dispatch._event_names if dispatch is not None else ():
         for listener in getattr(_held(dispatch, name), "listeners", ()):
             function, options = _unwrapped(listener)
             if function is not None:
@@ -502,6 +503,9 @@ def find(kind: type) -> Any:
     declared = _of_declared(kind)
     if declared is not None:
         return declared
+    types = modules.get("sqlalchemy.sql.type_api")
+    if types is not None and issubclass(kind, types.TypeEngine.Comparator) and is_plain(kind):
+        return instances.by_attributes(kind)  # made of a column that is not whole yet, it would be of no type
     base = modules.get("sqlalchemy.event.base")
     return _dispatch if base is not None and issubclass(kind, base._Dispatch) else None
 

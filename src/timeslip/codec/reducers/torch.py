@@ -8,23 +8,20 @@ or fake ones), go through torch's own pickling; optimizers keep their hooks here
 
 from __future__ import annotations
 
-import array
 import contextlib
 import ctypes
 import functools
 import io
 import sys
 import warnings
-from collections.abc import Iterator
 from importlib import import_module
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.captured import Hole
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers import added, instances
-from timeslip.codec.reducers.numpy import owned, root_of, span
+from timeslip.codec.reducers import added, instances, owners
+from timeslip.codec.reducers.numpy import owned, span
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -33,8 +30,6 @@ _NO_GRAPH = "it comes back without the graph that its gradients go back through"
 _OTHER_PROCESSES = "it comes back in memory of its own, which no other process shares"
 _DEVICES = frozenset({"cuda", "xpu", "mps"})
 """Where memory is that can be copied to main memory and back."""
-_MOST_LOOKED_AT = 20_000
-"""So many objects are looked at to find out whose memory a tensor is over."""
 
 
 def library() -> Any:
@@ -219,7 +214,7 @@ def _storage(state: Pass, storage: Any) -> Any:
             state.spans.append((storage.data_ptr(), storage.data_ptr() + storage.nbytes(), True))
         return device_storage, (_Bytes(bytes_of(storage.cpu()), is_copy=True), str(storage.device))
     if not storage.resizable():  # then a numpy array may own the memory, or only look into it
-        owner = _owner(state, storage)
+        owner = owners.of(state, storage.data_ptr(), storage.nbytes())
         if owner is not None:
             return storage_over, owner
         within = _within(state, storage)
@@ -238,27 +233,6 @@ def _is_pinned(storage: Any) -> bool:
     """Whether *storage* is pinned; only a process that uses CUDA has such memory, and no other is made to use it."""
     cuda = getattr(library(), "cuda", None)
     return cuda is not None and bool(cuda.is_initialized()) and bool(storage.is_pinned())
-
-
-def _owner(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
-    """What the memory of *storage* belongs to (``torch.from_numpy``), the first byte in there, and how many.
-
-    torch does not tell it, so it is looked for in what names are bound to and in what that holds.
-    """
-    start, size = storage.data_ptr(), storage.nbytes()
-    for value in islice(_held(state), _MOST_LOOKED_AT):
-        if type(value) is sys.modules["numpy"].ndarray:
-            root = root_of(value)
-            if not _may_own(root):
-                continue
-        elif type(value) in (bytearray, array.array) and len(value):
-            root = value
-        else:
-            continue
-        first, stop = _extent(root)
-        if first <= start and start + size <= stop:
-            return root, start - first, size
-    return None
 
 
 def _within(state: Pass, storage: Any) -> tuple[Any, int, int] | None:
@@ -280,45 +254,9 @@ def storage_within(storage: Any, offset: int, size: int) -> Any:
     return torch.from_numpy(whole[offset : offset + size]).untyped_storage()
 
 
-def _may_own(root: Any) -> bool:
-    return root.base is None and not root.dtype.hasobject and root.flags.forc
-
-
-def _extent(root: Any) -> tuple[int, int]:
-    numpy = sys.modules["numpy"]
-    return span(root if type(root) is numpy.ndarray else numpy.frombuffer(root, numpy.uint8))
-
-
-def _held(state: Pass) -> Iterator[Any]:
-    """What names are bound to, and what that holds in containers and attributes, level by level."""
-    seen: set[int] = {id(state.namespace)}
-    level = list(state.namespace.values())
-    while level:
-        yield from level
-        parts: list[Any] = []
-        for value in level:
-            kind = type(value)
-            if id(value) in seen or (kind.__module__ == "builtins" and kind not in (dict, list, tuple)):
-                continue
-            seen.add(id(value))
-            if kind is dict:
-                parts += value.values()
-            elif kind in (list, tuple):
-                parts += value
-            elif not issubclass(kind, type):
-                parts += (attributes_of(value) or {}).values()
-            if len(parts) > _MOST_LOOKED_AT:
-                break
-        level = parts
-
-
 def storage_over(owner: Any, offset: int, size: int) -> Any:
     """A storage over the memory of *owner*, an array or another object that gives its bytes."""
-    numpy = import_module("numpy")
-    if type(owner) is not numpy.ndarray:
-        owner = numpy.frombuffer(owner, numpy.uint8)
-    line = owner if owner.flags.c_contiguous else owner.T
-    return library().from_numpy(numpy.ndarray((size,), "u1", line, offset)).untyped_storage()
+    return library().from_numpy(owners.bytes_of(owner, offset, size)).untyped_storage()
 
 
 class _Bytes:
@@ -459,35 +397,75 @@ def _is_usual_optimizer(kind: Any) -> bool:
 
 
 def _script(state: Pass, module: Any) -> Any:
+    """A module of TorchScript: what torch stores of it, and what Python holds around it and the modules in it."""
     torch = library()
-    if type(module).__name__ != "RecursiveScriptModule":
+    parts = dict(module.named_modules(remove_duplicate=False))
+    traced = tuple((path, type(part)) for path, part in parts.items() if _is_traced(type(part)))
+    if not _is_traced(type(module)) and type(module).__name__ != "RecursiveScriptModule":
         state.note(module, "it comes back as a module that torch.jit.load has made", fatal=False)
     file = io.BytesIO()
     torch.jit.save(module, file)
     tensors = dict([*module.named_parameters(), *module.named_buffers()])
-    extra = {}
-    for part in (attributes_of(module).get("_actual_script_module"), module):
-        held = added.to(part, _OF_SCRIPT)
-        extra.update({k: value for k, value in held.items() if not isinstance(value, torch._C.ScriptMethod)})
-    return make_script, (file.getvalue(),), (tensors, extra) if extra else tensors, None, None, set_script
+    held, extra = {path: _shell(parts[path]) for path, _ in traced}, {}
+    for path, part in parts.items():
+        added_to = added.to(attributes_of(part).get(_ACTUAL, part), _OF_SCRIPT)
+        own = {name: value for name, value in added_to.items() if not isinstance(value, torch._C.ScriptMethod)}
+        if own:
+            extra[path] = own
+    state.keep += (parts, held, extra, *held.values(), *extra.values())
+    if traced or extra.keys() - {""}:
+        return make_script, (file.getvalue(), traced), (tensors, extra, held), None, None, set_script
+    return make_script, (file.getvalue(),), (tensors, extra[""]) if extra else tensors, None, None, set_script
 
 
-_OF_SCRIPT = frozenset({"_backward_hooks", "_forward_hooks", "_name", "_actual_script_module"})
+_ACTUAL = "_actual_script_module"
+"""Under this name the module of TorchScript stands in what `torch.jit.trace` makes around it."""
+_OF_SCRIPT = frozenset({"_backward_hooks", "_forward_hooks", "_name", _ACTUAL})
 """What torch sets in such a module without naming it in its class."""
 
 
-def make_script(data: bytes) -> Any:
-    """A module of TorchScript."""
-    return library().jit.load(io.BytesIO(data))
+def _is_traced(kind: Any) -> bool:
+    """Whether instances of *kind* stand around a module of TorchScript."""
+    return issubclass(kind, library().jit._trace.TracedModule) and kind.__module__.startswith("torch.")
+
+
+def _shell(module: Any) -> dict[str, Any]:
+    """What stands in a traced module beside that of TorchScript: its name, and the hooks of the user."""
+    return {name: value for name, value in attributes_of(module).items() if name != _ACTUAL}
+
+
+def make_script(data: bytes, traced: tuple[tuple[str, Any], ...] = ()) -> Any:
+    """A module of TorchScript, those in it that were traced as such (path, class) with nothing set on them yet."""
+    module = library().jit.load(io.BytesIO(data))
+    for path, kind in reversed(traced):  # the inner ones first
+        made = object.__new__(kind)
+        made.__dict__[_ACTUAL] = _part(module, path)
+        *owner, name = path.split(".")
+        if name:
+            _part(module, ".".join(owner))._modules[name] = made
+        else:
+            module = made
+    return module
+
+
+def _part(module: Any, path: str) -> Any:
+    return functools.reduce(getattr, path.split(".") if path else (), module)
 
 
 def set_script(module: Any, parts: Any) -> None:
     """State setter: its parameters and buffers are those that others hold as well; what was set on it in Python."""
-    tensors, extra = parts if type(parts) is tuple else (parts, {})
-    module.__dict__.update(extra)
+    tensors, extra, *held = parts if type(parts) is tuple else (parts, {})
+    if not held:  # of the module itself, which is none that was traced
+        extra, held = {"": extra} if extra else {}, [{}]
+    for path, attributes in held[0].items():
+        own = _part(module, path).__dict__
+        own.update({**attributes, _ACTUAL: own.pop(_ACTUAL)})
+    for path, attributes in extra.items():
+        part = _part(module, path)
+        part.__dict__.get(_ACTUAL, part).__dict__.update(attributes)
     for name, tensor in tensors.items():
-        *path, last = name.split(".")
-        functools.reduce(getattr, path, module)._c.setattr(last, tensor)
+        path, _, last = name.rpartition(".")
+        _part(module, path)._c.setattr(last, tensor)
 
 
 def _operator(state: Pass, operator: Any) -> Any:

@@ -1,0 +1,156 @@
+"""Whose memory it is that an object of another library looks into, where that library does not tell.
+
+`torch.from_numpy`, ``pyarrow.array`` and their like keep the owner of the memory where Python cannot see it. So it is
+looked for in what names are bound to and in what that holds, by the addresses.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec.kinds import attributes_of
+from timeslip.codec.reducers.numpy import root_of, span
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+_MOST_LOOKED_AT = 20_000
+"""So many objects are looked at to find out whose memory it is."""
+
+
+class Owners:
+    """The owners of memory that one pass can find, those that were met so far by address.
+
+    Args:
+        namespace: where to look.
+    """
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._left = islice(_held(namespace), _MOST_LOOKED_AT)
+        self._known: list[tuple[int, int, int]] = []  # first byte, end, number of the object
+        self._objects: list[Any] = []
+        self._seen: set[int] = set()
+        pandas, types = sys.modules.get("pandas"), sys.modules.get("pandas.api.extensions")
+        self._numpy: Any = sys.modules["numpy"]
+        self._frames = tuple(getattr(pandas, name) for name in ("DataFrame", "Series") if hasattr(pandas, name))
+        self._extension: Any = getattr(types, "ExtensionArray", ())
+
+    def of(self, start: int, size: int) -> tuple[Any, int, int] | None:
+        """The owner of *size* bytes from address *start*, the first byte in there, and how many; None: none is known.
+
+        The owner is an array of numpy that is in one piece, a bytearray, an `array.array`, or an array of pandas with
+        the name of the attribute under which it has its memory.
+        """
+        found = self._among_known(start, size)
+        while found is None:
+            value = next(self._left, None)
+            if value is None:
+                return None
+            if self._note(value):
+                found = self._among_known(start, size)
+        return found
+
+    def _among_known(self, start: int, size: int) -> tuple[Any, int, int] | None:
+        at = bisect_right(self._known, (start, sys.maxsize, 0)) - 1
+        if at < 0:
+            return None
+        first, stop, number = self._known[at]
+        return (self._objects[number], start - first, size) if start + size <= stop else None
+
+    def _note(self, value: list[Any]) -> bool:
+        """Whether there was an owner in *value* (one object, in a list: it may be None) that is not known yet."""
+        new = [(owner, memory) for owner, memory in self._owners(value[0]) if id(memory) not in self._seen]
+        for owner, memory in new:
+            self._seen.add(id(memory))
+            is_array = isinstance(memory, self._numpy.ndarray)
+            first, stop = span(memory if is_array else self._numpy.frombuffer(memory, "u1"))
+            if stop > first:
+                insort(self._known, (first, stop, len(self._objects)))
+                self._objects.append(owner)
+        return bool(new)
+
+    def _owners(self, value: Any) -> Iterator[tuple[Any, Any]]:
+        """What *value* may have its memory in, each with the array or bytes that have it."""
+        kind = type(value)
+        if kind is self._numpy.ndarray or issubclass(kind, self._extension):
+            yield from self._owners_of_array(value)
+        elif kind is bytearray or kind is array.array:
+            if len(value):
+                yield value, value
+        elif issubclass(kind, self._frames):
+            manager = (attributes_of(value) or {}).get("_mgr")  # none yet in one that is just being made
+            for block in getattr(manager, "blocks", ()):
+                yield from self._owners_of_array(block.values)
+
+    def _owners_of_array(self, one: Any) -> Iterator[tuple[Any, Any]]:
+        ndarray = self._numpy.ndarray
+        if type(one) is ndarray:
+            root = root_of(one)
+            if root.base is None and not root.dtype.hasobject and root.flags.forc:
+                yield root, root
+        elif issubclass(type(one), self._extension):
+            for name in _OF_EXTENSIONS:
+                part: Any = getattr(one, name, None)
+                if type(part) is ndarray and not part.dtype.hasobject and part.flags.forc:
+                    yield (one, name), part
+
+
+def of(state: Pass, start: int, size: int) -> tuple[Any, int, int] | None:
+    """As `Owners.of`, for that pass."""
+    if state.owners is None:
+        state.owners = Owners(state.namespace)
+    found: tuple[Any, int, int] | None = state.owners.of(start, size)
+    return found
+
+
+_OF_EXTENSIONS = ("_ndarray", "_data", "_mask")
+"""Under these names arrays of pandas have their memory."""
+
+
+def _held(namespace: dict[str, Any]) -> Iterator[list[Any]]:
+    """What names are bound to, and what that holds in containers and attributes, level by level, each in a list."""
+    seen: set[int] = {id(namespace)}
+    level = list(namespace.values())
+    while level:
+        yield from ([value] for value in level)
+        parts: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if id(value) in seen or (kind.__module__ == "builtins" and kind not in (dict, list, tuple)):
+                continue
+            seen.add(id(value))
+            if kind is dict:
+                parts += value.values()
+            elif kind in (list, tuple):
+                parts += value
+            elif not issubclass(kind, type):
+                parts += (attributes_of(value) or {}).values()
+            if len(parts) > _MOST_LOOKED_AT:
+                break
+        level = parts
+
+
+def bytes_of(owner: Any, offset: int, size: int) -> Any:
+    """An array of the *size* bytes from byte *offset* on of the memory of *owner* (`Owners.of`)."""
+    return array_over(owner, (size,), "u1", offset, (1,))
+
+
+def array_over(
+    owner: Any, shape: tuple[int, ...], dtype: Any, offset: int, strides: tuple[int, ...], writeable: bool = True
+) -> Any:
+    """An array over the memory of *owner* (`Owners.of`); read-only where *owner* is, or *writeable* is False."""
+    numpy = import_module("numpy")
+    memory = getattr(*owner) if type(owner) is tuple else owner
+    if not isinstance(memory, numpy.ndarray):
+        memory = numpy.frombuffer(memory, numpy.uint8)
+    line = memory if memory.flags.c_contiguous else memory.T
+    made = numpy.ndarray(shape, dtype, line, offset, strides)
+    if not writeable:
+        made.flags.writeable = False
+    return made
