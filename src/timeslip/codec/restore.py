@@ -14,7 +14,6 @@ import io
 import math
 import pickle
 import sys
-import time
 import types
 import warnings
 from collections.abc import Callable, Sequence
@@ -35,6 +34,7 @@ from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
+from timeslip.standard import time
 
 _HARMLESS = frozenset(
     {

@@ -16,7 +16,6 @@ any hook each call of `id` takes about 0.2 µs longer.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from timeslip.standard import os
 from timeslip.state.libraries import installed_folders, origin
 
 _STOPPED = {

@@ -9,7 +9,6 @@ that takes nothing from the user.
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import xxhash
 
 from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers.system import stamp_of
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

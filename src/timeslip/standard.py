@@ -1,0 +1,80 @@
+"""Modules of the standard library as they were when Timeslip was imported.
+
+A user may put anything in place of ``json.dumps``, ``os.getcwd``, ``time.time`` or ``open``: mocks, frozen clocks,
+faster encoders. That is a part of the session, never of the store, of the recorder or of a restore, which import these
+names from here. They are modules of their own: in no table of modules, where something that patches would find them,
+and their functions call each other rather than what has been patched meanwhile.
+
+What is live by nature (``os.environ``, classes, constants that are objects) is the very object of the real module.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import module_from_spec
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["json", "open_file", "os", "signal", "time"]
+
+
+def _copied(name: str, **parts: Any) -> Any:
+    """What module *name* holds now, and *parts*, as a module whose functions go by it in place of the real one."""
+    real = import_module(name)
+    copy = ModuleType(name, real.__doc__)
+    names = vars(copy)
+    names.update(vars(real))
+    names.update(parts)
+    for key, value in vars(real).items():
+        if type(value) is FunctionType and key not in parts:
+            home = names if value.__globals__ is vars(real) else {**value.__globals__, **parts}
+            names[key] = twin = FunctionType(value.__code__, home, key, value.__defaults__, value.__closure__)
+            twin.__kwdefaults__ = value.__kwdefaults__
+    return copy
+
+
+def _again(name: str, **parts: Any) -> Any:
+    """A second instance of module *name*, made from its code, whose names *parts* are replaced: the classes are new."""
+    spec = import_module(name).__spec__
+    if spec is None or spec.loader is None:
+        raise ImportError(f"the module {name} does not say what it was made from")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    vars(module).update(parts)
+    return module
+
+
+def _json() -> Any:
+    encoder = _again("json.encoder")
+    decoder = _again("json.decoder", scanner=_again("json.scanner"))
+    return _again(
+        "json",
+        encoder=encoder,
+        decoder=decoder,
+        JSONEncoder=encoder.JSONEncoder,
+        JSONDecoder=decoder.JSONDecoder,
+        _default_encoder=encoder.JSONEncoder(),
+        _default_decoder=decoder.JSONDecoder(),
+    )
+
+
+def _os() -> Any:
+    copy = _copied("os")
+    copy.path = _copied(copy.path.__name__, os=copy)
+    return copy
+
+
+if TYPE_CHECKING:
+    import json
+    import os
+    import signal
+    import time
+
+    open_file = open
+else:
+    from _io import open as open_file  # the one of `builtins` and that of `io` may have been replaced already
+
+    json = _json()
+    os = _os()
+    signal = _copied("signal")
+    time = _copied("time")
