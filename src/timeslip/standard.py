@@ -15,7 +15,7 @@ from importlib.util import module_from_spec
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["json", "open_file", "os", "signal", "time"]
+__all__ = ["another", "json", "open_file", "os", "signal", "time"]
 
 
 def _copied(name: str, **parts: Any) -> Any:
@@ -33,7 +33,7 @@ def _copied(name: str, **parts: Any) -> Any:
     return copy
 
 
-def _again(name: str, **parts: Any) -> Any:
+def another(name: str, **parts: Any) -> Any:
     """A second instance of module *name*, made from its code, whose names *parts* are replaced: the classes are new."""
     spec = import_module(name).__spec__
     if spec is None or spec.loader is None:
@@ -45,9 +45,9 @@ def _again(name: str, **parts: Any) -> Any:
 
 
 def _json() -> Any:
-    encoder = _again("json.encoder")
-    decoder = _again("json.decoder", scanner=_again("json.scanner"))
-    return _again(
+    encoder = another("json.encoder")
+    decoder = another("json.decoder", scanner=another("json.scanner"))
+    return another(
         "json",
         encoder=encoder,
         decoder=decoder,
