@@ -32,6 +32,7 @@ LIBRARIES = {
     "bokeh": "timeslip.codec.reducers.bokeh",
     "boto3": "timeslip.codec.reducers.boto3",
     "botocore": "timeslip.codec.reducers.boto3",
+    "decimal": "timeslip.codec.reducers.decimal",
     "distributed": "timeslip.codec.reducers.distributed",
     "duckdb": "timeslip.codec.reducers.duckdb",
     "h5netcdf": "timeslip.codec.reducers.h5netcdf",
