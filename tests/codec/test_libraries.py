@@ -192,7 +192,8 @@ CASES = {
         "x.rectangle((0, 0, 4, 4), fill=2); z.point((1, 1), fill=1)",
         (
             "(i.tobytes(), x._image is i, x.im is y.im, x.im is not i.im, z.im is i.im, x.im.size,"
-            " x.im.getpixel((2, 2)), y.rectangle((0, 0, 9, 9), fill=1), x.im.getpixel((2, 2)), i.getpixel((3, 3)), x.palette is z.palette)"
+            " x.im.getpixel((2, 2)), y.rectangle((0, 0, 9, 9), fill=1), x.im.getpixel((2, 2)), i.getpixel((3, 3)),"
+            " x.palette is z.palette)"
         ),
     ),
     "a file of h5py in memory, and what is in it": (

@@ -28,7 +28,7 @@ from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, iterators, python, system
+from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
@@ -40,7 +40,7 @@ _HARMLESS = frozenset(
     {
         system.make_lock,
         system.make_rlock,
-        python.lru_cache,
+        caches.lru_cache,
         python.context_variable,
         system.closed_file,
         iterators.rest_of_set,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import compares_oddly
-from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
+from timeslip.codec.reducers import brought, caches, instances, iterators, python, secrets, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -82,6 +82,7 @@ VOLATILE = frozenset({"matplotlib"})
 
 BASE: dict[type, Reducer | None] = {
     **python.REDUCERS,
+    **caches.REDUCERS,
     **system.REDUCERS,
     **subclasses.REDUCERS,
     **iterators.REDUCERS,
