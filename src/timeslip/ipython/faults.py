@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from timeslip.errors import InternalError, StoreFullError, TimeslipError
+from timeslip.errors import InternalError, StoreFullError, TimeslipError, in_brief
 from timeslip.store import logfile
 
 
@@ -142,7 +142,7 @@ def interrupted(verb: str, *, done: bool) -> VerbInterrupted:
 
 def _one_line(error: Exception) -> str:
     try:
-        text = " ".join(str(error).split())
+        text = in_brief(str(error), 180)
     except Exception:  # an exception of the user's may fail to become text
         text = ""
-    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from timeslip.errors import in_brief
 from timeslip.standard import os
 from timeslip.state.libraries import installed_folders, origin
 
@@ -157,7 +158,7 @@ def _detail(event: str, arguments: tuple[Any, ...]) -> str:
     """The event with its first argument where that is a text."""
     subject = arguments[0] if arguments else None
     if isinstance(subject, (str, bytes, os.PathLike)):
-        return f"{event} {os.fsdecode(subject)[:80]!r}"
+        return f"{event} {in_brief(os.fsdecode(subject), 80)!r}"
     return event
 
 
