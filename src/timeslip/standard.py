@@ -10,12 +10,44 @@ What is live by nature (``os.environ``, classes, constants that are objects) is 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.util import module_from_spec
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["another", "json", "open_file", "os", "signal", "time"]
+__all__ = ["another", "json", "open_file", "os", "patched", "signal", "time"]
+
+_WATCHED = (
+    *("builtins", "contextlib", "copyreg", "functools", "gc", "inspect", "io", "json", "os", "os.path", "pickle", "re"),
+    *("signal", "struct", "tempfile", "threading", "time", "types", "weakref"),
+)
+_HOOKS = frozenset({"builtins.input", "threading.excepthook"})
+"""What kernels and others are meant to replace."""
+
+
+def _functions(name: str) -> dict[str, Any]:
+    module = sys.modules.get(name)
+    return (
+        {}
+        if module is None
+        else {key: value for key, value in vars(module).items() if callable(value) and key[0] != "_"}
+    )
+
+
+_imported_with = {name: _functions(name) for name in _WATCHED}
+
+
+def patched() -> list[str]:
+    """Functions and classes of some standard modules that are not those which were there when Timeslip was imported.
+
+    For errors that cannot be explained otherwise: what is not in this module is used as the user has left it.
+    """
+    found = []
+    for name, before in _imported_with.items():
+        now = vars(sys.modules[name]) if before else {}
+        found += [f"{name}.{key}" for key, value in before.items() if now.get(key) is not value]
+    return [name for name in found if name not in _HOOKS]
 
 
 def _copied(name: str, **parts: Any) -> Any:

@@ -61,3 +61,17 @@ def test_what_was_patched_before_the_import(tmp_path: Path) -> None:
     done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[1, 2]"
+
+
+def test_a_fault_says_what_is_patched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with a_shell(store=str(tmp_path / "store"), name="one", min_free_bytes=0) as shell:
+        run(shell, "%load_ext timeslip", "x = [1]", "x.append(2)")
+        with mock.patch("gc.isenabled", side_effect=RuntimeError("patched")):
+            run(shell, "x.append(3)", "%undo")
+        said = capsys.readouterr()
+        assert "with gc.isenabled of Python's library replaced" in said.out + said.err
+        run(shell, "x.append(4)")
+        assert shell.user_ns["x"][:2] == [1, 2]
+        run(shell, "%undo")
+        assert shell.user_ns["x"][:2] == [1, 2], "nothing was lost"
+        run(shell, "%unload_ext timeslip")

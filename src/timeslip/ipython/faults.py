@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from timeslip.errors import InternalError, StoreFullError, TimeslipError, in_brief
+from timeslip.standard import patched
 from timeslip.store import logfile
+
+_FEW = 4
+"""Names that a message lists."""
 
 
 class Faults:
@@ -56,7 +60,7 @@ class Faults:
         if isinstance(error, TimeslipError) and error.code != "internal":
             text = f"{what} failed: {error.message}" + (f" ({error.hint})" if error.hint else "")
         else:
-            text = f"{what} failed inside Timeslip ({_one_line(error)}); the session goes on" + (
+            text = f"{what} failed inside Timeslip ({_one_line(error)}){_while_patched()}; the session goes on" + (
                 f"; details in {where}" if where else ""
             )
         self.say_once(text)
@@ -65,9 +69,8 @@ class Faults:
         """A fault in a verb as an error that can be shown; its detail goes to the log file."""
         where = self._write(what, error)
         details = f"; details in {where}" if where else ""
-        return InternalError(
-            f"{what} failed inside Timeslip ({_one_line(error)})", hint=f"`status` says where the session is{details}"
-        )
+        text = f"{what} failed inside Timeslip ({_one_line(error)}){_while_patched()}"
+        return InternalError(text, hint=f"`status` says where the session is{details}")
 
     def worked(self) -> None:
         """Something was recorded: a fault that comes back from here on is news again."""
@@ -138,6 +141,13 @@ def interrupted(verb: str, *, done: bool) -> VerbInterrupted:
     if done:
         return VerbInterrupted(f"{verb} was done before the interrupt came through", "`%timeslip` says where you are")
     return VerbInterrupted(f"{verb} was not done; the session is as it was", "run it again")
+
+
+def _while_patched() -> str:
+    """What else may be behind a fault, for the message of it."""
+    names = patched()
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f", with {', '.join(names[:_FEW])}{more} of Python's library replaced" if names else ""
 
 
 def _one_line(error: Exception) -> str:
