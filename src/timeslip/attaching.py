@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from typing import Any
 from timeslip.arguments import check_session_name, check_text
 from timeslip.config import Settings
 from timeslip.continuing import begin, record_found
-from timeslip.errors import NamespaceError, UsageError
+from timeslip.errors import DamagedStoreError, NamespaceError, UsageError
 from timeslip.ids import SessionId
 from timeslip.interrupts import uninterrupted
+from timeslip.listing import row_of
 from timeslip.live import Live
 from timeslip.session import Session, open_sessions
+from timeslip.standard import os, time
 from timeslip.state.namespace import Namespace, PlainNamespace
 from timeslip.store.preferences import load_preferences
 from timeslip.store.repository import Repository, default_store_directory
@@ -75,7 +76,7 @@ def _directory(store: Path | str | None) -> Path:
 
 
 def _settings(directory: Path, given: Mapping[str, Any]) -> Settings:
-    known = load_preferences(directory) if directory.is_dir() else {}
+    known = load_preferences(directory) if os.path.isdir(directory) else {}
     return Settings().changed(**known).changed(**given)
 
 
@@ -99,10 +100,29 @@ def _attach(
     notebook: str | None,
     info: dict[str, Any],
 ) -> Session:
+    identity = _find_or_create(repository, name, notebook)
+    try:
+        return _begin(repository, namespace, settings, identity, info)
+    except DamagedStoreError as error:
+        # What is damaged is this session's history: that must keep nobody from recording.
+        old = row_of(repository, identity).name
+        session = _begin(repository, namespace, settings, repository.create_session(old, None), info)
+        session._live.notices.insert(
+            0,
+            f"the history of '{old}' is damaged ({error.message}): recording goes on in a session of its own, "
+            f"'{session.name}'; `timeslip check` lists all damage",
+        )
+        return session
+
+
+def _begin(
+    repository: Repository, namespace: Namespace, settings: Settings, identity: SessionId, info: dict[str, Any]
+) -> Session:
+    """Record *namespace* as session *identity* from now on, beginning with what is there."""
     session = None
     try:
         with uninterrupted():  # a lease without a session would keep others off as long as this process lives
-            session = _hold(repository, namespace, settings, _find_or_create(repository, name, notebook), info)
+            session = _hold(repository, namespace, settings, identity, info)
         record_found(session._live)
     except BaseException:  # whatever went wrong, an interrupt too: the next one who attaches must find all free
         if session is not None:

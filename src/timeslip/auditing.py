@@ -5,14 +5,13 @@ What is found changed is committed like everything that is found late: it belong
 
 from __future__ import annotations
 
-import time
-
 from timeslip import commit as recording
 from timeslip.activity import user_tasks, user_threads
 from timeslip.commit import Step
 from timeslip.live import Live
 from timeslip.model import is_name
 from timeslip.noticing import SHIFTING, Look, assumed, late_names
+from timeslip.standard import time
 from timeslip.state.covariables import Covariable
 
 

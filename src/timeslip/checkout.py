@@ -7,7 +7,6 @@ the inverses in reverse order.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_de
 from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
+from timeslip.standard import time
 from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.tearing import still_used, torn_off

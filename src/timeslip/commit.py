@@ -5,7 +5,6 @@ Nothing here raises into the user's cell but the errors of `timeslip.errors`; th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from timeslip.naming import free_branch
 from timeslip.noticing import SHIFTING, Look, look
 from timeslip.preview import summarize
 from timeslip.retaining import require_room
+from timeslip.standard import time
 from timeslip.state.covariables import Covariable, Update
 from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason, with_verdicts
 

@@ -6,17 +6,18 @@ user can say it later: `taken_up` makes the kernel's namespace part of that othe
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from timeslip import commit as recording
 from timeslip.commit import Step
+from timeslip.errors import DamagedStoreError
 from timeslip.history import guests_beside, main_head
 from timeslip.ids import CommitId, SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.listing import row_of
 from timeslip.live import Live
 from timeslip.naming import free_branch
+from timeslip.standard import time
 from timeslip.store.repository import Repository
 from timeslip.store.rows import SessionRow
 
@@ -43,6 +44,13 @@ def begin(live: Live, *, holds: bool) -> Begun:
     repository, identity = live.repository, live.session
     row = row_of(repository, identity)
     head = main_head(repository, identity)
+    try:
+        repository.heads(identity)
+    except DamagedStoreError as error:  # the commits themselves may all be whole
+        live.notices.append(
+            f"where '{row.name}' was is damaged in the store ({error.message}): `timeslip log --all` lists its "
+            "commits, `timeslip resume COMMIT` brings one back, `timeslip check` lists all damage"
+        )
     if head is not None and head.branch:
         live.branch = head.branch
     if not holds:

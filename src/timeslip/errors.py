@@ -69,6 +69,15 @@ class TimeslipError(Exception):
         return f"{text}\nhint:  {_in_one_line(self.hint)}" if self.hint else text
 
 
+def in_brief(text: str, most: int = 200) -> str:
+    """*text* on one line of about *most* characters at most: what is cut ends between words, and with an ellipsis."""
+    text = " ".join(text.split())
+    if len(text) <= most:
+        return text
+    words = text[: most + 1].rpartition(" ")[0]
+    return f"{words.rstrip(' ,;:(')} …" if len(words) * 2 >= most else f"{text[:most]}…"
+
+
 def _in_one_line(text: str) -> str:
     words = text.split()
     return " ".join(word if len(word) <= _LONG else f"{word[: _LONG // 2]}…{word[-20:]}" for word in words)

@@ -6,7 +6,6 @@ code of the session.
 
 from __future__ import annotations
 
-import time
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
 from timeslip.planner import Plan
 from timeslip.replay import Replayer
+from timeslip.standard import time
 from timeslip.values import rebuilt_reason
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -19,6 +18,7 @@ from timeslip.errors import (
 )
 from timeslip.ids import CommitId, OperationId, RecordId, SessionId
 from timeslip.model import Commit, CommitStats, Names, Operation, Ref, is_name
+from timeslip.standard import time
 from timeslip.store.repository import Repository
 from timeslip.store.rows import Head
 
@@ -284,7 +284,14 @@ class History:
         if limit is not None:
             check_count(limit)
         return [
-            Operation(OperationId(str(row.seq)), row.kind, row.before, row.after, row.time, row.details or {})
+            Operation(
+                OperationId(str(row.seq)),
+                row.kind,
+                row.before,
+                row.after,
+                row.time,
+                {"damaged": row.damage} if row.damage else row.details,
+            )
             for row in self.repository.operations(self.session, limit=limit)
         ]
 
@@ -380,8 +387,9 @@ def main_head(repository: Repository, session: str) -> Head | None:
     """Where the session itself is: HEAD of the kernel that holds it, else of the one that held it last.
 
     A kernel that works beside the one that holds the session is a guest: its HEAD counts only when there is no other.
+    A HEAD that is damaged does not count: `check` tells of it, and so does the kernel that goes on with the session.
     """
-    heads = repository.heads(session)
+    heads = repository.heads(session, whole=True)
     holder = next((lease.kernel for lease in repository.leases(session) if lease.holder and lease.alive), None)
     held = next((head for head in heads if head.kernel == holder), None)
     if held is not None:
@@ -392,7 +400,7 @@ def main_head(repository: Repository, session: str) -> Head | None:
 def is_guest(repository: Repository, session: str, head: Head) -> bool:
     """Whether the kernel of *head* last worked beside another one that held the session."""
     last = repository.operations(session, kernel=head.kernel, limit=1)
-    return bool(last and (last[0].details or {}).get("guest"))
+    return bool(last and last[0].details.get("guest"))
 
 
 def guests_beside(repository: Repository, session: str, main: Head) -> list[Head]:
@@ -400,7 +408,7 @@ def guests_beside(repository: Repository, session: str, main: Head) -> list[Head
     alive = {lease.kernel for lease in repository.leases(session) if lease.alive}
     guests = [
         head
-        for head in repository.heads(session)
+        for head in repository.heads(session, whole=True)
         if head.kernel not in alive and head.commit is not None and is_guest(repository, session, head)
     ]
     if not guests:

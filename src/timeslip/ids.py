@@ -6,7 +6,7 @@ hash and serialise as themselves; the type is for the reader and for mypy.
 
 from __future__ import annotations
 
-import secrets
+from timeslip.standard import os
 
 
 class _Id(str):
@@ -52,7 +52,7 @@ class SessionId(_Id):
     @classmethod
     def new(cls) -> SessionId:
         """A fresh random id (128 bits)."""
-        return cls(secrets.token_hex(16))
+        return cls(os.urandom(16).hex())
 
 
 class DefinitionId(_Id):
@@ -63,4 +63,4 @@ class DefinitionId(_Id):
     @classmethod
     def new(cls) -> DefinitionId:
         """A fresh random id (80 bits)."""
-        return cls(secrets.token_hex(10))
+        return cls(os.urandom(10).hex())

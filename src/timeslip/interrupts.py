@@ -9,12 +9,13 @@ Only the main thread is ever interrupted; in other threads nothing here does any
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+from timeslip.standard import signal
 
 INSISTENCE = 3
 """A signal that comes so often within one section is let through: whoever waits must not be locked in."""

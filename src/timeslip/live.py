@@ -6,11 +6,8 @@ that is the live state as recorded. The verbs are in modules of their own and ta
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 import threading
-import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -29,6 +26,7 @@ from timeslip.interrupts import uninterrupted
 from timeslip.planner import ValueInfo
 from timeslip.progress import Progress
 from timeslip.proving import PATIENCE, Prover
+from timeslip.standard import os, time
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.fingerprint import fingerprint
@@ -95,7 +93,7 @@ class Live:
     ) -> None:
         self.repository = repository
         self.session = session
-        self.kernel = secrets.token_hex(8)
+        self.kernel = os.urandom(8).hex()
         self.namespace = namespace
         self.settings = settings
         self.registry = Registry()

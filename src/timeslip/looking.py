@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -41,6 +40,7 @@ from timeslip.noticing import look
 from timeslip.past import PastState
 from timeslip.preview import preview
 from timeslip.proving import of_release
+from timeslip.standard import time
 from timeslip.state.facets import FacetSet
 from timeslip.values import chunk_names, lost_reason, rebuilt_reason, with_verdicts
 

@@ -14,16 +14,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import io
-import json
 import math
-import os
 import platform
 import re
 import select
-import signal
 import sys
 import threading
-import time
 import traceback
 import types
 import warnings
@@ -36,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.definitions import class_name
 from timeslip.codec.proof import FAITHFUL, UNKNOWN, Trial, Verdict, needs_trial
 from timeslip.interrupts import uninterrupted
+from timeslip.standard import json, open_file, os, signal, time
 from timeslip.state.fence import LoadFence, load_fence
 from timeslip.state.libraries import origin
 from timeslip.store.verdicts import VerdictFile, as_key
@@ -102,7 +99,7 @@ def _is_early(verdict: Verdict) -> bool:
 
 
 def _resident_bytes() -> int:
-    with open("/proc/self/statm", "rb") as file:
+    with open_file("/proc/self/statm", "rb") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -449,7 +446,7 @@ def _guard(fence: LoadFence, seconds: float) -> Iterator[LoadFence]:
 
 def _use_one_thread() -> None:
     """Tell the OpenMP runtimes not to use their pools: the threads in them do not exist in the copy."""
-    with open("/proc/self/maps") as file:
+    with open_file("/proc/self/maps") as file:
         paths = {line.split()[-1] for line in file if _OPENMP.search(line)}
     for path in paths:
         with suppress(OSError, AttributeError):  # loaded from a file that is gone, or no such runtime

@@ -6,8 +6,6 @@ caller waits a moment and then gets SessionBusyError. In a forked child every me
 
 from __future__ import annotations
 
-import os
-import time
 import weakref
 from dataclasses import replace
 from typing import Any
@@ -47,6 +45,7 @@ from timeslip.naming import Naming
 from timeslip.progress import Progress
 from timeslip.retaining import collect, retain
 from timeslip.running import described, run_code
+from timeslip.standard import os, time
 from timeslip.store.maintenance import usage
 from timeslip.store.preferences import save_preference
 from timeslip.store.repository import Repository

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import types
@@ -11,6 +10,7 @@ from typing import Any
 
 from timeslip.codec.linking import is_atom
 from timeslip.model import is_name
+from timeslip.standard import os
 from timeslip.state.libraries import installed_folders
 
 

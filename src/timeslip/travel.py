@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,6 +27,7 @@ from timeslip.live import Live
 from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
 from timeslip.replay import Replayer
+from timeslip.standard import time
 from timeslip.steps import STEP, Walked
 
 
@@ -315,7 +315,7 @@ class Traveller:
         tips = [ref.name for ref in self.live.repository.refs(self.live.session) if ref.kind == "branch"]
         if self.live.shared:
             return self.live.branch  # the session's branch belongs to the kernel that holds it
-        head = next((h for h in self.live.repository.heads(self.live.session) if h.commit == commit), None)
+        head = next((h for h in self.live.repository.heads(self.live.session, whole=True) if h.commit == commit), None)
         named = [
             ref.name
             for ref in self.live.repository.refs(self.live.session)

@@ -183,6 +183,19 @@ CASES = {
         "x.line((0, 0, 9, 9), fill=255)",
         "(x.text((1, 1), 'a', fill=200, font=f), i.tobytes(), x._image is i, x.fontmode)",
     ),
+    "drawings into what was the image": (
+        "PIL.ImageDraw",
+        (
+            "from PIL import Image, ImageDraw\ni = Image.new('P', (20, 20)); i.putpalette(range(9))\n"
+            "x = ImageDraw.Draw(i); y = ImageDraw.Draw(i); i.thumbnail((10, 10)); z = ImageDraw.Draw(i)"
+        ),
+        "x.rectangle((0, 0, 4, 4), fill=2); z.point((1, 1), fill=1)",
+        (
+            "(i.tobytes(), x._image is i, x.im is y.im, x.im is not i.im, z.im is i.im, x.im.size,"
+            " x.im.getpixel((2, 2)), y.rectangle((0, 0, 9, 9), fill=1), x.im.getpixel((2, 2)), i.getpixel((3, 3)),"
+            " x.palette is z.palette)"
+        ),
+    ),
     "a file of h5py in memory, and what is in it": (
         "h5py",
         (

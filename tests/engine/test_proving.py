@@ -734,7 +734,7 @@ def test_without_a_process_for_the_second_copy(session: Any, monkeypatch: pytest
         return usual()
 
     monkeypatch.setattr(proving, "_can_fork", lambda: True)
-    monkeypatch.setattr(os, "fork", fork)
+    monkeypatch.setattr(proving.os, "fork", fork)
     session.run("x = library.Drops()")
     settle(session)
     assert verdict(session, "Drops") is None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.store.steps import Steps
 
+from timeslip import standard
 from timeslip.errors import AmbiguousReferenceError, NameTakenError, SessionNotFoundError, StoreBusyError
 from timeslip.store import host, maintenance
 from timeslip.store.repository import Repository
@@ -103,7 +104,7 @@ def test_lease_of_another_host_counts_for_a_while(repo: Repository, monkeypatch:
     repo._database.execute("UPDATE leases SET host = 'another'")
     assert not repo.acquire_lease(session, "here", {})
     later = time.time() + host.FOREIGN_SECONDS + 1
-    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(standard.time, "time", lambda: later)
     assert repo.acquire_lease(session, "here", {})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from timeslip.cli import check_cmd, config_cmd, du_cmd, gc_cmd, mv_cmd, rm_cmd, sessions_cmd, trust_cmd, verb_cmd
 from timeslip.cli.command import Command, Invocation
 from timeslip.cli.output import write_answer, write_document, write_error
-from timeslip.errors import InternalError, TimeslipError, UsageError
+from timeslip.errors import InternalError, TimeslipError, UsageError, in_brief
 from timeslip.rendering.document import Document, Table, line, span
 from timeslip.verbs import VERBS
 from timeslip.verbs.help import verb_help
@@ -131,7 +131,7 @@ def _write_fault(error: Exception) -> None:
         import traceback
 
         sys.stderr.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-    text = " ".join(str(error).split())[:300]
+    text = in_brief(str(error), 300)
     write_error(
         InternalError(
             f"a fault inside Timeslip: {type(error).__name__}{': ' + text if text else ''}",

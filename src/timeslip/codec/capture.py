@@ -20,11 +20,11 @@ import builtins
 import copyreg
 import gc
 import math
-import pickle
 import sys
 import types
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from pickle import dumps
 from typing import Any
 
 from timeslip.codec import definitions, enumerations, load, reducers
@@ -312,7 +312,7 @@ def capture_atom(key: str, value: Any) -> Captured:
 
     Only for values of `linking.is_atom` whose exact type is int, float, bool, NoneType, str or bytes.
     """
-    return Captured((key,), segments=[pickle.dumps([value], PROTOCOL)])
+    return Captured((key,), segments=[dumps([value], PROTOCOL)])
 
 
 def _is_own(state: Pass, kind: type) -> bool:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import abc
 import collections.abc
 import enum
-import marshal
 import numbers
 import sys
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from marshal import dumps as dumps_code
+from marshal import loads as loads_code
 from typing import Any
 
 from timeslip.codec import enumerations, generics, mapped, pytrees
@@ -215,7 +216,7 @@ def dump_code(code: types.CodeType) -> bytes:
     Version 2 of marshal's format: later ones mark shared references by reference count, which changes from one call
     to the next.
     """
-    return marshal.dumps(code, 2)
+    return dumps_code(code, 2)
 
 
 def load_code(tag: str, data: bytes) -> types.CodeType:
@@ -229,7 +230,7 @@ def load_code(tag: str, data: bytes) -> types.CodeType:
             f"code recorded by {tag} cannot run in {sys.implementation.cache_tag}",
             hint="it comes back by running its cell again",
         )
-    code = marshal.loads(data)
+    code = loads_code(data)
     assert isinstance(code, types.CodeType)
     return code
 

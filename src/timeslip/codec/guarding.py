@@ -11,6 +11,7 @@ from timeslip.codec import definitions, load
 from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.picklers import PROTOCOL
 from timeslip.codec.reducers import instances
+from timeslip.errors import in_brief
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -56,7 +57,7 @@ def _as_registered(state: Pass, obj: Any, reducer: Any) -> Any:
 def one_line(error: BaseException) -> str:
     """An error as a line for people."""
     try:
-        text = " ".join(str(error).split())
+        text = in_brief(str(error))
     except Exception:  # __str__ of a user's exception may raise as well
         text = ""
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -6,7 +6,6 @@ import copyreg
 import dis
 import functools
 import itertools
-import os
 import struct
 import sys
 import types
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from timeslip.codec.definitions import is_a, is_written_in_c, of, resolve_global
+from timeslip.standard import os
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, unlike the static types of the interpreter
 _POINTER = struct.calcsize("P")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 import io
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pickle import Unpickler, dumps
 from typing import Any
 
 from timeslip.codec.captured import Captured
@@ -95,7 +95,7 @@ def with_mark(captured: Captured, value: Any, seconds: float) -> Loaded | None:
 
 def _shows_memo() -> bool:
     """Whether the garbage collector sees what is in the memo of an unpickler: on CPython 3.11 and later it does."""
-    unpickler = pickle.Unpickler(io.BytesIO(pickle.dumps([[]], 5)))
+    unpickler = Unpickler(io.BytesIO(dumps([[]], 5)))
     made = unpickler.load()
     return any(held is made[0] for held in gc.get_referents(unpickler))
 

@@ -10,8 +10,8 @@ Buffers of all kinds look alike to `marshal`. So a mark counts only for a value 
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Iterable, Set
+from marshal import dumps
 from typing import Any
 
 import xxhash
@@ -31,7 +31,7 @@ def mark_of(objects: list[Any]) -> bytes | None:
     if not any(issubclass(type(obj), _CONTAINERS) for obj in objects):  # of which marshal takes those of exact type
         return None
     try:
-        return xxhash.xxh3_128_digest(marshal.dumps(objects, _VERSION))
+        return xxhash.xxh3_128_digest(dumps(objects, _VERSION))
     except (ValueError, MemoryError):  # it holds something else, is too deep or too large
         return None
 

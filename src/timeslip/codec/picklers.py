@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 import gc
-import pickle
 import sys
 import weakref
 from collections import Counter
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import filterfalse
 from operator import is_
+from pickle import Pickler
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.kinds import references_in_lists
@@ -24,7 +24,7 @@ PROTOCOL = 5
 _LARGE_INT = 1 << (8 * LARGE_NUMBER)
 
 
-class FastPickler(pickle.Pickler):
+class FastPickler(Pickler):
     """The C pickler with our reducers."""
 
     def __init__(self, state: Pass) -> None:
@@ -76,7 +76,7 @@ _ENDS = 64
 
 def _shows_memo() -> bool:
     """Whether the garbage collector sees what is in the memo of a pickler: on CPython 3.11 and later it does."""
-    pickler = pickle.Pickler(SegmentWriter(), PROTOCOL)
+    pickler = Pickler(SegmentWriter(), PROTOCOL)
     met: list[Any] = [[], []]
     pickler.dump(met)
     seen = gc.get_referents(pickler)

@@ -14,7 +14,6 @@ that is in a value.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from timeslip.codec.definitions import class_name, of
 from timeslip.codec.restore import Loader, Stored, StoredBuffer
 from timeslip.errors import TimeslipError, UnstorableError
 from timeslip.graphs.comparison import Comparison
+from timeslip.standard import time
 
 FAITHFUL = "faithful"
 DIFFERS = "differs"

@@ -14,7 +14,6 @@ import io
 import math
 import pickle
 import sys
-import time
 import types
 import warnings
 from collections.abc import Callable, Sequence
@@ -29,18 +28,19 @@ from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
 from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import instances, iterators, python, system
+from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
+from timeslip.standard import time
 
 _HARMLESS = frozenset(
     {
         system.make_lock,
         system.make_rlock,
-        python.lru_cache,
+        caches.lru_cache,
         python.context_variable,
         system.closed_file,
         iterators.rest_of_set,

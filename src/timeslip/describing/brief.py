@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 import types
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from timeslip.describing.kinds import attributes, bases, kind_of, maker_of, namespace, short_name, type_name
+from timeslip.standard import time
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 _DEPTH = 4

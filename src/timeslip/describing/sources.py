@@ -10,7 +10,6 @@ import ast
 import functools
 import inspect
 import linecache
-import os
 import types
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -19,6 +18,7 @@ from typing import Any
 from timeslip.describing.brief import FAILURES, Patience
 from timeslip.describing.kinds import namespace, short_name
 from timeslip.describing.sameness import same_code
+from timeslip.standard import os
 
 _QUIET = frozenset(
     "__dict__ __weakref__ __module__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __slots__ "

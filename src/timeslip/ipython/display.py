@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
@@ -11,6 +10,7 @@ from timeslip.rendering.html import to_html
 from timeslip.rendering.registry import document
 from timeslip.rendering.spoken import spoken_document
 from timeslip.rendering.text import Screen, terminal_screen, to_text
+from timeslip.standard import json
 
 NOTEBOOK_WIDTH = 110
 """Columns of the plain text that a notebook keeps beside the HTML."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from timeslip.errors import NamespaceError, TimeslipError
+from timeslip.errors import DamagedStoreError, NamespaceError, TimeslipError
 from timeslip.interrupts import uninterrupted
 from timeslip.ipython.completion import matcher
 from timeslip.ipython.faults import Faults, interrupted, without_traceback
@@ -62,7 +62,7 @@ def load(shell: Any) -> None:
             shell.display_pub.publish({"text/plain": f"timeslip: already recording '{_attached.session.name}'"})
             return
         session = attach_shell(shell)
-        shell.display_pub.publish({"text/plain": found_line(session)})
+        shell.display_pub.publish({"text/plain": _found_or_damage(session)})
         if _attached is not None:
             _attached.recorder.tell()
     except TimeslipError as error:
@@ -187,6 +187,19 @@ def strip_off_line(lines: list[str]) -> list[str]:
         return [*lines[:place], "\n", *lines[place + 1 :]]
     except Exception:  # rule 8: a fault of ours must not keep the cell from running
         return lines
+
+
+def _found_or_damage(session: Session) -> str:
+    """`found_line`; where what it speaks of is damaged, that: the session is recorded all the same."""
+    try:
+        return found_line(session)
+    except DamagedStoreError as error:
+        from timeslip.rendering.document import one_line
+        from timeslip.rendering.spoken import spoken  # only where a command is named
+
+        where = f"timeslip: recording '{one_line(session.name)}'; what was recorded before is damaged"
+        hint = "`timeslip log --all` lists the commits, `timeslip resume COMMIT` brings back one that is whole"
+        return spoken(f"{where}: {one_line(error.message)} ({error.hint}; {hint})", "notebook")
 
 
 def found_line(session: Session) -> str:

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from timeslip.errors import InternalError, StoreFullError, TimeslipError
+from timeslip.errors import InternalError, StoreFullError, TimeslipError, in_brief
+from timeslip.standard import patched
 from timeslip.store import logfile
+
+_FEW = 4
+"""Names that a message lists."""
 
 
 class Faults:
@@ -56,7 +60,7 @@ class Faults:
         if isinstance(error, TimeslipError) and error.code != "internal":
             text = f"{what} failed: {error.message}" + (f" ({error.hint})" if error.hint else "")
         else:
-            text = f"{what} failed inside Timeslip ({_one_line(error)}); the session goes on" + (
+            text = f"{what} failed inside Timeslip ({_one_line(error)}){_while_patched()}; the session goes on" + (
                 f"; details in {where}" if where else ""
             )
         self.say_once(text)
@@ -65,9 +69,8 @@ class Faults:
         """A fault in a verb as an error that can be shown; its detail goes to the log file."""
         where = self._write(what, error)
         details = f"; details in {where}" if where else ""
-        return InternalError(
-            f"{what} failed inside Timeslip ({_one_line(error)})", hint=f"`status` says where the session is{details}"
-        )
+        text = f"{what} failed inside Timeslip ({_one_line(error)}){_while_patched()}"
+        return InternalError(text, hint=f"`status` says where the session is{details}")
 
     def worked(self) -> None:
         """Something was recorded: a fault that comes back from here on is news again."""
@@ -140,9 +143,16 @@ def interrupted(verb: str, *, done: bool) -> VerbInterrupted:
     return VerbInterrupted(f"{verb} was not done; the session is as it was", "run it again")
 
 
+def _while_patched() -> str:
+    """What else may be behind a fault, for the message of it."""
+    names = patched()
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f", with {', '.join(names[:_FEW])}{more} of Python's library replaced" if names else ""
+
+
 def _one_line(error: Exception) -> str:
     try:
-        text = " ".join(str(error).split())
+        text = in_brief(str(error), 180)
     except Exception:  # an exception of the user's may fail to become text
         text = ""
-    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

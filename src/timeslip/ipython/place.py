@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any
+
+from timeslip.standard import os
 
 
 @dataclass(frozen=True, slots=True)

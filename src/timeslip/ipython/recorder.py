@@ -9,10 +9,8 @@ step, and what follows is the next one.
 from __future__ import annotations
 
 import _thread
-import os
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Literal
@@ -23,6 +21,7 @@ from timeslip.ipython.idle import Auditor
 from timeslip.ipython.namespace import UNDERS
 from timeslip.ipython.watching import progress
 from timeslip.model import Commit
+from timeslip.standard import os, time
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
 
 Kind = Literal["step", "unrecorded", "own"]

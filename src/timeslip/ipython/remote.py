@@ -5,7 +5,6 @@ It runs between cells, on the thread that runs cells, leaves no trace in the his
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from timeslip.errors import TimeslipError
 from timeslip.ipython.extension import attached
 from timeslip.ipython.faults import VerbInterrupted
 from timeslip.ipython.perform import perform
+from timeslip.standard import time
 
 
 class Reply:

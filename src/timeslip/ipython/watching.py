@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from timeslip.rendering.progress import Ticker
+from timeslip.standard import os
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def _line_of_terminal(text: str) -> None:
 
 def _line_of_notebook(shell: Any) -> Callable[[str], None]:
     """A display of its own below the cell, changed in place."""
-    transient = {"display_id": f"timeslip-{secrets.token_hex(4)}"}
+    transient = {"display_id": f"timeslip-{os.urandom(4).hex()}"}
     begun = False
 
     def show(text: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from timeslip.progress import BYTES
 from timeslip.rendering.units import size
+from timeslip.standard import time
 
 PATIENCE = 1.0
 """Work that is done sooner is not shown at all, seconds."""

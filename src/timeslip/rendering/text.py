@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from timeslip.rendering.document import Block, Code, Document, Line, Span, Style, Table, clean
+from timeslip.standard import os
 
 _COLOURS: dict[Style, str] = {
     "id": "33",

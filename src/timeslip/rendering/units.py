@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from timeslip.standard import time
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ any hook each call of `id` takes about 0.2 µs longer.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,6 +23,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from timeslip.errors import in_brief
+from timeslip.standard import os
 from timeslip.state.libraries import installed_folders, origin
 
 _STOPPED = {
@@ -157,7 +158,7 @@ def _detail(event: str, arguments: tuple[Any, ...]) -> str:
     """The event with its first argument where that is a text."""
     subject = arguments[0] if arguments else None
     if isinstance(subject, (str, bytes, os.PathLike)):
-        return f"{event} {os.fsdecode(subject)[:80]!r}"
+        return f"{event} {in_brief(os.fsdecode(subject), 80)!r}"
     return event
 
 

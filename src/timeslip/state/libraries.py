@@ -9,11 +9,12 @@ Look-ups only; nothing is imported. Safe in any thread.
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 import sysconfig
 from functools import lru_cache
 from typing import Any, Literal
+
+from timeslip.standard import os
 
 Origin = Literal["session", "standard", "installed", "own", "missing"]
 

@@ -15,7 +15,6 @@ import array
 import collections
 import functools
 import io
-import signal
 import sys
 import threading
 import types
@@ -26,6 +25,7 @@ from typing import Any, Protocol
 from timeslip.codec import definitions
 from timeslip.codec.linking import is_atom
 from timeslip.codec.scopes import Scope
+from timeslip.standard import signal
 
 _MISSING: Any = object()
 _MOST_OBJECTS = 100_000

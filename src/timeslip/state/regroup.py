@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import types
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from timeslip.codec.linking import is_atom
 from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import mark_of
 from timeslip.errors import UnstorableError
+from timeslip.standard import time
 from timeslip.state.fingerprint import Fingerprint, fingerprint
 from timeslip.state.sharing import Sharing
 from timeslip.state.spans import join_sharing

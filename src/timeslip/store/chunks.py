@@ -13,9 +13,7 @@ nothing that points to a missing chunk is ever published.
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from blake3 import blake3
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError, StoreFullError, UnstorableError, UsageError
 from timeslip.ids import ChunkId
+from timeslip.standard import os, time
 from timeslip.store.database import Database, Row
 from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading

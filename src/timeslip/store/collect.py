@@ -12,14 +12,13 @@ All of it is safe beside other processes that commit:
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from timeslip.errors import DamagedStoreError, StoreError
+from timeslip.standard import os, time
 from timeslip.store.log import record_ids_in
 from timeslip.store.packs import HEADER_BYTES, Location
 from timeslip.store.records import COLUMNS, unpack_numbers

@@ -9,7 +9,6 @@ Never open ``timeslip.db`` by any other means in this process: closing such a de
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import sys
 import threading
@@ -31,6 +30,7 @@ from timeslip.errors import (
     StoreReadOnlyError,
 )
 from timeslip.interrupts import uninterrupted
+from timeslip.standard import open_file, os
 from timeslip.store import schema
 from timeslip.store.files import Files
 from timeslip.store.host import is_local
@@ -45,6 +45,9 @@ _FAILURES = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeDecodeError)
 """What sqlite3 raises; the last when the damage is in a text that it wants to quote."""
 
 FILE_NAME = "timeslip.db"
+_open_database = sqlite3.connect
+"""As it was when Timeslip was imported, see `timeslip.standard`."""
+
 BUSY_SECONDS = 10.0
 """How long a call waits for another process's transaction before it gives up, seconds."""
 
@@ -88,7 +91,7 @@ class Database:
         self._busy_seconds = busy_seconds
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None
-        if not path.exists() and (read_only or not create):
+        if not os.path.exists(path) and (read_only or not create):
             raise StoreNotFoundError(
                 f"there is no store in '{path.parent}'", hint="`timeslip sessions` shows where it looks"
             )
@@ -104,7 +107,7 @@ class Database:
     def _check_header(self) -> None:
         """Refuse a file that is no database before SQLite opens it: with a log beside it, it would write to it."""
         try:
-            with self.path.open("rb") as file:
+            with open_file(self.path, "rb") as file:
                 start = file.read(len(_MAGIC))
         except OSError:  # missing, or not to be read: opening it says what is wrong
             return
@@ -219,7 +222,7 @@ class Database:
     def log_is_empty(self) -> bool:
         """Whether nothing is left in the log, as after a checkpoint that emptied it."""
         log = self.log_path()
-        return not log.exists() or log.stat().st_size == 0
+        return not os.path.exists(log) or os.stat(log).st_size == 0
 
     def integrity_problems(self) -> list[str]:
         """What SQLite itself finds wrong with the file; empty when it is sound."""
@@ -256,7 +259,7 @@ class Database:
             raise self._translate(error) from error
 
     def _raw_connect(self, target: Path | str, *, uri: bool) -> sqlite3.Connection:
-        connection = sqlite3.connect(
+        connection = _open_database(
             target,
             timeout=self._busy_seconds,
             isolation_level=None,
@@ -280,7 +283,7 @@ class Database:
         except sqlite3.OperationalError as error:
             connection.close()
             log = self.log_path()
-            if log.exists() and log.stat().st_size:
+            if os.path.exists(log) and os.stat(log).st_size:
                 raise StoreReadOnlyError(
                     f"'{self.path.parent}' cannot be written and its last writer did not close it",
                     hint="copy the folder to a place that you can write, and open the copy",
@@ -404,7 +407,7 @@ def _closed(path: Path, text: str) -> StoreError:
 
 
 def _cannot_open(path: Path, text: str) -> StoreError:
-    if path.parent.exists() and not os.access(path.parent, os.W_OK):
+    if os.path.exists(path.parent) and not os.access(path.parent, os.W_OK):
         return _read_only(path, text)
     return StoreError(f"'{path}' cannot be opened ({text})", hint="is the folder there, and is it yours?")
 

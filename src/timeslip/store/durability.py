@@ -12,12 +12,12 @@ newest ancestor whose values are all there. Nothing else is removed; code and lo
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
 from timeslip.errors import DamagedStoreError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import CommitId
+from timeslip.standard import os
 from timeslip.store.files import translate
 from timeslip.store.guard import Reading
 from timeslip.store.host import boot_id

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import errno
-import os
-import shutil
 import sys
 from pathlib import Path
+from shutil import disk_usage
 
 from timeslip.errors import StoreError, StoreFullError, StoreReadOnlyError
+from timeslip.standard import os
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -40,7 +40,7 @@ class Files:
 
     def free_bytes(self, directory: Path) -> int:
         """Bytes that this user could still write on the disk of *directory*."""
-        return shutil.disk_usage(directory).free
+        return disk_usage(directory).free
 
     def step(self, what: str) -> None:
         """Called between the steps of a transaction, with the name of the step that comes next. Does nothing."""

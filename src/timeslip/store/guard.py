@@ -7,7 +7,7 @@ import struct
 import zlib
 from types import TracebackType
 
-from timeslip.errors import DamagedStoreError, TimeslipError
+from timeslip.errors import DamagedStoreError, TimeslipError, in_brief
 
 _SYMPTOMS = (
     TypeError,
@@ -40,6 +40,6 @@ class Reading(contextlib.ContextDecorator):
     ) -> None:
         if isinstance(error, _SYMPTOMS) and not isinstance(error, TimeslipError):
             raise DamagedStoreError(
-                f"{self._what} of the store cannot be read ({type(error).__name__}: {str(error)[:200]})",
+                f"{self._what} of the store cannot be read ({type(error).__name__}: {in_brief(str(error))})",
                 hint="`timeslip check` says what can be read",
             ) from error

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import functools
-import os
-import socket
 import sys
 from pathlib import Path
+from socket import gethostname
 
+from timeslip.standard import open_file, os
 from timeslip.store.files import translate
 
 if sys.platform != "win32":
@@ -40,18 +40,18 @@ def boot_id() -> str:
 @functools.lru_cache(maxsize=1)
 def host_identity() -> str:
     """A text that is equal exactly where process numbers mean the same processes (machine and process namespace)."""
-    machine = _read_line("/etc/machine-id") or socket.gethostname()
+    machine = _read_line("/etc/machine-id") or gethostname()
     try:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux, or no /proc: then there are no process namespaces to tell apart either
         namespace = ""
-    return f"{machine}/{socket.gethostname() if namespace == '' else namespace}"
+    return f"{machine}/{gethostname() if namespace == '' else namespace}"
 
 
 def process_start(pid: int) -> int | None:
     """When process *pid* started, in clock ticks since boot; None where unknown, or when it is dead or a zombie."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
+        with open_file(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:  # dead, or no /proc
         return None
@@ -88,7 +88,7 @@ def _pid_exists(pid: int) -> bool:
 def file_system_type(path: Path, mounts: str = "/proc/mounts") -> str:
     """The type of the file system that holds *path*, as Linux names it; empty elsewhere."""
     try:
-        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+        with open_file(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError:  # not Linux
         return ""
@@ -195,7 +195,7 @@ def try_lock_descriptor(fd: int) -> bool | None:
 
 def _read_line(path: str) -> str:
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
+        with open_file(path, encoding="ascii", errors="replace") as file:
             return file.readline().strip()
     except OSError:  # the platform has no such file
         return ""

@@ -188,7 +188,10 @@ class Checker:
         for session in self._repo.sessions():
             try:
                 self._repo.heads(session.id)
-                self._repo.operations(session.id)
+                damaged = [row for row in self._repo.operations(session.id) if row.damage]
+                self._problems += [
+                    Problem("name", session.name, f"operation {row.seq} is damaged: {row.damage}") for row in damaged
+                ]
                 found = len(self._repo.commits(session.id))
                 refs = self._repo.refs(session.id)
                 row = self._db.one(

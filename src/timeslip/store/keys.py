@@ -13,8 +13,6 @@ Files, in the platform's configuration directory (``TIMESLIP_KEY_FILE`` override
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 import stat
 import sys
 from pathlib import Path
@@ -22,6 +20,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from timeslip.errors import StoreError, StoreReadOnlyError
+from timeslip.standard import open_file, os
 from timeslip.store.host import sync_directory
 
 ALGORITHM = "blake3-keyed-128"
@@ -107,7 +106,7 @@ class KeyRing:
         path = key_file if key_file is not None else default_key_file()
         own = read_key(path)
         if own is None and create:
-            _write_new(path, secrets.token_bytes(KEY_BYTES))
+            _write_new(path, os.urandom(KEY_BYTES))
             own = read_key(path)
         trusted = tuple(_read_directory(path.parent / "trusted"))
         ring = cls(own, trusted, path.parent)
@@ -132,7 +131,7 @@ def read_key(path: Path) -> Key | None:
         StoreError: the file exists but cannot be read, or is not a key.
     """
     try:
-        with open(path, "rb") as file:
+        with open_file(path, "rb") as file:
             secret = file.read(KEY_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -170,9 +169,9 @@ def _complaints(path: Path) -> list[str]:
 
 def _write_new(path: Path, secret: bytes) -> None:
     """Write *secret* to *path* unless another process was first; durable, never half-written, 0600."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(path.parent, mode=0o700, exist_ok=True)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(fd, secret)
@@ -184,9 +183,10 @@ def _write_new(path: Path, secret: bytes) -> None:
         except FileExistsError:  # another process made its key first: that one counts
             pass
         except OSError:  # a file system without hard links: the rename may replace a key made this very instant
-            if not path.exists():
+            if not os.path.exists(path):
                 os.replace(temporary, path)
-        temporary.unlink(missing_ok=True)
+        if os.path.exists(temporary):  # not where it was renamed
+            os.unlink(temporary)
         sync_directory(path.parent)
     except OSError as error:
         raise StoreReadOnlyError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from timeslip.errors import CommitNotFoundError, DamagedStoreError
 from timeslip.ids import CommitId, OperationId, RecordId
+from timeslip.standard import json
 from timeslip.store.database import Database, Row
 from timeslip.store.guard import Reading
 from timeslip.store.records import COLUMNS, RecordTable
@@ -191,18 +191,29 @@ class LogTable:
         return [Ref(str(kind), str(name), _commit_id(commit)) for kind, name, commit in rows]
 
     @Reading("the history")
-    def heads(self, session: str) -> list[Head]:
-        """Where each kernel of *session* is, the newest move first."""
+    def heads(self, session: str, *, whole: bool = False) -> list[Head]:
+        """Where each kernel of *session* is, the newest move first; *whole* leaves out what is damaged."""
+        return self._heads(session, None, whole=whole)
+
+    def _heads(self, session: str, kernel: str | None, *, whole: bool) -> list[Head]:
         rows = self._db.execute(
             """SELECT h.kernel, r.id, h.branch, h.time, h.record FROM heads h LEFT JOIN records r ON r.n = h.record
-               WHERE h.session = ? AND h.time IS NOT NULL ORDER BY h.time DESC, h.n DESC""",
-            (self._sessions.number(session),),
+               WHERE h.session = ? AND h.time IS NOT NULL AND (? IS NULL OR h.kernel = ?)
+               ORDER BY h.time DESC, h.n DESC""",
+            (self._sessions.number(session), kernel, kernel),
         )
-        return [_head(row) for row in rows]
+        found = []
+        for row in rows:
+            try:
+                found.append(_head(row))
+            except DamagedStoreError:
+                if not whole:
+                    raise
+        return found
 
     def head(self, session: str, kernel: str | None = None) -> Head | None:
         """Where *kernel* is, or the kernel that moved last; None when there is no such HEAD."""
-        return next((head for head in self.heads(session) if kernel in (None, head.kernel)), None)
+        return next(iter(self._heads(session, kernel, whole=False)), None)
 
     @Reading("the history")
     def operations(self, session: str, *, kernel: str | None = None, limit: int | None = None) -> list[OperationRow]:
@@ -249,19 +260,23 @@ def _head(row: Row) -> Head:
 
 
 def _operation(row: Row) -> OperationRow:
+    """An entry of the log. Its details are words about it: where they cannot be read, the rest still counts."""
     seq, kernel, kind, before, after, moment, details = row
     try:
-        return OperationRow(
-            OperationId(str(int(seq))),
-            str(kernel),
-            str(kind),
-            _optional(before),
-            _optional(after),
-            float(moment),
-            json.loads(details),
-        )
-    except (TypeError, ValueError, RecursionError) as error:
+        number, ends, when = OperationId(str(int(seq))), (_optional(before), _optional(after)), float(moment)
+    except (TypeError, ValueError) as error:
         raise DamagedStoreError(f"operation {seq} is damaged ({error})") from error
+    told, damage = _details(details)
+    return OperationRow(number, str(kernel), str(kind), *ends, when, told, damage)
+
+
+def _details(text: object) -> tuple[dict[str, Any], str]:
+    """What an operation notes, and what is wrong with that; nothing and a reason where it cannot be read."""
+    try:
+        told = json.loads(text) if isinstance(text, (str, bytes)) else text
+    except (ValueError, RecursionError) as error:
+        return {}, f"its details cannot be read ({error})"
+    return (told, "") if isinstance(told, dict) else ({}, "its details are no JSON object")
 
 
 def record_ids_in(body: object) -> set[RecordId]:

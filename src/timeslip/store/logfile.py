@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
+
+from timeslip.standard import os, time
 
 FILE_NAME = "timeslip.log"
 _MOST_BYTES = 1_000_000
@@ -24,7 +24,7 @@ def append(directory: Path, what: str, text: str) -> Path | None:
     """
     path = directory / FILE_NAME
     try:
-        fresh = path.exists() and path.stat().st_size > _MOST_BYTES
+        fresh = os.path.exists(path) and os.stat(path).st_size > _MOST_BYTES
         flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if fresh else os.O_APPEND)
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pid {os.getpid()}: {what}\n{text}\n")

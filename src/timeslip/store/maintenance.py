@@ -5,9 +5,9 @@ All functions take an open `Repository` and may run beside live kernels. `check`
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from shutil import disk_usage
 
 from timeslip.errors import NotFoundError, StoreBusyError, StoreReadOnlyError, UsageError
 from timeslip.model import Collected, Usage
@@ -58,7 +58,7 @@ def usage(repository: Repository, session: str | None = None, *, limit_bytes: in
     return Usage(
         str(repository.directory),
         repository.size_bytes(),
-        shutil.disk_usage(repository.directory).free,
+        disk_usage(repository.directory).free,
         limit_bytes,
         tuple(usages.by_session()),
         tuple(usages.by_name(session)) if session is not None else (),

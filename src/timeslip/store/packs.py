@@ -11,8 +11,6 @@ again by the next writer. Without file locks (Windows) every writer makes a new 
 from __future__ import annotations
 
 import mmap
-import os
-import secrets
 import struct
 import threading
 import zlib
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError
+from timeslip.standard import open_file, os
 from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
 from timeslip.store.host import sync_directory, try_lock_descriptor
@@ -213,10 +212,11 @@ class PackDirectory:
             return False
 
     def _create(self) -> _Writer:
-        self.directory.mkdir(mode=0o700, exist_ok=True)
+        if not os.path.isdir(self.directory):
+            os.makedirs(self.directory, mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         while True:
-            pack = secrets.randbits(63)
+            pack = int.from_bytes(os.urandom(8), "big") >> 1
             fd = os.open(self.path(pack), flags, 0o600)
             try:
                 locked = try_lock_descriptor(fd)
@@ -240,7 +240,7 @@ class PackDirectory:
             StoreError: the disk refused.
         """
         try:
-            with open(self.path(location.pack), "rb", buffering=0) as file:
+            with open_file(self.path(location.pack), "rb", buffering=0) as file:
                 file.seek(location.offset)
                 while target.nbytes:
                     done = file.readinto(target)
@@ -255,7 +255,7 @@ class PackDirectory:
     def check_header(self, pack: int) -> str | None:
         """What is wrong with a pack's header, or None."""
         try:
-            with open(self.path(pack), "rb") as file:
+            with open_file(self.path(pack), "rb") as file:
                 head = file.read(_HEADER.size + 4)
         except OSError as error:
             return f"pack {pack:016x} cannot be read ({error.strerror})"

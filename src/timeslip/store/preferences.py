@@ -6,14 +6,12 @@ it; everything else follows the defaults of the release.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError, StoreFullError, StoreReadOnlyError, UsageError
+from timeslip.standard import json, open_file, os
 
 FILE_NAME = "config.json"
 
@@ -26,7 +24,8 @@ def load_preferences(directory: Path) -> dict[str, Any]:
     """
     path = Path(directory) / FILE_NAME
     try:
-        chosen = json.loads(path.read_text(encoding="utf-8"))
+        with open_file(path, encoding="utf-8") as file:
+            chosen = json.loads(file.read())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -69,9 +68,9 @@ def replace_file(path: Path, text: str, *, durable: bool = True) -> None:
     Raises:
         StoreReadOnlyError, StoreFullError: nothing was changed.
     """
-    temporary = ""
+    temporary = path.with_name(f".config-{os.urandom(8).hex()}")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -79,7 +78,7 @@ def replace_file(path: Path, text: str, *, durable: bool = True) -> None:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if temporary and os.path.exists(temporary):
+        if os.path.exists(temporary):
             os.unlink(temporary)
         kind = StoreReadOnlyError if isinstance(error, PermissionError) or error.errno == 30 else StoreFullError
         hint = (

@@ -12,8 +12,6 @@ A record signed by a key that is not trusted can be read as history when its id 
 
 from __future__ import annotations
 
-import json
-import os
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from blake3 import blake3
 
 from timeslip.errors import DamagedStoreError, ForgottenError, InternalError, StoreError, UntrustedStoreError
 from timeslip.ids import RecordId
+from timeslip.standard import json, os
 from timeslip.store.database import Database, Row
 from timeslip.store.keys import ALGORITHM, KeyRing
 from timeslip.store.schema import DROPPED, FORGOTTEN, KINDS, LIVE

@@ -8,7 +8,6 @@ for power cuts.
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from timeslip.errors import (
 )
 from timeslip.ids import ChunkId, CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
+from timeslip.standard import os
 from timeslip.store import durability as durable
 from timeslip.store.chunks import ChunkPlace, ChunkStore
 from timeslip.store.database import FILE_NAME, Database, Durability
@@ -388,9 +388,9 @@ class Repository:
         """Where *kernel* is, or, without one, the kernel that moved last."""
         return self._log.head(session, kernel)
 
-    def heads(self, session: str) -> list[Head]:
-        """Where each kernel is, the newest move first."""
-        return self._log.heads(session)
+    def heads(self, session: str, *, whole: bool = False) -> list[Head]:
+        """Where each kernel is, the newest move first; *whole* leaves out what is damaged."""
+        return self._log.heads(session, whole=whole)
 
     def operations(self, session: str, *, kernel: str | None = None, limit: int | None = None) -> list[OperationRow]:
         """The operation log, newest first."""
@@ -506,8 +506,8 @@ class Repository:
 
 def _make_directory(directory: Path) -> None:
     try:
-        if not directory.is_dir():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.path.isdir(directory):
+            os.makedirs(directory, mode=0o700, exist_ok=True)
     except OSError as error:
         raise translate(error, f"making the store folder '{directory}'") from error
 

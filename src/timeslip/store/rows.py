@@ -52,6 +52,7 @@ class OperationRow:
         after: HEAD after, or None.
         time: Unix time, seconds.
         details: JSON-ready.
+        damage: what is wrong with the details, which are empty then; usually nothing.
     """
 
     seq: OperationId
@@ -60,7 +61,8 @@ class OperationRow:
     before: CommitId | None
     after: CommitId | None
     time: float
-    details: Any
+    details: dict[str, Any]
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

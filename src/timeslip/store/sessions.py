@@ -7,9 +7,6 @@ start time of the process and the boot of the machine, so a number that was used
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -22,6 +19,7 @@ from timeslip.errors import (
     StoreBusyError,
 )
 from timeslip.ids import SessionId
+from timeslip.standard import json, os, time
 from timeslip.store import host
 from timeslip.store.database import Database, Row
 from timeslip.store.guard import Reading
@@ -229,10 +227,18 @@ def _lease(row: Row) -> Lease:
             alive = same_boot and host.process_alive(int(pid), started)
         else:
             alive = max(float(taken), float(last_used)) > time.time() - host.FOREIGN_SECONDS
-        details = json.loads(info)
-        return Lease(SessionId(session), str(kernel), bool(holder), int(pid), alive, float(taken), dict(details))
-    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        return Lease(SessionId(session), str(kernel), bool(holder), int(pid), alive, float(taken), _info(info))
+    except (TypeError, ValueError, OverflowError) as error:
         raise DamagedStoreError(f"the list of leases is damaged ({error})") from error
+
+
+def _info(text: object) -> dict[str, Any]:
+    """What a kernel told about itself; nothing where that cannot be read: then it cannot be reached, which is all."""
+    try:
+        info = json.loads(text) if isinstance(text, (str, bytes)) else None
+    except (ValueError, RecursionError):
+        return {}
+    return info if isinstance(info, dict) else {}
 
 
 def _fits(session: SessionRow, text: str) -> bool:

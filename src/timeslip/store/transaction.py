@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import CommitNotFoundError, InternalError, NotFoundError
 from timeslip.ids import CommitId, OperationId, RecordId
+from timeslip.standard import json, time
 from timeslip.store.guard import Reading
 from timeslip.store.manifests import check_key
 from timeslip.store.records import build, canonical

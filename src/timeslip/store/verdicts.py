@@ -8,12 +8,12 @@ found out since, and what speaks against a class outweighs what speaks for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from timeslip.errors import StoreError
+from timeslip.standard import json, open_file
 from timeslip.store.preferences import replace_file
 
 FILE_NAME = "verdicts.json"
@@ -67,7 +67,8 @@ class VerdictFile:
     def _read(self) -> dict[str, tuple[str, str]]:
         """What is in the file: nothing where it is missing, damaged or of another release. Classes are tried again."""
         try:
-            document: Any = json.loads(self._path.read_bytes())
+            with open_file(self._path, "rb") as file:
+                document: Any = json.loads(file.read())
         except (OSError, ValueError, RecursionError, MemoryError):
             return {}
         classes = document.get("classes") if isinstance(document, dict) and document.get("format") == _FORMAT else None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from timeslip.arguments import check_text
 from timeslip.errors import UsageError
+from timeslip.standard import another
 from timeslip.verbs.spec import Argument, Verb
+
+if TYPE_CHECKING:
+    import argparse
+else:
+    # Without translations: its words are replaced below, and looking for them opens files by what the user may patch.
+    argparse = another("argparse", _=str, ngettext=lambda one, many, number: one if number == 1 else many)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import compares_oddly
-from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
+from timeslip.codec.reducers import brought, caches, instances, iterators, python, secrets, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -33,6 +33,7 @@ LIBRARIES = {
     "boto3": "timeslip.codec.reducers.boto3",
     "botocore": "timeslip.codec.reducers.boto3",
     "catboost": "timeslip.codec.reducers.catboost",
+    "decimal": "timeslip.codec.reducers.decimal",
     "distributed": "timeslip.codec.reducers.distributed",
     "duckdb": "timeslip.codec.reducers.duckdb",
     "h5netcdf": "timeslip.codec.reducers.h5netcdf",
@@ -82,6 +83,7 @@ VOLATILE = frozenset({"matplotlib"})
 
 BASE: dict[type, Reducer | None] = {
     **python.REDUCERS,
+    **caches.REDUCERS,
     **system.REDUCERS,
     **subclasses.REDUCERS,
     **iterators.REDUCERS,

@@ -7,9 +7,9 @@ asked for are not asked for, so what has such is not stored.
 
 from __future__ import annotations
 
-import hashlib
 import types
 from collections.abc import Iterator
+from hashlib import blake2b
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ def _who(credentials: Any) -> tuple[Any, ...] | None:
 
 
 def _digest(key: Any) -> str:
-    return hashlib.blake2b(str(key).encode(), digest_size=16, person=b"timeslip aws").hexdigest()
+    return blake2b(str(key).encode(), digest_size=16, person=b"timeslip aws").hexdigest()
 
 
 def _core(region: Any, who: tuple[Any, ...]) -> Any:

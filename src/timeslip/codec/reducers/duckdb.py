@@ -9,7 +9,6 @@ that takes nothing from the user.
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import sys
 import tempfile
@@ -23,6 +22,8 @@ import xxhash
 
 from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers.system import stamp_of
+from timeslip.errors import in_brief
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -112,7 +113,7 @@ def _connection(state: Pass, connection: Any) -> Any:
     except (library.Error, OSError, ValueError) as error:
         if type(error) is library.ConnectionException and "closed" in str(error):
             return state.resource(connection, "a closed connection", "closed", closed, ())
-        reason = " ".join(str(error).split())[:200]
+        reason = in_brief(str(error))
         return state.hole(connection, f"the database cannot be read: {reason}", Hidden("", False))
     digests = {name: xxhash.xxh3_128_hexdigest(image[_HEADER:]) for name, image in images.items()}
     stamps = [[stamp_of(path), stamp_of(f"{path}.wal")] for _, path, _ in databases if path]

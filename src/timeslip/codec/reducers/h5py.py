@@ -8,7 +8,6 @@ written by recording: of what has an image only after it was written out there i
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -18,6 +17,7 @@ import xxhash
 
 from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers.system import stamp_of
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

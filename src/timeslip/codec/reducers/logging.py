@@ -31,7 +31,7 @@ def _logger(state: Pass, logger: Any) -> Any:
         return NotImplemented
     fields = {field: getattr(logger, field) for field in _FIELDS}
     fields |= _own(logger)
-    parts = tuple(_part(state, handler) for handler in logger.handlers if not _does_nothing(handler))
+    parts = tuple(_part(state, handler) for handler in logger.handlers)
     return load.logger, (name,), (fields, parts), None, None, load.set_logger
 
 
@@ -46,15 +46,11 @@ def _named(name: str) -> Any:
     return library.root if name == library.root.name else library.root.manager.loggerDict.get(name)
 
 
-def _does_nothing(handler: Any) -> bool:
-    return type(handler) is _library().NullHandler
-
-
 def _part(state: Pass, handler: Any) -> Any:
     """A handler that can be stored; of others, the live one while there is one."""
     library = _library()
     stream = getattr(handler, "stream", None)
-    is_plain = type(handler) in (library.StreamHandler, library.FileHandler)
+    is_plain = type(handler) in (library.StreamHandler, library.FileHandler, library.NullHandler)
     known = stream in (sys.stdout, sys.stderr, None) or type(stream) in (io.StringIO, io.TextIOWrapper)
     if is_plain and known:
         return handler
@@ -73,8 +69,7 @@ def find_logger(name: str, *, apart: bool) -> Any:
 def changes(logger: Any, state: tuple[dict[str, Any], tuple[Any, ...]]) -> list[Change]:
     """The in-place changes that make a logger what it was."""
     fields, parts = state
-    present = [handler for handler in logger.handlers if _does_nothing(handler)]
-    handlers = [*present, *(part for part in parts if type(part) is not str or part != MISSING)]
+    handlers = [part for part in parts if type(part) is not str or part != MISSING]
     missing = [name for name in _own(logger) if name not in fields]
     found: list[Change] = [_Setting(logger, name, value) for name, value in fields.items()]
     found += [_Setting(logger, name, Change.MISSING) for name in missing]

@@ -17,7 +17,28 @@ _MADE = frozenset({"_image", "im", "draw", "mode", "palette"})
 
 def _drawing(state: Pass, drawing: Any) -> Any:
     attributes = {name: value for name, value in vars(drawing).items() if name not in _MADE}
-    return type(drawing), (drawing._image, drawing.mode), attributes
+    image = drawing._image
+    if drawing.im is getattr(image, "im", None):
+        return type(drawing), (image, drawing.mode), attributes
+    return draw_apart, (type(drawing), image, _canvas(state, drawing.im, image), drawing.mode), attributes
+
+
+def _canvas(state: Pass, pixels: Any, image: Any) -> Any:
+    """An image of *pixels*, for drawings that draw on them while *image* has others by now, as after ``thumbnail``."""
+    canvas = state.stand_ins.get(id(pixels))
+    if canvas is None:
+        canvas = state.stand_ins[id(pixels)] = image._new(pixels)
+        state.keep += (canvas, *vars(canvas).values())
+    return canvas
+
+
+def draw_apart(kind: Any, image: Any, canvas: Any, mode: str) -> Any:
+    """A drawing of *image* that draws on what *canvas* is of."""
+    drawing = kind(canvas, mode)
+    drawing._image = image
+    if drawing.palette is not None:
+        drawing.palette = image.palette
+    return drawing
 
 
 def _font(state: Pass, font: Any) -> Any:

@@ -10,13 +10,13 @@ import pickle
 import re
 import sys
 import threading
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.reducers import added
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -91,7 +91,7 @@ def _marks_for_functions() -> Iterator[dict[bytes, Any]]:
         if threading.get_ident() != here:
             written: bytes = usual[0](obj, *args, **options)
             return written
-        mark = _MARK % uuid.uuid4().int
+        mark = _MARK % int.from_bytes(os.urandom(16), "big")
         found[mark] = obj
         return b"c%b\nfunction\n(V%b\ntR." % (__name__.encode(), mark)
 
@@ -111,7 +111,7 @@ def function(mark: str) -> Any:
 
 def make_lazy(kind: Any, content: bytes, functions: Sequence[Any]) -> Any:
     """An expression or a lazy frame with these functions."""
-    marks = {_MARK % number: _MARK % uuid.uuid4().int for number in range(len(functions))}
+    marks = {_MARK % number: _MARK % int.from_bytes(os.urandom(16), "big") for number in range(len(functions))}
     _functions.update((new.decode(), one) for new, one in zip(marks.values(), functions, strict=True))
     made = kind.__new__(kind)
     made.__setstate__(_MARKS.sub(lambda match: marks[match[0]], content) if marks else content)

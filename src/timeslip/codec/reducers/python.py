@@ -15,7 +15,6 @@ import sys
 import types
 import typing
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
@@ -23,6 +22,7 @@ from timeslip.codec.hidden import state_of
 from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, subclasses, system, typed, views
+from timeslip.codec.reducers.caches import fill_cache, lru_cache  # noqa: F401 - as older streams name them
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -205,60 +205,6 @@ def _placeholder(state: Pass, value: Placeholder) -> Any:
     fields = (value.timeslip_name, value.timeslip_record, value.timeslip_reason, value.timeslip_commit)
     state.note(value, f"a placeholder: {value.timeslip_reason}")
     return load.placeholder, fields
-
-
-def _lru_cache(state: Pass, function: Any) -> Any:
-    importable = definitions.resolve_global(function.__module__, function.__qualname__) is function
-    if importable and not definitions.is_definition(function.__wrapped__, state.namespace):
-        return NotImplemented
-    parameters = function.cache_parameters()
-    cache = _unbounded_cache(function) if parameters["maxsize"] is None else None
-    made = (function.__wrapped__, parameters["maxsize"], parameters["typed"], dict(function.__dict__))
-    if cache is not None:
-        return lru_cache, made, (cache,), None, None, fill_cache
-    token = f"{function.cache_info()} {_cached(function)}"
-    if function.cache_info().currsize == 0:
-        return lru_cache, made
-    return state.resource(
-        function,
-        "the results it has cached cannot be stored: it comes back with an empty cache",
-        token,
-        lru_cache,
-        made,
-        complete=False,  # the results themselves are seen nowhere
-    )
-
-
-def _unbounded_cache(function: Any) -> dict[Any, Any] | None:
-    """The dict in which a caching function without limit keeps its results; nobody else has a reference to it."""
-    size = function.cache_info().currsize
-    own = function.__dict__
-    for part in gc.get_referents(function):
-        if type(part) is dict and part is not own and len(part) == size:
-            return part
-    return None
-
-
-def _cached(function: Any) -> int:
-    """A number that tells which results a caching function has, and in which order."""
-    own = function.__dict__
-    keys = [tuple(map(id, part)) for part in gc.get_referents(function) if type(part) is dict and part is not own]
-    return hash(tuple(keys))
-
-
-def fill_cache(function: Any, state: tuple[dict[Any, Any]]) -> None:
-    """State setter for a caching function without limit."""
-    cache = _unbounded_cache(function)
-    if cache is not None:
-        cache.update(state[0])
-
-
-def lru_cache(function: Callable[..., Any], maxsize: int | None, typed: bool, attributes: dict[str, Any]) -> Any:
-    """A caching function with an empty cache."""
-    made = functools.lru_cache(maxsize=maxsize, typed=typed)(function)
-    made.__dict__.clear()  # the decorator copies what the function has by now
-    made.__dict__.update(attributes)
-    return made
 
 
 def _context_variable(state: Pass, variable: contextvars.ContextVar[Any]) -> Any:
@@ -449,7 +395,6 @@ REDUCERS: dict[type, Any] = {
     io.StringIO: _memory_file,
     contextvars.ContextVar: _context_variable,
     Placeholder: _placeholder,
-    functools._lru_cache_wrapper: _lru_cache,
     **typed.REDUCERS,
     typing.NewType: instances.new_type,
 }

@@ -6,13 +6,12 @@ that the library itself would look in is asked, and otherwise a text stands in i
 
 from __future__ import annotations
 
-import os
 import re
-import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.reducers import instances
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -55,7 +54,7 @@ def name_of(value: str | bytes) -> str:
     """What *value* is called in streams: says nothing of it, and is the same as long as the process lives."""
     name = _names.get(value)
     if name is None:
-        name = _names[value] = uuid.uuid4().hex
+        name = _names[value] = os.urandom(16).hex()
         _known[name] = value
     return name
 

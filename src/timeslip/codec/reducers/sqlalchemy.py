@@ -6,7 +6,6 @@ SQLite database comes back with its content. A file of SQLite is never made.
 
 from __future__ import annotations
 
-import os
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from timeslip.codec.hidden import Hidden
 from timeslip.codec.kinds import is_plain
 from timeslip.codec.reducers import instances, secrets, sqlite
 from timeslip.codec.reducers.instances import Lacking
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

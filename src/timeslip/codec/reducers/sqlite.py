@@ -6,11 +6,12 @@ Functions, collations and databases that were attached are not asked what they c
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import xxhash
+
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _thread
 import io
-import os
 import re
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.hidden import Hidden, state_of
+from timeslip.standard import open_file, os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -167,7 +167,7 @@ def reopen(
     options: dict[str, Any] = (
         {"buffering": 0} if raw else {} if "b" in mode else {"encoding": encoding, "errors": errors}
     )
-    file = open(path, mode, opener=_open_what_is_there, **options)  # noqa: SIM115 - the user gets it open
+    file = open_file(path, mode, opener=_open_what_is_there, **options)
     if position >= 0 and file.seekable():
         file.seek(position)
     return file
@@ -202,7 +202,7 @@ def closed_file(kind: Any, name: str, mode: str | None = None) -> Any:
         return made
     mode = mode if mode is not None else "r" if kind is io.TextIOWrapper else "rb"
     options: dict[str, Any] = {"buffering": 0} if kind is io.FileIO else {}
-    with open(os.devnull, mode, opener=_open_nothing, **options) as file:
+    with open_file(os.devnull, mode, opener=_open_nothing, **options) as file:
         raw: Any = getattr(getattr(file, "buffer", file), "raw", file)
         if name:
             raw.name = name

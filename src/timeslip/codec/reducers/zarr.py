@@ -6,13 +6,13 @@ it is opened for reading, or for adding to what is there.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers import instances
 from timeslip.codec.reducers.system import stamp_of
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

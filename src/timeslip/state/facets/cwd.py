@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import ClassVar
 
 from timeslip.errors import FacetError
+from timeslip.standard import json, os
 from timeslip.state.facets.base import FacetBase, change, register
 
 

@@ -15,13 +15,13 @@ them too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
 from timeslip.errors import FacetError
+from timeslip.standard import json
 
 EMPTY = b"{}"
 """No differences."""

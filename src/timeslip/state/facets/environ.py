@@ -10,13 +10,13 @@ Form: ``{"folders": {name: list differences, or null when it was removed}, "set"
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
+from timeslip.standard import json
 from timeslip.state.facets.base import FacetBase, register, shortened
 from timeslip.state.facets.credentials import name_looks_secret, value_has_known_form, value_looks_secret
 from timeslip.state.facets.differences import EMPTY, ListDifference, MapDifference, canonical, parsed

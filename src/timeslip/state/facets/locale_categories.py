@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import locale
 from typing import ClassVar
 
 from timeslip.errors import FacetError
+from timeslip.standard import json
 from timeslip.state.facets.base import FacetBase, register, shortened
 from timeslip.state.facets.differences import EMPTY, MapDifference, canonical, parsed
 

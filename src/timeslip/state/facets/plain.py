@@ -23,12 +23,13 @@ from __future__ import annotations
 
 import enum
 import importlib
-import json
 import math
 import re
 import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+from timeslip.standard import json
 
 Json: TypeAlias = Any
 Other: TypeAlias = Callable[[Any], Any]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import ClassVar
 
+from timeslip.standard import json
 from timeslip.state.facets.base import FacetBase, register, shortened
 from timeslip.state.facets.credentials import value_has_known_form
 from timeslip.state.facets.differences import EMPTY, ListDifference, canonical, is_odd, parsed
