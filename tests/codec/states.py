@@ -101,6 +101,7 @@ DEFINITIONS = {
 }
 
 ARRAYS = {
+    "structures with objects": "l = [1]; a = np.zeros((2, 2), [('o', 'O'), ('p', 'f4', (3,)), ('e', 'S0'), ('n', [('q', 'O'), ('w', '>i2'), ('t', 'O', (2,))], (2,))]); a['p'] = [1, 2, 3]; a['o'][0, 0] = l; a['n']['t'][1, 1, 0, 1] = l; a['n']['q'][0, 1, 1] = a[1:]; a['n']['q'][0, 0, 0] = a; v = a['p'][1]; z = np.zeros((), [('o', 'O'), ('p', 'f4', (3,))]); z['o'].reshape(1)[0] = np.arange(2.); e = np.zeros((0, 3), z.dtype); f = np.zeros((2, 3), z.dtype, order='F'); f.flags.writeable = False",
     "views": "a = np.arange(12.); v = a[2:8]; w = v[::2]; r = a[::-1]; m = a.reshape(3, 4); t = m.T; n = v[::-2]",
     "large views": "a = np.arange(5000.); v = a[10:]; m = a.reshape(50, 100); c = m[:, 3]; i = a.view('i4')",
     "base of a name that is gone": "v = np.arange(5000.)[100:200]; w = v[::3]",

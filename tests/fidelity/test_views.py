@@ -21,6 +21,11 @@ CASES = {
         "a['n'][0] = 5",
         "(a['n'].__setitem__(0, 7), v.tolist(), a['o'].__setitem__(1, 'x'), w.tolist(), v.base is a)",
     ),
+    "a row of records with objects and arrays": (
+        "a = np.zeros(2, dtype=[('o', 'O'), ('p', 'f4', (3,))]); r = a[1]; l = a['o'][1] = [1]",
+        "l.append(2)",
+        "(a['p'].__setitem__((1, 0), 7), r['p'].tolist(), r['o'] is l)",
+    ),
     "a frame and a series over one array": (
         "a = np.zeros((3, 2)); f = pd.DataFrame(a, copy=False); s = pd.Series(a[:, 1], copy=False)",
         "a[0, 0] = 9",

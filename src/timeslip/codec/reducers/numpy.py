@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,10 @@ def holds_objects(array: Any) -> bool:
 def owned(state: Pass, array: Any) -> Any:
     """Reduction of *array* as memory of its own, whatever it is a view of."""
     dtype = array.dtype
+    if dtype.hasobject and dtype.names is not None:
+        parts = [_plainly(field) for field in _fields(array)]
+        shown = (parts, bool(array.flags.writeable))
+        return object_array, (array.shape, dtype, _order(array)), shown, None, None, fill_fields
     if dtype.hasobject:
         order = _order(array)
         items = straight(array, order).flatten().tolist()
@@ -73,6 +78,26 @@ def owned(state: Pass, array: Any) -> Any:
     rows = flat.shape[0] if flat.ndim > 1 else 0
     state.rows.append(flat.nbytes // rows if rows else 0)
     return load.array, (len(state.buffers) - 1, array.shape, dtype, order, bool(array.flags.writeable))
+
+
+def _fields(array: Any) -> Iterator[Any]:
+    """The fields of a structured array, those of structures in it, too, each as the array of one kind that numpy shows.
+
+    Not item by item: numpy would show a field that is an array itself as a new view of a new array each time.
+    """
+    if array.dtype.names is None:
+        yield array
+        return
+    for name in array.dtype.names:
+        yield from _fields(array[name])
+
+
+def _plainly(field: Any) -> list[Any] | bytes:
+    """The items of *field*: Python objects, or the bytes of what else there is."""
+    if not field.dtype.hasobject:
+        return bytes(field.tobytes())
+    items: list[Any] = field.flatten().tolist()
+    return items
 
 
 Order = str | tuple[int, ...]
@@ -264,6 +289,19 @@ def fill_objects(array: Any, state: tuple[list[Any], bool]) -> None:
     array.flags.writeable = writeable
 
 
+def fill_fields(array: Any, state: tuple[list[list[Any] | bytes], bool]) -> None:
+    """State setter for structured arrays with Python objects."""
+    parts, writeable = state
+    numpy = library()
+    for field, part in zip(map(numpy.atleast_1d, _fields(array)), parts, strict=True):
+        if not isinstance(part, bytes):
+            for place, item in zip(numpy.ndindex(field.shape), part, strict=True):
+                field[place] = item
+        elif part:
+            field[...] = numpy.frombuffer(part, field.dtype).reshape(field.shape)
+    array.flags.writeable = writeable
+
+
 def _row(state: Pass, row: Any) -> Any:
     """A row of a structured array: a scalar that looks into the array."""
     address = row.__array_interface__["data"][0]
@@ -272,7 +310,7 @@ def _row(state: Pass, row: Any) -> Any:
         return NotImplemented
     root = _plain(state, root_of(row))
     start, stop = span(root)
-    if type(root) is not library().ndarray or not start <= address <= stop - row.nbytes or root.dtype.hasobject:
+    if type(root) is not library().ndarray or not start <= address <= stop - row.nbytes:
         return NotImplemented
     return row_of, (type(row), root, row.dtype, address - start, bool(row.flags.writeable))
 
