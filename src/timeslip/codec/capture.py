@@ -139,7 +139,9 @@ class Pass:
         self.nans: dict[int, int] = {}
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
-        self.blocks: list[tuple[int, int]] = []
+        self.blocks: set[int] = set()
+        self.first_blocks: dict[int, Any] = {}
+        """Address of what pandas counts the blocks over one memory with -> the first of them that was met."""
         self.stand_ins: dict[int, Any] = {}
         self.held: set[int] = set()
         """Addresses of objects with a state of their own that no reduction meets, because holes hold them."""

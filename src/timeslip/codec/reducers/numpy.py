@@ -173,6 +173,8 @@ def _is_subclass(kind: Any) -> bool:
 
 def _subclass(state: Pass, array: Any) -> Any:
     owner = root_of(array) is array
+    if owner and array.nbytes:
+        state.roots.add(id(array))
     plain = _plain(state, array) if owner else array.view(library().ndarray)
     state.keep.append(plain)
     kind = type(array)
@@ -230,6 +232,9 @@ def _foreign(state: Pass, array: Any) -> Any:
         if array.nbytes:
             state.spans.append((*span(array), True))
         return owned(state, array)
+    if array.nbytes:
+        state.spans.append((*span(array), True))
+        state.roots.add(id(array))
     whole = library().frombuffer(owner, dtype="u1")
     offset = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return over, (owner, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
@@ -331,6 +336,8 @@ def _memory_map(state: Pass, array: Any) -> Any:
         start, _ = span(root) if root.size else (array.ctypes.data, 0)
         offset = array.__array_interface__["data"][0] - start
         return map_view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+    if array.nbytes:
+        state.roots.add(id(array))
     path = str(array.filename)
     if array.mode == "c":  # what was written to it is in no file
         plain = array.view(library().ndarray)

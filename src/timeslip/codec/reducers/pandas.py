@@ -3,7 +3,8 @@
 Frames made from one another share memory under copy-on-write. That is not aliasing: a write to one is never visible in
 the other. Restored as plain shared memory it would be, so every block is stored as memory of its own. Equal memory is
 stored once all the same, because chunks are shared by content. Only where plain arrays of the session really look into
-a block (`Pass.shared`) is the block stored as part of that array.
+a block (`Pass.shared`) is the block stored as part of that array; then blocks that were made from one another know of
+one another again, so that pandas copies before it writes to one of them.
 """
 
 from __future__ import annotations
@@ -27,9 +28,20 @@ if TYPE_CHECKING:
 
 def _block(state: Pass, block: Any) -> Any:
     state.table[Detached] = _reduce_detached
-    values = block.values
-    function, (_, *rest) = block.__reduce__()
-    return function, (_detached(state, values, id(getattr(block, "refs", block))), *rest)
+    refs = getattr(block, "refs", block)
+    function, (values, *rest) = block.__reduce__()
+    shown = _detached(state, values)
+    made = function, (shown, *rest)
+    first = state.first_blocks.setdefault(id(refs), block) if shown is values else block
+    return made if first is block else (block_beside, (first, *made))
+
+
+def block_beside(first: Any, make: Any, args: tuple[Any, ...]) -> Any:
+    """A block that knows that *first* looks into the same memory, as *first* knows of it."""
+    block = make(*args)
+    block.refs = first.refs
+    block.refs.add_reference(block)
+    return block
 
 
 def _single_manager(state: Pass, manager: Any) -> Any:
@@ -51,22 +63,20 @@ class Detached:
         self.values = values
 
 
-def _detached(state: Pass, values: Any, refs: int) -> Any:
-    """What stands for the values of a block; *refs*: address of what its library counts blocks over one memory with."""
+def _detached(state: Pass, values: Any) -> Any:
+    """What stands for the values of a block."""
     if not _copies_on_write():
         return values  # plain memory: a column taken from a frame shows what is written to the frame
     numpy = arrays.library()
     if isinstance(values, numpy.ndarray):
         root = arrays.root_of(values)
-        state.blocks.append((id(root), refs))
+        state.blocks.add(id(root))
         if id(root) in state.shared:
             return values
-        if values.dtype.hasobject:
-            return Detached(values)
         if values.nbytes:
             state.spans.append((*arrays.span(root), False))
         return Detached(values)
-    state.blocks.append((id(values), refs))
+    state.blocks.add(id(values))
     if id(values) in state.shared:
         return values
     state.spans.append((id(values), id(values) + 1, False))  # it may be held by itself, too: `Series.array`
