@@ -104,6 +104,10 @@ def test_objects_of_libraries(expression: str, wanted: bool) -> None:
     assert linked("import numpy as np, pandas as pd", expression) is wanted
 
 
+def test_an_instance_of_a_class_that_is_called_as_one_of_ours_links() -> None:
+    assert linked("class Detached: pass", "Detached()")
+
+
 def test_what_only_the_reduction_makes_links_nothing() -> None:
     """Argument tuples, state dicts: equal addresses of two captures would join strangers."""
     kernel = Kernel("import collections, datetime\na = collections.Counter('aab'); b = ValueError('x', 'y')")

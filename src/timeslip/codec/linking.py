@@ -23,6 +23,7 @@ from typing import Any
 
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of, of
+from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, references_in_lists, users_modules
 
 _NEVER: frozenset[type] = frozenset(
@@ -266,7 +267,7 @@ def _verdict(kind: type) -> int:
         return _IF_LARGE
     if kind in _NEVER:
         return _NEVER_LINKS
-    return _IF_NAMED if of(kind, "__name__") == "Detached" or never_links(kind) else _LINKS
+    return _IF_NAMED if kind is Detached or never_links(kind) else _LINKS
 
 
 def linking_addresses(

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
+from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import attributes_of, is_of_session
 from timeslip.codec.reducers import added
 from timeslip.codec.reducers import numpy as arrays
@@ -52,15 +53,6 @@ def _single_manager(state: Pass, manager: Any) -> Any:
 def single_manager(kind: Any, block: Any, axis: Any) -> Any:
     """The manager of a Series."""
     return kind(block, axis)
-
-
-class Detached:
-    """Stands in a stream's place for an array or extension array that shares nothing; reduces to its content."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, values: Any) -> None:
-        self.values = values
 
 
 def _detached(state: Pass, values: Any) -> Any:
