@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 PLAIN = {
+    "numbers that are none": "import struct, decimal\nn = float('inf') - float('inf'); m = struct.unpack('<d', b'\\1\\0\\0\\0\\0\\0\\xf8\\xff')[0]; c = complex(n, -0.0); x = [n, m, c, float('nan'), 1 << 9000]; y = [n, m, c]; d = decimal.Decimal('-nan123'); z = {d: [d], c: n}",
     "atoms": "a, b, c, d, e = 1, -1.5, 'text', b'bytes', None\nf, g, h = True, ..., NotImplemented",
     "numbers at the edges": "n = [0, -1, 255, 256, 65535, 2**31 - 1, 2**31, -2**31, -2**31 - 1, 2**63, -2**2039, 1 << 5000]",
     "floats": "f = [0.0, -0.0, float('inf'), -float('inf'), 5e-324, 1e308, 1 + 2j]",

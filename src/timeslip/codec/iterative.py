@@ -121,6 +121,8 @@ class IterativePickler:
                 self._persistent(self.state.nan(obj))
             else:
                 out += pickle.BINFLOAT + pack(">d", obj)
+        elif kind is complex and obj != obj:
+            self._persistent(self.state.nan(obj))
         elif kind is tuple and not obj:
             out += pickle.EMPTY_TUPLE
         else:

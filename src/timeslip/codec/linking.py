@@ -3,9 +3,9 @@
 Written rule (design: *Linking*). Never: text and bytes up to 1 kB, numbers, None, booleans, empty containers that
 Python itself shares, classes, functions, modules, and immutable helpers of libraries that they share among all their
 objects (dtypes, time zones, enum members, indexes of pandas). Always: mutable containers, instances, cells, non-empty
-tuples, NaN objects, large immutables. Objects made by the reduction itself are told apart by their reference count:
-nothing but the pass holds them. Tuples of nothing but numbers and text, and what installed libraries own, count here,
-and are found out when two values turn out to have them in common (`timeslip.state.sharing`).
+tuples, NaN objects (those of libraries, too), large immutables. Objects made by the reduction itself are told apart by
+their reference count: nothing but the pass holds them. Tuples of nothing but numbers and text, and what installed
+libraries own, count here, and are found out when two values turn out to have them in common (`timeslip.state.sharing`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import types
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from itertools import chain, compress, filterfalse
 from operator import not_
 from typing import Any
@@ -270,6 +270,29 @@ def _verdict(kind: type) -> int:
     return _IF_NAMED if kind is Detached or never_links(kind) else _LINKS
 
 
+def _may_be_nan(kinds: Iterable[type]) -> dict[type, Callable[[Any], bool]]:
+    """Those of *kinds* whose instances may not equal themselves, with what tells it."""
+    found: dict[type, Callable[[Any], bool]] = {}
+    for kind in kinds:
+        names = {(str(of(base, "__module__")), of(base, "__name__")) for base in of(kind, "__mro__")}
+        if not names.isdisjoint(_NAN_NAMES):
+            found[kind] = _differs
+        elif ("decimal", "Decimal") in names:
+            found[kind] = _is_no_number
+    return found
+
+
+_NAN_NAMES = frozenset({("numpy", name) for name in ("inexact", "datetime64", "timedelta64")})
+
+
+def _differs(value: Any) -> bool:
+    return bool(value != value)
+
+
+def _is_no_number(value: Any) -> bool:
+    return bool(value.is_nan())  # a comparison with one that signals raises
+
+
 def linking_addresses(
     objects: list[Any],
     types_met: Set[type],
@@ -302,6 +325,8 @@ def linking_addresses(
         candidates = [obj for obj in candidates if type(obj) is not frozenset or obj]
     if sized and texts:
         candidates += [text for text in objects if type(text) in sized and len(text) > _LARGE]
+    for kind, is_nan in _may_be_nan(named).items():
+        candidates += [obj for obj in objects if type(obj) is kind and is_nan(obj)]
     if weak_roots and named:
         candidates += [obj for obj in objects if type(obj) in named and id(obj) in weak_roots]
     excluded = set(own)

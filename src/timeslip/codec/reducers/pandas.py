@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import load
+from timeslip.codec import load, numbers
 from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import attributes_of, is_of_session
 from timeslip.codec.reducers import added
@@ -159,7 +159,7 @@ class _NanIslandPickler(_IslandPickler):
     """The same, with NaN objects by identity."""
 
     def persistent_id(self, obj: Any) -> Any:
-        return self._outer.nan(obj) if type(obj) is float and obj != obj else None
+        return self._outer.nan(obj, apart=True) if numbers.is_nan(obj) else None
 
 
 def _index(state: Pass, index: Any) -> Any:
