@@ -126,6 +126,7 @@ ARRAYS = {
 OVER_OTHERS = {
     "subclasses": "class A(np.ndarray): pass\na = np.arange(4.).view(A); a.tag = [a]; b = a[1:]; p = a.view(np.ndarray); o = np.zeros(3).view(A).copy(); o.tag = a; q = o[::-1]; b[0] = 9",
     "masked": "m = np.ma.array([1, 2, 3, 4], mask=[0, 1, 0, 0]); d = m.data; k = m.mask; v = m[1:]; b = m.base; n = np.ma.masked; z = np.ma.zeros((40, 50)); y = z.data; f = np.ma.array([1.5], fill_value=7.); s = np.ma.zeros(2, [('a', 'i4')]); s.mask = [(1,), (0,)]; q = s[0]; m.note = [d]",
+    "views of instances of a subclass": "class A(np.ndarray):\n    n = []\n    def __array_finalize__(self, other): A.n.append(1); self.info = getattr(other, 'info', None)\nclass B(A): pass\na = np.arange(12.).view(A); a.info = [1]; b = a[2:]; c = b[:2]; t = a.reshape(3, 4).T; u = t[1:]; d = np.arange(6.).view(B); e = d[::-1]; e.flags.writeable = False; f = e[1:]; o = np.empty(3, object).view(A); o[0] = o; p = o[1:]; p.info = p; n = A.n",
     "a subclass with hooks of its own": "class Q(np.ndarray):\n    def __reduce__(self): return (Q, (0,))\nq = np.arange(3.).view(Q); q.unit = ['m']; d = q.view(np.ndarray); class_ = Q",
     "over bytes": "b = bytes(range(64)) * 50; a = np.frombuffer(b, 'i2'); c = bytearray(b); d = np.frombuffer(c, 'u1', offset=3); e = d[::-1]; c[3] = 99",
     "over array.array": "import array\nx = array.array('d', range(400)); a = np.frombuffer(x); a[3] = 9; b = a[5:]",
