@@ -60,6 +60,16 @@ CASES = {
         "a[0] = 9",
         "(a.__setitem__(1, 7), f.tolist(), g.tolist(), bytes(b))",
     ),
+    "an index with a name": (
+        "f = pd.DataFrame({'a': [1.0, 2.0]}, index=pd.Index([5, 6], name='n')); g = f + 1; h = [f.index]",
+        "f.index.name = 'm'",
+        "(g.index is f.index is h[0], g.index.name, setattr(g.index, 'name', 'k'), f.index.name)",
+    ),
+    "the names of an index": (
+        "i = pd.MultiIndex.from_product([[1, 2], ['a', 'b']], names=['p', None]); x = [i]; y = {'i': i}; del i",
+        "x[0].names = ['r', 's']",
+        "(x[0] is y['i'], list(y['i'].names))",
+    ),
     "an array of integers with missing ones": (
         "s = pd.Series([1, 2, 3], dtype='Int64'); v = s.array",
         "s.iloc[0] = 5",
