@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 PLAIN = {
+    "numbers that are none": "import struct, decimal\nn = float('inf') - float('inf'); m = struct.unpack('<d', b'\\1\\0\\0\\0\\0\\0\\xf8\\xff')[0]; c = complex(n, -0.0); x = [n, m, c, float('nan'), 1 << 9000]; y = [n, m, c]; d = decimal.Decimal('-nan123'); z = {d: [d], c: n}",
     "atoms": "a, b, c, d, e = 1, -1.5, 'text', b'bytes', None\nf, g, h = True, ..., NotImplemented",
     "numbers at the edges": "n = [0, -1, 255, 256, 65535, 2**31 - 1, 2**31, -2**31, -2**31 - 1, 2**63, -2**2039, 1 << 5000]",
     "floats": "f = [0.0, -0.0, float('inf'), -float('inf'), 5e-324, 1e308, 1 + 2j]",
@@ -101,6 +102,7 @@ DEFINITIONS = {
 }
 
 ARRAYS = {
+    "structures with objects": "l = [1]; a = np.zeros((2, 2), [('o', 'O'), ('p', 'f4', (3,)), ('e', 'S0'), ('n', [('q', 'O'), ('w', '>i2'), ('t', 'O', (2,))], (2,))]); a['p'] = [1, 2, 3]; a['o'][0, 0] = l; a['n']['t'][1, 1, 0, 1] = l; a['n']['q'][0, 1, 1] = a[1:]; a['n']['q'][0, 0, 0] = a; v = a['p'][1]; z = np.zeros((), [('o', 'O'), ('p', 'f4', (3,))]); z['o'].reshape(1)[0] = np.arange(2.); e = np.zeros((0, 3), z.dtype); f = np.zeros((2, 3), z.dtype, order='F'); f.flags.writeable = False",
     "views": "a = np.arange(12.); v = a[2:8]; w = v[::2]; r = a[::-1]; m = a.reshape(3, 4); t = m.T; n = v[::-2]",
     "large views": "a = np.arange(5000.); v = a[10:]; m = a.reshape(50, 100); c = m[:, 3]; i = a.view('i4')",
     "base of a name that is gone": "v = np.arange(5000.)[100:200]; w = v[::3]",
@@ -124,6 +126,7 @@ ARRAYS = {
 OVER_OTHERS = {
     "subclasses": "class A(np.ndarray): pass\na = np.arange(4.).view(A); a.tag = [a]; b = a[1:]; p = a.view(np.ndarray); o = np.zeros(3).view(A).copy(); o.tag = a; q = o[::-1]; b[0] = 9",
     "masked": "m = np.ma.array([1, 2, 3, 4], mask=[0, 1, 0, 0]); d = m.data; k = m.mask; v = m[1:]; b = m.base; n = np.ma.masked; z = np.ma.zeros((40, 50)); y = z.data; f = np.ma.array([1.5], fill_value=7.); s = np.ma.zeros(2, [('a', 'i4')]); s.mask = [(1,), (0,)]; q = s[0]; m.note = [d]",
+    "views of instances of a subclass": "class A(np.ndarray):\n    n = []\n    def __array_finalize__(self, other): A.n.append(1); self.info = getattr(other, 'info', None)\nclass B(A): pass\na = np.arange(12.).view(A); a.info = [1]; b = a[2:]; c = b[:2]; t = a.reshape(3, 4).T; u = t[1:]; d = np.arange(6.).view(B); e = d[::-1]; e.flags.writeable = False; f = e[1:]; o = np.empty(3, object).view(A); o[0] = o; p = o[1:]; p.info = p; n = A.n",
     "a subclass with hooks of its own": "class Q(np.ndarray):\n    def __reduce__(self): return (Q, (0,))\nq = np.arange(3.).view(Q); q.unit = ['m']; d = q.view(np.ndarray); class_ = Q",
     "over bytes": "b = bytes(range(64)) * 50; a = np.frombuffer(b, 'i2'); c = bytearray(b); d = np.frombuffer(c, 'u1', offset=3); e = d[::-1]; c[3] = 99",
     "over array.array": "import array\nx = array.array('d', range(400)); a = np.frombuffer(x); a[3] = 9; b = a[5:]",

@@ -14,6 +14,7 @@ import pytest
 from tests.codec.kernels import Kernel, differences, only_iterative, resumed, stored
 from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PLAIN
 
+from timeslip.codec import iterative
 from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.definitions import Registry
 from timeslip.codec.iterative import IterativePickler
@@ -148,6 +149,28 @@ def test_an_object_that_is_made_from_copies_of_itself_is_a_hole_and_not_the_end_
     kernel = Kernel("import installed\nk = installed.K(); k.me = k; x = [1]")
     captured = kernel.capture("k", "x")
     assert "copies of itself" in captured.holes[0].reason
+
+
+@pytest.mark.parametrize("made", ["(K, (K(),))", "(K, (), {'a': [(K(),)]})", "(K, (), None, iter([K()]))"])
+def test_objects_that_are_made_from_ever_new_ones_are_a_hole_and_not_the_end_of_memory(
+    monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    installed = types.ModuleType("installed")
+    exec(f"class K:\n    def __reduce__(self): return {made}", installed.__dict__)
+    installed.K.__module__ = "installed"
+    monkeypatch.setitem(sys.modules, "installed", installed)
+    kernel = Kernel("import installed\nk = installed.K(); x = [1]")
+    captured = kernel.capture("k", "x")
+    assert "without end" in captured.holes[0].reason
+
+
+def test_deep_objects_that_are_reduced_one_by_one_have_an_end() -> None:
+    kernel = Kernel()
+    kernel.namespace["DEPTH"] = 2 * iterative._DEEP + 10
+    kernel.run(DEEP["slots"])
+    captured = kernel.capture()
+    assert captured.mode == "iterative"
+    assert not captured.holes
 
 
 def test_an_object_that_is_met_again_in_what_it_is_made_from() -> None:

@@ -21,6 +21,9 @@ LINKS = {
     "tuple with a list": "([],)",
     "non-empty frozenset": "frozenset([1])",
     "NaN": "float('nan')",
+    "complex NaN": "complex(0, float('nan'))",
+    "decimal NaN": "__import__('decimal').Decimal('nan')",
+    "signalling NaN": "__import__('decimal').Decimal('sNaN')",
     "text over 1 kB": "'x' * 1025",
     "bytes over 1 kB": "b'x' * 1025",
     "number over 1 kB": "1 << 9000",
@@ -89,10 +92,18 @@ def test_links_not(expression: str) -> None:
         ("np.zeros(3)", True),
         ("np.zeros(3).dtype", False),
         ("np.float64(1)", False),
+        ("np.float64('nan')", True),
+        ("np.complex64('nan')", True),
+        ("np.datetime64('NaT')", True),
+        ("np.datetime64('2020')", False),
+        ("np.int64(1)", False),
         ("np.sin", False),
         ("pd.DataFrame({'a': [1]})", True),
         ("pd.Series([1])", True),
         ("pd.Index([1, 2])", False),
+        ("pd.Index([1, 2], name='a')", True),
+        ("pd.MultiIndex.from_tuples([(1, 2)])", False),
+        ("pd.MultiIndex.from_tuples([(1, 2)], names=[None, 'b'])", True),
         ("pd.Timestamp(0)", False),
         ("pd.NA", False),
         ("pd.NaT", False),
@@ -102,6 +113,10 @@ def test_links_not(expression: str) -> None:
 def test_objects_of_libraries(expression: str, wanted: bool) -> None:
     pytest.importorskip("pandas")
     assert linked("import numpy as np, pandas as pd", expression) is wanted
+
+
+def test_an_instance_of_a_class_that_is_called_as_one_of_ours_links() -> None:
+    assert linked("class Detached: pass", "Detached()")
 
 
 def test_what_only_the_reduction_makes_links_nothing() -> None:

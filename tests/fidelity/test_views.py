@@ -21,10 +21,54 @@ CASES = {
         "a['n'][0] = 5",
         "(a['n'].__setitem__(0, 7), v.tolist(), a['o'].__setitem__(1, 'x'), w.tolist(), v.base is a)",
     ),
+    "a row of records with objects and arrays": (
+        "a = np.zeros(2, dtype=[('o', 'O'), ('p', 'f4', (3,))]); r = a[1]; l = a['o'][1] = [1]",
+        "l.append(2)",
+        "(a['p'].__setitem__((1, 0), 7), r['p'].tolist(), r['o'] is l)",
+    ),
     "a frame and a series over one array": (
         "a = np.zeros((3, 2)); f = pd.DataFrame(a, copy=False); s = pd.Series(a[:, 1], copy=False)",
         "a[0, 0] = 9",
         "(a.__setitem__((0, 0), 7), a.__setitem__((0, 1), 5), f.values.tolist(), s.tolist())",
+    ),
+    "frames made from one another over one array": (
+        "a = np.zeros((3, 2)); f = pd.DataFrame(a, copy=False); g = f[0]; h = f.iloc[1:]; k = [f.copy(deep=False)]",
+        "a[0, 0] = 9",
+        (
+            "(a.__setitem__((1, 0), 7), f.values.tolist(), g.tolist(), h.values.tolist(), k[0].values.tolist(), "
+            "f.__setitem__(1, 4.0), f.loc.__setitem__((1, 0), 5.0), a.tolist(), g.tolist(), h.values.tolist(), "
+            "g.iloc.__setitem__(2, 6.0), a.tolist(), f.values.tolist())"
+        ),
+    ),
+    "a frame that nothing looks into any more but the array": (
+        "a = np.zeros((3, 2)); f = pd.DataFrame(a, copy=False); g = f[0]",
+        "del g",
+        "(f.loc.__setitem__((1, 0), 5.0), a.tolist())",
+    ),
+    "series over an array of objects": (
+        "a = np.array([1, 'x', None], object); f = pd.Series(a, copy=False); g = f[1:]",
+        "a[0] = 9",
+        "(a.__setitem__(1, 7), f.tolist(), g.tolist())",
+    ),
+    "series over the array of a subclass": (
+        "class A(np.ndarray): pass\na = A((3,)); a[:] = 0; f = pd.Series(a, copy=False); g = f[1:]",
+        "a[0] = 9",
+        "(a.__setitem__(1, 7), f.tolist(), g.tolist())",
+    ),
+    "series over foreign memory": (
+        "b = bytearray(24); a = np.frombuffer(b); f = pd.Series(a, copy=False); g = f[1:]",
+        "a[0] = 9",
+        "(a.__setitem__(1, 7), f.tolist(), g.tolist(), bytes(b))",
+    ),
+    "an index with a name": (
+        "f = pd.DataFrame({'a': [1.0, 2.0]}, index=pd.Index([5, 6], name='n')); g = f + 1; h = [f.index]",
+        "f.index.name = 'm'",
+        "(g.index is f.index is h[0], g.index.name, setattr(g.index, 'name', 'k'), f.index.name)",
+    ),
+    "the names of an index": (
+        "i = pd.MultiIndex.from_product([[1, 2], ['a', 'b']], names=['p', None]); x = [i]; y = {'i': i}; del i",
+        "x[0].names = ['r', 's']",
+        "(x[0] is y['i'], list(y['i'].names))",
     ),
     "an array of integers with missing ones": (
         "s = pd.Series([1, 2, 3], dtype='Int64'); v = s.array",

@@ -27,7 +27,7 @@ from collections.abc import Callable, Collection, Sequence
 from pickle import dumps
 from typing import Any
 
-from timeslip.codec import definitions, enumerations, load, reducers
+from timeslip.codec import definitions, enumerations, load, numbers, reducers
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.definitions import is_a
@@ -139,7 +139,9 @@ class Pass:
         self.nans: dict[int, int] = {}
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
-        self.blocks: list[tuple[int, int]] = []
+        self.blocks: set[int] = set()
+        self.first_blocks: dict[int, Any] = {}
+        """Address of what pandas counts the blocks over one memory with -> the first of them that was met."""
         self.stand_ins: dict[int, Any] = {}
         self.held: set[int] = set()
         """Addresses of objects with a state of their own that no reduction meets, because holes hold them."""
@@ -294,17 +296,27 @@ class Pass:
         self.nan_objects.append(value)
         return number, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
 
-    def nan(self, value: float) -> Any:
-        """The persistent id of a NaN: one of the well-known objects, or a number."""
+    def nan(self, value: Any, *, apart: bool = False) -> Any:
+        """The persistent id of a NaN: one of the well-known objects, or a number.
+
+        With the number its bytes, the first time, unless they are those of every other NaN.
+
+        Args:
+            value: the number, or the complex number that has a NaN in it.
+            apart: say its bytes each time: what reads them reads nothing else.
+        """
         if value is math.nan:  # noqa: PLW0177 - its identity is asked for, not its value
             return "math"
         numpy = sys.modules.get("numpy")
         if numpy is not None and value is numpy.nan:
             return "numpy"
         number = self.nans.setdefault(id(value), len(self.nans))
+        if number < len(self.nan_objects) and not apart:
+            return number
         if number == len(self.nan_objects):
             self.nan_objects.append(value)
-        return number
+        data = numbers.to_bytes(value)
+        return number if data == numbers.USUAL_NAN else (number, data)
 
 
 def capture_atom(key: str, value: Any) -> Captured:

@@ -48,8 +48,7 @@ class Captured:
         spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
         mode: the pass that did it.
         roots: addresses of the arrays that own plain memory, and of extension arrays that are held by themselves.
-        blocks: for each copy-on-write block the address of the array that owns its memory (or of its extension array),
-            and of what its library counts the blocks over one memory with.
+        blocks: addresses of the arrays that own the memory of copy-on-write blocks, and of their extension arrays.
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
         volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.
@@ -74,7 +73,7 @@ class Captured:
     mode: str = "fast"
     rows: list[int] = field(default_factory=list)
     roots: set[int] = field(default_factory=set)
-    blocks: list[tuple[int, int]] = field(default_factory=list)
+    blocks: set[int] = field(default_factory=set)
     volatile: bool = False
     reduced: bool = False
     packages: frozenset[str] = frozenset()

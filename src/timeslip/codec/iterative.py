@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 import types
 from collections.abc import Generator, Iterator
-from itertools import islice
+from itertools import chain, islice, pairwise
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _BATCH = 1000
 _NESTED = 100
 """An object may be met again in what it is made from, but only as often as there are other objects between."""
+_DEEP = 1 << 14
+"""Whenever so many reductions more are nested, somebody looks whether objects are made for ever."""
+_MADE = 100
+"""So many objects in a row, each made by the reduction of the one before, are taken for objects made for ever."""
 Parts = Generator[Any, None, None]
 
 
@@ -43,6 +47,7 @@ class IterativePickler:
         self.memo: Any = _Memo()
         self._out = bytearray()
         self._being_made: dict[int, int] = {}
+        self._reducing: list[Any] = []
 
     def dump(self, root: Any) -> None:
         """Write *root*.
@@ -116,6 +121,8 @@ class IterativePickler:
                 self._persistent(self.state.nan(obj))
             else:
                 out += pickle.BINFLOAT + pack(">d", obj)
+        elif kind is complex and obj != obj:
+            self._persistent(self.state.nan(obj))
         elif kind is tuple and not obj:
             out += pickle.EMPTY_TUPLE
         else:
@@ -208,13 +215,10 @@ class IterativePickler:
     # ---- everything else ----
 
     def _object(self, kind: type, obj: Any) -> Parts:
-        reduced: Any
-        if self._being_made.get(id(obj), 0) <= _NESTED:
-            reduced = self.state.reduce(obj)
-        elif self.state.careful:
-            reduced = self.state.hole(obj, "it is made from copies of itself, without end")
-        else:
-            raise pickle.PicklingError(f"{kind.__name__}: it is made from copies of itself, without end")
+        endless = self._endless(obj)
+        if endless and not self.state.careful:
+            raise pickle.PicklingError(f"{kind.__name__}: {endless}")
+        reduced: Any = self.state.hole(obj, endless) if endless else self.state.reduce(obj)
         if reduced is NotImplemented:
             if type(obj) is pickle.PickleBuffer:
                 self.state.out_of_band.append(obj)
@@ -226,12 +230,25 @@ class IterativePickler:
             if _is_global(kind):
                 yield from self._global(obj, obj.__qualname__)
                 return
-            special = self.state.registered(kind)
-            reduced = special(obj) if special is not None else obj.__reduce_ex__(5)
+            reduced = _as_usual(self.state, obj)
         if isinstance(reduced, str):
             yield from self._global(obj, reduced)
             return
+        self._reducing.append(obj)
         yield from self._reduced(obj, *reduced)
+        self._reducing.pop()
+
+    def _endless(self, obj: Any) -> str:
+        """Why there is no end to what *obj* is made from, or nothing."""
+        if self._being_made.get(id(obj), 0) > _NESTED:
+            return "it is made from copies of itself, without end"
+        above = self._reducing
+        if not above or len(above) % _DEEP:
+            return ""
+        last = [*above[-_MADE:], obj]
+        if all(_is_made(self.state, child, parent) for parent, child in pairwise(last)):
+            return "it is made from new objects, each from another one, without end"
+        return ""
 
     def _global(self, obj: Any, qualname: str) -> Parts:
         module = pickle.whichmodule(obj, qualname)  # type: ignore[attr-defined]  # in pickle.py, not in the stubs
@@ -292,6 +309,43 @@ class IterativePickler:
             yield function
             yield args
             self._out += pickle.REDUCE
+
+
+def _as_usual(state: Pass, obj: Any) -> Any:
+    """What pickle would ask for where no reducer has an answer."""
+    special = state.registered(type(obj))
+    return special(obj) if special is not None else obj.__reduce_ex__(5)
+
+
+def _is_made(state: Pass, child: Any, parent: Any) -> bool:
+    """Whether the reduction of *parent* makes *child*: then it makes another one when it is asked again.
+
+    What is between them is plain containers at most: everything else has a reduction of its own.
+    """
+    other = type(state)(state.encoder, state.shared)
+    other.careful = True
+    reduced = other.reduce(parent)
+    if reduced is NotImplemented:
+        reduced = _as_usual(other, parent)
+    parts = enumerate(reduced) if isinstance(reduced, tuple) else ()
+    work = [list(part) if at in _ITERATORS and part is not None else part for at, part in parts]
+    seen: dict[int, Any] = {}
+    while work:
+        part = work.pop()
+        if part is child:
+            return False
+        if id(part) in seen:
+            continue
+        seen[id(part)] = part
+        if type(part) is dict:
+            work += chain.from_iterable(part.items())
+        elif not compares_oddly(type(part)) and type(part) in _CONTAINERS:
+            work += part
+    return True
+
+
+_ITERATORS = (3, 4)
+"""Where in a reduction items and pairs of keys and values are."""
 
 
 def _is_global(kind: type) -> bool:

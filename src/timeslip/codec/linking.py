@@ -2,10 +2,11 @@
 
 Written rule (design: *Linking*). Never: text and bytes up to 1 kB, numbers, None, booleans, empty containers that
 Python itself shares, classes, functions, modules, and immutable helpers of libraries that they share among all their
-objects (dtypes, time zones, enum members, indexes of pandas). Always: mutable containers, instances, cells, non-empty
-tuples, NaN objects, large immutables. Objects made by the reduction itself are told apart by their reference count:
-nothing but the pass holds them. Tuples of nothing but numbers and text, and what installed libraries own, count here,
-and are found out when two values turn out to have them in common (`timeslip.state.sharing`).
+objects (dtypes, time zones, enum members, indexes of pandas without a name). Always: mutable containers, instances,
+cells, non-empty tuples, NaN objects (those of libraries, too), large immutables. Objects made by the reduction itself
+are told apart by their reference count: nothing but the pass holds them. Tuples of nothing but numbers and text, and
+what installed libraries own, count here, and are found out when two values turn out to have them in common
+(`timeslip.state.sharing`).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import sys
 import types
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from itertools import chain, compress, filterfalse
 from operator import not_
 from typing import Any
 
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of, of
+from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, references_in_lists, users_modules
 
 _NEVER: frozenset[type] = frozenset(
@@ -266,7 +268,36 @@ def _verdict(kind: type) -> int:
         return _IF_LARGE
     if kind in _NEVER:
         return _NEVER_LINKS
-    return _IF_NAMED if of(kind, "__name__") == "Detached" or never_links(kind) else _LINKS
+    return _IF_NAMED if kind is Detached or never_links(kind) else _LINKS
+
+
+def _may_link(kinds: Iterable[type]) -> dict[type, Callable[[Any], bool]]:
+    """Those of *kinds* of which some instances link, though others do not, with what tells it."""
+    found: dict[type, Callable[[Any], bool]] = {}
+    for kind in kinds:
+        names = {(str(of(base, "__module__")), of(base, "__name__")) for base in of(kind, "__mro__")}
+        if not names.isdisjoint(_NAN_NAMES):
+            found[kind] = _differs
+        elif ("decimal", "Decimal") in names:
+            found[kind] = _is_no_number
+        elif any(name == "Index" and module.partition(".")[0] == "pandas" for module, name in names):
+            found[kind] = _has_a_name
+    return found
+
+
+_NAN_NAMES = frozenset({("numpy", name) for name in ("inexact", "datetime64", "timedelta64")})
+
+
+def _differs(value: Any) -> bool:
+    return bool(value != value)
+
+
+def _is_no_number(value: Any) -> bool:
+    return bool(value.is_nan())  # a comparison with one that signals raises
+
+
+def _has_a_name(index: Any) -> bool:
+    return any(name is not None for name in index.names)
 
 
 def linking_addresses(
@@ -301,6 +332,8 @@ def linking_addresses(
         candidates = [obj for obj in candidates if type(obj) is not frozenset or obj]
     if sized and texts:
         candidates += [text for text in objects if type(text) in sized and len(text) > _LARGE]
+    for kind, links in _may_link(named).items():
+        candidates += [obj for obj in objects if type(obj) is kind and links(obj)]
     if weak_roots and named:
         candidates += [obj for obj in objects if type(obj) in named and id(obj) in weak_roots]
     excluded = set(own)

@@ -53,7 +53,7 @@ class NanPickler(FastPickler):
     def persistent_id(self, obj: Any) -> Any:
         """Called by pickle for every object: numbers whose identity it would lose."""
         kind = type(obj)
-        if kind is float:
+        if kind is float or kind is complex:
             return self.state.nan(obj) if obj != obj else None
         if kind is int and (obj > _LARGE_INT or obj < -_LARGE_INT):
             return self.state.large_int(obj)

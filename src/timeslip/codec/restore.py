@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, finalizers, load
+from timeslip.codec import definitions, finalizers, load, numbers
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
@@ -576,6 +576,8 @@ class _Unpickler(pickle.Unpickler):
         self.asked = True
         if isinstance(identity, tuple):
             number, data = identity
+            if len(data) <= numbers.LONGEST:
+                return self._nans.setdefault(number, numbers.from_bytes(data))
             return self._nans.setdefault(number, int.from_bytes(data, "little", signed=True))
         if identity == "math":
             return math.nan

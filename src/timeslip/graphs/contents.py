@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec import numbers
 from timeslip.graphs import kinds, libraries, sympy
 
 if TYPE_CHECKING:
@@ -37,10 +38,13 @@ def handler(kind: type) -> Handler:
 
 
 def _value(c: Comparison, path: Path, left: Any, right: Any) -> None:
-    """Immutables that carry nothing but a value. NaN equals NaN, 0.0 does not equal -0.0, True is not 1."""
+    """Immutables that carry nothing but a value. NaN equals NaN of the same bits, -0.0 is not 0.0, True is not 1."""
     if left is right:
         return
-    same = repr(left) == repr(right) if type(left) in _TOLD else left == right
+    if numbers.is_nan(left) and numbers.is_nan(right):
+        same = numbers.to_bytes(left) == numbers.to_bytes(right)
+    else:
+        same = repr(left) == repr(right) if type(left) in _TOLD else left == right
     if not same:
         c.report(path, f"{kinds.brief(left)} != {kinds.brief(right)}")
 

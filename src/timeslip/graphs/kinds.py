@@ -172,8 +172,10 @@ class Visibility:
 
 def _large_or_nan(value: Any) -> bool:
     kind = type(value)
-    if kind is float:
+    if kind is float or kind is complex:
         return bool(value != value)
+    if kind is decimal.Decimal:
+        return bool(value.is_nan())
     if kind is str or kind is bytes:
         return len(value) > LARGE
     return kind is int and value.bit_length() > LARGE * 8
@@ -213,7 +215,7 @@ def brief(value: Any) -> str:
     """*value* in a few characters, without asking classes of the user's."""
     kind = type(value)
     if kind in VALUE_TYPES:
-        text = repr(value) if not _large_or_nan(value) or kind is float else f"{kind.__name__} of {_size(value)} bytes"
+        text = repr(value) if kind in _SHORT or not _large_or_nan(value) else f"{kind.__name__} of {_size(value)} bytes"
         return text if len(text) <= 60 else text[:57] + "..."
     if kind in (list, tuple, dict, set, frozenset):
         return f"<{kind.__name__} of {len(value)}>"
@@ -222,6 +224,9 @@ def brief(value: Any) -> str:
     if issubclass(kind, type):
         return f"<class {class_attribute(value, '__qualname__')}>"
     return f"<{class_attribute(kind, '__qualname__')}>"
+
+
+_SHORT = frozenset({float, complex, decimal.Decimal})
 
 
 def unlike(left: Any, right: Any) -> str:

@@ -536,14 +536,6 @@ _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
 
 
 def _attached(captures: list[Captured]) -> frozenset[int]:
-    """Owners of plain memory that copy-on-write blocks lie in which do not know of one another.
-
-    Such a block is written in place, so plain views see the writes. Where blocks were made from one another, the
-    library copies before it writes, and a plain view sees nothing: all are stored apart.
-    """
-    roots = {root for captured in captures for root in captured.roots}
-    blocks: dict[int, list[int]] = {}
-    for captured in captures:
-        for root, counted in captured.blocks:
-            blocks.setdefault(root, []).append(counted)
-    return frozenset(root for root in roots & blocks.keys() if len(set(blocks[root])) == len(blocks[root]))
+    """Owners of plain memory that copy-on-write blocks lie in: what is written to it shows in the blocks."""
+    roots = frozenset().union(*(captured.roots for captured in captures))
+    return roots.intersection(*[frozenset().union(*(captured.blocks for captured in captures))])

@@ -11,6 +11,7 @@ replacement for the codec. What it cannot copy faithfully it refuses.
 from __future__ import annotations
 
 import copyreg
+import decimal
 import enum
 import functools
 import sys
@@ -19,6 +20,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from timeslip.codec import numbers
 from timeslip.graphs import kinds
 
 Namespace = dict[str, Any]
@@ -233,8 +235,10 @@ def _set_state(made: Any, state: Any) -> None:
 def _fresh(value: Any) -> Any:
     """Another object that equals a NaN or a large immutable."""
     kind = type(value)
-    if kind is float:
-        return float("nan")
+    if kind is float or kind is complex:
+        return numbers.from_bytes(numbers.to_bytes(value))
+    if kind is decimal.Decimal:
+        return decimal.Decimal(value.as_tuple())
     if kind is str or kind is bytes:
         return value[:1] + value[1:]
     return value + 0 if kind is not int else int(str(hex(value)), 16)

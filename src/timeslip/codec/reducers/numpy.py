@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
-from timeslip.codec.kinds import attributes_of, filled, own_slots, set_slots
+from timeslip.codec.kinds import attributes_of, filled, is_of_session, own_slots, set_slots
 from timeslip.codec.reducers import added, views
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def holds_objects(array: Any) -> bool:
 def owned(state: Pass, array: Any) -> Any:
     """Reduction of *array* as memory of its own, whatever it is a view of."""
     dtype = array.dtype
+    if dtype.hasobject and dtype.names is not None:
+        parts = [_plainly(field) for field in _fields(array)]
+        shown = (parts, bool(array.flags.writeable))
+        return object_array, (array.shape, dtype, _order(array)), shown, None, None, fill_fields
     if dtype.hasobject:
         order = _order(array)
         items = straight(array, order).flatten().tolist()
@@ -73,6 +78,26 @@ def owned(state: Pass, array: Any) -> Any:
     rows = flat.shape[0] if flat.ndim > 1 else 0
     state.rows.append(flat.nbytes // rows if rows else 0)
     return load.array, (len(state.buffers) - 1, array.shape, dtype, order, bool(array.flags.writeable))
+
+
+def _fields(array: Any) -> Iterator[Any]:
+    """The fields of a structured array, those of structures in it, too, each as the array of one kind that numpy shows.
+
+    Not item by item: numpy would show a field that is an array itself as a new view of a new array each time.
+    """
+    if array.dtype.names is None:
+        yield array
+        return
+    for name in array.dtype.names:
+        yield from _fields(array[name])
+
+
+def _plainly(field: Any) -> list[Any] | bytes:
+    """The items of *field*: Python objects, or the bytes of what else there is."""
+    if not field.dtype.hasobject:
+        return bytes(field.tobytes())
+    items: list[Any] = field.flatten().tolist()
+    return items
 
 
 Order = str | tuple[int, ...]
@@ -126,9 +151,13 @@ def _array(state: Pass, array: Any) -> Any:
         return owned(state, array)
     if array.dtype.hasobject > root.dtype.hasobject or not _reachable(root, array):
         return owned(state, array)
+    return view, (root, array.shape, array.dtype, _offset(root, array), array.strides, bool(array.flags.writeable))
+
+
+def _offset(root: Any, array: Any) -> int:
+    """Where in the memory of *root* that of *array* begins."""
     start, _ = span(root) if root.size else (array.ctypes.data, 0)
-    offset = array.__array_interface__["data"][0] - start
-    return view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+    return int(array.__array_interface__["data"][0] - start)
 
 
 def _plain(state: Pass, root: Any) -> Any:
@@ -148,17 +177,48 @@ def _is_subclass(kind: Any) -> bool:
 
 def _subclass(state: Pass, array: Any) -> Any:
     owner = root_of(array) is array
-    plain = _plain(state, array) if owner else array.view(library().ndarray)
-    state.keep.append(plain)
-    kind = type(array)
+    if owner and array.nbytes:
+        state.roots.add(id(array))
+    kind, base = type(array), array.base
     attributes, slots = attributes_of(array) or None, filled(array, own_slots(kind)) or None
     parts = (attributes, slots) if attributes or slots else None
+    if type(base) is kind and array.dtype.hasobject <= base.dtype.hasobject and _lies_in(base, array):
+        known = (kind, base, array.shape, array.dtype, _offset(base, array), array.strides, array.flags.writeable)
+        return subclass_view, known, parts, None, None, set_attributes
+    plain = _plain(state, array) if owner else array.view(library().ndarray)
+    state.keep.append(plain)
     return subclass, (kind, plain), parts, None, None, set_attributes
 
 
 def subclass(kind: Any, plain: Any) -> Any:
     """An instance of a subclass of arrays, over the memory of *plain*."""
-    return library().ndarray.view(plain, kind)
+    with _not_finalized(kind):
+        return library().ndarray.view(plain, kind)
+
+
+def subclass_view(kind: Any, base: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
+    """An instance of a subclass of arrays, over the memory of another one."""
+    with _not_finalized(kind):
+        return _over(kind, base, shape, dtype, offset, strides, writeable)
+
+
+@contextlib.contextmanager
+def _not_finalized(kind: Any) -> Iterator[None]:
+    """Instances of *kind* are made without asking its ``__array_finalize__``, if that is the session's.
+
+    What it did when the instances came about is part of what was recorded.
+    """
+    name = "__array_finalize__"
+    home = next(base for base in definitions.of(kind, "__mro__") if name in definitions.of(base, "__dict__"))
+    if not is_of_session(home):
+        yield
+        return
+    hook = definitions.of(home, "__dict__")[name]
+    type.__setattr__(home, name, library().ndarray.__array_finalize__)
+    try:
+        yield
+    finally:
+        type.__setattr__(home, name, hook)
 
 
 def set_attributes(array: Any, parts: tuple[dict[str, Any] | None, dict[str, Any] | None]) -> None:
@@ -171,9 +231,12 @@ def set_attributes(array: Any, parts: tuple[dict[str, Any] | None, dict[str, Any
 
 
 def _reachable(root: Any, array: Any) -> bool:
-    """Whether *array* lies inside the memory of a contiguous *root* (as_strided may reach outside)."""
-    if type(root) not in (library().ndarray, library().memmap):
-        return False
+    """Whether *array* can be made over the memory of *root* (as_strided may reach outside of it)."""
+    return type(root) in (library().ndarray, library().memmap) and _lies_in(root, array)
+
+
+def _lies_in(root: Any, array: Any) -> bool:
+    """Whether the memory of *array* is part of that of *root*, which has no gaps."""
     if not straight(root, _order(root)).flags.c_contiguous:
         return False
     if not array.size or not root.size:
@@ -205,6 +268,9 @@ def _foreign(state: Pass, array: Any) -> Any:
         if array.nbytes:
             state.spans.append((*span(array), True))
         return owned(state, array)
+    if array.nbytes:
+        state.spans.append((*span(array), True))
+        state.roots.add(id(array))
     whole = library().frombuffer(owner, dtype="u1")
     offset = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return over, (owner, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
@@ -221,11 +287,15 @@ def _shows_memory(owner: Any) -> bool:
 
 def view(root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
     """An array over the memory of *root*."""
+    return _over(library().ndarray, root, shape, dtype, offset, strides, writeable)
+
+
+def _over(kind: Any, root: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool) -> Any:
     was = root.flags.writeable
     if writeable and not was:
         root.flags.writeable = True  # a read-only owner may have views made while it was writeable
     flat = straight(root, _order(root))
-    made = library().ndarray(shape, dtype, flat, offset, strides)
+    made = library().ndarray.__new__(kind, shape, dtype, flat, offset, strides)
     made.flags.writeable = writeable
     if root.flags.writeable != was:
         root.flags.writeable = was
@@ -264,6 +334,19 @@ def fill_objects(array: Any, state: tuple[list[Any], bool]) -> None:
     array.flags.writeable = writeable
 
 
+def fill_fields(array: Any, state: tuple[list[list[Any] | bytes], bool]) -> None:
+    """State setter for structured arrays with Python objects."""
+    parts, writeable = state
+    numpy = library()
+    for field, part in zip(map(numpy.atleast_1d, _fields(array)), parts, strict=True):
+        if not isinstance(part, bytes):
+            for place, item in zip(numpy.ndindex(field.shape), part, strict=True):
+                field[place] = item
+        elif part:
+            field[...] = numpy.frombuffer(part, field.dtype).reshape(field.shape)
+    array.flags.writeable = writeable
+
+
 def _row(state: Pass, row: Any) -> Any:
     """A row of a structured array: a scalar that looks into the array."""
     address = row.__array_interface__["data"][0]
@@ -272,7 +355,7 @@ def _row(state: Pass, row: Any) -> Any:
         return NotImplemented
     root = _plain(state, root_of(row))
     start, stop = span(root)
-    if type(root) is not library().ndarray or not start <= address <= stop - row.nbytes or root.dtype.hasobject:
+    if type(root) is not library().ndarray or not start <= address <= stop - row.nbytes:
         return NotImplemented
     return row_of, (type(row), root, row.dtype, address - start, bool(row.flags.writeable))
 
@@ -293,6 +376,8 @@ def _memory_map(state: Pass, array: Any) -> Any:
         start, _ = span(root) if root.size else (array.ctypes.data, 0)
         offset = array.__array_interface__["data"][0] - start
         return map_view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
+    if array.nbytes:
+        state.roots.add(id(array))
     path = str(array.filename)
     if array.mode == "c":  # what was written to it is in no file
         plain = array.view(library().ndarray)

@@ -3,7 +3,8 @@
 Frames made from one another share memory under copy-on-write. That is not aliasing: a write to one is never visible in
 the other. Restored as plain shared memory it would be, so every block is stored as memory of its own. Equal memory is
 stored once all the same, because chunks are shared by content. Only where plain arrays of the session really look into
-a block (`Pass.shared`) is the block stored as part of that array.
+a block (`Pass.shared`) is the block stored as part of that array; then blocks that were made from one another know of
+one another again, so that pandas copies before it writes to one of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import load
+from timeslip.codec import load, numbers
+from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import attributes_of, is_of_session
 from timeslip.codec.reducers import added
 from timeslip.codec.reducers import numpy as arrays
@@ -27,9 +29,20 @@ if TYPE_CHECKING:
 
 def _block(state: Pass, block: Any) -> Any:
     state.table[Detached] = _reduce_detached
-    values = block.values
-    function, (_, *rest) = block.__reduce__()
-    return function, (_detached(state, values, id(getattr(block, "refs", block))), *rest)
+    refs = getattr(block, "refs", block)
+    function, (values, *rest) = block.__reduce__()
+    shown = _detached(state, values)
+    made = function, (shown, *rest)
+    first = state.first_blocks.setdefault(id(refs), block) if shown is values else block
+    return made if first is block else (block_beside, (first, *made))
+
+
+def block_beside(first: Any, make: Any, args: tuple[Any, ...]) -> Any:
+    """A block that knows that *first* looks into the same memory, as *first* knows of it."""
+    block = make(*args)
+    block.refs = first.refs
+    block.refs.add_reference(block)
+    return block
 
 
 def _single_manager(state: Pass, manager: Any) -> Any:
@@ -42,31 +55,20 @@ def single_manager(kind: Any, block: Any, axis: Any) -> Any:
     return kind(block, axis)
 
 
-class Detached:
-    """Stands in a stream's place for an array or extension array that shares nothing; reduces to its content."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-
-def _detached(state: Pass, values: Any, refs: int) -> Any:
-    """What stands for the values of a block; *refs*: address of what its library counts blocks over one memory with."""
+def _detached(state: Pass, values: Any) -> Any:
+    """What stands for the values of a block."""
     if not _copies_on_write():
         return values  # plain memory: a column taken from a frame shows what is written to the frame
     numpy = arrays.library()
     if isinstance(values, numpy.ndarray):
         root = arrays.root_of(values)
-        state.blocks.append((id(root), refs))
+        state.blocks.add(id(root))
         if id(root) in state.shared:
             return values
-        if values.dtype.hasobject:
-            return Detached(values)
         if values.nbytes:
             state.spans.append((*arrays.span(root), False))
         return Detached(values)
-    state.blocks.append((id(values), refs))
+    state.blocks.add(id(values))
     if id(values) in state.shared:
         return values
     state.spans.append((id(values), id(values) + 1, False))  # it may be held by itself, too: `Series.array`
@@ -157,7 +159,7 @@ class _NanIslandPickler(_IslandPickler):
     """The same, with NaN objects by identity."""
 
     def persistent_id(self, obj: Any) -> Any:
-        return self._outer.nan(obj) if type(obj) is float and obj != obj else None
+        return self._outer.nan(obj, apart=True) if numbers.is_nan(obj) else None
 
 
 def _index(state: Pass, index: Any) -> Any:
