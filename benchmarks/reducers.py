@@ -116,6 +116,7 @@ def measure(name: str) -> dict[str, Any] | None:
 
     captured = encoder.capture(nodes)
     stored = as_stored(captured, len(encoder.seeds))
+    captured.forget()  # between two captures of a session nothing is held of what they met
     found: dict[str, Any] = {
         "size": captured.size,
         "write": best(capture),

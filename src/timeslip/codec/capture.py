@@ -155,6 +155,8 @@ class Pass:
         """Classes whose instances pickle need not ask about."""
         self.dicts_of: dict[type, Callable[[Any], Any]] = {}
         """Classes whose instances are pickled with their attribute dict as it is -> what gives that dict."""
+        self.whole: set[int] = set()
+        """Addresses of instances of those classes that are stored by attributes all the same: with their very dict."""
         self.shared_dicts: dict[int, Any] = {}
         """Attribute dicts that others hold as well, by address."""
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
@@ -246,8 +248,11 @@ class Pass:
                 self.unasked.add(kind)
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
-        if found is None and self.careful:
-            found = guarded
+        if found is None:
+            if self.careful:
+                found = guarded
+            else:
+                self.unasked.add(kind)
         self.table[kind] = found
         self.met.add(kind)
         if hashes_itself(kind):
@@ -357,7 +362,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             mode = "nan"
             continue
         if shared_dicts is None and state.dicts_of:
-            shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers)
+            shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers, state.whole)
             if shared_dicts:
                 continue
         if checks is None and state.hashing:

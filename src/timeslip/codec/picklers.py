@@ -8,7 +8,7 @@ import pickle
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import filterfalse
 from operator import is_
@@ -137,7 +137,9 @@ def _add_times(found: dict[int, int], pickler: Any) -> None:
         found[address] += held
 
 
-def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos) -> dict[int, Any]:
+def shared_attributes(
+    pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos, kept: Collection[int] = ()
+) -> dict[int, Any]:
     """Attribute dicts, by address, that others hold besides the instance: other instances, a name, a container.
 
     Found by the number of references, after the pass: one look at all is many times faster than one at each.
@@ -146,16 +148,19 @@ def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]
         pickler: after the pass.
         dicts_of: class -> what gives the attribute dict of an instance, for the classes to look at.
         others: memos that may hold the same dicts.
+        kept: addresses of instances that keep their very dict anyway.
     """
-    found: list[Any] = []
-    for kind, instances in _instances(met_objects(pickler), dicts_of).items():
-        found += filterfalse(_is_none, map(dicts_of[kind], instances))
-    counts = list(map(sys.getrefcount, found))
+    met = met_objects(pickler)
     # An empty one is not pickled by Python 3.11 and later: the memo does not hold it.
     most = _OWN_DICT + _times_held(pickler) - 1
-    odd = not _DICT.issuperset(map(type, found))  # a subclass of dict, which pickle would make a plain one
-    if max(counts, default=0) <= most and all(found) and not odd:
+    if _all_own(met, dicts_of, kept, most + 1):  # *met* holds what is in the memo once more
         return {}
+    found: list[Any] = []
+    for kind, instances in _instances(met, dicts_of, kept).items():
+        found += filterfalse(_is_none, map(dicts_of[kind], instances))
+    del met
+    counts = list(map(sys.getrefcount, found))
+    odd = not _DICT.issuperset(map(type, found))  # a subclass of dict, which pickle would make a plain one
     suspected = {id(held): held for held, count in zip(found, counts, strict=True) if count > most or not held}
     kept = {id(held): held for held in found if type(held) is not dict} if odd else {}
     times = Counter(filter(suspected.__contains__, map(id, found)))
@@ -172,14 +177,37 @@ def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]
     }
 
 
-def _instances(met: list[Any], kinds: Mapping[type, Any]) -> dict[type, list[Any]]:
-    """The instances of *kinds* among *met*."""
-    if len(kinds) < _FEW_KINDS:
-        return {kind: [obj for obj in met if type(obj) is kind] for kind in kinds}  # at the speed of C
+def _all_own(
+    met: list[Any], dicts_of: Mapping[type, Callable[[Any], Any]], kept: Collection[int], most: int
+) -> bool:
+    """Whether the instances among *met* have plain dicts, none empty or with more than *most* references.
+
+    In parts, so that the dicts of one are still in the cache of the processor when they are looked at again.
+    """
+    for start in range(0, len(met), _PART):
+        for kind, instances in _instances(met[start : start + _PART], dicts_of, kept).items():
+            found = list(map(dicts_of[kind], instances))
+            if max(map(sys.getrefcount, found), default=0) > most:
+                return False
+            if not (all(found) and _DICT.issuperset(map(type, found))):
+                return False
+    return True
+
+
+_PART = 4096
+
+
+def _instances(met: list[Any], kinds: Mapping[type, Any], kept: Collection[int]) -> dict[type, list[Any]]:
+    """The instances of *kinds* among *met*, without those at the addresses *kept*."""
     found: dict[type, list[Any]] = {}
-    for obj in met:
-        if type(obj) in kinds:
-            found.setdefault(type(obj), []).append(obj)
+    if len(kinds) < _FEW_KINDS:
+        found = {kind: [obj for obj in met if type(obj) is kind] for kind in kinds}  # at the speed of C
+    else:
+        for obj in met:
+            if type(obj) in kinds:
+                found.setdefault(type(obj), []).append(obj)
+    if kept:
+        found = {kind: [obj for obj in instances if id(obj) not in kept] for kind, instances in found.items()}
     return found
 
 
