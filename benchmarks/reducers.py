@@ -2,9 +2,10 @@
 
     python benchmarks/reducers.py [--python INTERPRETER] [NAME …]
 
-Every value has a process of its own, in which both are timed, the best of five with the garbage collector off: a
-capture of the value (all bytes that a commit would store, before they are compared or compressed) beside
-``pickle.dumps(value, 5)``, and loading it beside ``pickle.loads``. A value that plain pickle refuses is timed alone.
+Every value has a process of its own, in which both are timed in turn, the best of seven in processor time with the
+garbage collector off: a capture of the value (all bytes that a commit would store, before they are compared or
+compressed) beside ``pickle.dumps(value, 5)``, and loading it beside ``pickle.loads``. A value that plain pickle refuses
+is timed alone.
 The last column says what a plain pickle of the value gives, compared as graphs: whether the price buys something.
 
 Values of libraries that the interpreter does not have are left out; ``make compat`` makes environments that have them.
@@ -75,22 +76,23 @@ VALUES: dict[str, str] = {
 }
 """Name -> code that binds ``value``."""
 
-_TIMES = 5
+_TIMES = 7
 
 
-def best(work: Callable[[], Any]) -> float:
-    """Seconds of the fastest of a few calls, the collector off."""
-    spent = []
+def best(*works: Callable[[], Any]) -> list[float]:
+    """Seconds of processor time of the fastest of a few calls of each, in turn, the collector off."""
+    spent: list[list[float]] = [[] for _ in works]
     gc.collect()
     gc.disable()
     try:
         for _ in range(_TIMES):
-            began = time.perf_counter()
-            work()
-            spent.append(time.perf_counter() - began)
+            for times, work in zip(spent, works, strict=True):
+                began = time.process_time()
+                work()
+                times.append(time.process_time() - began)
     finally:
         gc.enable()
-    return min(spent)
+    return list(map(min, spent))
 
 
 def measure(name: str) -> dict[str, Any] | None:
@@ -117,18 +119,20 @@ def measure(name: str) -> dict[str, Any] | None:
     captured = encoder.capture(nodes)
     stored = as_stored(captured, len(encoder.seeds))
     captured.forget()  # between two captures of a session nothing is held of what they met
-    found: dict[str, Any] = {
-        "size": captured.size,
-        "write": best(capture),
-        "read": best(lambda: Loader(encoder, lambda _: None).load(stored)),
-    }
+
+    def read() -> None:
+        Loader(encoder, lambda _: None).load(stored)
+
+    found: dict[str, Any] = {"size": captured.size}
     try:
         data = pickle.dumps(value, 5)
         plain = pickle.loads(data)
     except Exception as error:  # a library's own code
+        (found["write"],), (found["read"],) = best(capture), best(read)
         found["plain"] = f"refused: {type(error).__name__}"
         return found
-    found |= {"dump": best(lambda: pickle.dumps(value, 5)), "load": best(lambda: pickle.loads(data))}
+    found["write"], found["dump"] = best(capture, lambda: pickle.dumps(value, 5))
+    found["read"], found["load"] = best(read, lambda: pickle.loads(data))
     found["plain"] = _compared(value, plain, space)
     return found
 

@@ -151,8 +151,8 @@ class Pass:
         """Whether there are instances of classes that no table may be asked for."""
         self.hashing: set[type] = set()
         """Classes whose instances can be changed and say how they are hashed."""
-        self.unasked: set[type] = set()
-        """Classes whose instances pickle need not ask about."""
+        self.known: dict[type, Reducer | None] = {}
+        """What `reduce` would find for classes met before; None where pickle need not ask. Empty in a careful pass."""
         self.dicts_of: dict[type, Callable[[Any], Any]] = {}
         """Classes whose instances are pickled with their attribute dict as it is -> what gives that dict."""
         self.whole: set[int] = set()
@@ -245,14 +245,11 @@ class Pass:
             return found
         if type(found) is instances.Plain:
             if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
-                self.unasked.add(kind)
+                self.known[kind] = None
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
-        if found is None:
-            if self.careful:
-                found = guarded
-            else:
-                self.unasked.add(kind)
+        if found is None and self.careful:
+            found = guarded
         self.table[kind] = found
         self.met.add(kind)
         if hashes_itself(kind):
@@ -265,6 +262,8 @@ class Pass:
         kind = type(obj)
         try:
             reducer = self.table[kind]
+            if not self.careful:
+                self.known.setdefault(kind, reducer)
         except KeyError:
             reducer = self.find(kind)
         except Exception:  # a metaclass of the session that lets nobody hash or compare its classes

@@ -34,17 +34,23 @@ class FastPickler(pickle.Pickler):
         self.state = state
         self.bare: set[int] = set()
         """Addresses of what the pickler refers to beside its memo, for `met_objects`."""
-        unasked, reduce = state.unasked, state.reduce
+        known, reduce, left = state.known, state.reduce, state.left
 
         def override(obj: Any) -> Any:
             """Called by pickle for what is no plain container, number or text; there may be millions."""
             try:
-                is_unasked = type(obj) in unasked
-            except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
-                is_unasked = False
-            return NotImplemented if is_unasked else reduce(obj)
+                reducer = known[type(obj)]
+            except Exception:  # not met before, or a metaclass of the session that lets nobody hash or compare classes
+                return reduce(obj)
+            if reducer is None:
+                return NotImplemented
+            result = reducer(state, obj)
+            if result is NotImplemented:
+                left.add(id(type(obj)))
+            return result
 
-        self.reducer_override = override  # type: ignore[method-assign]  # a function, not a method: faster
+        # a function, not a method: faster
+        self.reducer_override = reduce if state.careful else override  # type: ignore[method-assign]
 
 
 class NanPickler(FastPickler):
@@ -177,9 +183,7 @@ def shared_attributes(
     }
 
 
-def _all_own(
-    met: list[Any], dicts_of: Mapping[type, Callable[[Any], Any]], kept: Collection[int], most: int
-) -> bool:
+def _all_own(met: list[Any], dicts_of: Mapping[type, Callable[[Any], Any]], kept: Collection[int], most: int) -> bool:
     """Whether the instances among *met* have plain dicts, none empty or with more than *most* references.
 
     In parts, so that the dicts of one are still in the cache of the processor when they are looked at again.
