@@ -147,6 +147,10 @@ class Pass:
         """Whether something was met that is no plain container, number or text."""
         self.left: set[int] = set()
         """Addresses of classes whose reducer has left an instance to what its class says itself."""
+        self.islands: dict[type, Reducer | None] = {}
+        """The same on islands, see `reducers.pandas`."""
+        self.by_name: dict[int, type] = {}
+        """Classes, by address, that are known to be found by their names."""
         self.odd = False
         """Whether there are instances of classes that no table may be asked for."""
         self.hashing: set[type] = set()

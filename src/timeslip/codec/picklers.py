@@ -34,23 +34,28 @@ class FastPickler(pickle.Pickler):
         self.state = state
         self.bare: set[int] = set()
         """Addresses of what the pickler refers to beside its memo, for `met_objects`."""
-        known, reduce, left = state.known, state.reduce, state.left
+        self.reducer_override = override_of(state)  # type: ignore[method-assign]  # a function, not a method: faster
 
-        def override(obj: Any) -> Any:
-            """Called by pickle for what is no plain container, number or text; there may be millions."""
-            try:
-                reducer = known[type(obj)]
-            except Exception:  # not met before, or a metaclass of the session that lets nobody hash or compare classes
-                return reduce(obj)
-            if reducer is None:
-                return NotImplemented
-            result = reducer(state, obj)
-            if result is NotImplemented:
-                left.add(id(type(obj)))
-            return result
 
-        # a function, not a method: faster
-        self.reducer_override = reduce if state.careful else override  # type: ignore[method-assign]
+def override_of(state: Pass) -> Callable[[Any], Any]:
+    """What pickle calls for what is no plain container, number or text; there may be millions."""
+    if state.careful:
+        return state.reduce
+    known, reduce, left = state.known, state.reduce, state.left
+
+    def override(obj: Any) -> Any:
+        try:
+            reducer = known[type(obj)]
+        except Exception:  # not met before, or a metaclass of the session that lets nobody hash or compare classes
+            return reduce(obj)
+        if reducer is None:
+            return NotImplemented
+        result = reducer(state, obj)
+        if result is NotImplemented:
+            left.add(id(type(obj)))
+        return result
+
+    return override
 
 
 class NanPickler(FastPickler):

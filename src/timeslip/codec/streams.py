@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickletools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from timeslip.codec import load
@@ -47,7 +47,29 @@ def has_special(segments: Iterable[bytes]) -> bool:
 
     pickle keeps the identity of neither. Only frames are looked at; other segments are the bytes of large texts.
     """
-    return any(_is_special(segment) for segment in segments if segment.startswith(_FRAMES))
+    frames = (segment for segment, is_payload in _told_apart(segments) if not is_payload)
+    return any(_is_special(frame) for frame in frames if frame.startswith(_FRAMES))
+
+
+def _told_apart(segments: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """The segments that the C pickler wrote, each with whether it is a large payload, which may look like a frame."""
+    payload, begun = False, False
+    for segment in segments:
+        yield segment, payload
+        begun |= segment.startswith(_PROTO)  # before that stand opcodes of our own
+        payload = begun and not payload and _ends_before_payload(segment)
+
+
+def _ends_before_payload(segment: bytes) -> bool:
+    """Whether what the pickler writes after *segment*, if anything, is a large payload."""
+    start = len(_PROTO) if segment.startswith(_PROTO) else 0
+    if segment[start : start + 1] != _FRAME:
+        return True  # too short for a frame: the end, or the opcode of a payload
+    return len(segment) > _end_of_frame(segment, start)  # the opcode of a payload stands behind the frame
+
+
+def _end_of_frame(segment: bytes, start: int) -> int:
+    return start + 9 + int.from_bytes(segment[start + 1 : start + 9], "little")
 
 
 _LARGE_TEXT = re.compile(rb"(?s:X(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
@@ -58,8 +80,8 @@ _FRAMES = (_FRAME, _PROTO + _FRAME)
 
 def may_hold_large_text(segments: Iterable[bytes]) -> bool:
     """Whether a stream that the C pickler wrote may hold text or bytes of 1 kB and more; never wrong with its no."""
-    for segment in segments:
-        if not segment.startswith(_FRAMES) or len(segment) > 1 << 31 or _large_text(segment, 0):
+    for segment, is_payload in _told_apart(segments):
+        if is_payload or not segment.startswith(_FRAMES) or len(segment) > 1 << 31 or _large_text(segment, 0):
             return True
     return False
 
@@ -122,20 +144,10 @@ def cut_off_prefix() -> bytes:
 def unframed(segments: Sequence[bytes]) -> list[bytes]:
     """A stream that the C pickler wrote, without the headers of its frames; large payloads are the same objects."""
     kept: list[bytes] = []
-    payload = False
-    for number, segment in enumerate(segments):
-        if payload:
-            kept.append(segment)
-            payload = False
-            continue
+    for number, (segment, is_payload) in enumerate(_told_apart(segments)):
         start = len(_PROTO) if number == 0 else 0
-        if segment[start : start + 1] == _FRAME:
-            end = start + 9 + int.from_bytes(segment[start + 1 : start + 9], "little")
-            kept.append(segment[:start] + segment[start + 9 :])
-            payload = len(segment) > end  # the opcode of a payload stands behind the frame
-        else:
-            kept.append(segment)  # too short for a frame: the end, or the opcode of a payload
-            payload = True
+        is_frame = not is_payload and segment[start : start + 1] == _FRAME
+        kept.append(segment[:start] + segment[start + 9 :] if is_frame else segment)
     return kept
 
 
