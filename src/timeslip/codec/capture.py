@@ -247,7 +247,7 @@ class Pass:
         if compares_oddly(kind):
             self.odd = True
             return found
-        if type(found) is instances.Plain:
+        if isinstance(found, (instances.Plain, instances.AsPickle)):
             if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
                 self.known[kind] = None
             if found.dict_of is not None:

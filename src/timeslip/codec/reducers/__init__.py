@@ -58,6 +58,7 @@ LIBRARIES = {
     "polars": "timeslip.codec.reducers.polars",
     "py4j": "timeslip.codec.reducers.pyspark",
     "pyarrow": "timeslip.codec.reducers.pyarrow",
+    "pydantic": "timeslip.codec.reducers.pydantic",
     "pyspark": "timeslip.codec.reducers.pyspark",
     "ray": "timeslip.codec.reducers.ray",
     "requests": "timeslip.codec.reducers.requests",
