@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.definitions import module_of, of
+from timeslip.codec.definitions import HEAP_TYPE, module_of, of
 from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
 
@@ -103,7 +103,9 @@ def find(kind: type) -> Reducer | None:
         return _process_cache[kind]
     found = _search(kind)
     module = module_of(kind)
-    if module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
+    if not kind.__flags__ & HEAP_TYPE:  # of the interpreter or of a library: wherever it is found, it stays
+        _process_cache[kind] = found
+    elif module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
         _process_cache[kind] = found
     return found
 
