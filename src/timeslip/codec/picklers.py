@@ -8,7 +8,7 @@ import pickle
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import filterfalse
 from operator import is_
@@ -45,9 +45,12 @@ def override_of(state: Pass) -> Callable[[Any], Any]:
 
     def override(obj: Any) -> Any:
         try:
-            reducer = known[type(obj)]
+            note, reducer = known[type(obj)]
         except Exception:  # not met before, or a metaclass of the session that lets nobody hash or compare classes
             return reduce(obj)
+        if note is not None:
+            note(obj)
+            return NotImplemented
         if reducer is None:
             return NotImplemented
         result = reducer(state, obj)
@@ -149,7 +152,7 @@ def _add_times(found: dict[int, int], pickler: Any) -> None:
 
 
 def shared_attributes(
-    pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos, kept: Collection[int] = ()
+    pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], noted: Mapping[int, list[Any]], others: Memos
 ) -> dict[int, Any]:
     """Attribute dicts, by address, that others hold besides the instance: other instances, a name, a container.
 
@@ -158,18 +161,16 @@ def shared_attributes(
     Args:
         pickler: after the pass.
         dicts_of: class -> what gives the attribute dict of an instance, for the classes to look at.
+        noted: the instances of these classes that were met, by the address of the class.
         others: memos that may hold the same dicts.
-        kept: addresses of instances that keep their very dict anyway.
     """
-    met = met_objects(pickler)
     # An empty one is not pickled by Python 3.11 and later: the memo does not hold it.
     most = _OWN_DICT + _times_held(pickler) - 1
-    if _all_own(met, dicts_of, kept, most + 1):  # *met* holds what is in the memo once more
+    if all(_all_own(noted[id(kind)], dict_of, most) for kind, dict_of in dicts_of.items()):
         return {}
     found: list[Any] = []
-    for kind, instances in _instances(met, dicts_of, kept).items():
-        found += filterfalse(_is_none, map(dicts_of[kind], instances))
-    del met
+    for kind, dict_of in dicts_of.items():
+        found += filterfalse(_is_none, map(dict_of, noted[id(kind)]))
     counts = list(map(sys.getrefcount, found))
     odd = not _DICT.issuperset(map(type, found))  # a subclass of dict, which pickle would make a plain one
     suspected = {id(held): held for held, count in zip(found, counts, strict=True) if count > most or not held}
@@ -188,39 +189,19 @@ def shared_attributes(
     }
 
 
-def _all_own(met: list[Any], dicts_of: Mapping[type, Callable[[Any], Any]], kept: Collection[int], most: int) -> bool:
-    """Whether the instances among *met* have plain dicts, none empty or with more than *most* references.
+def _all_own(instances: list[Any], dict_of: Callable[[Any], Any], most: int) -> bool:
+    """Whether *instances* have plain dicts, none of them empty or with more than *most* references.
 
     In parts, so that the dicts of one are still in the cache of the processor when they are looked at again.
     """
-    for start in range(0, len(met), _PART):
-        for kind, instances in _instances(met[start : start + _PART], dicts_of, kept).items():
-            found = list(map(dicts_of[kind], instances))
-            if max(map(sys.getrefcount, found), default=0) > most:
-                return False
-            if not (all(found) and _DICT.issuperset(map(type, found))):
-                return False
+    for start in range(0, len(instances), _PART):
+        found = list(map(dict_of, instances[start : start + _PART]))
+        if max(map(sys.getrefcount, found)) > most or not (all(found) and _DICT.issuperset(map(type, found))):
+            return False
     return True
 
 
 _PART = 4096
-
-
-def _instances(met: list[Any], kinds: Mapping[type, Any], kept: Collection[int]) -> dict[type, list[Any]]:
-    """The instances of *kinds* among *met*, without those at the addresses *kept*."""
-    found: dict[type, list[Any]] = {}
-    if len(kinds) < _FEW_KINDS:
-        found = {kind: [obj for obj in met if type(obj) is kind] for kind in kinds}  # at the speed of C
-    else:
-        for obj in met:
-            if type(obj) in kinds:
-                found.setdefault(type(obj), []).append(obj)
-    if kept:
-        found = {kind: [obj for obj in instances if id(obj) not in kept] for kind, instances in found.items()}
-    return found
-
-
-_FEW_KINDS = 4
 
 
 def _times_held(pickler: Any) -> int:

@@ -116,8 +116,9 @@ class Plain:
         if id(attributes) in state.shared_dicts:
             return self._by_attributes(state, obj)
         if self._hashed and early_parts(obj, attributes, filled(obj, self._slots) if self._slots else {}) is not None:
-            state.whole.add(id(obj))
             return self._by_attributes(state, obj)
+        if id(type(obj)) in state.plain:
+            state.plain[id(type(obj))].append(obj)
         return NotImplemented
 
 
