@@ -164,7 +164,6 @@ def shared_attributes(
         noted: the instances of these classes that were met, by the address of the class.
         others: memos that may hold the same dicts.
     """
-    # An empty one is not pickled by Python 3.11 and later: the memo does not hold it.
     most = _OWN_DICT + _times_held(pickler) - 1
     if all(_all_own(noted[id(kind)], dict_of, most) for kind, dict_of in dicts_of.items()):
         return {}
@@ -190,18 +189,36 @@ def shared_attributes(
 
 
 def _all_own(instances: list[Any], dict_of: Callable[[Any], Any], most: int) -> bool:
-    """Whether *instances* have plain dicts, none of them empty or with more than *most* references.
+    """Whether *instances* have plain dicts with no more references than *most*, those of a memo included.
 
     In parts, so that the dicts of one are still in the cache of the processor when they are looked at again.
     """
     for start in range(0, len(instances), _PART):
         found = list(map(dict_of, instances[start : start + _PART]))
-        if max(map(sys.getrefcount, found)) > most or not (all(found) and _DICT.issuperset(map(type, found))):
+        if max(map(sys.getrefcount, found)) > most or not _DICT.issuperset(map(type, found)):
             return False
+        if not all(found):
+            empty = list(filterfalse(None, found))  # which holds them once more
+            if max(map(sys.getrefcount, empty)) > most + _PICKLES_EMPTY:
+                return False
     return True
 
 
 _PART = 4096
+
+
+class _Empty:
+    """Something without attributes."""
+
+
+def _pickles_empty() -> bool:
+    """Whether an empty attribute dict is pickled, so that the memo holds it: before CPython 3.11 it is."""
+    pickler, empty = pickle.Pickler(SegmentWriter(), PROTOCOL), _Empty()
+    pickler.dump(empty)
+    return id(vars(empty)) in pickler.memo.copy()
+
+
+_PICKLES_EMPTY = _pickles_empty()
 
 
 def _times_held(pickler: Any) -> int:
