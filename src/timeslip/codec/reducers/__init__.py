@@ -103,7 +103,7 @@ def find(kind: type) -> Reducer | None:
         return _process_cache[kind]
     found = _search(kind)
     module = module_of(kind)
-    stays = not kind.__flags__ & HEAP_TYPE  # of the interpreter or of a library, wherever it is found
+    stays = not of(kind, "__flags__") & HEAP_TYPE  # of the interpreter or of a library, wherever it is found
     if module is not None and kind.__module__ != "__main__":
         stays |= getattr(module, kind.__name__, None) is kind
     if stays:
