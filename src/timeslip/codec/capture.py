@@ -151,14 +151,21 @@ class Pass:
         """Whether something was met that is no plain container, number or text."""
         self.left: set[int] = set()
         """Addresses of classes whose reducer has left an instance to what its class says itself."""
+        self.islands: dict[type, Reducer | None] = {}
+        """The same on islands, see `reducers.pandas`."""
+        self.by_name: dict[int, type] = {}
+        """Classes, by address, that are known to be found by their names."""
         self.odd = False
         """Whether there are instances of classes that no table may be asked for."""
         self.hashing: set[type] = set()
         """Classes whose instances can be changed and say how they are hashed."""
-        self.unasked: set[type] = set()
-        """Classes whose instances pickle need not ask about."""
+        self.known: dict[type, tuple[Callable[[Any], None] | None, Reducer | None]] = {}
+        """For classes met before what notes an instance, which pickle need not ask about then; or what `reduce` would
+        find, None where pickle need not ask. Empty in a careful pass."""
         self.dicts_of: dict[type, Callable[[Any], Any]] = {}
         """Classes whose instances are pickled with their attribute dict as it is -> what gives that dict."""
+        self.plain: dict[int, list[Any]] = {}
+        """Address of such a class -> its instances met, without those that are stored with their very dict."""
         self.shared_dicts: dict[int, Any] = {}
         """Attribute dicts that others hold as well, by address."""
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
@@ -245,11 +252,12 @@ class Pass:
         if compares_oddly(kind):
             self.odd = True
             return found
-        if type(found) is instances.Plain:
-            if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
-                self.unasked.add(kind)
+        if isinstance(found, (instances.Plain, instances.AsPickle)):
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
+                self.plain[id(kind)] = []
+            if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
+                self.known[kind] = self.plain[id(kind)].append if found.dict_of else None, None
         if found is None and self.careful:
             found = guarded
         self.table[kind] = found
@@ -264,6 +272,8 @@ class Pass:
         kind = type(obj)
         try:
             reducer = self.table[kind]
+            if not self.careful:
+                self.known.setdefault(kind, (None, reducer))
         except KeyError:
             reducer = self.find(kind)
         except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
@@ -371,7 +381,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             mode = "nan"
             continue
         if shared_dicts is None and state.dicts_of:
-            shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers)
+            shared_dicts = shared_attributes(pickler, state.dicts_of, state.plain, encoder.picklers)
             if shared_dicts:
                 continue
         if checks is None and state.hashing:
@@ -384,6 +394,8 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             scopes = met
             continue
         encoder.picklers.add(pickler)
+        for noted in state.plain.values():  # what else holds an instance is counted
+            noted.clear()
         return _finish(state, pickler, nodes, payload, headers, mode)
     try:
         raise UnstorableError(

@@ -30,9 +30,11 @@ def is_imported(kind: type) -> bool:
 
 def is_of_session(kind: type) -> bool:
     """Whether *kind* is a class statement's, and not of an installed module: of a cell, or of a file of the user's."""
-    if not of(kind, "__flags__") & HEAP_TYPE or is_written_in_c(kind):
+    if not of(kind, "__flags__") & HEAP_TYPE:
         return False
-    return not is_imported(kind) or is_users_module(of(kind, "__module__"))
+    if is_imported(kind) and not is_users_module(of(kind, "__module__")):
+        return False
+    return not is_written_in_c(kind)  # asked last: it looks at all that the class has
 
 
 def is_users_module(name: Any) -> bool:

@@ -34,17 +34,31 @@ class FastPickler(Pickler):
         self.state = state
         self.bare: set[int] = set()
         """Addresses of what the pickler refers to beside its memo, for `met_objects`."""
-        unasked, reduce = state.unasked, state.reduce
+        self.reducer_override = override_of(state)  # type: ignore[method-assign]  # a function, not a method: faster
 
-        def override(obj: Any) -> Any:
-            """Called by pickle for what is no plain container, number or text; there may be millions."""
-            try:
-                is_unasked = type(obj) in unasked
-            except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
-                is_unasked = False
-            return NotImplemented if is_unasked else reduce(obj)
 
-        self.reducer_override = override  # type: ignore[method-assign]  # a function, not a method: faster
+def override_of(state: Pass) -> Callable[[Any], Any]:
+    """What pickle calls for what is no plain container, number or text; there may be millions."""
+    if state.careful:
+        return state.reduce
+    known, reduce, left = state.known, state.reduce, state.left
+
+    def override(obj: Any) -> Any:
+        try:
+            note, reducer = known[type(obj)]
+        except Exception:  # not met before, or a metaclass of the session that lets nobody hash or compare classes
+            return reduce(obj)
+        if note is not None:
+            note(obj)
+            return NotImplemented
+        if reducer is None:
+            return NotImplemented
+        result = reducer(state, obj)
+        if result is NotImplemented:
+            left.add(id(type(obj)))
+        return result
+
+    return override
 
 
 class NanPickler(FastPickler):
@@ -137,7 +151,9 @@ def _add_times(found: dict[int, int], pickler: Any) -> None:
         found[address] += held
 
 
-def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos) -> dict[int, Any]:
+def shared_attributes(
+    pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], noted: Mapping[int, list[Any]], others: Memos
+) -> dict[int, Any]:
     """Attribute dicts, by address, that others hold besides the instance: other instances, a name, a container.
 
     Found by the number of references, after the pass: one look at all is many times faster than one at each.
@@ -145,17 +161,17 @@ def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]
     Args:
         pickler: after the pass.
         dicts_of: class -> what gives the attribute dict of an instance, for the classes to look at.
+        noted: the instances of these classes that were met, by the address of the class.
         others: memos that may hold the same dicts.
     """
-    found: list[Any] = []
-    for kind, instances in _instances(met_objects(pickler), dicts_of).items():
-        found += filterfalse(_is_none, map(dicts_of[kind], instances))
-    counts = list(map(sys.getrefcount, found))
-    # An empty one is not pickled by Python 3.11 and later: the memo does not hold it.
     most = _OWN_DICT + _times_held(pickler) - 1
-    odd = not _DICT.issuperset(map(type, found))  # a subclass of dict, which pickle would make a plain one
-    if max(counts, default=0) <= most and all(found) and not odd:
+    if all(_all_own(noted[id(kind)], dict_of, most) for kind, dict_of in dicts_of.items()):
         return {}
+    found: list[Any] = []
+    for kind, dict_of in dicts_of.items():
+        found += filterfalse(_is_none, map(dict_of, noted[id(kind)]))
+    counts = list(map(sys.getrefcount, found))
+    odd = not _DICT.issuperset(map(type, found))  # a subclass of dict, which pickle would make a plain one
     suspected = {id(held): held for held, count in zip(found, counts, strict=True) if count > most or not held}
     kept = {id(held): held for held in found if type(held) is not dict} if odd else {}
     times = Counter(filter(suspected.__contains__, map(id, found)))
@@ -172,18 +188,37 @@ def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]
     }
 
 
-def _instances(met: list[Any], kinds: Mapping[type, Any]) -> dict[type, list[Any]]:
-    """The instances of *kinds* among *met*."""
-    if len(kinds) < _FEW_KINDS:
-        return {kind: [obj for obj in met if type(obj) is kind] for kind in kinds}  # at the speed of C
-    found: dict[type, list[Any]] = {}
-    for obj in met:
-        if type(obj) in kinds:
-            found.setdefault(type(obj), []).append(obj)
-    return found
+def _all_own(instances: list[Any], dict_of: Callable[[Any], Any], most: int) -> bool:
+    """Whether *instances* have plain dicts with no more references than *most*, those of a memo included.
+
+    In parts, so that the dicts of one are still in the cache of the processor when they are looked at again.
+    """
+    for start in range(0, len(instances), _PART):
+        found = list(map(dict_of, instances[start : start + _PART]))
+        if max(map(sys.getrefcount, found)) > most or not _DICT.issuperset(map(type, found)):
+            return False
+        if not all(found):
+            empty = list(filterfalse(None, found))  # which holds them once more
+            if max(map(sys.getrefcount, empty)) > most + _PICKLES_EMPTY:
+                return False
+    return True
 
 
-_FEW_KINDS = 4
+_PART = 4096
+
+
+class _Empty:
+    """Something without attributes."""
+
+
+def _pickles_empty() -> bool:
+    """Whether an empty attribute dict is pickled, so that the memo holds it: before CPython 3.11 it is."""
+    pickler, empty = Pickler(SegmentWriter(), PROTOCOL), _Empty()
+    pickler.dump(empty)
+    return id(vars(empty)) in pickler.memo.copy()
+
+
+_PICKLES_EMPTY = _pickles_empty()
 
 
 def _times_held(pickler: Any) -> int:

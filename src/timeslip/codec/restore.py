@@ -8,6 +8,7 @@ resources (the live object while it is in the recorded state), buffers, and the 
 from __future__ import annotations
 
 import builtins
+import ctypes
 import functools
 import gc
 import io
@@ -504,7 +505,7 @@ class Loader:
 
     def buffer(self, stored: Stored, index: int, kind: str) -> Any:
         """A buffer as bytes or bytearray."""
-        held = bytearray(stored.buffers[index].size)
+        held = _unfilled(stored.buffers[index].size)
         stored.buffers[index].read_into(memoryview(held))
         return held if kind == "bytearray" else bytes(held)
 
@@ -602,9 +603,20 @@ _RENAMED = {
 """What some Pythons call otherwise -> what all of them know."""
 
 
+_make_bytearray: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
+    ("PyByteArray_FromStringAndSize", ctypes.pythonapi)
+)
+
+
+def _unfilled(size: int) -> bytearray:
+    """A bytearray to be filled: with what happens to be in that memory, because zeros would be written for nothing."""
+    made: bytearray = _make_bytearray(None, size)
+    return made
+
+
 def _read_all(buffers: Sequence[StoredBuffer]) -> Any:
     for buffer in buffers:
-        held = bytearray(buffer.size)
+        held = _unfilled(buffer.size)
         buffer.read_into(memoryview(held))
         yield held
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickletools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from timeslip.codec import load
@@ -18,8 +18,21 @@ LARGE_NUMBER = 1024
 """Whole numbers of more than this many bytes count as objects with an identity (design: *Linking*)."""
 
 _NOT_A_NUMBER = re.compile(rb"(?s:G(?=[\x7f\xff](?!\xf0\x00{6})[\xf0-\xff]))")
-_LARGE_NUMBER = re.compile(rb"(?s:\x8b(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
-"""How a NaN and a large whole number may look in a stream; other bytes may look so by chance."""
+"""How a NaN may look in a stream; other bytes may look so by chance."""
+
+
+def _followed_by_size(opcode: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """What finds *opcode* before four bytes that say 1 kB or more; and the same before less than `_SMALL` bytes.
+
+    The second is met a thousand times less by chance.
+    """
+    any_size = re.compile(rb"(?s:" + opcode + rb"(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
+    return any_size, re.compile(rb"(?s:" + opcode + rb"(?=.(?:[\x04-\xff]\x00|.[\x01\x02])\x00))")
+
+
+_SMALL = 0x30000
+_LARGE = 1024
+_LARGE_NUMBER = _followed_by_size(rb"\x8b")
 
 
 def _fixed_lengths() -> dict[int, int]:
@@ -47,19 +60,40 @@ def has_special(segments: Iterable[bytes]) -> bool:
 
     pickle keeps the identity of neither. Only frames are looked at; other segments are the bytes of large texts.
     """
-    return any(_is_special(segment) for segment in segments if segment.startswith(_FRAMES))
+    frames = (segment for segment, is_payload in _told_apart(segments) if not is_payload)
+    return any(_is_special(frame) for frame in frames if frame.startswith(_FRAMES))
 
 
-_LARGE_TEXT = re.compile(rb"(?s:X(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
-_LARGE_BYTES = re.compile(rb"(?s:B(?=.[\x04-\xff]..|..[^\x00].|...[^\x00]))")
+def _told_apart(segments: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """The segments that the C pickler wrote, each with whether it is a large payload, which may look like a frame."""
+    payload, begun = False, False
+    for segment in segments:
+        yield segment, payload
+        begun |= segment.startswith(_PROTO)  # before that stand opcodes of our own
+        payload = begun and not payload and _ends_before_payload(segment)
+
+
+def _ends_before_payload(segment: bytes) -> bool:
+    """Whether what the pickler writes after *segment*, if anything, is a large payload."""
+    start = len(_PROTO) if segment.startswith(_PROTO) else 0
+    if segment[start : start + 1] != _FRAME:
+        return True  # too short for a frame: the end, or the opcode of a payload
+    return len(segment) > _end_of_frame(segment, start)  # the opcode of a payload stands behind the frame
+
+
+def _end_of_frame(segment: bytes, start: int) -> int:
+    return start + 9 + int.from_bytes(segment[start + 1 : start + 9], "little")
+
+
+_LARGE_TEXT, _LARGE_BYTES = _followed_by_size(b"X"), _followed_by_size(b"B")
 _FRAME, _PROTO = b"\x95", b"\x80\x05"
 _FRAMES = (_FRAME, _PROTO + _FRAME)
 
 
 def may_hold_large_text(segments: Iterable[bytes]) -> bool:
     """Whether a stream that the C pickler wrote may hold text or bytes of 1 kB and more; never wrong with its no."""
-    for segment in segments:
-        if not segment.startswith(_FRAMES) or len(segment) > 1 << 31 or _large_text(segment, 0):
+    for segment, is_payload in _told_apart(segments):
+        if is_payload or not segment.startswith(_FRAMES) or len(segment) > 1 << 31 or _large_text(segment, 0):
             return True
     return False
 
@@ -76,10 +110,13 @@ def pieces_may_hold_large_text(pieces: Sequence[bytes]) -> bool:
 
 def _large_text(data: bytes, more: int) -> bool:
     """Whether *data*, which *more* bytes follow, may have the beginning of a large text."""
-    for pattern in (_LARGE_TEXT, _LARGE_BYTES):
-        for match in pattern.finditer(data):
-            left = len(data) - match.start() - 5
-            if left == 0 or int.from_bytes(data[match.start() + 1 : match.start() + 5], "little") <= left + more:
+    if data[-5:-4] in (b"X", b"B") and int.from_bytes(data[-4:], "little") >= _LARGE:
+        return True  # it stands behind *data*
+    size = len(data) + more
+    for patterns in (_LARGE_TEXT, _LARGE_BYTES):
+        for match in patterns[size < _SMALL].finditer(data):
+            at = match.end()
+            if int.from_bytes(data[at : at + 4], "little") <= size - at - 4:
                 return True
     return False
 
@@ -88,7 +125,7 @@ def _is_special(frame: bytes) -> bool:
     """Whether *frame* has a special number, and not only what looks like one and is part of something else."""
     # Two searches, because each begins with one certain byte: that is many times faster than a choice of two.
     places = {match.start() for match in _NOT_A_NUMBER.finditer(frame)}
-    for match in _LARGE_NUMBER.finditer(frame):
+    for match in _LARGE_NUMBER[len(frame) < _SMALL].finditer(frame):
         at = match.start()
         if int.from_bytes(frame[at + 1 : at + 5], "little") <= len(frame) - at - 5:
             places.add(at)
@@ -122,20 +159,10 @@ def cut_off_prefix() -> bytes:
 def unframed(segments: Sequence[bytes]) -> list[bytes]:
     """A stream that the C pickler wrote, without the headers of its frames; large payloads are the same objects."""
     kept: list[bytes] = []
-    payload = False
-    for number, segment in enumerate(segments):
-        if payload:
-            kept.append(segment)
-            payload = False
-            continue
+    for number, (segment, is_payload) in enumerate(_told_apart(segments)):
         start = len(_PROTO) if number == 0 else 0
-        if segment[start : start + 1] == _FRAME:
-            end = start + 9 + int.from_bytes(segment[start + 1 : start + 9], "little")
-            kept.append(segment[:start] + segment[start + 9 :])
-            payload = len(segment) > end  # the opcode of a payload stands behind the frame
-        else:
-            kept.append(segment)  # too short for a frame: the end, or the opcode of a payload
-            payload = True
+        is_frame = not is_payload and segment[start : start + 1] == _FRAME
+        kept.append(segment[:start] + segment[start + 9 :] if is_frame else segment)
     return kept
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.definitions import module_of, of
+from timeslip.codec.definitions import HEAP_TYPE, module_of, of
 from timeslip.codec.kinds import compares_oddly
 from timeslip.codec.reducers import brought, caches, instances, iterators, python, secrets, subclasses, system, told
 
@@ -60,6 +60,7 @@ LIBRARIES = {
     "polars": "timeslip.codec.reducers.polars",
     "py4j": "timeslip.codec.reducers.pyspark",
     "pyarrow": "timeslip.codec.reducers.pyarrow",
+    "pydantic": "timeslip.codec.reducers.pydantic",
     "pyspark": "timeslip.codec.reducers.pyspark",
     "ray": "timeslip.codec.reducers.ray",
     "requests": "timeslip.codec.reducers.requests",
@@ -105,7 +106,10 @@ def find(kind: type) -> Reducer | None:
         return _process_cache[kind]
     found = _search(kind)
     module = module_of(kind)
-    if module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
+    stays = not of(kind, "__flags__") & HEAP_TYPE  # of the interpreter or of a library, wherever it is found
+    if module is not None and kind.__module__ != "__main__":
+        stays |= getattr(module, kind.__name__, None) is kind
+    if stays:
         _process_cache[kind] = found
     return found
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _LOOKUPS = frozenset({"__getattr__", "__getattribute__"})
 """Pickle asks the object itself for its hooks: these may answer for any name."""
 
-_HOOKS = _LOOKUPS | frozenset(
+HOOKS = _LOOKUPS | frozenset(
     {
         "__new__",
         "__reduce__",
@@ -70,6 +70,23 @@ def by_attributes(kind: type) -> Any:
         return load.instance, made, (attributes, held), None, None, load.set_instance
 
     return reduce
+
+
+class AsPickle:
+    """Reduction of the instances of one class as pickle itself does it: Python need not be called for each of them.
+
+    Attributes:
+        unasked: as with `Plain`.
+        dict_of: as with `Plain`.
+    """
+
+    __slots__ = ()
+    unasked = True
+    dict_of = None
+
+    def __call__(self, state: Pass, obj: Any) -> Any:
+        """As any reducer."""
+        return NotImplemented
 
 
 class Plain:
@@ -100,6 +117,8 @@ class Plain:
             return self._by_attributes(state, obj)
         if self._hashed and early_parts(obj, attributes, filled(obj, self._slots) if self._slots else {}) is not None:
             return self._by_attributes(state, obj)
+        if id(type(obj)) in state.plain:
+            state.plain[id(type(obj))].append(obj)
         return NotImplemented
 
 
@@ -182,7 +201,7 @@ def _of_session(kind: type) -> Any:
     if issubclass(kind, types.ModuleType) and is_imported(kind):
         return None  # by its name, like any module
     slots = all_slots(kind)
-    hooks = _HOOKS if slots else _HOOKS - {"__setattr__"}  # which pickle uses for slots only
+    hooks = HOOKS if slots else HOOKS - {"__setattr__"}  # which pickle uses for slots only
     hidden = hides_slots(kind, slots) or compares_oddly(kind)
     for base in kind.__mro__[:-1]:
         if hidden or not hooks.isdisjoint(base.__dict__):
@@ -216,7 +235,7 @@ def find_any(kind: type) -> Any:
         return None
     if issubclass(kind, (type, enum.Enum)):
         return None
-    hooks = {hook for base in kind.__mro__[:-1] for hook in _HOOKS.intersection(base.__dict__)}
+    hooks = {hook for base in kind.__mro__[:-1] for hook in HOOKS.intersection(base.__dict__)}
     if not hooks:
         return Plain(kind)
     # Pickle asks an instance that has no attributes yet for its hooks: these classes look there.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +41,43 @@ def root_of(array: Any) -> Any:
         array = base
 
 
+_POINTER = object.__basicsize__
+"""Where an array has the pointer to its data: first of all, since every module compiled for numpy looks there."""
+
+
+def _read_address(array: Any) -> int:
+    return ctypes.c_void_p.from_address(id(array) + _POINTER).value or 0
+
+
+def _ask_address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+@functools.cache
+def _address_of() -> Callable[[Any], int]:
+    """What gives the address of an array's data: read from the array, twenty times faster than what numpy answers."""
+    array = library().arange(4)
+    return _read_address if all(_read_address(a) == _ask_address(a) for a in (array, array[2:])) else _ask_address
+
+
+def address_of(array: Any) -> int:
+    """Address of the first item of *array*."""
+    return _address_of()(array)
+
+
 def span(array: Any) -> tuple[int, int]:
     """First byte and end of the memory that *array* touches."""
-    start = stop = array.__array_interface__["data"][0]
+    start = stop = address_of(array)
     if not array.size:
-        return int(start), int(start)
+        return start, start
+    if array.flags.c_contiguous:
+        return start, start + array.nbytes
     for length, stride in zip(array.shape, array.strides, strict=True):
         if stride < 0:
             start += (length - 1) * stride
         else:
             stop += (length - 1) * stride
-    return int(start), int(stop + array.itemsize)
+    return start, stop + array.itemsize
 
 
 def holds_objects(array: Any) -> bool:
@@ -59,25 +87,24 @@ def holds_objects(array: Any) -> bool:
 
 def owned(state: Pass, array: Any) -> Any:
     """Reduction of *array* as memory of its own, whatever it is a view of."""
-    dtype = array.dtype
+    dtype, flags = array.dtype, array.flags
     if dtype.hasobject and dtype.names is not None:
         parts = [_plainly(field) for field in _fields(array)]
-        shown = (parts, bool(array.flags.writeable))
-        return object_array, (array.shape, dtype, _order(array)), shown, None, None, fill_fields
+        return object_array, (array.shape, dtype, _order(array)), (parts, flags.writeable), None, None, fill_fields
+    order = "C" if flags.c_contiguous else _order(array)
     if dtype.hasobject:
-        order = _order(array)
         items = straight(array, order).flatten().tolist()
-        return object_array, (array.shape, dtype, order), (items, bool(array.flags.writeable)), None, None, fill_objects
-    order = _order(array)
+        return object_array, (array.shape, dtype, order), (items, flags.writeable), None, None, fill_objects
+    if array.nbytes <= IN_BAND or dtype.itemsize == 0:
+        data = array.tobytes() if order == "C" else straight(array, order).tobytes()
+        return small_array, (data, array.shape, dtype, order, flags.writeable)
     flat = straight(array, order)
     if not flat.flags.c_contiguous:
         flat = library().ascontiguousarray(flat)
-    if flat.nbytes <= IN_BAND or dtype.itemsize == 0:
-        return small_array, (flat.tobytes(), array.shape, dtype, order, bool(array.flags.writeable))
     state.buffers.append(memoryview(flat.ravel().view(library().uint8)))
     rows = flat.shape[0] if flat.ndim > 1 else 0
     state.rows.append(flat.nbytes // rows if rows else 0)
-    return load.array, (len(state.buffers) - 1, array.shape, dtype, order, bool(array.flags.writeable))
+    return load.array, (len(state.buffers) - 1, array.shape, dtype, order, flags.writeable)
 
 
 def _fields(array: Any) -> Iterator[Any]:
@@ -136,13 +163,13 @@ def empty(shape: tuple[int, ...], dtype: Any, order: Order) -> Any:
 
 
 def _array(state: Pass, array: Any) -> Any:
+    if array.base is None:
+        if array.nbytes:
+            state.spans.append((*span(array), True))
+            state.roots.add(id(array))
+        return owned(state, array)
     root = root_of(array)
     if root is array:
-        if array.base is None:
-            if array.nbytes:
-                state.spans.append((*span(array), True))
-                state.roots.add(id(array))
-            return owned(state, array)
         return _foreign(state, array)
     root = _plain(state, root)
     if root is array:  # it stands for the instance of a subclass that owns the memory
@@ -156,8 +183,8 @@ def _array(state: Pass, array: Any) -> Any:
 
 def _offset(root: Any, array: Any) -> int:
     """Where in the memory of *root* that of *array* begins."""
-    start, _ = span(root) if root.size else (array.ctypes.data, 0)
-    return int(array.__array_interface__["data"][0] - start)
+    start, _ = span(root) if root.size else (address_of(array), 0)
+    return address_of(array) - start
 
 
 def _plain(state: Pass, root: Any) -> Any:
@@ -272,7 +299,7 @@ def _foreign(state: Pass, array: Any) -> Any:
         state.spans.append((*span(array), True))
         state.roots.add(id(array))
     whole = library().frombuffer(owner, dtype="u1")
-    offset = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    offset = address_of(array) - address_of(whole)
     return over, (owner, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
 
 
@@ -313,11 +340,17 @@ def over(owner: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeabl
 def small_array(data: bytes, shape: Any, dtype: Any, order: Order, writeable: bool) -> Any:
     """An array that owns a copy of *data*."""
     numpy = library()
+    if writeable and order == "C" and data and dtype.kind in _WITHOUT_PADDING:
+        return numpy.ndarray(shape, dtype, data).copy()
     made = empty(shape, dtype, order)
     if made.nbytes:  # as bytes, so that the padding of structures comes along
         straight(made, order).reshape(-1).view("u1")[...] = numpy.frombuffer(data, "u1")
     made.flags.writeable = writeable
     return made
+
+
+_WITHOUT_PADDING = frozenset("biufcmMSU")
+"""Kinds of items that numpy copies byte for byte: all but structures and objects."""
 
 
 def object_array(shape: Any, dtype: Any, order: Order) -> Any:
@@ -329,8 +362,12 @@ def fill_objects(array: Any, state: tuple[list[Any], bool]) -> None:
     """State setter for arrays of Python objects."""
     items, writeable = state
     line = straight(array, _order(array)).reshape(-1)
-    for index, item in enumerate(items):  # one by one: numpy would take a list of lists apart
-        line[index] = item
+    numpy = library()  # which would take a list of lists apart, so that it is given them one by one
+    if array.dtype == numpy.dtype("O") and tuple(map(int, numpy.__version__.split(".")[:2])) >= (1, 23):
+        line[...] = numpy.fromiter(items, "O", len(items))
+    else:
+        for index, item in enumerate(items):
+            line[index] = item
     array.flags.writeable = writeable
 
 
@@ -373,8 +410,8 @@ def _memory_map(state: Pass, array: Any) -> Any:
         state.spans.append((*span(array), True))
     root = root_of(array)
     if root is not array:
-        start, _ = span(root) if root.size else (array.ctypes.data, 0)
-        offset = array.__array_interface__["data"][0] - start
+        start, _ = span(root) if root.size else (address_of(array), 0)
+        offset = address_of(array) - start
         return map_view, (root, array.shape, array.dtype, offset, array.strides, bool(array.flags.writeable))
     if array.nbytes:
         state.roots.add(id(array))

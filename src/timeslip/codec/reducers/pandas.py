@@ -16,8 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load, numbers
+from timeslip.codec.definitions import of
 from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import attributes_of, is_of_session
+from timeslip.codec.picklers import override_of
 from timeslip.codec.reducers import added
 from timeslip.codec.reducers import numpy as arrays
 from timeslip.codec.reducers.system import MISSING, Borrowed
@@ -93,15 +95,30 @@ def _reduce_detached(state: Pass, stand_in: Detached) -> Any:
 def _island_bytes(outer: Pass, values: Any) -> bytes:
     """A pickle inside the pickle, for what must share nothing with the rest: its objects are in no other memo."""
     start = len(outer.buffers)
-    file = io.BytesIO()
-    _IslandPickler(outer, file).dump(values)
-    data = file.getvalue()
-    if has_special([data]):
+    missing = getattr(getattr(values, "dtype", None), "na_value", None)
+    if not (type(missing) is float and missing != missing):  # which is in the dtype, so that it is on the island
+        file = _Frames()
+        _IslandPickler(outer, file).dump(values)
+        if not has_special(file.frames):
+            return file.getvalue()
         del outer.buffers[start:], outer.rows[start:]
-        file = io.BytesIO()
-        _NanIslandPickler(outer, file).dump(values)
-        data = file.getvalue()
-    return data
+    whole = io.BytesIO()
+    _NanIslandPickler(outer, whole).dump(values)
+    return whole.getvalue()
+
+
+class _Frames(io.BytesIO):
+    """A file that keeps beside the whole what a pickler writes at once, without large payloads that are no bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        """As any file."""
+        if type(data) is bytes:
+            self.frames.append(data)
+        return super().write(data)
 
 
 def _without_cache(obj: Any) -> Any:
@@ -138,21 +155,36 @@ class _IslandPickler(pickle.Pickler):
     def __init__(self, outer: Pass, file: io.BytesIO) -> None:
         super().__init__(file, 5)
         self._outer = outer
-        self._ndarray = arrays.library().ndarray
-        self._backed: Any = getattr(sys.modules.get("pandas._libs.arrays"), "NDArrayBacked", ())
-        self._extension: Any = getattr(sys.modules.get("pandas.api.extensions"), "ExtensionArray", ())
+        ways, usual = outer.islands, override_of(outer)
 
-    def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is self._ndarray:
-            return arrays.owned(self._outer, obj)
-        if isinstance(obj, self._backed):
-            return _without_cache(obj)
-        if isinstance(obj, self._extension) and not is_of_session(type(obj)):
-            return _without_cache(obj) if "_cache" in (attributes_of(obj) or ()) else NotImplemented
-        attributes = getattr(obj, "__dict__", None)
-        if attributes and "_cache" in attributes and type(obj).__module__.startswith("pandas"):
-            return _without_cache(obj)
-        return self._outer.reduce(obj)
+        def override(obj: Any) -> Any:
+            try:
+                way = ways[type(obj)]
+            except KeyError:
+                way = ways[type(obj)] = _island_way(type(obj))
+            except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
+                way = _island_way(type(obj))
+            return usual(obj) if way is None else way(outer, obj)
+
+        self.reducer_override = override  # type: ignore[method-assign]  # a function, not a method: faster
+
+
+def _island_way(kind: type) -> Any:
+    """How instances of *kind* are reduced on an island; None: as anywhere."""
+    if kind is arrays.library().ndarray:
+        return arrays.owned
+    extensions = sys.modules.get("pandas.api.extensions")
+    if issubclass(kind, getattr(sys.modules.get("pandas._libs.arrays"), "NDArrayBacked", ())):
+        return _without_cache_always
+    if issubclass(kind, getattr(extensions, "ExtensionArray", ())) and not is_of_session(kind):
+        return _cached
+    if str(of(kind, "__module__")).startswith("pandas"):
+        return lambda outer, obj: _without_cache(obj) if "_cache" in (attributes_of(obj) or ()) else outer.reduce(obj)
+    return None
+
+
+def _without_cache_always(outer: Pass, obj: Any) -> Any:
+    return _without_cache(obj)
 
 
 class _NanIslandPickler(_IslandPickler):

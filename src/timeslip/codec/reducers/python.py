@@ -44,11 +44,14 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
 
 
 def _class(state: Pass, cls: type) -> Any:
+    if id(cls) in state.by_name:
+        return NotImplemented
     if definitions.is_made_by_ctypes(cls):
         return importlib.import_module("timeslip.codec.reducers.ctypes").made_type(cls)
     if definitions.is_definition(cls, state.namespace):
         return state.refer(cls)
     if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
+        state.by_name[id(cls)] = cls
         return NotImplemented
     known = _STATIC_TYPES.get(cls)
     if known is not None:
