@@ -24,7 +24,7 @@ import pickle
 import sys
 import types
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from timeslip.codec import definitions, enumerations, load, reducers
@@ -40,7 +40,7 @@ from timeslip.codec.linking import held_by_modules, linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
-from timeslip.codec.refilling import Check, checks_of, hashes_itself
+from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
 from timeslip.codec.streams import (
@@ -230,6 +230,13 @@ class Pass:
             self.prefixed = True
             self.writer.write(cut_off_prefix())
 
+    def note_changed(self, checks: Iterable[Check]) -> None:
+        """Say which containers cannot be filled again."""
+        for check in checks:
+            reason = changed_elements(check)
+            if reason is not None:
+                self.note(check[0], reason)
+
     def meet_scope(self, function: types.FunctionType) -> None:
         """Note the globals of *function*, if they are nobody's module: a value may hold the dict itself."""
         if foreign_scope(function, self.namespace) is not None:
@@ -335,6 +342,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
         state.note_outside(outside)
+        state.note_changed(checks or ())
         watch = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)

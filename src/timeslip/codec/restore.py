@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, load
+from timeslip.codec import definitions, imports, load
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
@@ -492,6 +492,7 @@ _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,
     "attribute": _attribute,
+    "placed": imports.placed,
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,

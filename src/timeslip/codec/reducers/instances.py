@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import load
+from timeslip.codec import imports, load
 from timeslip.codec.definitions import HEAP_TYPE, module_of, of, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import (
@@ -141,9 +141,9 @@ def named(kind: type, usual: Any) -> Any:
         if registry:
             return registries.reduce(state, obj, module.__name__, name)
         if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
-            return load.attribute, (module.__name__, name)
+            return imports.reference(state, obj, module.__name__, name)
         state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)
-        return load.attribute, (module.__name__, name), (Lacking(),), None, None, as_it_is
+        return *imports.reference(state, obj, module.__name__, name), (Lacking(),), None, None, as_it_is
 
     return by_name
 
