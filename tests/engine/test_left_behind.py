@@ -147,3 +147,17 @@ def test_elements_that_cannot_be_hashed_any_more_are_told_at_once(attach: Callab
     session.run(CLASH)
     session.run("q.v = []")
     assert "cannot be put into one any more: TypeError" in told(session)["x"]
+
+
+def test_an_instance_that_a_module_got_later_stays_that_of_the_module(
+    attach: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "growing.py").write_text("class K: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    session = attach()
+    session.run("import growing\nx = [growing.K()]")
+    session.run("growing.later = growing.K(); x.append(growing.later)")
+    session.run("x.append(1)")
+    session.run("x.append(2)")
+    assert session.undo().fidelity["x"] == "exact"
+    session.run("assert x[1] is growing.later and x[0] is not x[1]")

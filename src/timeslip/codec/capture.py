@@ -27,16 +27,17 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from timeslip.codec import definitions, enumerations, load, reducers
+from timeslip.codec import definitions, enumerations, imports, load, reducers
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.definitions import is_a
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
+from timeslip.codec.held import HeldWatch, Place, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.kinds import compares_oddly, is_of_session, users_reducers
-from timeslip.codec.linking import held_by_modules, linking_addresses
+from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
@@ -48,6 +49,7 @@ from timeslip.codec.streams import (
     cut_off_prefix,
     has_special,
     may_hold_large_text,
+    names_prefix,
     scope_prefix,
     unframed,
 )
@@ -167,6 +169,10 @@ class Pass:
         """Whether something stands before what the pickler writes."""
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
+        self.by_hand: dict[str, Any] = {}
+        """Modules that no import gives again and that values of this pass need something of, by name."""
+        self.kept: dict[Place, Any] = {}
+        """What Python keeps for everybody and values of this pass hold."""
 
     def hole(self, obj: Any, reason: str, state: Hidden | None = None) -> Any:
         """Reduction of something that cannot be stored.
@@ -222,8 +228,18 @@ class Pass:
         if scopes:
             self.writer.write(scope_prefix(scopes))
 
+    def refer_by_name(self, kept: dict[Place, Any]) -> None:
+        """Refer to what Python keeps for everybody by name wherever it is met; after `refer_scopes`."""
+        self.kept = kept
+        for (module, name), obj in kept.items():
+            if not is_in_facet((module, name)):
+                self.note(obj, f"as {module}.{name}, whose own state is not recorded", fatal=False)
+        if kept:
+            self.prefixed = True
+            self.writer.write(names_prefix(kept))
+
     def note_outside(self, outside: list[tuple[str, Any]]) -> None:
-        """Say of values of names which modules of the user's have them, too; the stream begins with that."""
+        """Say of what was met which modules of the user's have it, too; the stream begins with that."""
         for module, obj in outside:
             self.note(obj, f"the module {module} has it as well, and keeps its own", fatal=False)
         if outside:
@@ -334,20 +350,22 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
     checks: list[Check] | None = None
-    values = [obj for key, obj in nodes if not key.startswith("def:")]
-    outside = held_by_modules(values, encoder.namespace)
+    kept: dict[Place, Any] = {}
+    outside: list[tuple[str, Any]] | None = None
     while True:
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
-        state.note_outside(outside)
+        state.refer_by_name(kept)
+        state.note_outside(outside or [])
         state.note_changed(checks or ())
-        watch = None  # the one of the pass before has references of its own
+        watch = held = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
+            held = HeldWatch(encoder.namespace, encoder.seed_memo) if outside is None else None
             pickler.dump(_Checked(payload, checks) if checks else payload)
         except RecursionError as error:
             if mode.startswith("iterative"):
@@ -377,6 +395,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
             continue
+        if held is not None:
+            kept, outside = held.met(pickler)
+            if kept or outside:
+                continue
         encoder.picklers.add(pickler)
         return _finish(state, pickler, nodes, payload, headers, mode)
     try:
@@ -400,7 +422,7 @@ def _pickler(mode: str, state: Pass) -> Any:
         pickler = NanPickler(state)
     else:
         pickler = IterativePickler(state)
-    seeds = [*state.encoder.seeds, *state.scopes.values()]
+    seeds = [*state.encoder.seeds, *state.scopes.values(), *state.kept.values()]
     if isinstance(pickler, FastPickler):
         pickler.bare.update(map(id, gc.get_referents(pickler)))
     pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(seeds)}
@@ -507,6 +529,8 @@ def _finish(
     headers: dict[str, bytes],
     mode: str,
 ) -> Captured:
+    for name, module in state.by_hand.items():
+        state.note(module, f"it needs {name}, {imports.BY_HAND}", fatal=False)
     segments = state.writer.segments
     texts = mode not in ("fast", "nan") or may_hold_large_text(segments)
     captured = Captured(
@@ -527,7 +551,8 @@ def _finish(
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
     )
-    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}
+    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
+    own |= {*map(id, state.scopes.values()), *map(id, state.kept.values())}
 
     def find(weak_roots: Collection[int]) -> Links:
         met = met_objects(pickler)

@@ -96,11 +96,11 @@ def _found_spec(name: str, path: Any) -> Any:
     return None
 
 
-def reference(state: Pass, obj: Any, module: str, qualname: str) -> tuple[Any, tuple[Any, ...]]:
-    """Reduction of *obj*, which a loaded module has under *qualname*: by these names."""
+def reference(state: Pass, module: str, qualname: str) -> tuple[Any, tuple[Any, ...]]:
+    """Reduction of what a loaded module has under *qualname*: by these names."""
     places = places_of(module)
     if places is None:
-        state.note(obj, f"of {module}, {BY_HAND}", fatal=False)
+        state.by_hand[module] = sys.modules[module]
     if not places:
         return load.attribute, (module, qualname)
     return load.placed, (module, _copied(places), qualname)

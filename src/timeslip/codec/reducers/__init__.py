@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of, of
-from timeslip.codec.kinds import compares_oddly
+from timeslip.codec.kinds import compares_oddly, is_users_module
 from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ BASE: dict[type, Reducer | None] = {
 }
 """Exact types of Python itself. Read-only."""
 
-_process_cache: dict[type, Reducer | None] = {}
+_process_cache: dict[type, tuple[Reducer | None, dict[int, str] | None]] = {}
+"""Class -> its reducer. For those of the user's modules with the names that it was made with: these come and go."""
 
 
 def find(kind: type) -> Reducer | None:
@@ -99,11 +100,13 @@ def find(kind: type) -> Reducer | None:
     if compares_oddly(kind):
         return _search(kind)
     if kind in _process_cache:
-        return _process_cache[kind]
+        known, names = _process_cache[kind]
+        if names is None or names == instances.names_of(kind):
+            return known
     found = _search(kind)
     module = module_of(kind)
     if module is not None and kind.__module__ != "__main__" and getattr(module, kind.__name__, None) is kind:
-        _process_cache[kind] = found
+        _process_cache[kind] = found, instances.names_of(kind) if is_users_module(kind.__module__) else None
     return found
 
 

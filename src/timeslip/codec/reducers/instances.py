@@ -118,6 +118,13 @@ def member(kind: Any, name: str) -> Any:
     return kind.__members__[name]
 
 
+def names_of(kind: type) -> dict[int, str]:
+    """Addresses of the instances that the module of *kind* has now, with their names in it."""
+    module = module_of(kind)
+    space = vars(module) if module is not None else {}
+    return {id(value): name for name, value in list(space.items()) if type(value) is kind}
+
+
 def named(kind: type, usual: Any) -> Any:
     """The reducer for instances that the module of their class has under a name: sentinels and global objects.
 
@@ -128,7 +135,7 @@ def named(kind: type, usual: Any) -> Any:
     module = module_of(kind)
     if module is None or module.__name__ in ("__main__", "builtins"):
         return usual
-    names = {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}
+    names = names_of(kind)
     if not names:
         return usual
     users = is_users_module(module.__name__)
@@ -141,9 +148,9 @@ def named(kind: type, usual: Any) -> Any:
         if registry:
             return registries.reduce(state, obj, module.__name__, name)
         if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
-            return imports.reference(state, obj, module.__name__, name)
+            return imports.reference(state, module.__name__, name)
         state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)
-        return *imports.reference(state, obj, module.__name__, name), (Lacking(),), None, None, as_it_is
+        return *imports.reference(state, module.__name__, name), (Lacking(),), None, None, as_it_is
 
     return by_name
 

@@ -39,9 +39,9 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
         return state.refer(function)
     part = definitions.importable_part(function)
     if part:
-        return imports.reference(state, function, function.__module__, f"{function.__qualname__}.{part}")
+        return imports.reference(state, function.__module__, f"{function.__qualname__}.{part}")
     if part == "" and not imports.is_found(function.__module__):
-        return imports.reference(state, function, function.__module__, function.__qualname__)
+        return imports.reference(state, function.__module__, function.__qualname__)
     return NotImplemented
 
 
@@ -53,7 +53,7 @@ def _class(state: Pass, cls: type) -> Any:
     if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
         if imports.is_found(cls.__module__):
             return NotImplemented
-        return imports.reference(state, cls, cls.__module__, cls.__qualname__)
+        return imports.reference(state, cls.__module__, cls.__qualname__)
     known = _STATIC_TYPES.get(cls)
     if known is not None:
         module, _, name = known.partition(".")
