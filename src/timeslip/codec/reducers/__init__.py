@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.kinds import compares_oddly, is_users_module
-from timeslip.codec.reducers import brought, instances, iterators, python, secrets, subclasses, system, told
+from timeslip.codec.reducers import brought, concealing, instances, iterators, python, secrets, subclasses, system, told
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -125,5 +125,6 @@ def _search(kind: type) -> Reducer | None:
         found: Reducer | None = search(kind)
         if found is not None:
             break
+    found = concealing.around(kind, found)
     is_text = any(base is io.TextIOBase for base in of(kind, "__mro__"))  # `issubclass` would want to hash the class
     return system.standard_stream(found) if is_text and found is not system.file else found
