@@ -14,8 +14,10 @@ from timeslip.codec.reducers import concealing, secrets
 SECRET = "Zq9" + "XYpw" + "SeCrEt77"
 HIDDEN = {
     "a request with a header": (
-        "import urllib.request as u\n"
-        "x = u.Request('http://h', headers={'Authorization': 'Bearer ' + pw, 'Accept': 'a'})",
+        (
+            "import urllib.request as u\n"
+            "x = u.Request('http://h', headers={'Authorization': 'Bearer ' + pw, 'Accept': 'a'})"
+        ),
         "(x.headers['Authorization'], x.headers['Accept'])",
     ),
     "passwords by address": (
@@ -23,13 +25,17 @@ HIDDEN = {
         "x.find_user_password('r', 'http://h')",
     ),
     "an opener that logs in": (
-        "import urllib.request as u\nm = u.HTTPPasswordMgr(); m.add_password('r', 'http://h', 'u', pw)\n"
-        "x = u.build_opener(u.HTTPBasicAuthHandler(m)); del m",
+        (
+            "import urllib.request as u\nm = u.HTTPPasswordMgr(); m.add_password('r', 'http://h', 'u', pw)\n"
+            "x = u.build_opener(u.HTTPBasicAuthHandler(m)); del m"
+        ),
         "type(x).__name__",
     ),
     "logins of hosts": (
-        "import netrc, pathlib\n_ = pathlib.Path('logins').write_text('machine h login u password ' + pw)\n"
-        "x = netrc.netrc('logins')",
+        (
+            "import netrc, pathlib\n_ = pathlib.Path('logins').write_text('machine h login u password ' + pw)\n"
+            "x = netrc.netrc('logins')"
+        ),
         "x.hosts['h'][2]",
     ),
     "a connection for mail": (
@@ -37,8 +43,10 @@ HIDDEN = {
         "(x.user, x.password)",
     ),
     "a connection through a proxy": (
-        "import http.client\n"
-        "x = http.client.HTTPConnection('h'); x.set_tunnel('z', headers={'Proxy-Authorization': pw})",
+        (
+            "import http.client\n"
+            "x = http.client.HTTPConnection('h'); x.set_tunnel('z', headers={'Proxy-Authorization': pw})"
+        ),
         "x._tunnel_headers['Proxy-Authorization']",
     ),
     "a handler that mails": (

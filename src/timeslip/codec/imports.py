@@ -13,7 +13,7 @@ import os
 import sys
 import types
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
@@ -117,6 +117,34 @@ def module_reference(state: Pass, module: types.ModuleType, name: str) -> Any:
     if places is None:
         return state.hole(module, BY_HAND)
     return (load.placed, (name, _copied(places), "")) if places else (load.module, (name,))
+
+
+def assigned_names(name: str) -> frozenset[str] | None:
+    """Names that occur in the code of the file of a loaded module: all that it can have given itself.
+
+    None where its loader does not tell. Asked once for each module that was loaded under that name.
+    """
+    module = sys.modules.get(name)
+    if not isinstance(module, types.ModuleType):
+        return None
+    if module not in _assigned:
+        get_code = getattr(module.__dict__.get("__loader__"), "get_code", None)
+        try:
+            code = get_code(name) if get_code is not None else None
+        except (ImportError, OSError, SyntaxError):  # the file is gone, or was changed since
+            code = None
+        _assigned[module] = None if code is None else frozenset(_names_in(code))
+    return _assigned[module]
+
+
+_assigned: weakref.WeakKeyDictionary[types.ModuleType, frozenset[str] | None] = weakref.WeakKeyDictionary()
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            yield from _names_in(constant)
 
 
 def _copied(places: Places) -> list[list[str]]:

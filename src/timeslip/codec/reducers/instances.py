@@ -139,6 +139,7 @@ def named(kind: type, usual: Any) -> Any:
     if not names:
         return usual
     users = is_users_module(module.__name__)
+    own = imports.assigned_names(module.__name__) if users else None
     registry = not users and module.__name__ not in sys.stdlib_module_names and registries.is_one(kind)
 
     def by_name(state: Pass, obj: Any) -> Any:
@@ -147,6 +148,9 @@ def named(kind: type, usual: Any) -> Any:
             return NotImplemented if usual is None else usual(state, obj)
         if registry:
             return registries.reduce(state, obj, module.__name__, name)
+        if own is not None and name not in own:
+            told = f"as {module.__name__}.{name}, which its file does not set: a new kernel does not have it"
+            state.note(obj, told, fatal=False)
         if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
             return imports.reference(state, module.__name__, name)
         state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)
