@@ -379,6 +379,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 break
             mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
             continue
+        again = False
+        if held is not None:  # once: what the other passes meet is the same
+            kept, outside = held.met(pickler)
+            again = bool(kept or outside)
         if mode == "fast" and has_special(state.writer.segments):
             mode = "nan"
             continue
@@ -395,10 +399,8 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
             continue
-        if held is not None:
-            kept, outside = held.met(pickler)
-            if kept or outside:
-                continue
+        if again:
+            continue
         encoder.picklers.add(pickler)
         return _finish(state, pickler, nodes, payload, headers, mode)
     try:
