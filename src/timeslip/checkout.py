@@ -406,6 +406,11 @@ class Checkout:
                 hint="with --allow-lost the rest is brought back, with placeholders for what is missing, which "
                 "`%timeslip replay` can make from recorded cells",
             ) from error
+        if promised and names:
+            told = (
+                f"{', '.join(names)} cannot be brought back, of which nothing was said when it was recorded: {reason}"
+            )
+            self.prepared.messages.append(told)
         assert self.commit is not None
         for name in names:
             self.prepared.values[name] = Placeholder(name, record, reason, self.commit)

@@ -293,7 +293,8 @@ class Session:
         """After a restart or crash: bring the last state of the session, or *ref*, into this kernel.
 
         With *from_* (the name of another session, the path of its notebook, or a unique part of either) this kernel
-        goes on with that one, and is recorded there from now on. Raises as `checkout`, and SessionNotFoundError.
+        goes on with that one, and is recorded there from now on. What cannot be brought back becomes a placeholder and
+        keeps nothing else away, as with *allow_lost*. Raises as `checkout`, and SessionNotFoundError.
         """
         options = self._options(dry_run, replay, verify, allow_lost)
         told: tuple[str, ...] = ()

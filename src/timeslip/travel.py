@@ -304,9 +304,12 @@ class Traveller:
     def resume(self, target: CommitId, options: Options) -> CheckoutResult:
         """Bring *target* into this kernel, which has not recorded anything or is at another state.
 
+        What cannot be brought back keeps nothing else away: there is no other kernel that still has the rest.
+
         Raises:
-            as `checkout`.
+            as `checkout`, except for names that cannot be brought back, which become placeholders.
         """
+        options = replace(options, allow_lost=True)
         if not options.dry_run:
             self.commit_live()
         return self._go(target, "resume", options, {}, self._branch_of(target))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import os
+import queue
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from timeslip.state.fence import OutsideReached, fence
+from timeslip.state.fence import OutsideReached, fence, lifted, load_fence
 
 STOPPED = [
     "open('made', 'w')",
@@ -113,6 +118,94 @@ def test_other_threads_go_on(place: Path) -> None:
     thread.join()
     assert wall.breach is None
     assert (place / "made").exists()
+
+
+class Writer:
+    """Writes a file in threads, and says what came of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.begin = threading.Event()
+        self.outcomes: queue.Queue[BaseException | None] = queue.Queue()
+
+    def __call__(self) -> None:
+        """Write at once."""
+        try:
+            (self.folder / "made").write_text("x")
+        except BaseException as error:
+            self.outcomes.put(error)
+        else:
+            self.outcomes.put(None)
+
+    def later(self) -> None:
+        """Write when told to."""
+        self.begin.wait(10)
+        self()
+
+    def others(self) -> None:
+        """Write in a thread that this one starts when told to."""
+        self.begin.wait(10)
+        threading.Thread(target=self).start()
+
+    def outcome(self) -> BaseException | None:
+        """What stopped the next write, None where nothing did."""
+        return self.outcomes.get(timeout=10)
+
+
+def test_threads_of_the_user_that_nobody_lists_go_on(place: Path) -> None:
+    writer = Writer(place)
+    _thread.start_new_thread(writer.later, ())
+    with load_fence() as wall:
+        writer.begin.set()
+        assert writer.outcome() is None
+    assert wall.breach is None
+
+
+def test_threads_that_threads_of_the_user_start_meanwhile_go_on(place: Path) -> None:
+    writer = Writer(place)
+    threading.Thread(target=writer.others).start()
+    with load_fence() as wall:
+        writer.begin.set()
+        assert writer.outcome() is None
+    assert wall.breach is None
+
+
+def test_a_thread_of_the_user_without_code_of_its_own_goes_on(place: Path) -> None:
+    writer = Writer(place)
+    threading.Thread(target=writer.begin.wait).start()
+    with load_fence() as wall:
+        _thread.start_new_thread(writer.begin.wait, ())
+        threading.Thread(target=lambda: _thread.start_new_thread(time.sleep, (0.01,))).start()
+        writer.begin.set()
+    assert wall.breach is None
+
+
+@pytest.mark.parametrize(
+    "start", [lambda f: threading.Thread(target=f).start(), lambda f: _thread.start_new_thread(f, ())]
+)
+def test_threads_that_are_started_behind_the_fence_are_stopped(start: Callable[[Any], Any], place: Path) -> None:
+    writer = Writer(place)
+    with load_fence() as wall:
+        start(writer.__call__)
+        assert isinstance(writer.outcome(), OutsideReached)
+        start(writer.others)  # and what these start
+        writer.begin.set()
+        assert isinstance(writer.outcome(), OutsideReached)
+    assert wall.breach is not None
+    assert not (place / "made").exists()
+
+
+def test_the_fence_is_lifted_for_one_thread(place: Path) -> None:
+    writer = Writer(place)
+    with load_fence() as wall:
+        threading.Thread(target=writer.later).start()
+        with lifted():
+            (place / "opened").write_text("x")
+            writer.begin.set()
+            assert isinstance(writer.outcome(), OutsideReached)
+        with pytest.raises(OutsideReached):
+            (place / "opened again").write_text("x")
+    assert wall.breach is not None
 
 
 def test_no_garbage_of_the_session_is_collected_meanwhile(place: Path) -> None:

@@ -23,24 +23,25 @@ import math
 import sys
 import types
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pickle import dumps
 from typing import Any
 
-from timeslip.codec import definitions, enumerations, load, numbers, reducers
+from timeslip.codec import definitions, enumerations, imports, load, numbers, reducers
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.definitions import is_a
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
+from timeslip.codec.held import HeldWatch, Place, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.kinds import compares_oddly, is_of_session, users_reducers
-from timeslip.codec.linking import held_by_modules, linking_addresses
+from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
-from timeslip.codec.refilling import Check, checks_of, hashes_itself
+from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
 from timeslip.codec.streams import (
@@ -48,6 +49,7 @@ from timeslip.codec.streams import (
     cut_off_prefix,
     has_special,
     may_hold_large_text,
+    names_prefix,
     scope_prefix,
     unframed,
 )
@@ -178,6 +180,10 @@ class Pass:
         """Whether something stands before what the pickler writes."""
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
+        self.by_hand: dict[str, Any] = {}
+        """Modules that no import gives again and that values of this pass need something of, by name."""
+        self.kept: dict[Place, Any] = {}
+        """What Python keeps for everybody and values of this pass hold."""
 
     def hole(self, obj: Any, reason: str, state: Hidden | None = None) -> Any:
         """Reduction of something that cannot be stored.
@@ -233,13 +239,30 @@ class Pass:
         if scopes:
             self.writer.write(scope_prefix(scopes))
 
+    def refer_by_name(self, kept: dict[Place, Any]) -> None:
+        """Refer to what Python keeps for everybody by name wherever it is met; after `refer_scopes`."""
+        self.kept = kept
+        for (module, name), obj in kept.items():
+            if not is_in_facet((module, name)):
+                self.note(obj, f"as {module}.{name}, whose own state is not recorded", fatal=False)
+        if kept:
+            self.prefixed = True
+            self.writer.write(names_prefix(kept))
+
     def note_outside(self, outside: list[tuple[str, Any]]) -> None:
-        """Say of values of names which modules of the user's have them, too; the stream begins with that."""
+        """Say of what was met which modules of the user's have it, too; the stream begins with that."""
         for module, obj in outside:
             self.note(obj, f"the module {module} has it as well, and keeps its own", fatal=False)
         if outside:
             self.prefixed = True
             self.writer.write(cut_off_prefix())
+
+    def note_changed(self, checks: Iterable[Check]) -> None:
+        """Say which containers cannot be filled again."""
+        for check in checks:
+            reason = changed_elements(check)
+            if reason is not None:
+                self.note(check[0], reason)
 
     def meet_scope(self, function: types.FunctionType) -> None:
         """Note the globals of *function*, if they are nobody's module: a value may hold the dict itself."""
@@ -351,19 +374,22 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
     checks: list[Check] | None = None
-    values = [obj for key, obj in nodes if not key.startswith("def:")]
-    outside = held_by_modules(values, encoder.namespace)
+    kept: dict[Place, Any] = {}
+    outside: list[tuple[str, Any]] | None = None
     while True:
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
         state.refer_scopes(scopes)
-        state.note_outside(outside)
-        watch = None  # the one of the pass before has references of its own
+        state.refer_by_name(kept)
+        state.note_outside(outside or [])
+        state.note_changed(checks or ())
+        watch = held = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
+            held = HeldWatch(encoder.namespace, encoder.seed_memo) if outside is None else None
             pickler.dump(_Checked(payload, checks) if checks else payload)
         except RecursionError as error:
             if mode.startswith("iterative"):
@@ -377,6 +403,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 break
             mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
             continue
+        again = False
+        if held is not None:  # once: what the other passes meet is the same
+            kept, outside = held.met(pickler)
+            again = bool(kept or outside)
         if mode == "fast" and has_special(state.writer.segments):
             mode = "nan"
             continue
@@ -392,6 +422,8 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 continue
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
+            continue
+        if again:
             continue
         encoder.picklers.add(pickler)
         for noted in state.plain.values():  # what else holds an instance is counted
@@ -418,7 +450,7 @@ def _pickler(mode: str, state: Pass) -> Any:
         pickler = NanPickler(state)
     else:
         pickler = IterativePickler(state)
-    seeds = [*state.encoder.seeds, *state.scopes.values()]
+    seeds = [*state.encoder.seeds, *state.scopes.values(), *state.kept.values()]
     if isinstance(pickler, FastPickler):
         pickler.bare.update(map(id, gc.get_referents(pickler)))
     pickler.memo = {id(obj): (index, obj) for index, obj in enumerate(seeds)}
@@ -525,6 +557,8 @@ def _finish(
     headers: dict[str, bytes],
     mode: str,
 ) -> Captured:
+    for name, module in state.by_hand.items():
+        state.note(module, f"it needs {name}, {imports.BY_HAND}", fatal=False)
     segments = state.writer.segments
     texts = mode not in ("fast", "nan") or may_hold_large_text(segments)
     captured = Captured(
@@ -545,7 +579,8 @@ def _finish(
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
     )
-    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds), *map(id, state.scopes.values())}
+    own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
+    own |= {*map(id, state.scopes.values()), *map(id, state.kept.values())}
 
     def find(weak_roots: Collection[int]) -> Links:
         met = met_objects(pickler)

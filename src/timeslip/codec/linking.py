@@ -17,7 +17,7 @@ import sys
 import types
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from itertools import chain, compress, filterfalse
 from operator import not_
 from typing import Any
@@ -25,7 +25,7 @@ from typing import Any
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.detached import Detached
-from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, references_in_lists, users_modules
+from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, references_in_lists
 
 _NEVER: frozenset[type] = frozenset(
     {
@@ -158,41 +158,6 @@ def _lives_long(kind: type) -> bool:
         and of(kind, "__module__") != "__main__"
         and getattr(module, of(kind, "__name__"), None) is kind
     )
-
-
-def held_by_modules(values: Iterable[Any], namespace: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Those of *values* that a module of the user's has under a name as well, with the module.
-
-    Such a module is no part of the session: a restore gives the session another object, and leaves it alone. Only what
-    names are bound to is looked for; what is found by its name (`reducers.instances.named`) stays the same.
-    """
-    modules = users_modules()
-    wanted = {id(value): value for value in values if modules and _may_be_held(value)}
-    if not wanted:
-        return []
-    found: dict[int, tuple[str, Any]] = {}
-    for name in modules:
-        if vars(sys.modules[name]) is namespace:
-            continue
-        for held in _dicts_of_module(name):
-            for address in wanted.keys() & set(map(id, held.values())):
-                if of(type(wanted[address]), "__module__") != name:
-                    found[address] = (name, wanted[address])
-    return list(found.values())
-
-
-def _dicts_of_module(name: str) -> Iterator[Mapping[str, Any]]:
-    """The names of a module, and those of its classes."""
-    names = vars(sys.modules[name])
-    yield names
-    for value in list(names.values()):
-        if issubclass(type(value), type) and of(value, "__module__") == name:
-            yield of(value, "__dict__")
-
-
-def _may_be_held(value: Any) -> bool:
-    kind = type(value)
-    return not (is_atom(value) or never_links(kind) or is_value_tuple(value) or of(kind, "__module__") == "logging")
 
 
 _outside_cache: dict[type, frozenset[int]] = {}

@@ -68,6 +68,11 @@ def module(name: str) -> Any:
     return _outside(name)
 
 
+def placed(name: str, places: Any, qualname: str) -> Any:
+    """A module that is not found by its name, or an object that it holds; and the files to load before."""
+    return _outside(name, places, qualname)
+
+
 def scope_module(identity: str) -> Any:
     """A module made by hand, by the identity of its globals."""
     return _outside(identity)

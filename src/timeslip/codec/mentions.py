@@ -69,6 +69,7 @@ class _Mentioning(pickle.Unpickler):
             (load.MODULE, "definition"): lambda _: _Anything,
             (load.MODULE, "module"): self._module,
             (load.MODULE, "attribute"): self._attribute,
+            (load.MODULE, "placed"): self._placed,
             (load.MODULE, "island"): self._island,
             ("builtins", "getattr"): self._getattr,
             ("operator", "attrgetter"): self._named,
@@ -92,6 +93,10 @@ class _Mentioning(pickle.Unpickler):
         return _Anything()
 
     def _attribute(self, module: Any, name: str) -> Any:
+        self._found.add((str(module), name))
+        return _Anything()
+
+    def _placed(self, module: Any, places: Any, name: str) -> Any:
         self._found.add((str(module), name))
         return _Anything()
 

@@ -70,6 +70,20 @@ def _numbers(container: Any) -> list[int]:
     return numbers
 
 
+def changed_elements(check: Check) -> str | None:
+    """Why the container of *check* cannot be filled again, as far as that can be known before: None if it can.
+
+    Nothing can be put into a frozenset once it is there, so its elements are asked now what they will be asked then.
+    """
+    container, parts, _, _ = check
+    if not isinstance(container, frozenset):
+        return None
+    try:
+        return None if len(frozenset(parts)) == len(parts) else _CHANGED_ELEMENTS
+    except Exception as error:  # methods of the session: anything may come
+        return f"elements of a frozenset cannot be put into one any more: {type(error).__name__}"
+
+
 def refill(check: Check) -> None:
     """Put into a container that was loaded what is missing in it.
 
@@ -82,7 +96,7 @@ def refill(check: Check) -> None:
     if isinstance(container, frozenset):
         if len(container) == len(keys):
             return
-        raise ValueError("elements of a frozenset have changed since they were put in, and get in each other's way")
+        raise ValueError(_CHANGED_ELEMENTS)
     if kind.__len__(container) == len(keys):
         return
     values = parts[1::2] if kind is dict else keys
@@ -103,6 +117,7 @@ def refill(check: Check) -> None:
     raise ValueError("keys have changed since they were put in, and get in each other's way")
 
 
+_CHANGED_ELEMENTS = "elements of a frozenset have changed since they were put in, and get in each other's way"
 _ATTEMPTS = 64
 
 

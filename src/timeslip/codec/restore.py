@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, finalizers, load, numbers
+from timeslip.codec import definitions, finalizers, imports, load, numbers
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
@@ -529,6 +529,7 @@ _OF_STREAM = frozenset({"array", "island", "buffer"})
 _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,
+    "placed": imports.placed,
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,

@@ -151,6 +151,13 @@ def scope_prefix(identities: Iterable[str]) -> bytes:
     )
 
 
+def names_prefix(places: Iterable[tuple[str, str]]) -> bytes:
+    """Opcodes that put what modules have under these names into the unpickler's memo, behind the scopes."""
+    name = f"c{load.MODULE}\nattribute\n".encode()
+    texts = ([b"\x8c" + len(part).to_bytes(1, "little") + part.encode() for part in place] for place in places)
+    return b"".join(name + module + qualname + b"\x86R\x94" for module, qualname in texts)
+
+
 def cut_off_prefix() -> bytes:
     """Opcodes that say that the value is cut off from what has it outside the session."""
     return f"c{load.MODULE}\ncut_off\n)R0".encode()

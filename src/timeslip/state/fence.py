@@ -3,8 +3,9 @@
 CPython reports files, processes, sockets and the like to audit hooks, whoever causes them: code of the session, a
 library, or native code that uses the interpreter's own functions. While a fence stands, such a report raises
 `OutsideReached` in the thread that runs the cell (and in threads that it starts), so that the action does not take
-place. What is not reported (reading a clock, writing to a file that is open, native code with system calls of its own)
-is the business of `timeslip.state.rerun`, which is asked first.
+place. All other threads are the user's, and go on as ever, also those that they start meanwhile. What is not reported
+(reading a clock, writing to a file that is open, native code with system calls of its own) is the business of
+`timeslip.state.rerun`, which is asked first.
 
 What is let through: importing installed modules and whatever that takes, and reading files that belong to the
 interpreter or to installed libraries (time zones, fonts, data sets that come with a library).
@@ -15,12 +16,13 @@ any hook each call of `id` takes about 0.2 µs longer.
 
 from __future__ import annotations
 
+import _thread
 import gc
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, MethodType
 from typing import Any
 
 from timeslip.errors import in_brief
@@ -75,37 +77,73 @@ class OutsideReached(BaseException):
     """
 
 
+class _Stance(threading.local):
+    """What a fence knows of the thread that asks: by the thread itself, because the number of one that ended is reused.
+
+    Attributes:
+        fenced: whether the fence stands around it; None while it was not looked at.
+        deciding: whether it is in the middle of deciding, which may open files itself.
+        lifted: whether it opens something again on purpose.
+    """
+
+    fenced: bool | None = None
+    deciding = False
+    lifted = False
+
+
 class Fence:
-    """One fenced run.
+    """One fenced run, of the thread that makes this, and of those that it starts.
 
     Attributes:
         breach: what the run wanted to do that it may not, the first of it; None while there was nothing.
+        stance: of the thread that asks.
     """
 
     def __init__(self) -> None:
         self.breach: str | None = None
-        self._before = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        self.stance = _Stance()
+        self.stance.fenced = True
+        self._begun: list[tuple[Any, Any]] = []
+        """What threads that fenced ones have started begin with: code, and the object whose method it is."""
         self._folders = tuple(dict.fromkeys((*installed_folders(), *_DATA)))
-        self._deciding = False
 
     def decide(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """An audit event of any thread. Raises OutsideReached for what is stopped."""
+        """An audit event of any thread.
+
+        Raises:
+            OutsideReached: it is one of a fenced thread, and stopped.
+        """
         phrase = _STOPPED.get(event)
         if phrase is None:
             phrase = next((text for prefix, text in _STOPPED_PREFIXES.items() if event.startswith(prefix)), None)
             if phrase is None or event in _PASSED:
                 return
-        if self._deciding or threading.get_ident() in self._before:
+        stance = self.stance
+        if stance.fenced is None:
+            stance.fenced = self._is_begun(sys._getframe(1).f_back)
+        if not stance.fenced or stance.deciding or stance.lifted:
             return
-        self._deciding = True
+        stance.deciding = True
         try:
             if self._is_harmless(event, arguments, sys._getframe(2)):
+                if event.startswith("_thread.start"):
+                    self._begun.append(_beginning(arguments[0]))
                 return
         finally:
-            self._deciding = False
+            stance.deciding = False
         if self.breach is None:
             self.breach = self._told(phrase, event, arguments)
         raise OutsideReached(self.breach)
+
+    def _is_begun(self, frame: FrameType | None) -> bool:
+        """Whether the thread that *frame* runs in was started by a fenced one; None where it runs no Python code."""
+        if frame is None or not self._begun:
+            return False
+        while frame.f_back is not None:
+            frame = frame.f_back
+        code = frame.f_code
+        owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        return any(code is begun and (bound is None or bound is owner) for begun, bound in self._begun)
 
     def _told(self, phrase: str, event: str, arguments: tuple[Any, ...]) -> str:
         """What was stopped, for people."""
@@ -143,6 +181,12 @@ class Fence:
         return path == os.devnull or os.path.join(os.path.realpath(path), "").startswith(self._folders)
 
 
+def _beginning(function: Any) -> tuple[Any, Any]:
+    """The code that a thread begins with that is to call *function*, and the object whose method it is."""
+    method = function if isinstance(function, MethodType) else None
+    return getattr(function, "__code__", None), None if method is None else method.__self__
+
+
 def _importing_installed(frame: FrameType | None) -> bool:
     """Whether the frame is part of importing a module of the standard library or an installed one."""
     while frame is not None:
@@ -175,8 +219,40 @@ _installed = False
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _standing is not None:
-        _standing.decide(event, arguments)
+    standing = _standing  # once: another thread may take it down at any time
+    if standing is not None:
+        standing.decide(event, arguments)
+
+
+_REPORTS_THREADS = sys.version_info >= (3, 12)
+"""Whether the interpreter reports that a thread is started."""
+_start_new_thread = _thread.start_new_thread
+
+
+def _reported_start(*arguments: Any) -> int:
+    """Stands in for `_thread.start_new_thread` behind a fence, where the interpreter itself does not report it.
+
+    Who imports it from there meanwhile has it for ever: it does nothing but what the other one does.
+    """
+    _hook("_thread.start_new_thread", arguments)
+    return _start_new_thread(*arguments)
+
+
+@contextmanager
+def _threads_reported() -> Iterator[None]:
+    """Within the block starting a thread is reported by every Python."""
+    if _REPORTS_THREADS:
+        yield
+        return
+    places = [(_thread, "start_new_thread"), (threading, "_start_new_thread")]
+    before = [(module, name, getattr(module, name)) for module, name in places]
+    try:
+        for module, name, _ in before:
+            setattr(module, name, _reported_start)
+        yield
+    finally:
+        for module, name, function in before:
+            setattr(module, name, function)
 
 
 class LoadFence(Fence):
@@ -264,7 +340,8 @@ def _stand(made: Fence) -> Iterator[Fence]:
     gc.disable()
     _standing = made
     try:
-        yield made
+        with _threads_reported():
+            yield made
     finally:
         _standing = before
         if collecting:
@@ -273,10 +350,16 @@ def _stand(made: Fence) -> Iterator[Fence]:
 
 @contextmanager
 def lifted() -> Iterator[None]:
-    """Within the block no fence stands: for what is opened again on purpose. In the thread that put it up."""
-    global _standing
-    standing, _standing = _standing, None
+    """Within the block the fence does not stand around this thread: for what is opened again on purpose.
+
+    Threads that are started meanwhile belong to what is opened: none of them is fenced.
+    """
+    standing = _standing
+    if standing is None:
+        yield
+        return
+    before, standing.stance.lifted = standing.stance.lifted, True
     try:
         yield
     finally:
-        _standing = standing
+        standing.stance.lifted = before

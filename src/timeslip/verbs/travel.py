@@ -98,7 +98,9 @@ CHECKOUT = Verb(
 RESUME = Verb(
     name="resume",
     summary="after a restart or crash: bring the last state (or REF) into this new kernel",
-    details="Restores the last finished commit of the earlier kernel, or REF, into this one. Options as `checkout`.\n\n"
+    details="Restores the last finished commit of the earlier kernel, or REF, into this one. Options as `checkout`, "
+    "and always as with --allow-lost: what cannot be brought back becomes a placeholder and keeps nothing else away."
+    "\n\n"
     "A notebook finds its session by its path. A terminal, a script or a kernel that no notebook names begins a new "
     "one: --from says which recorded session (its name, the path of its notebook, or a unique part of either) it goes "
     "on with instead. It is recorded there from now on, and REF is one of that session.",

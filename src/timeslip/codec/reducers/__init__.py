@@ -13,8 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.definitions import HEAP_TYPE, module_of, of
-from timeslip.codec.kinds import compares_oddly
-from timeslip.codec.reducers import brought, caches, instances, iterators, python, secrets, subclasses, system, told
+from timeslip.codec.kinds import compares_oddly, is_users_module
+from timeslip.codec.reducers import (
+    brought,
+    caches,
+    concealing,
+    instances,
+    iterators,
+    python,
+    secrets,
+    subclasses,
+    system,
+    told,
+)
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -92,7 +103,8 @@ BASE: dict[type, Reducer | None] = {
 }
 """Exact types of Python itself. Read-only."""
 
-_process_cache: dict[type, Reducer | None] = {}
+_process_cache: dict[type, tuple[Reducer | None, dict[int, str] | None]] = {}
+"""Class -> its reducer. For those of the user's modules with the names that it was made with: these come and go."""
 
 
 def find(kind: type) -> Reducer | None:
@@ -103,14 +115,16 @@ def find(kind: type) -> Reducer | None:
     if compares_oddly(kind):
         return _search(kind)
     if kind in _process_cache:
-        return _process_cache[kind]
+        known, names = _process_cache[kind]
+        if names is None or names == instances.names_of(kind):
+            return known
     found = _search(kind)
     module = module_of(kind)
     stays = not of(kind, "__flags__") & HEAP_TYPE  # of the interpreter or of a library, wherever it is found
     if module is not None and kind.__module__ != "__main__":
         stays |= getattr(module, kind.__name__, None) is kind
     if stays:
-        _process_cache[kind] = found
+        _process_cache[kind] = found, instances.names_of(kind) if is_users_module(of(kind, "__module__")) else None
     return found
 
 
@@ -129,5 +143,6 @@ def _search(kind: type) -> Reducer | None:
         found: Reducer | None = search(kind)
         if found is not None:
             break
+    found = concealing.around(kind, found)
     is_text = any(base is io.TextIOBase for base in of(kind, "__mro__"))  # `issubclass` would want to hash the class
     return system.standard_stream(found) if is_text and found is not system.file else found

@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import load
+from timeslip.codec import imports, load
 from timeslip.codec.definitions import HEAP_TYPE, module_of, of, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import (
@@ -137,6 +137,13 @@ def member(kind: Any, name: str) -> Any:
     return kind.__members__[name]
 
 
+def names_of(kind: type) -> dict[int, str]:
+    """Addresses of the instances that the module of *kind* has now, with their names in it."""
+    module = module_of(kind)
+    space = vars(module) if module is not None else {}
+    return {id(value): name for name, value in list(space.items()) if type(value) is kind}
+
+
 def named(kind: type, usual: Any) -> Any:
     """The reducer for instances that the module of their class has under a name: sentinels and global objects.
 
@@ -147,10 +154,11 @@ def named(kind: type, usual: Any) -> Any:
     module = module_of(kind)
     if module is None or module.__name__ in ("__main__", "builtins"):
         return usual
-    names = {id(value): name for name, value in list(vars(module).items()) if type(value) is kind}
+    names = names_of(kind)
     if not names:
         return usual
     users = is_users_module(module.__name__)
+    own = imports.assigned_names(module.__name__) if users else None
     registry = not users and module.__name__ not in sys.stdlib_module_names and registries.is_one(kind)
 
     def by_name(state: Pass, obj: Any) -> Any:
@@ -159,10 +167,13 @@ def named(kind: type, usual: Any) -> Any:
             return NotImplemented if usual is None else usual(state, obj)
         if registry:
             return registries.reduce(state, obj, module.__name__, name)
+        if own is not None and name not in own:
+            told = f"as {module.__name__}.{name}, which its file does not set: a new kernel does not have it"
+            state.note(obj, told, fatal=False)
         if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
-            return load.attribute, (module.__name__, name)
+            return imports.reference(state, module.__name__, name)
         state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)
-        return load.attribute, (module.__name__, name), (Lacking(),), None, None, as_it_is
+        return *imports.reference(state, module.__name__, name), (Lacking(),), None, None, as_it_is
 
     return by_name
 

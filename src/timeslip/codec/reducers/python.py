@@ -17,7 +17,7 @@ import typing
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import definitions, load
+from timeslip.codec import definitions, imports, load
 from timeslip.codec.hidden import state_of
 from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
 from timeslip.codec.placeholder import Placeholder
@@ -39,7 +39,9 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
         return state.refer(function)
     part = definitions.importable_part(function)
     if part:
-        return load.attribute, (function.__module__, f"{function.__qualname__}.{part}")
+        return imports.reference(state, function.__module__, f"{function.__qualname__}.{part}")
+    if part == "" and not imports.is_found(function.__module__):
+        return imports.reference(state, function.__module__, function.__qualname__)
     return NotImplemented
 
 
@@ -51,6 +53,8 @@ def _class(state: Pass, cls: type) -> Any:
     if definitions.is_definition(cls, state.namespace):
         return state.refer(cls)
     if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
+        if not imports.is_found(cls.__module__):
+            return imports.reference(state, cls.__module__, cls.__qualname__)
         state.by_name[id(cls)] = cls
         return NotImplemented
     known = _STATIC_TYPES.get(cls)
@@ -126,7 +130,7 @@ def class_dict(cls: type) -> Any:
 def _module(state: Pass, module: types.ModuleType) -> Any:
     name = module.__name__
     if sys.modules.get(name) is module:
-        return load.module, (name,)
+        return imports.module_reference(state, module, name)
     if module.__dict__ is state.namespace:
         name = "__main__"  # not in a constant tuple: that would be one object in all captures, and link them
         return load.module, (name,)

@@ -1,0 +1,129 @@
+"""What modules hold that values may refer to as well: it belongs to no value, and a restore leaves it alone.
+
+Two kinds. What a module of the user's has under a name (settings, a registry) goes into a stream like anything else,
+because its content is part of the value; that it comes back cut off from the module is said. What Python itself keeps
+for everybody (`sys.path`, the filters of warnings) is referred to by its name, so that it is the same object after a
+restore; of that only what a facet takes care of is put back.
+
+The pickler asks nobody about plain containers. What a pass has met of these objects is found as `scopes` does it: by
+one more reference than before.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Container, Iterator, Mapping
+from itertools import chain, compress
+from operator import gt, itemgetter
+from typing import Any
+
+from timeslip.codec.definitions import of
+from timeslip.codec.kinds import users_modules
+from timeslip.codec.linking import is_atom, is_value_tuple, never_links
+
+Place = tuple[str, str]
+"""Module, and dotted name in it."""
+
+_IN_FACETS: frozenset[Place] = frozenset({("sys", "path"), ("warnings", "filters")})
+_OF_PYTHON: tuple[Place, ...] = (
+    *sorted(_IN_FACETS),
+    ("copyreg", "dispatch_table"),
+    ("html.entities", "codepoint2name"),
+    ("html.entities", "entitydefs"),
+    ("html.entities", "html5"),
+    ("html.entities", "name2codepoint"),
+    ("keyword", "kwlist"),
+    ("keyword", "softkwlist"),
+    ("linecache", "cache"),
+    ("logging", "root.handlers"),
+    ("mimetypes", "common_types"),
+    ("mimetypes", "encodings_map"),
+    ("mimetypes", "suffix_map"),
+    ("mimetypes", "types_map"),
+    ("sys", "argv"),
+    ("sys", "meta_path"),
+    ("sys", "path_hooks"),
+    ("sys", "path_importer_cache"),
+    ("sys", "warnoptions"),
+)
+"""Plain containers that Python keeps for the whole process."""
+_UNSEEN = frozenset(
+    map(id, (type, type(None), int, float, bool, types.FunctionType, types.BuiltinFunctionType, types.ModuleType))
+)
+"""Addresses of types without instances to look for; a metaclass may let nobody hash or compare its classes."""
+
+
+def of_python() -> dict[Place, Any]:
+    """What Python keeps for everybody, as far as its modules are loaded."""
+    found: dict[Place, Any] = {}
+    for module, qualname in _OF_PYTHON:
+        obj: Any = sys.modules.get(module)
+        for part in qualname.split(".") if obj is not None else ():
+            obj = getattr(obj, part, None)
+        if type(obj) in (list, dict):
+            found[module, qualname] = obj
+    return found
+
+
+def is_in_facet(place: Place) -> bool:
+    """Whether the content of what stands there is put back by a facet."""
+    return place in _IN_FACETS
+
+
+def of_users(namespace: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What modules of the user's and their classes have under names, with the module."""
+    found: list[tuple[str, Any]] = []
+    for name in users_modules():
+        if vars(sys.modules[name]) is not namespace:
+            for held in _dicts_of_module(name):
+                found += [(name, value) for value in list(held.values()) if id(type(value)) not in _UNSEEN]
+    return found
+
+
+def _dicts_of_module(name: str) -> Iterator[Mapping[str, Any]]:
+    names = vars(sys.modules[name])
+    yield names
+    for value in list(names.values()):
+        if issubclass(type(value), type) and of(value, "__module__") == name:
+            yield of(value, "__dict__")
+
+
+def _may_be_held(module: str, value: Any) -> bool:
+    """Whether anybody could tell *value* from a copy. What its own module has is found by its name (`named`)."""
+    kind = type(value)
+    home = of(kind, "__module__")
+    return not (is_atom(value) or never_links(kind) or is_value_tuple(value) or home in (module, "logging"))
+
+
+class HeldWatch:
+    """Finds what a pass has met of what modules hold. Made when the pass begins.
+
+    Args:
+        namespace: of the session.
+        known: addresses that the memo has from the beginning.
+    """
+
+    def __init__(self, namespace: dict[str, Any], known: Container[int]) -> None:
+        self._known = known
+        self._of_python = of_python()
+        self._of_users = of_users(namespace)
+        self._before = self._counts()
+
+    def _counts(self) -> list[int]:
+        objects = chain(self._of_python.values(), map(itemgetter(1), self._of_users))
+        return list(map(sys.getrefcount, objects))
+
+    def met(self, pickler: Any) -> tuple[dict[Place, Any], list[tuple[str, Any]]]:
+        """What Python keeps, by its place, and what modules of the user's have, of what *pickler* has in its memo."""
+        more = list(map(gt, self._counts(), self._before))
+        if not any(more):
+            return {}, []
+        memo = pickler.memo.copy()
+        of_python = dict(compress(self._of_python.items(), more))
+        of_users = compress(self._of_users, more[len(self._of_python) :])
+        found = {id(obj): (module, obj) for module, obj in of_users if _may_be_held(module, obj)}
+        return (
+            {place: obj for place, obj in of_python.items() if id(obj) in memo and id(obj) not in self._known},
+            [pair for address, pair in found.items() if address in memo and address not in self._known],
+        )

@@ -1,0 +1,177 @@
+"""Which loaded modules another process finds again by their name, and from where it may load those that it does not.
+
+``import`` is not the only way into `sys.modules`: programs load a file themselves and put it there
+(`importlib.util.spec_from_file_location`), or put a module there that they have made by hand. A stream names such a
+module together with its file, so that it is loaded again as it was the first time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import types
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec import load
+from timeslip.codec.kinds import is_installed, is_of_session
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+Places = tuple[tuple[str, str], ...]
+"""Names of modules and their files, the outermost package first."""
+
+BY_HAND = "a module that was made by hand: what is in it is not recorded, and a new kernel does not have it"
+
+_known: weakref.WeakKeyDictionary[types.ModuleType, tuple[tuple[str, ...], Places | None]] = weakref.WeakKeyDictionary()
+"""What was found out about a module, with the folders in which modules were looked for then."""
+
+
+def places_of(name: str) -> Places | None:
+    """Which files have to be loaded, in this order, before the loaded module of that name can be imported.
+
+    Empty where importing it is enough. None where nothing gives it again: it was made by hand.
+    """
+    module = sys.modules.get(name)
+    if type(module) is not types.ModuleType or _comes_with_python(name):
+        return ()
+    folders = (_here(), *(folder for folder in sys.path if type(folder) is str))
+    known = _known.get(module)
+    if known is None or known[0] != folders:
+        known = _known[module] = folders, _find(name, module)
+    return known[1]
+
+
+def _here() -> str:
+    """Where modules are looked for by an empty entry of `sys.path`."""
+    try:
+        return os.getcwd()
+    except OSError:  # the folder is gone
+        return ""
+
+
+def _comes_with_python(name: str) -> bool:
+    """Whether a module is the program itself, of the standard library or installed, or made by such a module."""
+    root = name.partition(".")[0]
+    if root in sys.stdlib_module_names or root in ("__main__", "__mp_main__", "timeslip"):
+        return True
+    for part in (name, root):
+        space = getattr(sys.modules.get(part), "__dict__", {})
+        file = space.get("__file__")
+        if type(file) is str and is_installed(file):
+            return True
+    return False
+
+
+def _find(name: str, module: types.ModuleType) -> Places | None:
+    package = name.rpartition(".")[0]
+    before = places_of(package) if package else ()
+    if before is None:
+        return None
+    own: Any = module.__dict__.get("__spec__")
+    file = getattr(own, "origin", None)
+    found = _found_spec(name, getattr(sys.modules.get(package), "__path__", None) if package else None)
+    if found is not None and own is not None and found.origin == file:
+        return before
+    if type(file) is not str or not own.has_location or importlib.util.spec_from_file_location(name, file) is None:
+        return None
+    return *before, (name, file)
+
+
+def _found_spec(name: str, path: Any) -> Any:
+    """What the finders of this Python say of a module, without those that are the session's own."""
+    for finder in list(sys.meta_path):
+        if is_of_session(finder if isinstance(finder, type) else type(finder)):
+            continue
+        try:
+            found = finder.find_spec(name, path)
+        except Exception:  # an importer of a library that does not know this one: another may
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def reference(state: Pass, module: str, qualname: str) -> tuple[Any, tuple[Any, ...]]:
+    """Reduction of what a loaded module has under *qualname*: by these names."""
+    places = places_of(module)
+    if places is None:
+        state.by_hand[module] = sys.modules[module]
+    if not places:
+        return load.attribute, (module, qualname)
+    return load.placed, (module, _copied(places), qualname)
+
+
+def is_found(module: str | None) -> bool:
+    """Whether what the loaded module of that name has can be referred to as pickle does it."""
+    return module is None or places_of(module) == ()
+
+
+def module_reference(state: Pass, module: types.ModuleType, name: str) -> Any:
+    """Reduction of a module that `sys.modules` has under *name*."""
+    places = places_of(name)
+    if places is None:
+        return state.hole(module, BY_HAND)
+    return (load.placed, (name, _copied(places), "")) if places else (load.module, (name,))
+
+
+def assigned_names(name: str) -> frozenset[str] | None:
+    """Names that occur in the code of the file of a loaded module: all that it can have given itself.
+
+    None where its loader does not tell. Asked once for each module that was loaded under that name.
+    """
+    module = sys.modules.get(name)
+    if not isinstance(module, types.ModuleType):
+        return None
+    if module not in _assigned:
+        get_code = getattr(module.__dict__.get("__loader__"), "get_code", None)
+        try:
+            code = get_code(name) if get_code is not None else None
+        except (ImportError, OSError, SyntaxError):  # the file is gone, or was changed since
+            code = None
+        _assigned[module] = None if code is None else frozenset(_names_in(code))
+    return _assigned[module]
+
+
+_assigned: weakref.WeakKeyDictionary[types.ModuleType, frozenset[str] | None] = weakref.WeakKeyDictionary()
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            yield from _names_in(constant)
+
+
+def _copied(places: Places) -> list[list[str]]:
+    """*places* in lists of their own: one and the same object in all captures would link them."""
+    return [list(place) for place in places]
+
+
+def placed(name: str, places: Iterable[tuple[str, str]], qualname: str) -> Any:
+    """The module *name*, or what it has under *qualname*, after files were loaded that it is not found without."""
+    for part, file in places:
+        if part not in sys.modules:
+            _load_file(part, file)
+    found: Any = importlib.import_module(name)
+    for part in filter(None, qualname.split(".")):
+        found = getattr(found, part)
+    return found
+
+
+def _load_file(name: str, file: str) -> None:
+    """As programs do it that load a module from its file, and as ``import`` does it."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no file of a module that this Python can load", name=name, path=file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # as import does it: half a module is none
+        sys.modules.pop(name, None)
+        raise
