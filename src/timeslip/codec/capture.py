@@ -24,6 +24,7 @@ import pickle
 import sys
 import types
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -157,6 +158,9 @@ class Pass:
         """Classes whose instances are pickled with their attribute dict as it is -> what gives that dict."""
         self.shared_dicts: dict[int, Any] = {}
         """Attribute dicts that others hold as well, by address."""
+        self.apart: Counter[int] = Counter()
+        """Addresses of attribute dicts that are in the stream as dicts, however many hold them -> of how many
+        instances."""
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
         self.table[_Content] = _reduce_content
         self.table[Scope] = _reduce_scope
@@ -357,7 +361,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             mode = "nan"
             continue
         if shared_dicts is None and state.dicts_of:
-            shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers)
+            shared_dicts = shared_attributes(pickler, state.dicts_of, encoder.picklers, state.apart)
             if shared_dicts:
                 continue
         if checks is None and state.hashing:

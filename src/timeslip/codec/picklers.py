@@ -137,15 +137,19 @@ def _add_times(found: dict[int, int], pickler: Any) -> None:
         found[address] += held
 
 
-def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos) -> dict[int, Any]:
+def shared_attributes(
+    pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]], others: Memos, apart: Mapping[int, int]
+) -> dict[int, Any]:
     """Attribute dicts, by address, that others hold besides the instance: other instances, a name, a container.
 
-    Found by the number of references, after the pass: one look at all is many times faster than one at each.
+    Found by the number of references, after the pass: one look at all is many times faster than one at each. Left out
+    are those that the pass has written as dicts already, for all their instances: another pass would write the same.
 
     Args:
         pickler: after the pass.
         dicts_of: class -> what gives the attribute dict of an instance, for the classes to look at.
         others: memos that may hold the same dicts.
+        apart: addresses of the dicts that were written as dicts -> for how many instances.
     """
     found: list[Any] = []
     for kind, instances in _instances(met_objects(pickler), dicts_of).items():
@@ -160,6 +164,11 @@ def shared_attributes(pickler: Any, dicts_of: Mapping[type, Callable[[Any], Any]
     kept = {id(held): held for held in found if type(held) is not dict} if odd else {}
     times = Counter(filter(suspected.__contains__, map(id, found)))
     del found
+    for address in [address for address, count in apart.items() if count == times[address]]:
+        kept.pop(address, None)
+        del suspected[address]
+    if not suspected:
+        return kept
     memos = others.times(suspected)
     _add_times(memos, pickler)
     # Its instance, the memos and *suspected* hold what is nobody else's. No variable: while code is traced, the locals

@@ -99,6 +99,7 @@ class Plain:
         if id(attributes) in state.shared_dicts:
             return self._by_attributes(state, obj)
         if self._hashed and early_parts(obj, attributes, filled(obj, self._slots) if self._slots else {}) is not None:
+            state.apart[id(attributes)] += 1
             return self._by_attributes(state, obj)
         return NotImplemented
 
