@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.codec.kernels import Kernel, differences, only_iterative, resumed, stored
 from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PARTS, PLAIN
 
+from timeslip.codec import capture
 from timeslip.codec.capture import Encoder, capture_atom
 from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
@@ -460,3 +461,38 @@ def test_a_tracer_or_profiler_changes_nothing(hook: str) -> None:
             sys.settrace(before[0])
             sys.setprofile(before[1])
         assert found == expected, name
+
+
+HASHED = """
+class K:
+    def __init__(self, held): self.held = held
+    def __eq__(self, other): return type(other) is K and self.held == other.held
+    def __hash__(self): return len(self.held)
+class Plain: pass
+"""
+
+
+def test_instances_that_are_hashed_by_value_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass holds their attribute dicts itself: that they are then held twice says nothing."""
+    passes: list[str] = []
+    usual = capture._pickler
+
+    def counted(mode: str, state: Any) -> Any:
+        passes.append(mode)
+        return usual(mode, state)
+
+    monkeypatch.setattr(capture, "_pickler", counted)
+    kernel = Kernel(HASHED + "a, b = K([1]), K([2]); plain = Plain(); plain.a = a")
+    first = kernel.encoder.capture([(name, kernel.namespace[name]) for name in ("a", "b", "plain")])
+    second = kernel.encoder.capture([(name, kernel.namespace[name]) for name in ("a", "b", "plain")])
+    assert passes == ["fast", "fast"]
+    assert b"".join(first.segments) == b"".join(second.segments)
+
+
+@pytest.mark.parametrize("first", ["a", "plain"])
+def test_an_attribute_dict_shared_with_one_that_is_hashed_by_value_stays_so(first: str) -> None:
+    code = f"a, plain = K([1]), Plain(); plain.__dict__ = a.__dict__; held = [{first}, a, plain, a.__dict__]"
+    other = resumed(Kernel(HASHED + code), "held")
+    found = other.namespace["held"]
+    assert found[3] is vars(found[1])
+    assert found[3] is vars(found[2])

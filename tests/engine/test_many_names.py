@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip.codec.capture import Encoder
 from timeslip.model import is_facet, is_name
 from timeslip.state.covariables import Tracker
 
@@ -212,3 +213,24 @@ def test_an_instance_that_did_not_change_is_not_taken_for_changed(
     assert {("a",), ("b", "c")} <= set(captured)
     assert ("b",) not in captured, "it was taken apart"
     assert captured.count(("a",)) <= 2, "once more than the first look, at most"
+
+
+def test_a_value_is_looked_at_once_however_many_names_it_has(attach: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that share with one another are captured one by one; those of one object all say the same."""
+    session = attach()
+    run(session, "held = [[1], 2]", "a = b = c = held[0]; t = u = (held, 1)", "later = 1")
+    usual, captured = Encoder.capture, []
+
+    def counted(encoder: Encoder, nodes: Any, **options: Any) -> Any:
+        captured.append([key for key, _ in nodes])
+        return usual(encoder, nodes, **options)
+
+    monkeypatch.setattr(Encoder, "capture", counted)
+    result = session.run("a.append(3)")
+    assert result.commit.names.changed == ("a", "b", "c", "held", "t", "u")
+    assert sorted(len(nodes) for nodes in captured) == [1, 1, 1, 6]
+    session.undo()
+    names = session.namespace
+    assert names["a"] == [1]
+    assert names["a"] is names["b"] is names["c"] is names["t"][0][0]
+    assert names["t"] is names["u"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, Links, holders, union
@@ -66,6 +66,8 @@ class Regrouping:
         self.nodes: dict[str, _Shot] = {}
         """First key -> capture of one node, or of many definitions together."""
         self.node_of: dict[str, str] = {}
+        self.values: dict[int, _Shot] = {}
+        """Address of a value -> its capture under one of its names."""
         self.pending: list[str] = []
         self.unchanged: dict[str, _Shot] = {}
         self.joint: dict[tuple[str, ...], tuple[frozenset[int] | None, _Shot]] = {}
@@ -219,7 +221,18 @@ class Regrouping:
         if key not in self.node_of and (not key.startswith("def:") or self._object(key) is not None):
             self.checked += 1
             shot = self.unchanged.get(key)
-            self._keep((key,), shot if shot is not None else self._capture((key,)))
+            known = None if key.startswith("def:") else self.values.get(id(self._object(key)))
+            if shot is None and known is not None:
+                self._note((key,), self._renamed(known, key))
+            else:
+                self._keep((key,), shot if shot is not None else self._capture((key,)))
+
+    def _renamed(self, shot: _Shot, key: str) -> _Shot:
+        """The capture of a value under another of its names: a pass cannot tell names of one object apart."""
+        assert shot.captured is not None
+        captured = replace(shot.captured, keys=(key,))
+        self.taken.append(captured)
+        return replace(shot, captured=captured)
 
     def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
         """*shot*, or a second one where the first has itself changed the object.
@@ -236,6 +249,11 @@ class Regrouping:
 
     def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
         shot = self._steady(keys, shot)
+        self._note(keys, shot)
+        if len(keys) == 1 and shot.captured is not None and not keys[0].startswith("def:"):
+            self.values[id(self._object(keys[0]))] = shot
+
+    def _note(self, keys: tuple[str, ...], shot: _Shot) -> None:
         shot.keys = keys
         self.nodes[keys[0]] = shot
         self.node_of.update(dict.fromkeys(keys, keys[0]))
