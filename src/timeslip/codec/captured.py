@@ -106,6 +106,11 @@ class Captured:
         self.hooked = frozenset()
 
     @property
+    def is_deep(self) -> bool:
+        """Whether the deep pass did it."""
+        return self.mode.startswith("deep")
+
+    @property
     def size(self) -> int:
         """Bytes of streams and buffers together."""
         streams = sum(map(len, self.segments)) + sum(map(len, self.headers.values()))

@@ -495,6 +495,7 @@ _ANYWHERE: dict[str, Any] = {
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,
+    "filled": instances.fill,
     "placeholder": Placeholder,
 }
 """Names of `timeslip.codec.load` that do not depend on the loader; all others are its methods."""

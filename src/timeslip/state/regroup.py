@@ -133,7 +133,7 @@ class Regrouping:
         known = self.definitions.get(key)
         return known if known is not None else self.tracker.encoder.registry.live(key[4:])
 
-    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset()) -> _Shot:
+    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False) -> _Shot:
         began = time.perf_counter()
         self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
@@ -144,7 +144,7 @@ class Regrouping:
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
         mark = mark_of([obj for _, obj in nodes])
         try:
-            captured = self._captured(nodes, shared)
+            captured = self._captured(nodes, shared, deep)
         except UnstorableError as error:
             never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
             return _Shot(None, never_equal, time.perf_counter() - began, error.message)
@@ -152,15 +152,15 @@ class Regrouping:
         print_ = fingerprint(captured, self.tracker.chunk_bytes)
         return _Shot(captured, print_, time.perf_counter() - began, mark=mark)
 
-    def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
+    def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int], deep: bool) -> Captured:
         key, obj = nodes[0]
         if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
             return capture_atom(key, obj)
         encoder = self.tracker.encoder
-        captured = encoder.capture(nodes, shared=shared)
+        captured = encoder.capture(nodes, shared=shared, deep=deep)
         inner = _attached([captured]) if captured.blocks and not shared else shared
         if inner != shared:  # plain arrays and frames over the same memory inside one value
-            captured = encoder.capture(nodes, shared=inner)
+            captured = encoder.capture(nodes, shared=inner, deep=deep)
         return captured
 
     def _check(self, group: Covariable) -> None:
@@ -176,8 +176,8 @@ class Regrouping:
             self.tracker.note_checked(group)
             return
         shared = group.roots if len(group.keys) > 1 else frozenset()
-        shot = self._capture(group.keys, shared)
-        group.seconds = shot.seconds
+        shot = self._capture(group.keys, shared, deep=group.deep)
+        group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
@@ -206,7 +206,7 @@ class Regrouping:
         """Capture again what failed; it is broken when that works now."""
         shot = self._capture(group.keys)
         self.checked += 1
-        group.seconds = shot.seconds
+        group.note_seconds(shot.seconds)
         if shot.captured is None:
             self.tracker.note_failure(group)
             return
@@ -231,7 +231,7 @@ class Regrouping:
         # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
         if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
             return shot
-        again = self._capture(keys, shared)
+        again = self._capture(keys, shared, deep=shot.captured.is_deep)
         return shot if again.fingerprint.digest == shot.fingerprint.digest else again
 
     def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
@@ -480,6 +480,7 @@ class Regrouping:
             group.spans = tuple(captured.spans)
             group.roots = attached
             group.volatile = captured.volatile
+            group.deep = captured.is_deep
             group.packages = captured.packages
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)
