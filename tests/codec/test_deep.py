@@ -42,7 +42,8 @@ SHAPES = {
     "one dict for two": CHAIN + "e = Node(0, 0); e.__dict__ = d.__dict__",
     "as keys": CHAIN + "e = {d: 1, d.n: 2}; f = {d}",
     "dates": "import datetime\nd = None\nfor i in range(5000): d = Node(datetime.date(2024, 1, 1 + i % 28), d)",
-    "slots": "class Slotted:\n    __slots__ = ('n', 'v')\nd = None\nfor i in range(5000):\n    e = Slotted(); e.n = d; d = e",
+    "slots": "class Slotted:\n    __slots__ = ('n', 'v')\nd = None\n"
+    "for i in range(5000):\n    e = Slotted(); e.n = d; d = e",
     "slots and attributes": "class Both(Node):\n    __slots__ = 'w'\nd = None\n"
     "for i in range(5000): d = Both(i, d); d.w = [d]",
 }

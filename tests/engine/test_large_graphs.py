@@ -171,7 +171,10 @@ def test_one_change_adds_little_to_the_store(sessions: Sessions) -> None:
         assert live.commits[-1].stats.bytes_stored < first.bytes_stored / 4
 
 
-CHAIN = "class Node:\n    def __init__(self, v, n): self.v = v; self.n = n\nll = None\nfor i in range(30_000): ll = Node(i, ll)"
+CHAIN = (
+    "class Node:\n    def __init__(self, v, n): self.v = v; self.n = n\n"
+    "ll = None\nfor i in range(30_000): ll = Node(i, ll)"
+)
 
 
 def test_a_deep_graph_is_looked_at_only_where_a_run_may_reach_it(

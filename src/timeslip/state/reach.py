@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from timeslip.codec.definitions import HEAP_TYPE
 from timeslip.codec.kinds import compares_oddly
+from timeslip.codec.placeholder import Placeholder
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facts import CodeFacts, Reasons, Use, combine
 from timeslip.state.lineage import facts_reads_before_binding
@@ -164,6 +165,8 @@ def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str
     if issubclass(kind, types.ModuleType):
         name = object.__getattribute__(value, "__dict__").get("__name__")
         return canonical(name) if type(name) is str else None
+    if kind is Placeholder:
+        return None  # what it stands for is something else
     plain = not compares_oddly(kind)  # or no table of types may be asked
     if plain and kind in _BOUND:
         return _path_of_bound(value, namespace)
