@@ -27,8 +27,12 @@ HANDLES = {
         "h.put_nowait(1)",
     ),
     "a lock that is waited for": (
-        "h = asyncio.Lock()\nasync def wait():\n    async with h: await asyncio.sleep(100)\n"
-        "tasks = [asyncio.create_task(wait()) for _ in range(2)]",
+        """
+h = asyncio.Lock()
+async def wait():
+    async with h: await asyncio.sleep(100)
+tasks = [asyncio.create_task(wait()) for _ in range(2)]
+""",
         "tasks[0].cancel()",
     ),
     "the loop": ("h = asyncio.get_running_loop()", "h.call_soon(print)"),
@@ -37,9 +41,13 @@ HANDLES = {
         "go.set(); assert h.result(10); pool.shutdown()",
     ),
     "a thread that works on a list": (
-        "import time\nd = []; end = threading.Event()\n"
-        "def work(d):\n    while not end.is_set(): d.append(1); time.sleep(.001)\n"
-        "h = threading.Thread(target=work, args=(d,), daemon=True); h.start()",
+        """
+import time
+d = []; end = threading.Event()
+def work(d):
+    while not end.is_set(): d.append(1); time.sleep(.001)
+h = threading.Thread(target=work, args=(d,), daemon=True); h.start()
+""",
         "end.set(); h.join(10); assert not h.is_alive()",
     ),
     "a process": ("h = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1)", "h.communicate(); h.wait(10)"),

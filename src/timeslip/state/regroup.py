@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, Links, holders, union
 from timeslip.codec.capture import capture_atom
-from timeslip.codec.captured import Captured
+from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
@@ -419,6 +419,7 @@ class Regrouping:
                 shot.captured.links = union([captured.links for captured in found])
                 shot.captured.hidden = _hidden(found)
                 shot.captured.plain = all(captured.plain for captured in found)
+                shot.captured.own = self._own(keys, shot.captured)
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
             # Equal content, but perhaps in other objects than before: what links is where they are now.
@@ -430,6 +431,28 @@ class Regrouping:
         self._live_on(group)
         result.changed.append(Changed(group, shot.captured))
         return group
+
+    def _own(self, keys: tuple[str, ...], whole: Captured) -> dict[str, Own]:
+        """What each of *keys* reaches itself of what there is to say of *whole*, captured together."""
+        if not (whole.holes or whole.hooked) or len(keys) > _MANY_NAMES:
+            return {}
+        captures = {key: self.nodes[self.node_of[key]].captured for key in keys}
+        found: dict[str, Own] = {}
+        for name in keys:
+            reached, work = {name}, [name]
+            while work:
+                captured = captures[work.pop()]
+                inner = {f"def:{identity}" for identity in captured.references} if captured is not None else set()
+                inner = (inner & captures.keys()) - reached
+                reached |= inner
+                work += inner
+            parts = [part for key in reached if (part := captures[key]) is not None]
+            holes = {(hole.identity, hole.type_name, hole.reason) for part in parts for hole in part.holes}
+            positions = [
+                n for n, hole in enumerate(whole.holes) if (hole.identity, hole.type_name, hole.reason) in holes
+            ]
+            found[name] = Own(tuple(positions), frozenset().union(*(part.hooked for part in parts)))
+        return found
 
     def _aliases(self, keys: tuple[str, ...]) -> dict[str, str]:
         first: dict[int, str] = {}

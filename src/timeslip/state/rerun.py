@@ -435,9 +435,9 @@ class _Examiner:
 
     def _library(self, obj: Any, rest: list[str], follow: str, module_function: bool = False) -> None:
         path = path_of_value(obj, self._namespace)
-        if type(obj) is Placeholder:
+        if path is None and type(obj) is Placeholder:
             self.say(f"uses {obj.timeslip_name}, which is not here itself")
-        elif path is None:
+        if path is None:
             self.say(f"uses something of which it is not known what it touches ({type(obj).__name__})")
             return
         function = type(obj) in _FUNCTIONS or is_foreign_function(type(obj))
