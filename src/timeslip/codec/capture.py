@@ -278,7 +278,8 @@ class Pass:
         if self.deep is not None and not self.odd:
             if type(reducer) is instances.Plain:
                 self.left.add(id(kind))
-                return self.deep.postpone(reducer, obj)
+                self.deep.postpone(obj)
+                return self.deep.take(kind, reducer)
             self.deep.others.add(kind)
         try:
             result = NotImplemented if reducer is None else reducer(self, obj)

@@ -31,16 +31,23 @@ class Deep:
 
     Attributes:
         others: classes of what Python was called for and that is no plain instance.
+        empty: class -> the reduction of its instances as empty ones.
+        postpone: called with an instance that was written so; what is in it comes with `parts`.
     """
 
     def __init__(self) -> None:
         self.others: set[type] = set()
-        self._postponed: deque[tuple[Plain, Any]] = deque()
+        self.empty: dict[type, Any] = {}
+        self._plain: dict[type, Plain] = {}
+        self._postponed: deque[Any] = deque()
+        self.postpone = self._postponed.append
 
-    def postpone(self, plain: Plain, obj: Any) -> Any:
-        """The reduction of *obj* as an empty instance; what is in it comes with `parts`."""
-        self._postponed.append((plain, obj))
-        return copyreg.__newobj__, (type(obj),)  # type: ignore[attr-defined]  # of the protocol, not in the stubs
+    def take(self, kind: type, plain: Plain) -> Any:
+        """The reduction of instances of *kind* from now on."""
+        self._plain[kind] = plain
+        made = copyreg.__newobj__, (kind,)  # type: ignore[attr-defined]  # of the protocol, not in the stubs
+        self.empty[kind] = made
+        return made
 
     def parts(self) -> Iterator[Any]:
         """Each instance, what is in its slots, its attribute dict, and None; writing them may add to them.
@@ -48,9 +55,10 @@ class Deep:
         Pickle may ask for an item before it has written the one before. With None between, what may hold further
         instances is always written before the next one is asked for.
         """
-        postponed = self._postponed
+        postponed, plain_of = self._postponed, self._plain
         while postponed:
-            plain, obj = postponed.popleft()
+            obj = postponed.popleft()
+            plain = plain_of[type(obj)]
             yield obj
             yield plain.slots_in(obj)
             yield plain.dict_of(obj) if plain.dict_of is not None else None

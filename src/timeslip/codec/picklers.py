@@ -44,7 +44,22 @@ class FastPickler(pickle.Pickler):
                 is_unasked = False
             return NotImplemented if is_unasked else reduce(obj)
 
-        self.reducer_override = override  # type: ignore[method-assign]  # a function, not a method: faster
+        deep = state.deep
+        empty, postpone = (deep.empty, deep.postpone) if deep is not None else ({}, None)
+
+        def override_deep(obj: Any) -> Any:
+            """The same in a deep pass."""
+            try:
+                made = empty.get(type(obj))
+            except Exception:  # as above
+                made = None
+            if made is None or postpone is None:
+                return reduce(obj)
+            postpone(obj)
+            return made
+
+        usual = override if deep is None else override_deep
+        self.reducer_override = usual  # type: ignore[method-assign]  # a function, not a method: faster
 
 
 class NanPickler(FastPickler):

@@ -283,7 +283,10 @@ def fill(payload: Any, parts: list[Any]) -> Any:
     """*payload*, after each instance of *parts* was given the slots and the attribute dict that follow it."""
     own: Any = iter(parts)
     for obj, slots, attributes, _ in zip(own, own, own, own, strict=True):
-        set_instance(obj, (attributes, slots or {}))
+        if attributes is not None:
+            object.__setattr__(obj, "__dict__", attributes)
+        if slots is not None:
+            set_slots(obj, slots)
     return payload
 
 
