@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from timeslip.codec.definitions import is_a
+from timeslip.codec.definitions import is_a, of
 from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain
 
 _MOST = 400
@@ -348,7 +348,7 @@ def goes_on(obj: Any) -> bool:
     kind = type(obj)
     if issubclass(kind, threading.Thread):
         return threading.Thread.is_alive(obj)
-    named = {(_module_of(base), base.__name__) for base in kind.__mro__}
+    named = {(str(of(base, "__module__")), of(base, "__name__")) for base in of(kind, "__mro__")}
     if not named.isdisjoint(_FUTURES):
         return getattr(obj, "_state", None) in ("PENDING", "RUNNING")
     if ("multiprocessing.process", "BaseProcess") in named:

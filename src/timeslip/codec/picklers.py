@@ -51,7 +51,7 @@ class FastPickler(pickle.Pickler):
             """The same in a deep pass."""
             try:
                 made = empty.get(type(obj))
-            except Exception:  # as above
+            except Exception:  # a metaclass of the session, as above
                 made = None
             if made is None or postpone is None:
                 return reduce(obj)
