@@ -35,16 +35,21 @@ def user_threads(known: Container[threading.Thread]) -> list[str]:
 
 def user_tasks(namespace: dict[str, Any]) -> bool:
     """Whether a task of the running event loop belongs to a coroutine that was made in the session."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return False
-    try:
-        tasks = asyncio.all_tasks(asyncio.get_running_loop())
-    except RuntimeError:  # no loop runs in this thread
-        return False
-    for task in tasks:
-        coroutine = task.get_coro()
-        frame = getattr(coroutine, "cr_frame", None)
+    for task in live_tasks():
+        frame = getattr(task.get_coro(), "cr_frame", None)
         if frame is not None and frame.f_globals is namespace and frame.f_code.co_name != "<module>":
             return True
     return False
+
+
+def live_tasks() -> list[Any]:
+    """The tasks of the event loop that runs in this thread that are not done, the one that we are in first."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return []
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # no loop runs in this thread
+        return []
+    present = asyncio.current_task(loop)
+    return sorted(asyncio.all_tasks(loop), key=lambda task: task is not present)

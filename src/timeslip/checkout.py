@@ -30,7 +30,7 @@ from timeslip.standard import time
 from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.tearing import still_used, torn_off
-from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason
+from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason_of
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
@@ -204,7 +204,7 @@ class Checkout:
             prepared.values[key] = value
             if len(loader.rebuilt) > rebuilt:
                 prepared.fidelity[key] = REBUILT
-                reasons = [*filter(None, (rebuilt_reason(body),)), *loader.notes[told:]]
+                reasons = [*filter(None, (rebuilt_reason_of(body, key),)), *loader.notes[told:]]
                 prepared.notes[key] = "; ".join(reasons) or "it refers to something that was made again"
             else:
                 doubted = "; ".join(filter(None, (noted(body), doubt(body))))
@@ -413,9 +413,10 @@ class Checkout:
             self.prepared.messages.append(told)
         assert self.commit is not None
         for name in names:
-            self.prepared.values[name] = Placeholder(name, record, reason, self.commit)
+            own = self.live.lost_of(record, name) if reason == self.live.info(record).lost else None
+            self.prepared.values[name] = Placeholder(name, record, own or reason, self.commit)
             self.prepared.fidelity[name] = LOST
-            self.prepared.notes[name] = f"{reason}; not replayed: {error.message}"
+            self.prepared.notes[name] = f"{own or reason}; not replayed: {error.message}"
         self.prepared.records.pop(record, None)
 
     def _refers_to_broken(self, record: str) -> bool:

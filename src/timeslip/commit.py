@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.collecting import uncollected
+from timeslip.codec.definitions import class_name
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
 from timeslip.ids import RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
@@ -21,7 +22,7 @@ from timeslip.preview import summarize
 from timeslip.retaining import require_room
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable, Update
-from timeslip.values import Encoded, lost_reason, python_tag, rebuilt_reason, with_verdicts
+from timeslip.values import Encoded, inexact_reason, lost_reason, python_tag, with_verdicts
 
 if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
@@ -214,8 +215,12 @@ def _encode(live: Live, found: Look, reuse: bool) -> dict[Covariable, Encoded]:
         group = change.covariable
         about = _about(live, group, found.snapshot)
         doubtful = live.prover.doubtful(change.captured.hooked) if change.captured is not None else {}
-        if doubtful:
+        if doubtful and change.captured is not None:
             about["hooked"] = doubtful
+            own = {key: part.hooked for key, part in change.captured.own.items()}
+            of = {key: sorted(doubtful.keys() & set(map(class_name, kinds))) for key, kinds in own.items()}
+            if any(len(classes) < len(doubtful) for classes in of.values()):
+                about["hooked_of"] = of
         encoded[group] = live.writer.encode(group, change.captured, known, about)
     return encoded
 
@@ -288,10 +293,12 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
     reasons: dict[str, str] = {}
     definitions: dict[str, str] = {}
     for body in bodies:
-        lost, rebuilt = lost_reason(body), rebuilt_reason(body)
+        lost = lost_reason(body)
         for key in body["keys"]:
-            if is_name(key) and (lost or rebuilt):
-                reasons[key] = lost if lost is not None else f"comes back rebuilt: {rebuilt}"
+            if is_name(key):
+                reason = inexact_reason(body, key)
+                if reason is not None:
+                    reasons[key] = reason
             elif lost:
                 definitions[key] = lost
     for key, lost in definitions.items():

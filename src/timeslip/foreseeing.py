@@ -22,7 +22,7 @@ from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_de
 from timeslip.planner import Plan
 from timeslip.replay import Replayer
 from timeslip.standard import time
-from timeslip.values import rebuilt_reason
+from timeslip.values import rebuilt_reason, rebuilt_reason_of
 
 
 class Foreseeing:
@@ -73,11 +73,13 @@ class Foreseeing:
         lost = [record for record in records if self._needs_lost(record)]
         self.replay(lost)
         for record in (record for record in records if record not in lost):
-            reason = rebuilt_reason(self._body(record))
-            if reason and self._whole(record):
+            body = self._body(record)
+            rebuilt = rebuilt_reason(body) is not None
+            if rebuilt and self._whole(record):
                 continue  # what is there still need not be made again
             for name in self._names.get(record, ()):
-                self.fidelity[name] = REBUILT if reason else EXACT
+                self.fidelity[name] = REBUILT if rebuilt else EXACT
+                reason = rebuilt_reason_of(body, name)
                 if reason:
                     self.notes[name] = reason
 
@@ -94,11 +96,13 @@ class Foreseeing:
                 assert self._commit is not None
                 where = self._replayer.foresee(self._commit, left)
             except ReplayError as error:
-                fidelity, note = LOST, f"{reason}; not replayed: {error.message}"
+                self.fidelity.update(dict.fromkeys(left, LOST))
+                own = {name: self._live.lost_of(record, name) or reason for name in left}
+                self.notes.update((name, f"{own[name]}; not replayed: {error.message}") for name in left)
             else:
-                fidelity, note = REPLAYED, f"by running {', '.join(where)} again, because {reason}"
-            self.fidelity.update(dict.fromkeys(left, fidelity))
-            self.notes.update(dict.fromkeys(left, note))
+                self.fidelity.update(dict.fromkeys(left, REPLAYED))
+                note = f"by running {', '.join(where)} again, because {reason}"
+                self.notes.update(dict.fromkeys(left, note))
 
     def _whole(self, record: str) -> Mapping[str, Any]:
         """The names that would come back without a replay; what has to make a class for it is not tried."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from timeslip.codec.captured import Hole
 from timeslip.codec.definitions import of
-from timeslip.codec.hidden import is_remote
+from timeslip.codec.hidden import goes_on, is_remote
 from timeslip.codec.holding import held_by, not_entered
 from timeslip.codec.placeholder import Placeholder
 from timeslip.ids import RecordId
@@ -67,6 +67,8 @@ class Leaving:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
         if hasattr(type(obj), "__next__") and not self._is_live(obj):
             return True  # what it goes through was in a state that was left before
+        if goes_on(obj):
+            return False  # with what it holds, in any case: `tearing.still_used` says so
         if self._none or is_remote(str(of(type(obj), "__module__"))):
             return False
         held = held_by(obj, self._walls)

@@ -34,7 +34,7 @@ from timeslip.state.namespace import Namespace
 from timeslip.steps import Steps, steps_in_log
 from timeslip.store import logfile
 from timeslip.store.repository import Repository
-from timeslip.values import ValueWriter, content_of, lost_reason, with_verdicts
+from timeslip.values import ValueWriter, content_of, lost_reason, lost_reason_of, with_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,6 +262,13 @@ class Live:
         except StoreError as error:
             return ValueInfo((), error.message)
         return ValueInfo(tuple(body["keys"]), lost_reason(body), content_of(body), body.get("aliases", {}))
+
+    def lost_of(self, record: str, name: str) -> str | None:
+        """Why one of the names of a value record cannot be loaded, or None."""
+        try:
+            return lost_reason_of(self.body(record), name)
+        except StoreError as error:
+            return error.message
 
     def change_settings(self, settings: Settings) -> None:
         """Take new settings over; facets that are switched on now are recorded from the next commit on."""

@@ -42,7 +42,7 @@ from timeslip.preview import preview
 from timeslip.proving import of_release
 from timeslip.standard import time
 from timeslip.state.facets import FacetSet
-from timeslip.values import chunk_names, lost_reason, rebuilt_reason, with_verdicts
+from timeslip.values import chunk_names, inexact_reason, lost_reason, note_on, rebuilt_reason, with_verdicts
 
 SAME = "no difference in value"
 """What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
@@ -72,9 +72,7 @@ def _line(history: History, key: str, record: str) -> Preview:
         return Preview(key, "", note=_why(error))
     body = with_verdicts(body, partial(of_release, history.repository.verdicts))
     kind, summary = body.get("summary", {}).get(key, ("", ""))
-    lost, rebuilt = lost_reason(body), rebuilt_reason(body)
-    note = f"not stored: {lost}" if lost else f"comes back rebuilt: {rebuilt}" if rebuilt else ""
-    return Preview(key, kind, summary, note=note)
+    return Preview(key, kind, summary, note=note_on(body, key))
 
 
 def show_value(history: History, commit: CommitId, name: str) -> Preview:
@@ -262,9 +260,9 @@ def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:
             except StoreError as error:
                 inexact[name] = error.message
                 continue
-            lost, rebuilt = lost_reason(body), rebuilt_reason(body)
-            if lost or rebuilt:
-                inexact[name] = lost or f"comes back rebuilt: {rebuilt}"
+            reason = inexact_reason(body, name)
+            if reason is not None:
+                inexact[name] = reason
     for name, reason in _of_lost_definitions(live).items():
         inexact.setdefault(name, reason)
     return inexact, placeholders

@@ -15,7 +15,8 @@ from timeslip.live import Live
 from timeslip.state.covariables import Covariable, Update
 from timeslip.state.facets.differences import EMPTY, parsed
 from timeslip.state.facets.matplotlib_state import open_figures
-from timeslip.state.reach import Reached, facts_of_source, path_of_value, reached
+from timeslip.state.reach import CodeFacts, Reached, facts_of_source, path_of_value, reached
+from timeslip.state.source import statements
 
 _ASSUMED = 20
 """Of so many skipped names a commit says which they are; of the others how many."""
@@ -62,9 +63,10 @@ def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any], bound:
         snapshot: the state after it.
         bound: names that it bound.
     """
-    if source is None:
-        return None
+    return _reach_of(live, facts_of_source(source), snapshot, bound) if source is not None else None
 
+
+def _reach_of(live: Live, facts: CodeFacts, snapshot: Mapping[str, Any], bound: set[str]) -> Reached:
     def codes_of(name: str) -> Iterable[types.CodeType | str]:
         for node in live.tracker.definitions_of((name,)):
             definition = live.registry.live(node[4:])
@@ -76,7 +78,20 @@ def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any], bound:
             return None
         return path_of_value(snapshot[name], live.namespace.globals)
 
-    return reached(facts_of_source(source), codes_of, target_of)
+    return reached(facts, codes_of, target_of)
+
+
+def _note_hooks(live: Live, source: str, reach: Reached, snapshot: Mapping[str, Any], bound: set[str]) -> None:
+    """Note what code can reach that a run has handed on to be run later.
+
+    Only the statements that hand something on count: what else the run named is no matter of that code. What a name
+    leads to is asked with every look (`_hook_groups`), because functions can be defined anew.
+    """
+    live.hooked = reach.hooks[0]
+    parts = [_reach_of(live, facts_of_source(part), snapshot, bound) for part in statements(source)]
+    handing = [part for part in parts if part.hooks] or [reach]
+    live.hook_names |= frozenset().union(*(part.names for part in handing))
+    live.hooks_reach_everything |= any(part.everything for part in handing)
 
 
 def look(live: Live, source: str | None, *, everything: bool, idle: bool = False) -> Look:
@@ -95,18 +110,17 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     _tell_left_out(live)
     rebound = tracker.rebound(snapshot)
     reach = reach_of(live, source, snapshot, rebound[0])
-    if reach is not None and reach.hooks:
-        live.hooked = reach.hooks[0]
-        live.hook_names |= reach.names
-        live.hooks_reach_everything |= reach.everything
+    if source is not None and reach is not None and reach.hooks:
+        _note_hooks(live, source, reach, snapshot, rebound[0])
     unknown = reach is None or reach.everything or reach.starts_threads
     unknown = unknown or bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
-    everything = everything or unknown or live.hooked is not None
     groups = _groups_of(live, reach.names if reach is not None else ())
+    groups |= _hook_groups(live, snapshot)
+    everything = everything or unknown or live.hooks_reach_everything
     if not idle:
         groups |= _drawn_on(live)
     if not idle:
-        _renew(live, tracker.covariables() if unknown else groups | _hook_groups(live))
+        _renew(live, tracker.covariables() if unknown else groups)
     check = set(tracker.queue) | groups if everything else groups | _within_budget(live, groups)
     # What cannot be captured would look changed every time: it counts as changed when the run may have reached it.
     check = {group for group in check if (group.mutable if group.failure is None else group in groups)}
@@ -141,13 +155,15 @@ def _renew(live: Live, reached_groups: Iterable[Covariable]) -> None:
                 live.resources.renew(hole.identity)
 
 
-def _hook_groups(live: Live) -> set[Covariable]:
-    """What code may reach that was handed on to be run later; only asked while there are objects it matters for."""
-    if live.hooked is None or not any(not hole.complete for group in live.tracker.queue for hole in group.holes):
+def _hook_groups(live: Live, snapshot: Mapping[str, Any]) -> set[Covariable]:
+    """What code may reach that was handed on to be run later."""
+    if live.hooked is None:
         return set()
+    reach = _reach_of(live, CodeFacts(reads=live.hook_names), snapshot, set())
+    live.hooks_reach_everything |= reach.everything
     if live.hooks_reach_everything:
         return live.tracker.covariables()
-    return _groups_of(live, live.hook_names)
+    return _groups_of(live, reach.names)
 
 
 def _drawn_on(live: Live) -> set[Covariable]:

@@ -101,19 +101,31 @@ class Loads:
         refused = refusal(body)
         if refused is not None:
             raise UnrestorableError(refused)
+        try:
+            self.values[record] = self._load(record, body)
+        except UnrestorableError:
+            if not self.loader.salvage or self.loader.slowly:
+                raise
+            self.loader.slowly = True  # something is made from what is in the place of a hole
+            try:
+                self.values[record] = self._load(record, body)
+            finally:
+                self.loader.slowly = False
+        return self.values[record]
+
+    def _load(self, record: str, body: Mapping[str, Any]) -> dict[str, Any]:
         loader = self.loader
         changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
         figures = len(loader.figures)
         self._running.add(record)
         try:
-            self.values[record] = loader.load(read_value(self._repository, body))
+            return loader.load(read_value(self._repository, body))
         except TimeslipError:
             del loader.changes[changes:], loader.rebuilt[rebuilt:], loader.figures[figures:]
             self.withdraw(made)
             raise
         finally:
             self._running.discard(record)
-        return self.values[record]
 
     def withdraw(self, made: set[str]) -> dict[str, Any]:
         """Forget the definitions that were made since *made* was all of them; returns them.

@@ -8,6 +8,8 @@ import types
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from timeslip.activity import live_tasks
+from timeslip.codec.holding import held_while_under_way
 from timeslip.codec.linking import is_atom
 from timeslip.model import is_name
 from timeslip.standard import os
@@ -47,7 +49,7 @@ def _replaced(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> dict[in
 def still_used(
     snapshot: Mapping[str, Any], values: Mapping[str, Any], others: Container[threading.Thread]
 ) -> Iterable[str]:
-    """What is said of threads that are in the middle of using an object that is replaced.
+    """What is said of threads and tasks that are in the middle of using an object that is replaced.
 
     Args:
         snapshot: the names as they are.
@@ -56,7 +58,8 @@ def still_used(
     """
     threads = {thread.ident: thread for thread in threading.enumerate() if thread not in others}
     threads.pop(threading.get_ident(), None)
-    replaced = _replaced(snapshot, values) if threads else {}
+    tasks = live_tasks()
+    replaced = _replaced(snapshot, values) if threads or tasks else {}
     if not replaced:
         return
     for ident, innermost in sys._current_frames().items():
@@ -66,5 +69,12 @@ def still_used(
             used.update(replaced[id(value)] for value in list(frame.f_locals.values()) if id(value) in replaced)
             frame = frame.f_back
         if used:
-            what = f"{', '.join(sorted(used))} as {'they were' if len(used) > 1 else 'it was'} before"
-            yield f"the thread {threads[ident].name!r} goes on with {what}: end it, or start it again"
+            yield f"the thread {threads[ident].name!r} goes on with {_as_before(used)}: end it, or start it again"
+    for task in tasks:
+        used = {replaced[id(value)] for value in held_while_under_way(task.get_coro()) if id(value) in replaced}
+        if used:
+            yield f"the task {task.get_name()!r} goes on with {_as_before(used)}: cancel it, or start it again"
+
+
+def _as_before(names: set[str]) -> str:
+    return f"{', '.join(sorted(names))} as {'they were' if len(names) > 1 else 'it was'} before"

@@ -17,6 +17,7 @@ from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
 from timeslip.codec.restore import Stored, StoredBuffer
 from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError
+from timeslip.model import is_name
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import piece_digest
 from timeslip.store.repository import Repository
@@ -69,7 +70,7 @@ class ValueWriter:
             group: the co-variable.
             captured: its bytes, before their release; None when it could not be captured.
             known: chunks of earlier versions by digest of the piece: these are not hashed for their name again.
-            about: further fields of the record: "summary", "seeds", "definitions", "aliases", "hooked".
+            about: further fields of the record: "summary", "seeds", "definitions", "aliases", "hooked", "hooked_of".
 
         Raises:
             StoreFullError, StoreReadOnlyError: nothing is published.
@@ -88,6 +89,8 @@ class ValueWriter:
             body["holes"] = [[hole.type_name, hole.reason, hole.fatal] for hole in captured.holes]
             if said := [n for n, hole in enumerate(captured.holes) if not hole.identity and not hole.fatal]:
                 body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
+            if any(len(own.holes) < len(captured.holes) for own in captured.own.values()):
+                body["holes_of"] = {key: list(own.holes) for key, own in captured.own.items()}
         body["stream"] = self._stream(captured.segments, chunks)
         self._torn = False
         split = len(captured.buffers)
@@ -257,6 +260,74 @@ def refusal(body: Mapping[str, Any]) -> str | None:
 def rebuilt_reason(body: Mapping[str, Any]) -> str | None:
     """What of a recorded value comes back rebuilt instead of exact, or None."""
     return _joined(_found_missing(body, fatal=False)) or None
+
+
+def inexact_reason(body: Mapping[str, Any], name: str) -> str | None:
+    """What is said of one of the names of a value that does not come back as it was; None where nothing is.
+
+    Of a name that reaches nothing of that itself, which others it shares objects with.
+    """
+    own = _part(body, name)
+    lost = lost_reason(body)
+    if _found_missing(own, fatal=False) and not (lost and _found_missing(own, fatal=True)):
+        return f"comes back rebuilt: {_joined(_found_missing(own, fatal=False))}"
+    if lost is not None:
+        return lost_reason_of(body, name)
+    rebuilt = rebuilt_reason(body)
+    shared = _by_sharing(body, name, fatal=False) if rebuilt else None
+    return shared or (f"comes back rebuilt: {rebuilt}" if rebuilt else None)
+
+
+def note_on(body: Mapping[str, Any], name: str) -> str:
+    """`inexact_reason` for a list of values: also that it is not stored; "" where there is nothing to say."""
+    reason = inexact_reason(body, name) or ""
+    own = "failure" in body or _found_missing(_part(body, name), fatal=True)
+    return f"not stored: {reason}" if own else reason
+
+
+def lost_reason_of(body: Mapping[str, Any], name: str) -> str | None:
+    """As `lost_reason`, of one of the names."""
+    whole = lost_reason(body)
+    if whole is None or "failure" in body:
+        return whole
+    own = _joined(_found_missing(_part(body, name), fatal=True)[:1])
+    return own or _by_sharing(body, name, fatal=True) or whole
+
+
+def rebuilt_reason_of(body: Mapping[str, Any], name: str) -> str | None:
+    """As `rebuilt_reason`, of one of the names."""
+    whole = rebuilt_reason(body)
+    if whole is None:
+        return None
+    own = _joined(_found_missing(_part(body, name), fatal=False))
+    return own or _by_sharing(body, name, fatal=False) or whole
+
+
+def _by_sharing(body: Mapping[str, Any], name: str, *, fatal: bool) -> str | None:
+    """What is said of a name that only shares objects with others of which there is something to say."""
+    said = {
+        key: found[:1] if fatal else found
+        for key in body["keys"]
+        if is_name(key) and key != name and (found := _found_missing(_part(body, key), fatal=fatal))
+    }
+    if not said:
+        return None
+    more = f" and {len(said) - _FEW_KINDS} more" if len(said) > _FEW_KINDS else ""
+    names = ", ".join([*said][:_FEW_KINDS]) + more
+    one, several = ("is not stored", "are not stored") if fatal else ("comes back rebuilt", "come back rebuilt")
+    what = one if len(said) == 1 else several
+    return f"it shares objects with {names}, which {what}: {_joined(next(iter(said.values())))}"
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What is said of *body*, as far as *name* reaches it itself."""
+    part: dict[str, Any] = {}
+    holes, doubts = body.get("holes", []), body.get("doubts", [])
+    positions = body.get("holes_of", {}).get(name)
+    part["holes"] = holes if positions is None else [holes[position] for position in positions]
+    classes = body.get("hooked_of", {}).get(name)
+    part["doubts"] = doubts if classes is None else [entry for entry in doubts if entry[0] in classes]
+    return part
 
 
 def content_of(body: Mapping[str, Any]) -> object:

@@ -68,6 +68,22 @@ BELOW: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("kind", DEEP)
+def test_any_depth_by_the_pickler_without_recursion(kind: str) -> None:
+    with only_iterative():
+        kernel = Kernel()
+        kernel.namespace["DEPTH"] = DEPTH // 10
+        kernel.run(DEEP[kind])
+        record = kernel.stored("d")
+    other = Kernel()
+    other.restore(record)
+    steps, node = 0, other.namespace["d"]
+    while node:
+        node = BELOW[kind](node)
+        steps += 1
+    assert steps in (DEPTH // 10, DEPTH // 10 + 1)
+
+
+@pytest.mark.parametrize("kind", DEEP)
 def test_any_depth(kind: str) -> None:
     limit = sys.getrecursionlimit()
     kernel = Kernel()
@@ -75,7 +91,7 @@ def test_any_depth(kind: str) -> None:
     kernel.namespace["DEPTH"] = depth
     kernel.run(DEEP[kind])
     captured = kernel.capture()
-    assert captured.mode == "iterative"
+    assert captured.mode == ("deep" if kind in ("instances", "slots") else "iterative")
     captured.find_links(frozenset())
     record = stored(captured, len(kernel.encoder.seeds))
     captured.release()

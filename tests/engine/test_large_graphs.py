@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from typing import Any
 
 import pytest
@@ -168,3 +169,46 @@ def test_one_change_adds_little_to_the_store(sessions: Sessions) -> None:
     for cell in ("rows[50_000] = (1, 2, 'short')", "rows.append((5, 5, 'five'))", "rows[7] = (1, 0.5, 'x' * 500)"):
         live.run(cell)
         assert live.commits[-1].stats.bytes_stored < first.bytes_stored / 4
+
+
+CHAIN = (
+    "class Node:\n    def __init__(self, v, n): self.v = v; self.n = n\n"
+    "ll = None\nfor i in range(30_000): ll = Node(i, ll)"
+)
+
+
+def test_a_deep_graph_is_looked_at_only_where_a_run_may_reach_it(
+    sessions: Sessions, passes: list[tuple[str, ...]]
+) -> None:
+    live = sessions.attach()
+    live.run(CHAIN, "y = 1", "ll.v = 5")
+    passes.clear()
+    live.run("z = [y]", "z.append(2)", "def f(): return 3", "w = f()", "y = 2")
+    assert with_name(passes, "ll") == 0
+    live.run("ll.n.v = 6")
+    assert with_name(passes, "ll") == 1
+    assert live.commits[-1].names.changed == ("ll",)
+    live.session.undo()
+    assert (live["ll"].v, live["ll"].n.v) == (5, 29_998)
+
+
+def test_what_code_that_was_handed_on_reaches_is_looked_at_and_nothing_else(
+    sessions: Sessions, passes: list[tuple[str, ...]]
+) -> None:
+    live = sessions.attach()
+    live.run(
+        CHAIN,
+        "import sys\nseen, other = [], []\ndef note(*a): seen.append(1)\nold = sys.excepthook",
+        "k = len(other) + ll.v; sys.excepthook = note",
+    )
+    try:
+        passes.clear()
+        live.run("import sys\nsys.excepthook(1, 2, 3)")
+        assert with_name(passes, "ll") == 0
+        assert live.commits[-1].names.changed == ("seen",)
+        live.run(
+            "def note(*a): ll.v += 1", "sys.excepthook = note", "y = 1", "def note(*a): pass", "sys.excepthook(1, 2, 3)"
+        )
+        assert live.commits[-1].names.changed == ("ll",)
+    finally:
+        sys.excepthook = sys.__excepthook__

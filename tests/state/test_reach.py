@@ -106,6 +106,22 @@ def test_an_attribute_set_on_a_value_is_no_hook_and_one_set_on_a_library_is() ->
     assert run("import logging; log = logging.getLogger()", "log.handle = print").hooks
 
 
+def test_reading_what_hooks_hang_on_is_no_hook_and_setting_it_is() -> None:
+    assert run("import sys", "old = sys.displayhook").hooks == ()
+    assert run("import sys", "old = sys.excepthook; print(old)").hooks == ()
+    assert run("import sys", "sys.displayhook = print").hooks
+    assert run("import sys, warnings", "warnings.showwarning = print").hooks
+
+
+def test_a_class_of_a_namespace_without_a_name_is_none_of_a_library() -> None:
+    namespace: dict[str, Any] = {}
+    exec("class Node: pass\nnode = Node()", namespace)
+    assert namespace["Node"].__module__ == "builtins"
+    assert path_of_value(namespace["node"], namespace) == "session"
+    assert path_of_value(namespace["Node"], namespace) == "session"
+    assert path_of_value(ValueError("x"), namespace) == "builtins.ValueError"
+
+
 def test_paths_among_the_codes() -> None:
     assert reached(facts_of_source("tools['run']()"), lambda name: ["builtins.exec"]).everything
 

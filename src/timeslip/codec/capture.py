@@ -1,7 +1,7 @@
 """One co-variable to bytes: one pickling pass, with buffers out of band and definitions by identity.
 
 The C pickler does the walk. Python is called only for objects that are not plain containers, numbers or text, through
-`reducer_override`, and most of those calls answer "as usual". Four passes exist, each tried only when the one before
+`reducer_override`, and most of those calls answer "as usual". Five passes exist, each tried only when the one before
 could not do it:
 
 1. *fast*: as above;
@@ -9,7 +9,10 @@ could not do it:
    identity of a NaN can be seen: ``x in [x]``);
 3. *careful*: the same with every reduction guarded, so that what cannot be pickled leaves a hole with a reason
    instead of spoiling everything around it;
-4. *iterative*: our own pickler without recursion, for graphs deeper than the recursion limit, which stays untouched.
+4. *deep*: as fast (or nan), for graphs deeper than the recursion limit, which stays untouched: instances stand empty in
+   the stream, and what is in them comes at its end, one after the other. Only where nothing else in the value is made
+   from instances, because that would find them empty;
+5. *iterative*: our own pickler without recursion, for all other deep graphs.
 
 After a pass the pickler's memo holds every object it met: that is how co-variables are found.
 """
@@ -30,6 +33,7 @@ from typing import Any
 from timeslip.codec import definitions, enumerations, imports, load, numbers, reducers
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.captured import Captured, Hole
+from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import is_a
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
 from timeslip.codec.held import HeldWatch, Place, is_in_facet
@@ -93,12 +97,15 @@ class Encoder:
         nodes: Sequence[tuple[str, Any]],
         *,
         shared: frozenset[int] = frozenset(),
+        deep: bool = False,
     ) -> Captured:
         """Capture *nodes* (key, object) together; a definition's object is the class or function itself.
 
         Args:
             nodes: what to capture, in this order.
             shared: addresses of arrays whose memory a copy-on-write block of this co-variable really shares.
+            deep: begin with the deep pass, which gave the capture that this one is to be compared with. Where the
+                recursion limit is met depends on how deep the caller is himself.
 
         Raises:
             UnstorableError: nothing at all could be captured (the message says why).
@@ -107,7 +114,7 @@ class Encoder:
         gc.disable()  # a pass allocates much and frees nothing: collections would only cost
         show, warnings.showwarning = warnings.showwarning, silent
         try:
-            return _capture(self, nodes, shared)
+            return _capture(self, nodes, shared, "deep" if deep else "fast")
         finally:
             warnings.showwarning = show
             if was_enabled:
@@ -148,6 +155,8 @@ class Pass:
         self.held: set[int] = set()
         """Addresses of objects with a state of their own that no reduction meets, because holes hold them."""
         self.careful = False
+        self.deep: Deep | None = None
+        """In a deep pass: the instances that stand empty in the stream until its end."""
         self.met: set[type] = set()
         self.asked = False
         """Whether something was met that is no plain container, number or text."""
@@ -174,6 +183,8 @@ class Pass:
         self.table[_Content] = _reduce_content
         self.table[Scope] = _reduce_scope
         self.table[_Checked] = _reduce_checked
+        self.table[Whole] = reduce_whole
+        self.table[Parts] = reduce_parts
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
         self.prefixed = False
@@ -275,7 +286,7 @@ class Pass:
         if compares_oddly(kind):
             self.odd = True
             return found
-        if isinstance(found, (instances.Plain, instances.AsPickle)):
+        if isinstance(found, (instances.Plain, instances.AsPickle)) and self.deep is None:
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
                 self.plain[id(kind)] = []
@@ -301,6 +312,12 @@ class Pass:
             reducer = self.find(kind)
         except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
             reducer = self.find(kind)
+        if self.deep is not None and not self.odd:
+            if type(reducer) is instances.Plain:
+                self.left.add(id(kind))
+                self.deep.postpone(obj)
+                return self.deep.take(kind, reducer)
+            self.deep.others.add(kind)
         try:
             result = NotImplemented if reducer is None else reducer(self, obj)
         except RecursionError:
@@ -368,9 +385,8 @@ def _is_own(state: Pass, kind: type) -> bool:
     return id(kind) in state.left and not is_of_session(kind)
 
 
-def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int]) -> Captured:
+def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int], mode: str) -> Captured:
     problem: Exception | None = None
-    mode = "fast"
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
     checks: list[Check] | None = None
@@ -380,6 +396,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
+        state.deep = Deep() if mode.startswith("deep") else None
         state.refer_scopes(scopes)
         state.refer_by_name(kept)
         state.note_outside(outside or [])
@@ -390,35 +407,34 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
             held = HeldWatch(encoder.namespace, encoder.seed_memo) if outside is None else None
-            pickler.dump(_Checked(payload, checks) if checks else payload)
+            pickler.dump(_whole(state, payload, checks))
         except RecursionError as error:
             if mode.startswith("iterative"):
                 problem = error
                 break
-            mode = "iterative"
+            mode = "deep" if mode in ("fast", "nan") else "iterative"
             continue
         except Exception as error:  # reductions run users' and libraries' code: anything may come
             if mode == "iterative-careful":
                 problem = error
                 break
-            mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
+            mode = _AFTER_ERROR[mode]
             continue
         again = False
         if held is not None:  # once: what the other passes meet is the same
             kept, outside = held.met(pickler)
             again = bool(kept or outside)
-        if mode == "fast" and has_special(state.writer.segments):
-            mode = "nan"
+        other = _instead(state, mode)
+        if other is not None:
+            mode = other
             continue
         if shared_dicts is None and state.dicts_of:
             shared_dicts = shared_attributes(pickler, state.dicts_of, state.plain, encoder.picklers)
             if shared_dicts:
                 continue
         if checks is None and state.hashing:
-            checks = checks_of(met_objects(pickler), state.hashing)
-            if checks:  # in the order of the stream, or the same value would give other bytes
-                memo = pickler.memo.copy()
-                checks.sort(key=lambda check: memo[id(check[0])][0])
+            checks = _checks(state, pickler)
+            if checks:
                 continue
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
@@ -438,15 +454,49 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         problem = None  # its traceback holds this frame, and with it what users hold: no cycle may keep that
 
 
+def _instead(state: Pass, mode: str) -> str | None:
+    """Which pass has to be made instead of one that has come to its end; None when that one will do."""
+    if state.deep is not None and (state.odd or state.hashing or not state.deep.can_be_read(_BY_IDENTITY)):
+        return "iterative"
+    if mode in ("fast", "deep") and has_special(state.writer.segments):
+        return "nan" if mode == "fast" else "deep-nan"
+    return None
+
+
+def _checks(state: Pass, pickler: Any) -> list[Check]:
+    """What is to be looked at when the value is loaded, in the order of the stream: else its bytes would differ."""
+    checks = checks_of(met_objects(pickler), state.hashing)
+    memo = pickler.memo.copy() if checks else {}
+    return sorted(checks, key=lambda check: memo[id(check[0])][0])
+
+
+_AFTER_ERROR = {
+    "fast": "careful",
+    "nan": "careful",
+    "deep": "iterative",
+    "deep-nan": "iterative",
+    "careful": "iterative-careful",
+    "iterative": "iterative-careful",
+}
+"""Which pass is tried after one that something could not be pickled in."""
+
+
+def _whole(state: Pass, payload: list[Any], checks: list[Check] | None) -> Any:
+    """What is pickled: *payload*, with what goes with it in this pass."""
+    if state.deep is not None:
+        return Whole(payload)
+    return _Checked(payload, checks) if checks else payload
+
+
 def _called(nodes: Sequence[tuple[str, Any]]) -> str:
     names = [key for key, _ in nodes if not key.startswith("def:")]
     return ", ".join(names) if names else "a class or function"
 
 
 def _pickler(mode: str, state: Pass) -> Any:
-    if mode == "fast":
+    if mode in ("fast", "deep"):
         pickler: Any = FastPickler(state)
-    elif mode in ("nan", "careful"):
+    elif mode in ("nan", "careful", "deep-nan"):
         pickler = NanPickler(state)
     else:
         pickler = IterativePickler(state)
@@ -519,6 +569,10 @@ class _Checked:
         self.checks = checks
 
 
+_BY_IDENTITY = frozenset({_Content, Scope, types.FunctionType, types.BuiltinFunctionType, types.ModuleType})
+"""Beside classes: what stands in a stream for something that is not made from what it holds."""
+
+
 def _reduce_checked(state: Pass, whole: _Checked) -> Any:
     state.keep += (whole, whole.checks)
     for check in whole.checks:
@@ -560,7 +614,7 @@ def _finish(
     for name, module in state.by_hand.items():
         state.note(module, f"it needs {name}, {imports.BY_HAND}", fatal=False)
     segments = state.writer.segments
-    texts = mode not in ("fast", "nan") or may_hold_large_text(segments)
+    texts = mode not in ("fast", "nan", "deep", "deep-nan") or may_hold_large_text(segments)
     captured = Captured(
         keys=tuple(key for key, _ in nodes),
         headers=headers,

@@ -31,6 +31,19 @@ class Hole:
     complete: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What of a co-variable one of its nodes reaches itself.
+
+    Attributes:
+        holes: positions among the holes of the whole.
+        hooked: those of its `Captured.hooked`.
+    """
+
+    holes: tuple[int, ...]
+    hooked: frozenset[type]
+
+
 @dataclass(slots=True)
 class Captured:
     """A co-variable as bytes.
@@ -55,6 +68,7 @@ class Captured:
         packages: top-level names of the packages whose classes the pass met.
         hooked: the classes of installed packages and of the user's own modules whose instances went into the stream as
             their own pickling hooks say, which may drop or invent anything.
+        own: for a co-variable of several names, what each node reaches itself; empty where that is not told.
         plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
@@ -78,6 +92,7 @@ class Captured:
     reduced: bool = False
     packages: frozenset[str] = frozenset()
     hooked: frozenset[type] = frozenset()
+    own: dict[str, Own] = field(default_factory=dict)
     plain: bool = False
     memo: Any = None
     find: Callable[[Collection[int]], Links] | None = None
@@ -103,6 +118,12 @@ class Captured:
         self.segments = []
         self.references = dict.fromkeys(self.references)
         self.hooked = frozenset()
+        self.own = {}
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the deep pass did it."""
+        return self.mode.startswith("deep")
 
     @property
     def size(self) -> int:

@@ -15,6 +15,7 @@ import collections
 import copyreg
 import gc
 import sys
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from timeslip.codec.definitions import is_a
+from timeslip.codec.definitions import is_a, of
 from timeslip.codec.kinds import all_slots, attributes_of, filled, is_of_session, is_plain
 
 _MOST = 400
@@ -316,6 +317,8 @@ def _pool(obj: Any) -> Parts:
 
 
 def _loop(obj: Any) -> Parts:
+    if obj.is_running():
+        return (False,)  # what it has to do next is another thing at every moment
     return (obj.is_closed(), len(getattr(obj, "_ready", ())), len(getattr(obj, "_scheduled", ())))
 
 
@@ -329,6 +332,28 @@ def _temporary_file(obj: Any) -> Parts:
 
 def _thread(obj: Any) -> Parts:
     return (obj.is_alive(), obj.name)
+
+
+_FUTURES = frozenset(
+    {("_asyncio", "Future"), ("asyncio.futures", "Future"), ("concurrent.futures._base", "Future")},
+)
+"""Tasks are futures, too."""
+
+
+def goes_on(obj: Any) -> bool:
+    """Whether *obj* is a handle to something that runs by itself, or is waited for, whoever holds it or does not.
+
+    A thread, a task, a process, an event loop: taking the handle away would not end it.
+    """
+    kind = type(obj)
+    if issubclass(kind, threading.Thread):
+        return threading.Thread.is_alive(obj)
+    named = {(str(of(base, "__module__")), of(base, "__name__")) for base in of(kind, "__mro__")}
+    if not named.isdisjoint(_FUTURES):
+        return getattr(obj, "_state", None) in ("PENDING", "RUNNING")
+    if ("multiprocessing.process", "BaseProcess") in named:
+        return getattr(obj, "_popen", None) is not None and obj.exitcode is None
+    return ("asyncio.base_events", "BaseEventLoop") in named and bool(obj.is_running())
 
 
 _CHANGEABLE = frozenset({list, dict, set, collections.deque, bytearray, array.array})
@@ -402,7 +427,7 @@ _NAMED: dict[tuple[str, str], View] = {
     ("itertools", "pairwise"): _referents,
     ("_struct", "unpack_iterator"): _with_hint,
     ("numpy", "broadcast"): _attributes("index"),
-    ("concurrent.futures._base", "Future"): _attributes("_state", "_result", "_exception"),
+    **dict.fromkeys(_FUTURES, _attributes("_state", "_result", "_exception")),
     **{("builtins", f"dict_{part}iterator"): _with_hint for part in ("key", "value", "item")},
     **{("builtins", f"dict_reverse{part}iterator"): _with_hint for part in ("key", "value", "item")},
     ("builtins", "set_iterator"): _with_hint,

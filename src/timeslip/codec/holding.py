@@ -58,6 +58,21 @@ def held_by(value: Any, closed: Set[int]) -> frozenset[int] | None:
     return frozenset(found)
 
 
+def held_while_under_way(value: Any) -> list[Any]:
+    """What a coroutine or generator holds itself, and what those that it waits for do."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    work = [value]
+    while work:
+        part = work.pop()
+        if type(part) in _RUNS and id(part) not in seen:
+            seen.add(id(part))
+            parts = _parts(part)
+            found += parts
+            work += parts
+    return found
+
+
 def objects_at(addresses: Set[int], values: Iterable[Any], closed: Set[int]) -> dict[int, Any]:
     """Objects at *addresses* that *values* hold, by address; the nearest first, and a large value not to its end.
 

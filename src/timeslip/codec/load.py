@@ -123,6 +123,11 @@ def cut_off() -> Any:
     return _outside()
 
 
+def filled(payload: Any, parts: Any) -> Any:
+    """A payload, after its instances, which were empty so far, were given their content."""
+    return _outside(payload, parts)
+
+
 def checked(payload: Any, checks: Any) -> Any:
     """A payload, after what was found of its dicts and sets (see `refilling`) was compared with them."""
     return _outside(payload, checks)

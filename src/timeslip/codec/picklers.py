@@ -19,6 +19,7 @@ from timeslip.codec.streams import LARGE_NUMBER, SegmentWriter
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
+    from timeslip.codec.deep import Deep
 
 PROTOCOL = 5
 _LARGE_INT = 1 << (8 * LARGE_NUMBER)
@@ -41,6 +42,8 @@ def override_of(state: Pass) -> Callable[[Any], Any]:
     """What pickle calls for what is no plain container, number or text; there may be millions."""
     if state.careful:
         return state.reduce
+    if state.deep is not None:
+        return _override_deep(state.deep, state.reduce)
     known, reduce, left = state.known, state.reduce, state.left
 
     def override(obj: Any) -> Any:
@@ -57,6 +60,23 @@ def override_of(state: Pass) -> Callable[[Any], Any]:
         if result is NotImplemented:
             left.add(id(type(obj)))
         return result
+
+    return override
+
+
+def _override_deep(deep: Deep, reduce: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same in a deep pass."""
+    empty, postpone = deep.empty, deep.postpone
+
+    def override(obj: Any) -> Any:
+        try:
+            made = empty.get(type(obj))
+        except Exception:  # a metaclass of the session, as above
+            made = None
+        if made is None:
+            return reduce(obj)
+        postpone(obj)
+        return made
 
     return override
 

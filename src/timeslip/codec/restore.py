@@ -31,6 +31,7 @@ from timeslip.codec.loaded import Loaded, Met, with_mark
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
+from timeslip.codec.salvaging import SalvagingUnpickler, missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
@@ -142,6 +143,8 @@ class Loader:
         self._making: set[str] = set()
         self.salvage = False
         """Put placeholders into holes, to see what of a co-variable is whole."""
+        self.slowly = False
+        """Then also in the place of what is made from one (`salvaging`)."""
         self.broken: set[str] = set()
         """Identities of definitions whose content could not be loaded: the live ones have another."""
         self.adopted: dict[str, Any] = {}
@@ -177,8 +180,9 @@ class Loader:
             UnrestorableError: the bytes were read, but do not give the value (the message says why).
         """
         began = time.perf_counter()
-        unpickler = _Unpickler(self, _file(_seed_prefix(stored.seeds), stored.segments), stored)
-        met = Met(unpickler) if self.captures and _is_large(stored) else None
+        file = _file(_seed_prefix(stored.seeds), stored.segments)
+        unpickler: Any = (_Salvaging if self.salvage and self.slowly else _Unpickler)(self, file, stored)
+        met = Met(unpickler) if self.captures and _is_large(stored) and not self.salvage else None
         captured = None
         was_enabled = gc.isenabled()
         show, warnings.showwarning = warnings.showwarning, silent
@@ -414,11 +418,11 @@ class Loader:
         found = None if self.isolated or self.apart else self.encoder.resources.live(identity)
         if found is None or not self._same_state(found[0], identity):
             if self.salvage:
-                return Placeholder("part of a value", "", "it could not be stored", "")
+                return missing_part()
             raise HoleError("it holds something that cannot be stored and is not there any more in that state")
         if self.left is not None and self.left(found[0]):
             if self.salvage:
-                return Placeholder("part of a value", "", "it could not be stored", "")
+                return missing_part()
             raise HoleError("it holds something that cannot be stored and holds objects of the state that is left")
         return self._lend(found[0])
 
@@ -533,6 +537,7 @@ _ANYWHERE: dict[str, Any] = {
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,
+    "filled": instances.fill,
     "placeholder": Placeholder,
 }
 """Names of `timeslip.codec.load` that do not depend on the loader; all others are its methods."""
@@ -547,11 +552,12 @@ def _file(prefix: bytes, segments: Sequence[bytes]) -> Any:
     return SegmentReader([prefix, *segments])
 
 
-class _Unpickler(pickle.Unpickler):
-    """The C unpickler; the names of `timeslip.codec.load` mean methods of the loader."""
+class _Meaning:
+    """What streams refer to: the names of `timeslip.codec.load` mean methods of the loader."""
 
     def __init__(self, loader: Loader, file: Any, stored: Stored) -> None:
-        super().__init__(file, buffers=_read_all(stored.out_of_band))
+        unpickler: Any = super()
+        unpickler.__init__(file, buffers=_read_all(stored.out_of_band))
         self._nans: dict[int, Any] = {}
         self._loader = loader
         self._stored = stored
@@ -564,7 +570,8 @@ class _Unpickler(pickle.Unpickler):
         self.asked = True
         if module_name != load.MODULE:
             module_name, name = _RENAMED.get((module_name, name), (module_name, name))
-            found = super().find_class(module_name, name)
+            unpickler: Any = super()
+            found = unpickler.find_class(module_name, name)
             if isinstance(found, type):
                 self._loader.kinds[id(found)] = found
             return found
@@ -586,6 +593,14 @@ class _Unpickler(pickle.Unpickler):
         if identity == "numpy":
             return import_module("numpy").nan
         return self._nans.setdefault(identity, float("nan"))
+
+
+class _Unpickler(_Meaning, pickle.Unpickler):
+    """The C unpickler."""
+
+
+class _Salvaging(_Meaning, SalvagingUnpickler):
+    """The one that makes placeholders of what is made from one."""
 
 
 def _is_large(stored: Stored) -> bool:

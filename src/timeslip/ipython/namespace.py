@@ -105,7 +105,8 @@ class IPythonNamespace:
         self.globals: dict[str, Any] = shell.user_ns
         self.left_out: frozenset[str] = frozenset()
         history = [shell.user_ns_hidden.get(name) for name in ("In", "Out", "_dh")]
-        self.seeds: Sequence[Any] = (shell, *(value for value in history if value is not None))
+        own = [getattr(shell, name, None) for name in ("displayhook", "display_pub")]
+        self.seeds: Sequence[Any] = (shell, *(value for value in (*history, *own) if value is not None))
 
     def transform(self, code: str) -> str:
         """Cell text as plain Python, magics turned into calls."""

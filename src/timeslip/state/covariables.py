@@ -50,7 +50,9 @@ class Covariable:
         volatile: whether being shown changes it (`codec.reducers.VOLATILE`).
         packages: as `Captured.packages`.
         mark: of its objects at the last capture (`codec.marks`), or None.
-        seconds: what the last capture took.
+        seconds: what a capture of it took, the least so far.
+        again: whether it was captured more than once.
+        deep: whether it was captured by the deep pass (`codec.capture`).
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
         failures: how often in a row it could not be captured.
@@ -75,6 +77,8 @@ class Covariable:
     packages: frozenset[str] = frozenset()
     mark: Digest | None = None
     seconds: float = 0.0
+    again: bool = False
+    deep: bool = False
     bytes: int = 0
     checked: int = 0
     failures: int = 0
@@ -93,9 +97,14 @@ class Covariable:
     def cost(self) -> float:
         """What the next capture is expected to take, seconds.
 
-        The first capture of a kind of object is slow for reasons that do not come again: size tells better then.
+        The first capture of a kind of object is slow for reasons that do not come again: size tells better then. A
+        later one tells what its size does not: how much Python is called for it.
         """
-        return min(self.seconds, _SMALL_SECONDS + self.bytes / _BYTES_PER_SECOND)
+        return self.seconds if self.again else min(self.seconds, _SMALL_SECONDS + self.bytes / _BYTES_PER_SECOND)
+
+    def note_seconds(self, seconds: float) -> None:
+        """Another capture took so long. The least counts: what else the machine does makes single ones slow."""
+        self.seconds, self.again = min(self.seconds, seconds) if self.seconds else seconds, True
 
     @property
     def names(self) -> list[str]:
@@ -509,7 +518,8 @@ class Tracker:
         self.remove(group)
         group.links, group.hidden, group.spans, group.roots = now.links, now.hidden, now.spans, now.roots
         group.references, group.holes = now.references, now.holes
-        group.mark, group.seconds, group.checked = now.mark, now.seconds, now.checked
+        group.mark, group.checked, group.deep = now.mark, now.checked, now.deep
+        group.note_seconds(now.seconds)
         self.add(group)
 
     def suspects(self, captured: Captured, known: Container[Covariable]) -> set[Covariable]:

@@ -232,20 +232,22 @@ _THREAD_ATTRIBUTES = frozenset({
     "ThreadPool", "start_thread",
 })  # fmt: skip
 _HOOK_PATHS = frozenset({
-    "atexit.register", "sys.settrace", "sys.setprofile", "sys.displayhook", "sys.excepthook", "sys.addaudithook",
+    "atexit.register", "sys.settrace", "sys.setprofile", "sys.addaudithook",
     "signal.signal",
     "weakref.finalize", "weakref.ref", "weakref.proxy", "numpy.seterrcall", "threading.settrace",
     "threading.setprofile",
-    "sys.monitoring", "sys.meta_path", "sys.path_hooks", "sys.unraisablehook", "codecs.register", "gc.callbacks",
+    "sys.monitoring", "sys.meta_path", "sys.path_hooks", "codecs.register", "gc.callbacks",
     "copyreg.pickle",
 })  # fmt: skip
 _HOOK_ATTRIBUTES = frozenset({
     "connect", "mpl_connect", "observe", "subscribe", "add_callback", "add_done_callback", "add_listener", "call_later",
     "call_soon", "call_at", "add_signal_handler", "seterrcall", "finalize", "register", "on", "bind",
     "addHandler", "addFilter",
-    "showwarning", "excepthook", "displayhook", "set_custom_exc", "add_observer", "addEventListener", "interact",
+    "set_custom_exc", "add_observer", "addEventListener", "interact",
     "add_timer", "FuncAnimation", "settrace", "setprofile",
 })  # fmt: skip
+_HOOK_PLACES = frozenset({"displayhook", "excepthook", "unraisablehook", "showwarning"})
+"""Attributes that hold code to be run later: who sets one hands code on, who reads one does not."""
 _CONNECTING = frozenset({"sqlite3", "duckdb", "socket", "psycopg", "psycopg2", "pymysql", "sqlalchemy"})
 """Modules whose ``connect`` hands on no code."""
 _HOOK_PREFIXES = ("register_", "on_", "set_on_", "add_on_")
@@ -341,6 +343,7 @@ def _attribute_findings(parts: list[str], follow: str) -> list[Finding]:
         if name in _THREAD_ATTRIBUTES or (name == "start" and next_is in ("()", "(local)")):
             found.append(Finding("threads", f"starts a thread or task (.{name})"))
         is_hook = name in _HOOK_ATTRIBUTES or name.startswith(_HOOK_PREFIXES)
+        is_hook = is_hook or (name in _HOOK_PLACES and next_is == "=")
         if is_hook and not (name == "connect" and parts[0] in _CONNECTING):
             found.append(Finding("hook", f"hands on code to be run later (.{name})"))
     if len(parts) == 1 and follow in ("()", "(local)", "none") and parts[0] in _FRESH_WITHOUT_SEED - {"seed", "Random"}:

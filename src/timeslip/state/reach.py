@@ -13,13 +13,16 @@ never too narrow, as long as the engine keeps its side:
 
 from __future__ import annotations
 
+import builtins
 import functools
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from timeslip.codec.definitions import HEAP_TYPE
 from timeslip.codec.kinds import compares_oddly
+from timeslip.codec.placeholder import Placeholder
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facts import CodeFacts, Reasons, Use, combine
 from timeslip.state.lineage import facts_reads_before_binding
@@ -162,6 +165,8 @@ def path_of_value(value: object, namespace: dict[str, Any] | None = None) -> str
     if issubclass(kind, types.ModuleType):
         name = object.__getattribute__(value, "__dict__").get("__name__")
         return canonical(name) if type(name) is str else None
+    if kind is Placeholder:
+        return None  # what it stands for is something else
     plain = not compares_oddly(kind)  # or no table of types may be asked
     if plain and kind in _BOUND:
         return _path_of_bound(value, namespace)
@@ -198,7 +203,11 @@ def _path_of_class(kind: type) -> str | None:
         module = type.__dict__["__module__"].__get__(kind)
     except AttributeError:  # a class made without one
         return None
-    return _joined(module, type.__dict__["__qualname__"].__get__(kind))
+    name = type.__dict__["__qualname__"].__get__(kind)
+    made = type.__dict__["__flags__"].__get__(kind) & HEAP_TYPE
+    if module == "builtins" and made and vars(builtins).get(name) is not kind:
+        return SESSION  # a class statement in a namespace without `__name__`
+    return _joined(module, name)
 
 
 def _joined(module: object, name: object) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, Links, holders, union
 from timeslip.codec.capture import capture_atom
-from timeslip.codec.captured import Captured
+from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.linking import is_atom
@@ -135,7 +135,7 @@ class Regrouping:
         known = self.definitions.get(key)
         return known if known is not None else self.tracker.encoder.registry.live(key[4:])
 
-    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset()) -> _Shot:
+    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False) -> _Shot:
         began = time.perf_counter()
         self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
@@ -146,7 +146,7 @@ class Regrouping:
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
         mark = mark_of([obj for _, obj in nodes])
         try:
-            captured = self._captured(nodes, shared)
+            captured = self._captured(nodes, shared, deep)
         except UnstorableError as error:
             never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
             return _Shot(None, never_equal, time.perf_counter() - began, error.message)
@@ -154,15 +154,15 @@ class Regrouping:
         print_ = fingerprint(captured, self.tracker.chunk_bytes)
         return _Shot(captured, print_, time.perf_counter() - began, mark=mark)
 
-    def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int]) -> Captured:
+    def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int], deep: bool) -> Captured:
         key, obj = nodes[0]
         if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
             return capture_atom(key, obj)
         encoder = self.tracker.encoder
-        captured = encoder.capture(nodes, shared=shared)
+        captured = encoder.capture(nodes, shared=shared, deep=deep)
         inner = _attached([captured]) if captured.blocks and not shared else shared
         if inner != shared:  # plain arrays and frames over the same memory inside one value
-            captured = encoder.capture(nodes, shared=inner)
+            captured = encoder.capture(nodes, shared=inner, deep=deep)
         return captured
 
     def _check(self, group: Covariable) -> None:
@@ -178,8 +178,8 @@ class Regrouping:
             self.tracker.note_checked(group)
             return
         shared = group.roots if len(group.keys) > 1 else frozenset()
-        shot = self._capture(group.keys, shared)
-        group.seconds = shot.seconds
+        shot = self._capture(group.keys, shared, deep=group.deep)
+        group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
@@ -208,7 +208,7 @@ class Regrouping:
         """Capture again what failed; it is broken when that works now."""
         shot = self._capture(group.keys)
         self.checked += 1
-        group.seconds = shot.seconds
+        group.note_seconds(shot.seconds)
         if shot.captured is None:
             self.tracker.note_failure(group)
             return
@@ -244,7 +244,7 @@ class Regrouping:
         # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
         if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
             return shot
-        again = self._capture(keys, shared)
+        again = self._capture(keys, shared, deep=shot.captured.is_deep)
         return shot if again.fingerprint.digest == shot.fingerprint.digest else again
 
     def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
@@ -437,6 +437,7 @@ class Regrouping:
                 shot.captured.links = union([captured.links for captured in found])
                 shot.captured.hidden = _hidden(found)
                 shot.captured.plain = all(captured.plain for captured in found)
+                shot.captured.own = self._own(keys, shot.captured)
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
             # Equal content, but perhaps in other objects than before: what links is where they are now.
@@ -448,6 +449,28 @@ class Regrouping:
         self._live_on(group)
         result.changed.append(Changed(group, shot.captured))
         return group
+
+    def _own(self, keys: tuple[str, ...], whole: Captured) -> dict[str, Own]:
+        """What each of *keys* reaches itself of what there is to say of *whole*, captured together."""
+        if not (whole.holes or whole.hooked) or len(keys) > _MANY_NAMES:
+            return {}
+        captures = {key: self.nodes[self.node_of[key]].captured for key in keys}
+        found: dict[str, Own] = {}
+        for name in keys:
+            reached, work = {name}, [name]
+            while work:
+                captured = captures[work.pop()]
+                inner = {f"def:{identity}" for identity in captured.references} if captured is not None else set()
+                inner = (inner & captures.keys()) - reached
+                reached |= inner
+                work += inner
+            parts = [part for key in reached if (part := captures[key]) is not None]
+            holes = {(hole.identity, hole.type_name, hole.reason) for part in parts for hole in part.holes}
+            positions = [
+                n for n, hole in enumerate(whole.holes) if (hole.identity, hole.type_name, hole.reason) in holes
+            ]
+            found[name] = Own(tuple(positions), frozenset().union(*(part.hooked for part in parts)))
+        return found
 
     def _aliases(self, keys: tuple[str, ...]) -> dict[str, str]:
         first: dict[int, str] = {}
@@ -498,6 +521,7 @@ class Regrouping:
             group.spans = tuple(captured.spans)
             group.roots = attached
             group.volatile = captured.volatile
+            group.deep = captured.is_deep
             group.packages = captured.packages
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)

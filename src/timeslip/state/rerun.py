@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from timeslip.codec.definitions import HEAP_TYPE
+from timeslip.codec.placeholder import Placeholder
 from timeslip.state.bytecode import facts_of_code
 from timeslip.state.facts import CodeFacts, Use
 from timeslip.state.libraries import distrusted, is_harmless_module, is_setting, origin
@@ -434,6 +435,8 @@ class _Examiner:
 
     def _library(self, obj: Any, rest: list[str], follow: str, module_function: bool = False) -> None:
         path = path_of_value(obj, self._namespace)
+        if path is None and type(obj) is Placeholder:
+            self.say(f"uses {obj.timeslip_name}, which is not here itself")
         if path is None:
             self.say(f"uses something of which it is not known what it touches ({type(obj).__name__})")
             return

@@ -64,6 +64,18 @@ def awaits(source: str) -> bool:
         return False
 
 
+def statements(source: str) -> list[str]:
+    """The top-level statements of a cell, each with what the cell imports before it; [] where that cannot be told."""
+    try:
+        with quiet():
+            body = parse(source).body
+            imports = [part for part in body if isinstance(part, (ast.Import, ast.ImportFrom))]
+            parts = [part for part in body if not isinstance(part, (ast.Import, ast.ImportFrom))]
+            return [ast.unparse(ast.Module([*imports, part], [])) for part in parts]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
 def _compile(source: str | ast.Module) -> types.CodeType:
     return cast(types.CodeType, compile(source, FILENAME, "exec", _FLAGS, dont_inherit=True))
 

@@ -110,6 +110,10 @@ class Plain:
         self.dict_of: Callable[[Any], Any] | None = found.__get__ if own else attributes_of if found else None
         self.unasked = not self._hashed and (own or found is None) and not compares_oddly(kind)
 
+    def slots_in(self, obj: Any) -> dict[str, Any] | None:
+        """What is in the slots of *obj*; None for nothing."""
+        return filled(obj, self._slots) or None if self._slots else None
+
     def __call__(self, state: Pass, obj: Any) -> Any:
         """As any reducer."""
         attributes = attributes_of(obj)
@@ -303,6 +307,17 @@ def make_instance(kind: type, early: dict[str, Any] | None = None) -> Any:
             held.update(early)
         set_slots(made, early)
     return made
+
+
+def fill(payload: Any, parts: list[Any]) -> Any:
+    """*payload*, after each instance of *parts* was given the slots and the attribute dict that follow it."""
+    own: Any = iter(parts)
+    for obj, slots, attributes, _ in zip(own, own, own, own, strict=True):
+        if attributes is not None:
+            object.__setattr__(obj, "__dict__", attributes)
+        if slots is not None:
+            set_slots(obj, slots)
+    return payload
 
 
 def set_instance(obj: Any, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
