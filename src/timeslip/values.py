@@ -14,7 +14,7 @@ from typing import Any
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import buffer_pieces, stream_pieces
 from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
-from timeslip.codec.restore import Stored, StoredBuffer
+from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError
 from timeslip.model import is_name

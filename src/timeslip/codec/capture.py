@@ -48,6 +48,7 @@ from timeslip.codec.reducers import brought, instances
 from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
+from timeslip.codec.standins import BY_IDENTITY, Checked, Content, reduce_checked, reduce_content, reduce_scope
 from timeslip.codec.streams import (
     SegmentWriter,
     cut_off_prefix,
@@ -180,9 +181,9 @@ class Pass:
         self.shared_dicts: dict[int, Any] = {}
         """Attribute dicts that others hold as well, by address."""
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
-        self.table[_Content] = _reduce_content
-        self.table[Scope] = _reduce_scope
-        self.table[_Checked] = _reduce_checked
+        self.table[Content] = reduce_content
+        self.table[Scope] = reduce_scope
+        self.table[Checked] = reduce_checked
         self.table[Whole] = reduce_whole
         self.table[Parts] = reduce_parts
         self.unheard = users_reducers(encoder.namespace)
@@ -436,10 +437,9 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             checks = _checks(state, pickler)
             if checks:
                 continue
-        if met := watch.met(pickler) if not scopes else {}:
-            scopes = met
-            continue
-        if again:
+        met = watch.met(pickler) if not scopes else {}
+        scopes = met or scopes
+        if met or again:
             continue
         encoder.picklers.add(pickler)
         for noted in state.plain.values():  # what else holds an instance is counted
@@ -456,7 +456,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
 
 def _instead(state: Pass, mode: str) -> str | None:
     """Which pass has to be made instead of one that has come to its end; None when that one will do."""
-    if state.deep is not None and (state.odd or state.hashing or not state.deep.can_be_read(_BY_IDENTITY)):
+    if state.deep is not None and (state.odd or state.hashing or not state.deep.can_be_read(BY_IDENTITY)):
         return "iterative"
     if mode in ("fast", "deep") and has_special(state.writer.segments):
         return "nan" if mode == "fast" else "deep-nan"
@@ -485,7 +485,7 @@ def _whole(state: Pass, payload: list[Any], checks: list[Check] | None) -> Any:
     """What is pickled: *payload*, with what goes with it in this pass."""
     if state.deep is not None:
         return Whole(payload)
-    return _Checked(payload, checks) if checks else payload
+    return Checked(payload, checks) if checks else payload
 
 
 def _called(nodes: Sequence[tuple[str, Any]]) -> str:
@@ -541,51 +541,9 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             state.keep += enumerations.containers(content.get("enumeration"))
         state.keep += (content, header)
         headers[identity] = _header_bytes(state, header)
-        payload.append(_Content(identity, content))
+        payload.append(Content(identity, content))
         state.keep.append(payload[-1])
     return payload, headers
-
-
-class _Content:
-    """Stands in a payload for a definition: it is given its content as soon as the stream has it.
-
-    An instance that comes later in the stream may be hashed or compared by methods of the class.
-    """
-
-    __slots__ = ("content", "identity")
-
-    def __init__(self, identity: str, content: dict[str, Any]) -> None:
-        self.identity = identity
-        self.content = content
-
-
-class _Checked:
-    """A payload with what there is to know of the dicts and sets in it."""
-
-    __slots__ = ("checks", "payload")
-
-    def __init__(self, payload: list[Any], checks: list[Check]) -> None:
-        self.payload = payload
-        self.checks = checks
-
-
-_BY_IDENTITY = frozenset({_Content, Scope, types.FunctionType, types.BuiltinFunctionType, types.ModuleType})
-"""Beside classes: what stands in a stream for something that is not made from what it holds."""
-
-
-def _reduce_checked(state: Pass, whole: _Checked) -> Any:
-    state.keep += (whole, whole.checks)
-    for check in whole.checks:
-        state.keep += (check, check[1], check[2])
-    return load.checked, (whole.payload, whole.checks)
-
-
-def _reduce_scope(state: Pass, scope: Scope) -> Any:
-    return load.definition, (str(state.refer_scope(scope.holder)),)
-
-
-def _reduce_content(state: Pass, stand_in: _Content) -> Any:
-    return load.content, (stand_in.identity, stand_in.content)
 
 
 def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:

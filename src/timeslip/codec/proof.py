@@ -23,7 +23,8 @@ from timeslip.codec import tried
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import class_name, of
-from timeslip.codec.restore import Loader, Stored, StoredBuffer
+from timeslip.codec.restore import Loader
+from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.errors import TimeslipError, UnstorableError
 from timeslip.graphs.comparison import Comparison
 from timeslip.standard import time

@@ -19,7 +19,6 @@ import types
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +32,7 @@ from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.salvaging import SalvagingUnpickler, missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
+from timeslip.codec.stored import HoleError, Stored, StoredBuffer
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -54,48 +54,6 @@ _HARMLESS = frozenset(
 
 _NESTED = 12
 """Definitions are completed inside the completion of others up to this depth; deeper ones wait for their turn."""
-
-ReadInto = Callable[[memoryview], None]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBuffer:
-    """A buffer that is still in the store.
-
-    Attributes:
-        size: bytes.
-        read_into: fills a writable memory of that size.
-    """
-
-    size: int
-    read_into: ReadInto
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A captured co-variable as it comes out of the store.
-
-    Attributes:
-        keys: node keys, in the order of the payload.
-        headers: definition id -> header stream.
-        segments: the skeleton stream.
-        buffers: owned buffers by number.
-        out_of_band: buffers for the unpickler, in stream order.
-        seeds: how many of the session's own objects the streams were written with.
-    """
-
-    keys: tuple[str, ...]
-    headers: dict[str, bytes]
-    segments: Sequence[bytes]
-    buffers: Sequence[StoredBuffer]
-    out_of_band: Sequence[StoredBuffer]
-    seeds: int
-
-
-class HoleError(UnrestorableError):
-    """The stream has a hole, and the object that belongs there is gone or has changed."""
-
-    code = "hole"
 
 
 class Loader:

@@ -1,0 +1,50 @@
+"""A captured co-variable as the store has it, to be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from timeslip.errors import UnrestorableError
+
+ReadInto = Callable[[memoryview], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBuffer:
+    """A buffer that is still in the store.
+
+    Attributes:
+        size: bytes.
+        read_into: fills a writable memory of that size.
+    """
+
+    size: int
+    read_into: ReadInto
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A captured co-variable as it comes out of the store.
+
+    Attributes:
+        keys: node keys, in the order of the payload.
+        headers: definition id -> header stream.
+        segments: the skeleton stream.
+        buffers: owned buffers by number.
+        out_of_band: buffers for the unpickler, in stream order.
+        seeds: how many of the session's own objects the streams were written with.
+    """
+
+    keys: tuple[str, ...]
+    headers: dict[str, bytes]
+    segments: Sequence[bytes]
+    buffers: Sequence[StoredBuffer]
+    out_of_band: Sequence[StoredBuffer]
+    seeds: int
+
+
+class HoleError(UnrestorableError):
+    """The stream has a hole, and the object that belongs there is gone or has changed."""
+
+    code = "hole"
