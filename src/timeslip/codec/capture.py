@@ -394,10 +394,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
     kept: dict[Place, Any] = {}
     outside: list[tuple[str, Any]] | None = None
     while True:
-        state = Pass(encoder, shared)
-        state.shared_dicts = shared_dicts or {}
-        state.careful = mode in ("careful", "iterative-careful")
-        state.deep = Deep() if mode.startswith("deep") else None
+        state = _begun(Pass(encoder, shared), mode, shared_dicts or {})
         state.refer_scopes(scopes)
         state.refer_by_name(kept)
         state.note_outside(outside or [])
@@ -425,8 +422,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if held is not None:  # once: what the other passes meet is the same
             kept, outside = held.met(pickler)
             again = bool(kept or outside)
-        other = _instead(state, mode)
-        if other is not None:
+        if other := _instead(state, mode):
             mode = other
             continue
         if shared_dicts is None and state.dicts_of:
@@ -434,8 +430,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             if shared_dicts:
                 continue
         if checks is None and state.hashing:
-            checks = _checks(state, pickler)
-            if checks:
+            if checks := _checks(state, pickler):
                 continue
         met = watch.met(pickler) if not scopes else {}
         scopes = met or scopes
@@ -452,6 +447,13 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         ) from problem
     finally:
         problem = None  # its traceback holds this frame, and with it what users hold: no cycle may keep that
+
+
+def _begun(state: Pass, mode: str, shared_dicts: dict[int, Any]) -> Pass:
+    state.shared_dicts = shared_dicts
+    state.careful = mode in ("careful", "iterative-careful")
+    state.deep = Deep() if mode.startswith("deep") else None
+    return state
 
 
 def _instead(state: Pass, mode: str) -> str | None:

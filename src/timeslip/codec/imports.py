@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
 import types
 import weakref
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.kinds import is_installed, is_of_session
+from timeslip.standard import os
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
