@@ -228,11 +228,11 @@ class Regrouping:
                 self._keep((key,), shot if shot is not None else self._capture((key,)))
 
     def _renamed(self, shot: _Shot, key: str) -> _Shot:
-        """The capture of a value under another of its names: a pass cannot tell names of one object apart."""
+        """The capture of a value under another of its names: but for the name, a pass would give the same."""
         assert shot.captured is not None
         captured = replace(shot.captured, keys=(key,))
         self.taken.append(captured)
-        return replace(shot, captured=captured)
+        return replace(shot, captured=captured, fingerprint=fingerprint(captured, self.tracker.chunk_bytes))
 
     def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
         """*shot*, or a second one where the first has itself changed the object.
