@@ -236,17 +236,23 @@ def _verdict(kind: type) -> int:
     return _IF_NAMED if kind is Detached or never_links(kind) else _LINKS
 
 
-def _may_link(kinds: Iterable[type]) -> dict[type, Callable[[Any], bool]]:
-    """Those of *kinds* of which some instances link, though others do not, with what tells it."""
-    found: dict[type, Callable[[Any], bool]] = {}
-    for kind in kinds:
-        names = {(str(of(base, "__module__")), of(base, "__name__")) for base in of(kind, "__mro__")}
-        if not names.isdisjoint(_NAN_NAMES):
-            found[kind] = _differs
-        elif ("decimal", "Decimal") in names:
-            found[kind] = _is_no_number
-        elif any(name == "Index" and module.partition(".")[0] == "pandas" for module, name in names):
-            found[kind] = _has_a_name
+_condition_cache: dict[type, Callable[[Any], bool] | None] = {}
+
+
+def _condition(kind: type) -> Callable[[Any], bool] | None:
+    """What tells which instances of *kind* link although others do not; None: none do."""
+    if kind in _condition_cache:
+        return _condition_cache[kind]
+    names = {(str(of(base, "__module__")), of(base, "__name__")) for base in of(kind, "__mro__")}
+    found: Callable[[Any], bool] | None = None
+    if not names.isdisjoint(_NAN_NAMES):
+        found = _differs
+    elif ("decimal", "Decimal") in names:
+        found = _is_no_number
+    elif any(name == "Index" and module.partition(".")[0] == "pandas" for module, name in names):
+        found = _has_a_name
+    if _lives_long(kind):
+        _condition_cache[kind] = found
     return found
 
 
@@ -297,8 +303,9 @@ def linking_addresses(
         candidates = [obj for obj in candidates if type(obj) is not frozenset or obj]
     if sized and texts:
         candidates += [text for text in objects if type(text) in sized and len(text) > _LARGE]
-    for kind, links in _may_link(named).items():
-        candidates += [obj for obj in objects if type(obj) is kind and links(obj)]
+    for kind in named:
+        links = _condition(kind)
+        candidates += [obj for obj in objects if type(obj) is kind and links(obj)] if links is not None else ()
     if weak_roots and named:
         candidates += [obj for obj in objects if type(obj) in named and id(obj) in weak_roots]
     excluded = set(own)
