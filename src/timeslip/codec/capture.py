@@ -129,6 +129,18 @@ def silent(*_: Any, **__: Any) -> None:
 class Pass:
     """State of one pass, shared by the pickler and the reducers."""
 
+    owners: Any = None
+    """Owners of memory that were looked for (`reducers.owners`)."""
+    careful = False
+    deep: Deep | None = None
+    """In a deep pass: the instances that stand empty in the stream until its end."""
+    asked = False
+    """Whether something was met that is no plain container, number or text."""
+    odd = False
+    """Whether there are instances of classes that no table may be asked for."""
+    prefixed = False
+    """Whether something stands before what the pickler writes."""
+
     def __init__(self, encoder: Encoder, shared: frozenset[int]) -> None:
         self.encoder = encoder
         self.namespace = encoder.namespace
@@ -144,8 +156,6 @@ class Pass:
         self.keep: list[Any] = []
         self.foreign: list[tuple[int, int, Any]] = []
         """Storages of torch over memory that nobody is known to own: first byte, end, storage."""
-        self.owners: Any = None
-        """Owners of memory that were looked for (`reducers.owners`)."""
         self.nans: dict[int, int] = {}
         self.nan_objects: list[Any] = []
         self.roots: set[int] = set()
@@ -155,20 +165,13 @@ class Pass:
         self.stand_ins: dict[int, Any] = {}
         self.held: set[int] = set()
         """Addresses of objects with a state of their own that no reduction meets, because holes hold them."""
-        self.careful = False
-        self.deep: Deep | None = None
-        """In a deep pass: the instances that stand empty in the stream until its end."""
         self.met: set[type] = set()
-        self.asked = False
-        """Whether something was met that is no plain container, number or text."""
         self.left: set[int] = set()
         """Addresses of classes whose reducer has left an instance to what its class says itself."""
         self.islands: dict[type, Reducer | None] = {}
         """The same on islands, see `reducers.pandas`."""
         self.by_name: dict[int, type] = {}
         """Classes, by address, that are known to be found by their names."""
-        self.odd = False
-        """Whether there are instances of classes that no table may be asked for."""
         self.hashing: set[type] = set()
         """Classes whose instances can be changed and say how they are hashed."""
         self.known: dict[type, tuple[Callable[[Any], None] | None, Reducer | None]] = {}
@@ -188,8 +191,6 @@ class Pass:
         self.table[Parts] = reduce_parts
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
-        self.prefixed = False
-        """Whether something stands before what the pickler writes."""
         self.scopes: dict[str, dict[str, Any]] = {}
         """Identity -> dict, for the foreign globals that values of this pass hold as they hold any dict."""
         self.by_hand: dict[str, Any] = {}
