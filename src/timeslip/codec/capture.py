@@ -430,9 +430,8 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             shared_dicts = shared_attributes(pickler, state.dicts_of, state.plain, encoder.picklers)
             if shared_dicts:
                 continue
-        if checks is None and state.hashing:
-            if checks := _checks(state, pickler):
-                continue
+        if checks is None and state.hashing and (checks := _checks(state, pickler)):
+            continue
         met = watch.met(pickler) if not scopes else {}
         scopes = met or scopes
         if met or again:
