@@ -228,6 +228,19 @@ class Pass:
         if scopes:
             self.writer.write(scope_prefix(scopes))
 
+    def begin(
+        self,
+        scopes: dict[str, dict[str, Any]],
+        kept: dict[Place, Any],
+        outside: Collection[tuple[str, Any]],
+        checks: Iterable[Check],
+    ) -> None:
+        """Write and note what passes before this one have found out. In the order in which the stream is read."""
+        self.refer_scopes(scopes)
+        self.refer_by_name(kept)
+        self.note_outside(outside)
+        self.note_changed(checks)
+
     def refer_by_name(self, kept: dict[Place, Any]) -> None:
         """Refer to what Python keeps for everybody by name wherever it is met; after `refer_scopes`."""
         self.kept = kept
@@ -238,7 +251,7 @@ class Pass:
             self.prefixed = True
             self.writer.write(names_prefix(kept))
 
-    def note_outside(self, outside: list[tuple[str, Any]]) -> None:
+    def note_outside(self, outside: Collection[tuple[str, Any]]) -> None:
         """Say of what was met which modules of the user's have it, too; the stream begins with that."""
         for module, obj in outside:
             self.note(obj, f"the module {module} has it as well, and keeps its own", fatal=False)
@@ -356,10 +369,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         state = Pass(encoder, shared)
         state.shared_dicts = shared_dicts or {}
         state.careful = mode in ("careful", "iterative-careful")
-        state.refer_scopes(scopes)
-        state.refer_by_name(kept)
-        state.note_outside(outside or [])
-        state.note_changed(checks or ())
+        state.begin(scopes, kept, outside or (), checks or ())
         watch = held = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)
@@ -379,10 +389,8 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 break
             mode = "iterative-careful" if mode in ("careful", "iterative") else "careful"
             continue
-        again = False
         if held is not None:  # once: what the other passes meet is the same
             kept, outside = held.met(pickler)
-            again = bool(kept or outside)
         if mode == "fast" and has_special(state.writer.segments):
             mode = "nan"
             continue
@@ -399,7 +407,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         if met := watch.met(pickler) if not scopes else {}:
             scopes = met
             continue
-        if again:
+        if held is not None and (kept or outside):
             continue
         encoder.picklers.add(pickler)
         return _finish(state, pickler, nodes, payload, headers, mode)
