@@ -24,7 +24,8 @@ from collections.abc import Iterable
 from timeslip.codec.definitions import of
 from timeslip.codec.kinds import is_of_session, is_users_module, users_modules
 
-_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+_SUSPENDED = frozenset(map(id, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)))
+"""Generators and coroutines, by address: a metaclass of the user's may not let its classes be compared."""
 _COLLECTED = 1 << 14
 """Py_TPFLAGS_HAVE_GC: instances have a header for the garbage collector, with the note in it."""
 _NOTE = 1
@@ -39,20 +40,15 @@ def has_one(kind: type) -> bool:
     return is_of_session(kind) or is_users_module(of(kind, "__module__"))
 
 
-def is_suspended(obj: object) -> bool:
-    """Whether *obj* is a generator or coroutine: when it goes, the rest of its ``try`` statements runs."""
-    return type(obj) in _SUSPENDED
-
-
 def among(objects: Iterable[object]) -> list[object]:
-    """Those of *objects* that run code of the user's when they go."""
+    """Those of *objects* that run code of the user's when they go: the rest of a generator is some, too."""
     kinds: dict[int, bool] = {}
     found = []
     for obj in objects:
         kind = type(obj)
         known = kinds.get(id(kind))
         if known is None:
-            known = kinds[id(kind)] = kind in _SUSPENDED or has_one(kind)
+            known = kinds[id(kind)] = id(kind) in _SUSPENDED or has_one(kind)
         if known:
             found.append(obj)
     return found

@@ -123,6 +123,10 @@ def make_dialect(kind: Any, options: dict[str, Any]) -> Any:
     return kind(None, **options)
 
 
+def _reader(state: Pass, reader: Any) -> Any:
+    return state.hole(reader, "a reader of csv does not tell its position")
+
+
 def _writer(state: Pass, writer: Any) -> Any:
     """A writer of csv: it keeps the dialect and the method that it writes with."""
     parts = [part for part in gc.get_referents(writer) if type(part) in _METHODS]
@@ -192,6 +196,7 @@ _BY_NAME = {
     ("functools", "KeyWrapper"): _key,
     ("_queue", "SimpleQueue"): _queue,
     ("_csv", "Dialect"): _dialect,
+    ("_csv", "reader"): _reader,
     ("_csv", "writer"): _writer,
     ("_json", "Scanner"): _scanner,
     ("weakref", "WeakMethod"): _weak_method,
