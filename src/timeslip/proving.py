@@ -370,7 +370,9 @@ def _can_fork() -> bool:
     """Whether a copy of this process can be made that harms nobody."""
     if sys.platform != "linux" or _NO_FORK & sys.modules.keys():
         return False
-    if sys.gettrace() is not None or type(os.fork) is not types.BuiltinFunctionType:
+    # What has been put in the place of the session's own does something when a process is forked (gevent).
+    theirs = getattr(sys.modules.get("os"), "fork", None)
+    if sys.gettrace() is not None or type(os.fork) is not types.BuiltinFunctionType or theirs is not os.fork:
         return False  # a debugger would follow the copy
     torch: Any = sys.modules.get("torch")
     return not (torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized())

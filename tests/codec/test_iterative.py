@@ -184,8 +184,8 @@ def test_deep_objects_that_are_reduced_one_by_one_have_an_end() -> None:
     kernel = Kernel()
     kernel.namespace["DEPTH"] = 2 * iterative._DEEP + 10
     kernel.run(DEEP["slots"])
-    captured = kernel.capture()
-    assert captured.mode == "iterative"
+    with only_iterative():
+        captured = kernel.capture()
     assert not captured.holes
 
 

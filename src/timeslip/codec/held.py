@@ -19,7 +19,15 @@ from operator import gt, itemgetter
 from typing import Any
 
 from timeslip.codec.definitions import of
-from timeslip.codec.kinds import users_modules
+from timeslip.codec.kinds import (
+    COMPILED_FUNCTIONS,
+    all_slots,
+    attributes_of,
+    filled,
+    is_of_session,
+    is_users_module,
+    users_modules,
+)
 from timeslip.codec.linking import is_atom, is_value_tuple, never_links
 
 Place = tuple[str, str]
@@ -48,9 +56,12 @@ _OF_PYTHON: tuple[Place, ...] = (
     ("sys", "warnoptions"),
 )
 """Plain containers that Python keeps for the whole process."""
-_UNSEEN = frozenset(
-    map(id, (type, type(None), int, float, bool, types.FunctionType, types.BuiltinFunctionType, types.ModuleType))
+_BY_NAME = (
+    *(types.FunctionType, types.BuiltinFunctionType, types.ModuleType),
+    *(types.MethodDescriptorType, types.ClassMethodDescriptorType, types.WrapperDescriptorType),
+    *(types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodWrapperType),
 )
+_UNSEEN = frozenset(map(id, (type, type(None), int, float, bool, str, bytes, complex, *_BY_NAME)))
 """Addresses of types without instances to look for; a metaclass may let nobody hash or compare its classes."""
 
 
@@ -90,10 +101,27 @@ def _dicts_of_module(name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _may_be_held(module: str, value: Any) -> bool:
-    """Whether anybody could tell *value* from a copy. What its own module has is found by its name (`named`)."""
+    """Whether anybody could tell *value* from a copy: it is of a class of the user's, or can be changed.
+
+    Not what its own module has, which is found by its name (`named`); nor what is one of a kind to its library and has
+    nothing in it: types of items, devices, compiled patterns.
+    """
     kind = type(value)
     home = of(kind, "__module__")
-    return not (is_atom(value) or never_links(kind) or is_value_tuple(value) or home in (module, "logging"))
+    if is_atom(value) or never_links(kind) or is_value_tuple(value) or home == module or home in _BY_VALUE:
+        return False
+    if is_of_session(kind) or is_users_module(home):
+        return True
+    if of(kind, "__name__") in COMPILED_FUNCTIONS:
+        return False
+    methods = {name for base in of(kind, "__mro__") for name in _CHANGING.intersection(of(base, "__dict__"))}
+    return bool(methods or attributes_of(value) or filled(value, all_slots(kind)))
+
+
+_BY_VALUE = frozenset({"functools", "logging", "operator", "typing"})
+"""Modules whose objects are found by name, or are not told from copies."""
+_CHANGING = frozenset({"__setitem__", "add", "append"})
+"""Methods of what is a container of some kind."""
 
 
 class HeldWatch:

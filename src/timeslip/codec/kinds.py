@@ -37,6 +37,10 @@ def is_of_session(kind: type) -> bool:
     return not is_written_in_c(kind)  # asked last: it looks at all that the class has
 
 
+COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_function"})
+"""Functions of compiled modules: found by their names, although their types are found nowhere."""
+
+
 def is_users_module(name: Any) -> bool:
     """Whether a module is a file of the user's: in Python, neither of the Python that runs, nor installed, nor our own.
 

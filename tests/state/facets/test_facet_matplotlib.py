@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import types
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -101,7 +102,8 @@ def test_interactive_mode_comes_back_but_for_what_the_front_end_did(monkeypatch:
         assert not matplotlib.is_interactive()
         facet.restore(on)
         assert matplotlib.is_interactive()
-        monkeypatch.setitem(sys.modules, "IPython", sys)
+        shell = types.SimpleNamespace(InteractiveShell=types.SimpleNamespace(initialized=lambda: True))
+        monkeypatch.setitem(sys.modules, "IPython.core.interactiveshell", shell)
         dict.__setitem__(matplotlib.rcParams, "backend", "module://other")
         facet.restore(start)
         assert matplotlib.is_interactive(), "before the front end had set it"

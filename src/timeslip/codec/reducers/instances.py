@@ -21,6 +21,7 @@ from timeslip.codec import imports, load
 from timeslip.codec.definitions import HEAP_TYPE, module_of, of, resolve_global
 from timeslip.codec.hashing import early_parts, hashes_by_value
 from timeslip.codec.kinds import (
+    COMPILED_FUNCTIONS,
     all_slots,
     attributes_of,
     compares_oddly,
@@ -54,8 +55,6 @@ HOOKS = _LOOKUPS | frozenset(
         "__setattr__",
     }
 )
-_COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_function"})
-"""Functions of compiled modules: found by their names, although their types are found nowhere."""
 
 
 def by_attributes(kind: type) -> Any:
@@ -210,7 +209,7 @@ def find(kind: type) -> Any:
 def _of_session(kind: type) -> Any:
     if issubclass(kind, enum.Enum):
         return _member
-    if kind.__name__ in _COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
+    if kind.__name__ in COMPILED_FUNCTIONS or issubclass(kind, (type, BaseException)) or not is_of_session(kind):
         return None
     own = library = False
     if issubclass(kind, types.ModuleType) and is_imported(kind):

@@ -246,7 +246,8 @@ def _has_backend() -> bool:
 
 def _is_set_by_front_end(backend: str) -> bool:
     """Whether pyplot becomes interactive when it makes *backend* ready: IPython sees to that."""
-    return "IPython" in sys.modules and backend not in _DRAWING
+    shell = getattr(sys.modules.get("IPython.core.interactiveshell"), "InteractiveShell", None)
+    return shell is not None and shell.initialized() and backend not in _DRAWING
 
 
 def _interactive(params: Any, backend: str) -> bool | None:
