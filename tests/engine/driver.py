@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -68,7 +69,10 @@ class Driver:
 
     def run(self, code: str, *, outside: bool = False) -> Any:
         """Run a cell in the session and in the twin; *outside* when it brings in what only the session can have."""
-        held = dict(self.namespace)
+        # A function that the cell binds anew dies with it, as it would without a test that looks on.
+        held = {
+            key: weakref.ref(obj) if type(obj) is types.FunctionType else obj for key, obj in self.namespace.items()
+        }
         result = self._do(f"d.run({code!r}{', outside=True' if outside else ''})", self.session.run, code)
         if self.twin is not None and not outside:
             error = self._run_twin(code)
@@ -218,7 +222,10 @@ class Driver:
         """A commit was made by a step before which the names held *held*."""
         self.known.add(commit)
         missing = object()
-        self.rebound[commit] = {name for name, value in self.namespace.items() if held.get(name, missing) is not value}
+        before = {key: obj() if type(obj) is weakref.ref else obj for key, obj in held.items()}
+        self.rebound[commit] = {
+            name for name, value in self.namespace.items() if before.get(name, missing) is not value
+        }
 
     def _commit_at(self, position: int) -> str:
         return [commit for commit in self.model.states if commit is not None][position]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
 from timeslip.codec.kinds import is_installed, is_of_session
+from timeslip.errors import UnrestorableError
 from timeslip.standard import os
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def module_reference(state: Pass, module: types.ModuleType, name: str) -> Any:
     """Reduction of a module that `sys.modules` has under *name*."""
     places = places_of(name)
     if places is None:
-        return state.hole(module, BY_HAND)
+        state.by_hand[name] = module
+        return load.by_hand, (name,)
     return (load.placed, (name, _copied(places), "")) if places else (load.module, (name,))
 
 
@@ -150,6 +152,18 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
 def _copied(places: Places) -> list[list[str]]:
     """*places* in lists of their own: one and the same object in all captures would link them."""
     return [list(place) for place in places]
+
+
+def by_hand(name: str) -> Any:
+    """The module that was put into `sys.modules` under *name*, while it is there.
+
+    Raises:
+        UnrestorableError: it is not.
+    """
+    found = sys.modules.get(name)
+    if found is None:
+        raise UnrestorableError(f"it needs {name}, {BY_HAND}", hint="run the cell that made it again")
+    return found
 
 
 def placed(name: str, places: Iterable[tuple[str, str]], qualname: str) -> Any:

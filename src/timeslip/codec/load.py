@@ -73,6 +73,11 @@ def placed(name: str, places: Any, qualname: str) -> Any:
     return _outside(name, places, qualname)
 
 
+def by_hand(name: str) -> Any:
+    """A module that was put into ``sys.modules`` by hand."""
+    return _outside(name)
+
+
 def scope_module(identity: str) -> Any:
     """A module made by hand, by the identity of its globals."""
     return _outside(identity)

@@ -491,6 +491,7 @@ _OF_STREAM = frozenset({"array", "island", "buffer"})
 _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,
+    "by_hand": imports.by_hand,
     "placed": imports.placed,
     "member": instances.member,
     "instance": instances.make_instance,
