@@ -33,7 +33,12 @@ def reduce(state: Pass, obj: Any, module: str, name: str) -> Any:
     """Reduction of what *module* has under *name*: that name, and the keys that it has now."""
     keys = keys_of(obj)
     told = difference(_first.setdefault((module, name), keys), keys)
-    if told and not _is_parameters(obj):
+    if _is_parameters(obj):
+        if not keys and str(dict.get(obj, "backend")).startswith("module://"):
+            state.note(
+                obj, f"'{_BY_FRONT_END}' stays as the front end sets it when the first figure is made", fatal=False
+            )
+    elif told:
         state.note(obj, f"{module}.{name} {told}, which {module} of a new kernel does not know of", fatal=False)
     return load.registry, (module, name, keys)
 
