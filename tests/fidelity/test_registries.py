@@ -51,3 +51,18 @@ def test_parameters_are_said_to_differ_only_where_the_front_end_has_set_them(tmp
         assert "rcParams" not in result.notes
     finally:
         session.close()
+
+
+def test_parameters_before_the_first_figure_say_what_the_front_end_will_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matplotlib.pyplot, "_backend_mod", None)
+    usual = dict.get(matplotlib.rcParams, "backend")
+    dict.__setitem__(matplotlib.rcParams, "backend", "module://front_end")
+    session = attach(tmp_path, fresh(), "before")
+    try:
+        made = session.run("from matplotlib import rcParams")
+        assert "'interactive' stays as the front end sets it" in made.commit.names.inexact["rcParams"]
+    finally:
+        session.close()
+        dict.__setitem__(matplotlib.rcParams, "backend", usual)

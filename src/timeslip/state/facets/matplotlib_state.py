@@ -6,8 +6,9 @@ that a restore can open a figure that was closed since, the engine may set `Matp
 Form: ``{"current": number, "figures": [number, ...]}`` beside the parts of the differences of rcParams. What an inline
 or other backend of the front end sets is neither recorded nor touched. Of backends, those that draw into files are
 recorded (``"backend": "agg"``) where the front end has set another one: that of a new kernel would close the figures.
-Whether pyplot is interactive (``"interactive": true``) is recorded as soon as pyplot has its backend, which the front
-end sets it with, once: before that it says nothing, and setting it back would leave later figures undrawn.
+Whether pyplot is interactive (``"interactive": true``) is recorded when it is, and when it is not although the front
+end makes it so, which happens once, with the first figure. Before that, "not" says nothing: setting it back would leave
+later figures undrawn.
 """
 
 from __future__ import annotations
