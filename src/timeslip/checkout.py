@@ -18,6 +18,7 @@ from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
+from timeslip.keeping import kept
 from timeslip.leaving import Leaving
 from timeslip.lending import imports_as_then, lent
 from timeslip.letting_go import LettingGo
@@ -129,11 +130,10 @@ class Checkout:
         prepared.loader.captures = not self.beside
         prepared.loader.apart = self.beside
         prepared.loader.opening = lifted
-        for name in plan.keep:
-            value = snapshot.get(name)
-            prepared.fidelity[name] = LOST if type(value) is Placeholder else EXACT
-            if type(value) is Placeholder:
-                prepared.notes[name] = value.timeslip_reason
+        for name, fidelity, note in kept(self.live, self.target, snapshot, plan.keep):
+            prepared.fidelity[name] = fidelity
+            if note:
+                prepared.notes[name] = note
         for name, other in plan.bind.items():
             prepared.values[name] = snapshot[other]
             prepared.fidelity[name] = prepared.fidelity[other]

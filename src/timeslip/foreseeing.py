@@ -12,10 +12,10 @@ from typing import Any
 
 from timeslip.checkout import MADE_AGAIN, Checkout, Options
 from timeslip.codec.definitions import of
-from timeslip.codec.placeholder import Placeholder
 from timeslip.errors import ReplayError, StoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
+from timeslip.keeping import kept
 from timeslip.lending import lent
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
@@ -61,11 +61,10 @@ class Foreseeing:
         names = list(names)
         self._work.keep(names)
         snapshot = self._live.namespace.snapshot()
-        for name in filter(is_name, names):
-            value = snapshot.get(name)
-            self.fidelity[name] = LOST if type(value) is Placeholder else EXACT
-            if type(value) is Placeholder:
-                self.notes[name] = value.timeslip_reason
+        for name, fidelity, note in kept(self._live, self._target, snapshot, filter(is_name, names)):
+            self.fidelity[name] = fidelity
+            if note:
+                self.notes[name] = note
 
     def load(self, records: Iterable[str]) -> None:
         """Records that can be loaded, as far as is known; only those with something of the outside are read."""

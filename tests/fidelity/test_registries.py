@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
 
 import pytest
 from tests.fidelity.recording import attach, fresh, in_another_process
+
+from timeslip.codec.reducers.registries import LEFT_INTERACTIVE
 
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("matplotlib.pyplot")
@@ -66,3 +70,29 @@ def test_parameters_before_the_first_figure_say_what_the_front_end_will_set(
     finally:
         session.close()
         dict.__setitem__(matplotlib.rcParams, "backend", usual)
+
+
+def test_parameters_that_stay_say_what_the_front_end_has_set_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell that draws the first figure need not look at the name; a checkout that leaves the name alone says it."""
+    shell = types.SimpleNamespace(InteractiveShell=types.SimpleNamespace(initialized=lambda: True))
+    monkeypatch.setitem(sys.modules, "IPython.core.interactiveshell", shell)
+    monkeypatch.setattr(matplotlib.pyplot, "_backend_mod", None)
+    usual = {key: dict.get(matplotlib.rcParams, key) for key in ("backend", "interactive")}
+    dict.update(matplotlib.rcParams, backend="module://front_end", interactive=False)
+    session = attach(tmp_path, fresh(), "staying")
+    try:
+        before = session.run("from matplotlib import rcParams").commit.id
+        monkeypatch.setattr(matplotlib.pyplot, "_backend_mod", types.ModuleType("front_end"))
+        dict.__setitem__(matplotlib.rcParams, "interactive", True)
+        after = session.run("x = 1").commit.id
+        foreseen = session.checkout(before, dry_run=True)
+        result = session.checkout(before)
+        assert "rcParams" in result.kept
+        assert result.fidelity["rcParams"] == foreseen.fidelity["rcParams"] == "rebuilt"
+        assert result.notes["rcParams"] == foreseen.notes["rcParams"] == LEFT_INTERACTIVE
+        assert session.checkout(after).fidelity["rcParams"] == "exact"
+    finally:
+        session.close()
+        dict.update(matplotlib.rcParams, usual)

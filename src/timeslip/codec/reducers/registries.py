@@ -19,6 +19,7 @@ _FEW = 3
 """Keys that are named to people."""
 _BY_FRONT_END = "interactive"
 """What the front end sets in the parameters of matplotlib when the first figure is made, once and for all."""
+LEFT_INTERACTIVE = f"'{_BY_FRONT_END}' is left as the front end has set it when the first figure was made"
 
 _first: dict[tuple[str, str], tuple[str, ...]] = {}
 """Module and name -> the keys when it was first met in this process."""
@@ -58,7 +59,7 @@ def not_as_then(obj: Any, module: str, name: str, then: tuple[str, ...]) -> str:
         told = difference(then, now)
         return f"{module}.{name} {told}: what a library keeps is left as it is" if told else ""
     if set(now) - set(then):
-        return f"'{_BY_FRONT_END}' is left as the front end has set it when the first figure was made"
+        return LEFT_INTERACTIVE
     return ""
 
 

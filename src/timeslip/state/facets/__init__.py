@@ -24,6 +24,6 @@ from timeslip.state.facets import (  # noqa: F401 - each registers itself
 )
 from timeslip.state.facets.base import REGISTRY, Facet
 from timeslip.state.facets.facetset import FacetSet
-from timeslip.state.facets.matplotlib_state import MatplotlibFacet, ShowFigure, show_figure
+from timeslip.state.facets.matplotlib_state import MatplotlibFacet, ShowFigure, show_figure, stays_interactive
 
-__all__ = ["REGISTRY", "Facet", "FacetSet", "MatplotlibFacet", "ShowFigure", "show_figure"]
+__all__ = ["REGISTRY", "Facet", "FacetSet", "MatplotlibFacet", "ShowFigure", "show_figure", "stays_interactive"]

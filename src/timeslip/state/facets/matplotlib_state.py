@@ -257,6 +257,15 @@ def _interactive(params: Any, backend: str) -> bool | None:
     return mode if mode or (_has_backend() and _is_set_by_front_end(backend)) else None
 
 
+def stays_interactive(data: bytes | None) -> bool:
+    """Whether pyplot would stay interactive if *data*, what this facet recorded, were restored although it was not."""
+    params = getattr(sys.modules.get("matplotlib"), "rcParams", None)
+    if params is None or not dict.get(params, "interactive"):
+        return False
+    left = _has_backend() and _is_set_by_front_end(_backend(params))
+    return left and parsed(data or EMPTY).get("interactive") is None
+
+
 def _set_interactive(matplotlib: Any, mode: bool | None) -> None:
     """Make pyplot interactive or not, None as `_interactive` says it.
 
