@@ -31,6 +31,7 @@ from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.fingerprint import fingerprint
 from timeslip.state.namespace import Namespace
+from timeslip.state.patches import PatchedNamespace
 from timeslip.steps import Steps, steps_in_log
 from timeslip.store import logfile
 from timeslip.store.repository import Repository
@@ -94,7 +95,7 @@ class Live:
         self.repository = repository
         self.session = session
         self.kernel = os.urandom(8).hex()
-        self.namespace = namespace
+        self.namespace = namespace if isinstance(namespace, PatchedNamespace) else PatchedNamespace(namespace)
         self.settings = settings
         self.registry = Registry()
         self.resources = Resources()
@@ -290,16 +291,17 @@ class Live:
         now = self.facets.capture()
         return {f"facet:{name}" for name, data in now.items() if self.facet_bytes.get(name) != data}
 
-    def take_problems(self) -> list[str]:
-        """What did not work and changed nothing else: facets, and reducers that libraries bring; empties both."""
-        taken = [*self.facets.problems, *brought.problems]
-        self.facets.problems = []
+    def take_notices(self) -> list[str]:
+        """What is to be said, and what did not work and changed nothing else: facets, reducers that libraries bring."""
+        taken = [*self.notices, *self.facets.problems, *brought.problems]
+        self.notices, self.facets.problems = [], []
         brought.problems.clear()
         return taken
 
     def take_news(self) -> list[str]:
-        """What `news` holds; empties it."""
-        taken, self.news = self.news, []
+        """What `news` holds, and what is to be said of patches; empties both."""
+        taken, self.news = [*self.news, *self.namespace.problems], []
+        self.namespace.problems = []
         return taken
 
     def details(self, **given: Any) -> dict[str, Any]:

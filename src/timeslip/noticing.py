@@ -115,7 +115,7 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
     unknown = reach is None or reach.everything or reach.starts_threads
     unknown = unknown or bool(user_threads(live.threads)) or user_tasks(live.namespace.globals)
     groups = _groups_of(live, reach.names if reach is not None else ())
-    groups |= _hook_groups(live, snapshot)
+    groups |= _hook_groups(live, snapshot) | _patched(live, source)
     everything = everything or unknown or live.hooks_reach_everything
     if not idle:
         groups |= _drawn_on(live)
@@ -164,6 +164,13 @@ def _hook_groups(live: Live, snapshot: Mapping[str, Any]) -> set[Covariable]:
     if live.hooks_reach_everything:
         return live.tracker.covariables()
     return _groups_of(live, reach.names)
+
+
+def _patched(live: Live, source: str | None) -> set[Covariable]:
+    """The co-variables of patches that *source* mentions: of their attributes, under whatever name they stand there."""
+    facts = facts_of_source(source) if source is not None else None
+    keys = live.namespace.patched(None if facts is None else facts.attributes | facts.names)
+    return {live.tracker.groups[key] for key in keys if key in live.tracker.groups}
 
 
 def _drawn_on(live: Live) -> set[Covariable]:

@@ -121,7 +121,8 @@ class Session:
     # ---- recording
 
     def before_run(self, code: str) -> None:
-        """A cell is about to run. Nothing has to be done before it: what it reaches is told afterwards."""
+        """*code*, plain Python, is about to run. Only what it patches has to be seen before; the rest, afterwards."""
+        self._live.namespace.foresee(code)
 
     def note_unrecorded(self, code: str | None) -> None:
         """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""
@@ -190,6 +191,7 @@ class Session:
         """
         started, clock = time.time(), time.perf_counter()
         with uninterrupted():  # an interrupt between the code and its recording would lose the step
+            self.before_run(code)
             error = run_code(code, self.namespace)
             duration = time.perf_counter() - clock
             if silent:
@@ -574,10 +576,8 @@ class Session:
 
     def notices(self) -> list[str]:
         """Sentences for the user that were not told yet; empties the list."""
-        told, self._live.notices = self._live.notices, []
-        problems = self._live.take_problems()
         taken, self._history.notices = self._history.notices, []
-        return told + problems + taken
+        return self._live.take_notices() + taken
 
     def close(self) -> None:
         """Stop recording. The namespace stays as it is. Harmless when done already, and in a forked child.

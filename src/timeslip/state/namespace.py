@@ -18,9 +18,14 @@ class Namespace(Protocol):
         left_out: keys of `globals` that the last snapshot had to leave out, because nothing can be recorded under them.
     """
 
-    globals: dict[str, Any]
-    seeds: Sequence[Any]
-    left_out: frozenset[str]
+    @property
+    def globals(self) -> dict[str, Any]: ...  # noqa: D102 - see the attributes of the class
+
+    @property
+    def seeds(self) -> Sequence[Any]: ...  # noqa: D102
+
+    @property
+    def left_out(self) -> frozenset[str]: ...  # noqa: D102
 
     def snapshot(self) -> dict[str, Any]:
         """Every state name with its present object; a new dict, without walking into any value."""
