@@ -21,6 +21,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.sections import files_of  # noqa: E402 - found by the line before
+
 SECTIONS = ("engine", "fidelity", "doors", "safety")
 NOTHING_COLLECTED = 5
 """Exit status of pytest when no test matched: fine for a section, as long as some section had tests."""
@@ -39,7 +43,9 @@ def run_section(section: str, extra: list[str], *, apart: bool) -> tuple[int, fl
         apart: print what it says when it has ended, because others run at the same time.
     """
     started = time.perf_counter()
-    command = [sys.executable, "-m", "pytest", "-q", "-m", section, *extra]
+    given = any(Path(argument.partition("::")[0]).exists() for argument in extra)
+    files = [] if given else map(str, files_of(section))
+    command = [sys.executable, "-m", "pytest", "-q", "-m", section, *files, *extra]
     if not apart:
         print(f"\n== {section} ==", flush=True)
         return subprocess.run(command, cwd=ROOT, check=False).returncode, time.perf_counter() - started

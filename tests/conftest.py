@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -10,30 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from tests.sections import section_of
 
 from timeslip.store import database
-
-SECTIONS: tuple[tuple[str, str], ...] = (
-    # first match wins; the path is relative to tests/
-    ("ipython/", "doors"),
-    ("cli/", "doors"),
-    ("doors/", "doors"),
-    ("kernel/test_awkward", "fidelity"),
-    ("kernel/test_kill", "safety"),
-    ("kernel/", "doors"),
-    ("fidelity/", "fidelity"),
-    ("engine/test_machine", "fidelity"),
-    ("engine/test_cases", "fidelity"),
-    ("notebooks/", "fidelity"),
-    ("safety/", "safety"),
-    ("store/test_crash", "safety"),
-    ("store/test_full", "safety"),
-    ("test_architecture.py", "safety"),
-    ("test_docs.py", "safety"),
-    ("test_no_traces.py", "safety"),
-    ("", "engine"),
-)
-"""Which section of `make test` a test file belongs to."""
 
 TIME_LIMIT = 120.0
 """Seconds a test may take without a `time_limit` marker."""
@@ -43,16 +23,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
 
 
-def section_of(path: Path) -> str:
-    relative = path.relative_to(Path(__file__).parent).as_posix()
-    return next(section for prefix, section in SECTIONS if relative.startswith(prefix))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(section_of(item.path))
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow (`make soak`)"))
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: tests that collect garbage need not go through it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 class TimeLimitExceeded(BaseException):

@@ -36,7 +36,7 @@ from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import is_a
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
-from timeslip.codec.held import HeldWatch, Place, is_in_facet
+from timeslip.codec.held import HeldWatch, Place, UsersObjects, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
@@ -90,6 +90,7 @@ class Encoder:
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
+        self.users_objects = UsersObjects(namespace)
         self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
 
@@ -405,7 +406,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             payload, headers = _payload(state, nodes)
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
-            held = HeldWatch(encoder.namespace, encoder.seed_memo) if outside is None else None
+            held = HeldWatch(encoder.users_objects.all(), encoder.seed_memo) if outside is None else None
             pickler.dump(_whole(state, payload, checks))
         except RecursionError as error:
             if mode.startswith("iterative"):

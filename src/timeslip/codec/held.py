@@ -124,18 +124,46 @@ _CHANGING = frozenset({"__setitem__", "add", "append"})
 """Methods of what is a container of some kind."""
 
 
+class UsersObjects:
+    """What modules of the user's hold, looked for once for all captures of one verb: they may hold very much.
+
+    Between verbs nothing is kept. Not thread-safe.
+    """
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        self._found: list[tuple[str, Any]] | None = None
+        self._kept = False
+
+    def keep(self) -> None:
+        """From now on what was found is used again."""
+        self._kept = True
+
+    def forget(self, *, altogether: bool) -> None:
+        """Look again, because code of the user's has run; *altogether*: and keep nothing from now on."""
+        self._found = None
+        self._kept = self._kept and not altogether
+
+    def all(self) -> list[tuple[str, Any]]:
+        """Each object, with the name of the module."""
+        found = self._found if self._found is not None else of_users(self._namespace)
+        if self._kept:
+            self._found = found
+        return found
+
+
 class HeldWatch:
     """Finds what a pass has met of what modules hold. Made when the pass begins.
 
     Args:
-        namespace: of the session.
+        of_users: what modules of the user's hold, with the module.
         known: addresses that the memo has from the beginning.
     """
 
-    def __init__(self, namespace: dict[str, Any], known: Container[int]) -> None:
+    def __init__(self, of_users: list[tuple[str, Any]], known: Container[int]) -> None:
         self._known = known
         self._of_python = of_python()
-        self._of_users = of_users(namespace)
+        self._of_users = of_users
         self._before = self._counts()
 
     def _counts(self) -> list[int]:
