@@ -8,7 +8,7 @@ or other backend of the front end sets is neither recorded nor touched. Of backe
 recorded (``"backend": "agg"``) where the front end has set another one: that of a new kernel would close the figures.
 Whether pyplot is interactive (``"interactive": true``) is recorded when it is, and when it is not although the front
 end makes it so, which happens once, with the first figure. Before that, "not" says nothing: setting it back would leave
-later figures undrawn.
+later figures undrawn, but for the backend of notebooks, which is let go of and sets it up again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
@@ -102,7 +103,7 @@ class MatplotlibFacet(FacetBase):
         except FacetError as error:
             problems.append(f"rcParams {error}")
         _use(matplotlib, document.get("backend", ""))
-        _set_interactive(matplotlib, document.get("interactive"))
+        _set_interactive(matplotlib, document.get("interactive"), figures=bool(document.get("figures")))
         missing = self._restore_figures(document.get("figures", []), document.get("current"))
         if missing:
             numbers = ", ".join(map(str, missing))
@@ -262,23 +263,50 @@ def stays_interactive(data: bytes | None) -> bool:
     params = getattr(sys.modules.get("matplotlib"), "rcParams", None)
     if params is None or not dict.get(params, "interactive"):
         return False
-    left = _has_backend() and _is_set_by_front_end(_backend(params))
-    return left and parsed(data or EMPTY).get("interactive") is None
+    backend, document = _backend(params), parsed(data or EMPTY)
+    left = _has_backend() and _is_set_by_front_end(backend) and document.get("interactive") is None
+    return left and (bool(document.get("figures")) or not _can_let_go_of_inline(backend))
 
 
-def _set_interactive(matplotlib: Any, mode: bool | None) -> None:
+def _set_interactive(matplotlib: Any, mode: bool | None, *, figures: bool) -> None:
     """Make pyplot interactive or not, None as `_interactive` says it.
 
-    The backend is made ready before it is turned off: the front end would turn it on again for the next figure.
+    The backend is made ready before it is turned off: the front end would turn it on again for the next figure. For
+    the time before the first figure it is let go of, so that the front end does just that. *figures*: some are open.
     """
     params = matplotlib.rcParams
     by_front_end = _is_set_by_front_end(_backend(params))
-    if mode is None and by_front_end and _has_backend():
+    if mode is None and by_front_end and _has_backend() and (figures or not _let_go_of_inline(_backend(params))):
         return
     if mode is False and by_front_end and not _has_backend():
         pyplot: Any = importlib.import_module("matplotlib.pyplot")
         pyplot.switch_backend(params["backend"])
     dict.__setitem__(params, "interactive", bool(mode))
+
+
+_INLINE = "matplotlib_inline.backend_inline"
+
+
+def _can_let_go_of_inline(backend: str) -> bool:
+    """Whether *backend* is that of notebooks, whose module makes pyplot interactive whenever it is imported."""
+    return backend in ("inline", f"module://{_INLINE}") and hasattr(sys.modules.get(_INLINE), "flush_figures")
+
+
+def _let_go_of_inline(backend: str) -> bool:
+    """As before the first figure: pyplot has no backend, and importing that of notebooks will set it up. False: cannot.
+
+    Its module is taken out of `sys.modules`; what it has registered with IPython is unregistered. The next figure
+    imports it anew, as in a new kernel.
+    """
+    if not _can_let_go_of_inline(backend):
+        return False
+    shell = sys.modules["IPython.core.interactiveshell"].InteractiveShell.instance()
+    module: Any = sys.modules.pop(_INLINE)
+    vars(sys.modules["matplotlib_inline"]).pop("backend_inline", None)
+    with suppress(ValueError):  # it was not registered
+        shell.events.unregister("post_execute", module.flush_figures)
+    vars(sys.modules["matplotlib.pyplot"])["_backend_mod"] = None
+    return True
 
 
 def _use(matplotlib: Any, wanted: str) -> None:
