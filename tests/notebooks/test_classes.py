@@ -109,7 +109,7 @@ def test_the_table_names_what_is_not_exact() -> None:
 
 LIAR = Case(
     "an object whose value is kept in a module",
-    "import string\nstring._kept = [1]\nclass P:\n    def __reduce_ex__(self, protocol):\n"
+    "import string\nvars(string)['_kept'] = [1]\nclass P:\n    def __reduce_ex__(self, protocol):\n"
     "        return list, (), None, iter(string._kept)\nx = P()",
     "string._kept.append(2)",
     "list(x.__reduce_ex__(4)[3])",
