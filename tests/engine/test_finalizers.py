@@ -67,6 +67,8 @@ MADE = {
     "in a cycle": ("x = T('x'); x.me = [x]", "x"),
     "twice": ("x = T('x'); y = [x, x]", "y[1]"),
     "in a closure": ("def f(x=T('x')):\n    return lambda: x\ng = f()", "g()"),
+    "in an array": ("import numpy\nd = numpy.array([T('x')], object)", "d[0]"),
+    "in a structured array": ("import numpy\nd = numpy.zeros(1, [('o', 'O')]); d['o'] = T('x')", "d[0]['o']"),
     "in a class": ("class Holder:\n    held = [T('x')]", "Holder.held[0]"),
 }
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from timeslip.codec.holding import referred
+
 HOLDERS = [
     pytest.param("x = [1, 2, 3]\ng = (i for i in x)", "x.append(4)", "list(g)", id="a generator over a list"),
     pytest.param("x = {'a': 1}\ng = x.items()", "x['b'] = 2", "(list(g), list(x))", id="a view of a dict"),
@@ -214,3 +216,43 @@ def test_a_class_without_a_module_is_no_obstacle(attach: Callable[..., Any]) -> 
     session.run("x.append(2)")
     session.undo()
     assert session.namespace["x"] == [1]
+
+
+@pytest.mark.parametrize("held", ["a = np.empty(1, object); a[0] = L", "a = np.zeros(1, [('o', 'O')]); a[0]['o'] = L"])
+def test_what_is_in_an_array_of_objects_counts(attach: Callable[..., Any], held: str) -> None:
+    pytest.importorskip("numpy")
+    session = attach()
+    session.run("import numpy as np\nL = [1]")
+    session.run(f"def make():\n {held}\n while True: yield a[0]\ng = make(); next(g)")
+    session.run("L.append(5)")
+    session.undo()
+    found = next(session.namespace["g"])
+    assert (found if type(found) is list else found["o"]) is session.namespace["L"]
+    assert session.namespace["L"] == [1]
+
+
+def test_no_code_of_an_array_runs_when_it_is_looked_into() -> None:
+    numpy = pytest.importorskip("numpy")
+    asked = []
+
+    class Asked(numpy.ndarray):  # type: ignore[misc,name-defined]
+        def __array_finalize__(self, obj: Any) -> None:
+            asked.append(obj)
+
+        def __getattribute__(self, name: str) -> Any:
+            asked.append(name)
+            return super().__getattribute__(name)
+
+    element = [1]
+    plain = numpy.empty((2, 1), object)
+    plain[0, 0] = element
+    view = plain.view(Asked)
+    asked.clear()
+    parts = referred(view)
+    assert [any(part is one for part in parts) for one in (element, plain)] == [True, True], "and what owns the memory"
+    assert asked == []
+    record = numpy.zeros(1, [("n", "i4"), ("part", [("o", "O", (2,))])])
+    record[0]["part"]["o"][1] = element
+    assert sum(part is element for part in referred(record)) == 1
+    assert sum(part is element for part in referred(record[0])) == 1
+    assert referred(numpy.zeros(1000)) == [None]
