@@ -21,8 +21,8 @@ import types
 import weakref
 from collections.abc import Iterable
 
-from timeslip.codec.definitions import of
-from timeslip.codec.kinds import is_of_session, is_users_module, users_modules
+from timeslip.codec.definitions import is_a, of
+from timeslip.codec.kinds import is_of_session, is_users_module, module_names, users_modules
 
 _SUSPENDED = frozenset(map(id, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)))
 """Generators and coroutines, by address: a metaclass of the user's may not let its classes be compared."""
@@ -57,8 +57,8 @@ def among(objects: Iterable[object]) -> list[object]:
 def users_have_some() -> bool:
     """Whether a class in a file of the user's has one."""
     for name in users_modules():
-        for value in list(vars(sys.modules[name]).values()):
-            if isinstance(value, type) and has_one(value):
+        for value in list(module_names(sys.modules[name]).values()):
+            if is_a(value, type) and has_one(value):  # `isinstance` asks proxies, which make what they stand for
                 return True
     return False
 

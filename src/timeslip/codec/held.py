@@ -26,6 +26,7 @@ from timeslip.codec.kinds import (
     filled,
     is_of_session,
     is_users_module,
+    module_names,
     users_modules,
 )
 from timeslip.codec.linking import is_atom, is_value_tuple, never_links
@@ -86,14 +87,14 @@ def of_users(namespace: dict[str, Any]) -> list[tuple[str, Any]]:
     """What modules of the user's and their classes have under names, with the module."""
     found: list[tuple[str, Any]] = []
     for name in users_modules():
-        if vars(sys.modules[name]) is not namespace:
+        if module_names(sys.modules[name]) is not namespace:
             for held in _dicts_of_module(name):
                 found += [(name, value) for value in list(held.values()) if id(type(value)) not in _UNSEEN]
     return found
 
 
 def _dicts_of_module(name: str) -> Iterator[Mapping[str, Any]]:
-    names = vars(sys.modules[name])
+    names = module_names(sys.modules[name])
     yield names
     for value in list(names.values()):
         if issubclass(type(value), type) and of(value, "__module__") == name:
