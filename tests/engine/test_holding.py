@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from timeslip.codec import held
 from timeslip.codec.holding import referred
 
 HOLDERS = [
@@ -256,3 +257,32 @@ def test_no_code_of_an_array_runs_when_it_is_looked_into() -> None:
     assert sum(part is element for part in referred(record)) == 1
     assert sum(part is element for part in referred(record[0])) == 1
     assert referred(numpy.zeros(1000)) == [None]
+
+
+@pytest.mark.parametrize("many", [0, 2000])
+def test_what_modules_of_the_users_hold_is_told_however_many_names_they_have(
+    many: int, attach: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "".join(f"N{number} = [{number}]\n" for number in range(many))
+    (tmp_path / f"ts_many_{many}.py").write_text(f"{names}CFG = [0]\nclass K:\n    held = {{}}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    session = attach()
+    session.run(f"import ts_many_{many} as m\nx = [m.CFG]\ny = [m.K.held]\nz = [1]")
+    session.run("m.LATER = [2]; z.append(m.LATER); x.append(1); y.append(1)\nm.K.more = [3]; w = [m.K.more, 1]")
+    session.run("x.append(2); y.append(2); z.append(2); w.append(2)")
+    result = session.undo()
+    assert {name: result.fidelity[name] for name in "xyzw"} == dict.fromkeys("xyzw", "rebuilt")
+
+
+def test_many_names_of_a_module_are_gone_through_once_for_an_update(
+    attach: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ts_many_names.py").write_text("".join(f"N{number} = [{number}]\n" for number in range(2000)))
+    monkeypatch.syspath_prepend(tmp_path)
+    session = attach()
+    session.run("import ts_many_names\na, b, c, d = [1], [2], [3], [4]")
+    looks: list[str] = []
+    usual = held._addresses_of
+    monkeypatch.setattr(held, "_addresses_of", lambda name: (looks.append(name), usual(name))[1])
+    session.run("for x in (a, b, c, d): x.append(1)")
+    assert looks.count("ts_many_names") == 1

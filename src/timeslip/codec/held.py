@@ -6,7 +6,7 @@ for everybody (`sys.path`, the filters of warnings) is referred to by its name, 
 restore; of that only what a facet takes care of is put back.
 
 The pickler asks nobody about plain containers. What a pass has met of these objects is found as `scopes` does it: by
-one more reference than before.
+one more reference than before; where modules have very many names, by looking them up in its memo.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import types
 from collections.abc import Container, Iterator, Mapping
 from itertools import chain, compress
 from operator import gt, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
+from timeslip.codec.collecting import found_once
 from timeslip.codec.definitions import of
 from timeslip.codec.kinds import (
     COMPILED_FUNCTIONS,
@@ -30,6 +31,7 @@ from timeslip.codec.kinds import (
     users_modules,
 )
 from timeslip.codec.linking import is_atom, is_value_tuple, never_links
+from timeslip.codec.picklers import met_objects
 
 Place = tuple[str, str]
 """Module, and dotted name in it."""
@@ -97,8 +99,12 @@ def _dicts_of_module(name: str) -> Iterator[Mapping[str, Any]]:
     names = module_names(sys.modules[name])
     yield names
     for value in list(names.values()):
-        if issubclass(type(value), type) and of(value, "__module__") == name:
+        if _is_own(value, name):
             yield of(value, "__dict__")
+
+
+def _is_own(value: Any, module: str) -> bool:
+    return issubclass(type(value), type) and of(value, "__module__") == module
 
 
 def _may_be_held(module: str, value: Any) -> bool:
@@ -125,8 +131,53 @@ _CHANGING = frozenset({"__setitem__", "add", "append"})
 """Methods of what is a container of some kind."""
 
 
+_FEW = 1000
+"""So many names of modules are counted for each pass; more are looked up in what the pass has met."""
+
+
+class _Known(NamedTuple):
+    """The addresses of what a module had when it was last looked at. No references: those would keep it alive."""
+
+    names: list[int]
+    classes: list[int]
+    """Which of the names are classes of the module."""
+    attributes: list[list[int]]
+    """What these classes had."""
+    all: frozenset[int]
+
+
+_known: dict[str, _Known] = {}
+
+
+def _addresses_of(module: str) -> frozenset[int]:
+    """Addresses of what a module and its classes have under names; made again only where one of them has changed."""
+    values = list(module_names(sys.modules[module]).values())
+    names, known = list(map(id, values)), _known.get(module)
+    if known is not None and known.names == names:
+        attributes = [list(map(id, of(values[place], "__dict__").values())) for place in known.classes]
+        if attributes == known.attributes:
+            return known.all
+    classes = [place for place, value in enumerate(values) if _is_own(value, module)]
+    attributes = [list(map(id, of(values[place], "__dict__").values())) for place in classes]
+    _known[module] = _Known(names, classes, attributes, frozenset(chain(names, *attributes)))
+    return _known[module].all
+
+
+def _addresses_by_module(namespace: dict[str, Any]) -> dict[str, frozenset[int]] | None:
+    """Module of the user's -> addresses of what it has; None where all of them have few names."""
+    spaces = {name: module_names(sys.modules[name]) for name in users_modules()}
+    spaces = {name: space for name, space in spaces.items() if space is not namespace}
+    if sum(map(len, spaces.values())) <= _FEW:
+        return None
+    for name in _known.keys() - spaces.keys():
+        del _known[name]
+    return {name: _addresses_of(name) for name in spaces}
+
+
 class HeldWatch:
     """Finds what a pass has met of what modules hold. Made when the pass begins.
+
+    Modules with very many names are gone through once for all passes of an update, and then only for what has changed.
 
     Args:
         namespace: of the session.
@@ -134,9 +185,11 @@ class HeldWatch:
     """
 
     def __init__(self, namespace: dict[str, Any], known: Container[int]) -> None:
+        self._namespace = namespace
         self._known = known
         self._of_python = of_python()
-        self._of_users = of_users(namespace)
+        self._modules = found_once(("held", id(namespace)), lambda: _addresses_by_module(namespace))
+        self._of_users = of_users(namespace) if self._modules is None else []
         self._before = self._counts()
 
     def _counts(self) -> list[int]:
@@ -146,13 +199,21 @@ class HeldWatch:
     def met(self, pickler: Any) -> tuple[dict[Place, Any], list[tuple[str, Any]]]:
         """What Python keeps, by its place, and what modules of the user's have, of what *pickler* has in its memo."""
         more = list(map(gt, self._counts(), self._before))
-        if not any(more):
+        among = self._among(met_objects(pickler)) if self._modules else []
+        if not any(more) and not among:
             return {}, []
         memo = pickler.memo.copy()
         of_python = dict(compress(self._of_python.items(), more))
-        of_users = compress(self._of_users, more[len(self._of_python) :])
+        of_users = chain(compress(self._of_users, more[len(self._of_python) :]), among)
         found = {id(obj): (module, obj) for module, obj in of_users if _may_be_held(module, obj)}
         return (
             {place: obj for place, obj in of_python.items() if id(obj) in memo and id(obj) not in self._known},
             [pair for address, pair in found.items() if address in memo and address not in self._known],
         )
+
+    def _among(self, met: list[Any]) -> list[tuple[str, Any]]:
+        """Those of *met* that modules have, in the order of the modules: it goes into the stream."""
+        addresses = dict(zip(map(id, met), met, strict=True))
+        both = {address for held in (self._modules or {}).values() for address in held.intersection(addresses)}
+        both = {address for address in both if id(type(addresses[address])) not in _UNSEEN}
+        return [pair for pair in of_users(self._namespace) if id(pair[1]) in both] if both else []
