@@ -286,3 +286,15 @@ def test_many_names_of_a_module_are_gone_through_once_for_an_update(
     monkeypatch.setattr(held, "_addresses_of", lambda name: (looks.append(name), usual(name))[1])
     session.run("for x in (a, b, c, d): x.append(1)")
     assert looks.count("ts_many_names") == 1
+
+
+def test_a_finalizer_of_an_object_that_is_replaced_is_not_said_to_be_exact(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run("import weakref\nclass A: pass\na = A(); n = [0]; zz = [0]\nf = weakref.finalize(a, n.append, 1)")
+    session.run("zz.append(1)")
+    assert session.undo().fidelity["f"] == "exact"
+    assert session.namespace["f"].peek()[0] is session.namespace["a"]
+    session.run("a.x = 1")
+    result = session.undo()
+    assert result.fidelity["f"] == "lost"
+    assert "finalizer" in result.notes["f"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import sys
 import types
+import weakref
 from collections.abc import Iterable, Set
 from gc import get_referents
 from itertools import chain
@@ -156,6 +157,10 @@ def _is_unnamed(part: Any) -> bool:
 _BOUND = frozenset(map(id, (types.BuiltinFunctionType, types.MethodWrapperType)))
 
 
+_FINALIZE: Any = weakref.finalize
+_FINALIZED: dict[Any, Any] = getattr(_FINALIZE, "_registry", {})
+"""What Python keeps of each such object: the object itself refers to nothing."""
+
 _arrays: list[Any] = []
 """Kinds of numpy's objects that show memory: arrays, rows of structured ones, iterators. Empty until they are there."""
 _SHOW_MEMORY = ("ndarray", "void", "flatiter")
@@ -207,6 +212,9 @@ def _parts(value: Any) -> list[Any]:
         return [*(value.__closure__ or ()), *(value.__defaults__ or ()), *chain.from_iterable(more)]
     if is_a(value, type):
         return list(of(value, "__dict__").values())
+    if type(value) is _FINALIZE:  # the object that it follows goes on, or it has nothing to follow
+        info = _FINALIZED.get(value)
+        return [] if info is None else [info.weakref(), info.func, *info.args, *(info.kwargs or {}).values()]
     parts = referred(value)
     if id(type(value)) in _RUNS:
         parts = [part for part in parts if type(part) is not types.FrameType]
