@@ -79,8 +79,6 @@ class Execution:
                         f"running it again failed: {type(error).__name__}: {error}",
                         hint="the recorded inputs may have come from outside the session",
                     ) from error
-            finally:
-                self._live.encoder.users_objects.forget(altogether=False)
             breach = breach or (wall.breach if wall is not None else None)
         if breach is not None:
             raise ReplayError(f"it was stopped before it could touch the outside: it {breach}")

@@ -13,6 +13,7 @@ from timeslip.codec.captured import Hole
 from timeslip.codec.definitions import of
 from timeslip.codec.hidden import goes_on, is_remote
 from timeslip.codec.holding import held_by, not_entered
+from timeslip.codec.kinds import defines
 from timeslip.codec.placeholder import Placeholder
 from timeslip.ids import RecordId
 from timeslip.live import Live
@@ -65,7 +66,7 @@ class Leaving:
 
     def holds_left(self, obj: Any) -> bool:
         """Whether *obj* holds an object of a co-variable that is replaced or dropped, or too much to tell."""
-        if hasattr(type(obj), "__next__") and not self._is_live(obj):
+        if defines(type(obj), "__next__") and not self._is_live(obj):
             return True  # what it goes through was in a state that was left before
         if goes_on(obj):
             return False  # with what it holds, in any case: `tearing.still_used` says so

@@ -8,12 +8,14 @@ A redo brings back what they stand for.
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from timeslip.codec import finalizers
 from timeslip.codec.changes import Change
+from timeslip.codec.definitions import is_a
 from timeslip.codec.restore import Loader
 from timeslip.live import Live
 from timeslip.state.covariables import Covariable
@@ -77,8 +79,8 @@ class LettingGo:
     def _may_hold_one(self, group: Covariable) -> bool:
         if any(hole.type_name in _SUSPENDED for hole in group.holes):
             return True
-        found = (self._live.registry.live(identity) for identity in group.references)
-        return any(isinstance(kind, type) and finalizers.has_one(kind) for kind in found)
+        found: Any = (self._live.registry.live(identity) for identity in group.references)
+        return any(is_a(kind, type) and finalizers.has_one(kind) for kind in found)
 
     def swapped(self, loader: Loader, changes: Iterable[Any], values: Iterable[Any]) -> None:
         """After the swap, while what was replaced is still there.
@@ -92,25 +94,46 @@ class LettingGo:
         if self._looks:
             self._find([change.before for change in changed])
         self._targets = []
-        if not finalizers.hold_back(self._leaving):
+        loader.changes.clear()  # they have what was there before
+        marked = finalizers.hold_back(self._leaving)
+        if marked is None:
             self._live.set_aside.update((id(obj), obj) for obj in self._leaving)
         if loader.held_back:
             new = [*values, *loader.made.values(), *(change.value for change in changed)]
             held = held_by(new, [self._live.namespace.globals], _ALL)
             finalizers.let_run(obj for obj in loader.held_back if id(obj) in held)
             loader.held_back.clear()
-        self._gone = list(map(_reference_to, self._leaving))
+        self._gone = list(map(_reference_to, marked or ()))
         self._leaving.clear()
 
     def settle(self) -> None:
-        """After all else: what was let go and still is part of the session is finalized again when its time comes."""
-        left = [reference for reference in self._gone if isinstance(reference, tuple) or reference() is not None]
-        if left or self._followed:
+        """After all else: what was let go and is still held by somebody is finalized again when its time comes."""
+        gone, self._gone = self._gone, []
+        finalizers.let_run(self._survivors(gone))
+        if self._followed:
             namespace = self._live.namespace
             held = held_by(namespace.snapshot().values(), [namespace.globals], _ALL)
-            finalizers.let_run(obj for obj in (_is_among(held, reference) for reference in left) if obj is not None)
             self._live.set_aside.update((at, obj) for at, obj in self._followed.items() if at not in held)
-        self._gone, self._followed = [], {}
+        self._followed = {}
+
+    def _survivors(self, gone: list[weakref.ref[Any] | tuple[int, type]]) -> list[Any]:
+        """Those of *gone* that somebody holds: a name that stays, a registry in a module, a thread under way.
+
+        Nobody can be asked who holds an object. But what the garbage collector leaves is held by somebody. Where the
+        user has switched it off, only what the session holds is known.
+        """
+        if not any(isinstance(reference, tuple) or reference() is not None for reference in gone):
+            return []
+        if gc.isenabled():
+            gc.collect()
+            plain = {reference[0] for reference in gone if isinstance(reference, tuple)}
+            held = {id(obj): obj for obj in gc.get_objects() if id(obj) in plain} if plain else {}
+        else:
+            namespace = self._live.namespace
+            held = held_by(namespace.snapshot().values(), [namespace.globals], _ALL)
+            gone = [reference for reference in gone if isinstance(reference, tuple) or id(reference()) in held]
+        found = [_referred_to(reference, held) for reference in gone]
+        return [obj for obj in found if obj is not None]
 
 
 def _reference_to(obj: Any) -> weakref.ref[Any] | tuple[int, type]:
@@ -120,11 +143,10 @@ def _reference_to(obj: Any) -> weakref.ref[Any] | tuple[int, type]:
         return id(obj), type(obj)
 
 
-def _is_among(held: dict[int, Any], reference: weakref.ref[Any] | tuple[int, type]) -> Any | None:
-    """The object that is meant, if it is one of *held*."""
+def _referred_to(reference: weakref.ref[Any] | tuple[int, type], held: dict[int, Any]) -> Any | None:
+    """The object that is meant, if it is alive: of what takes no weak references, if it is one of *held*."""
     if not isinstance(reference, tuple):
-        obj = reference()
-        return obj if id(obj) in held else None
+        return reference()
     address, kind = reference
     found = held.get(address)
     return found if type(found) is kind else None

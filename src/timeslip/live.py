@@ -352,7 +352,6 @@ class _Turn:
                 with uninterrupted():  # taken and not noted, it would stay taken for ever
                     taken = live.mutex.acquire(timeout=0.05)
             live.holder = (sys._getframe(1), threading.get_ident())
-            live.encoder.users_objects.keep()
             live.begin()
         except BaseException:  # an interrupt too
             if taken:
@@ -371,6 +370,5 @@ class _Turn:
             frame = frame.f_back  # type: ignore[assignment]
 
     def __exit__(self, *_: object) -> None:
-        self._live.encoder.users_objects.forget(altogether=True)
         self._live.mutex.release()
         self._live.holder = None

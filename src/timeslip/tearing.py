@@ -9,7 +9,9 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from timeslip.activity import live_tasks
+from timeslip.codec.definitions import is_a
 from timeslip.codec.holding import held_while_under_way
+from timeslip.codec.kinds import module_names
 from timeslip.codec.linking import is_atom
 from timeslip.model import is_name
 from timeslip.standard import os
@@ -22,9 +24,9 @@ def torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any], own: Mappin
     if not replaced:
         return
     installed = (os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, ""), *installed_folders())
-    loaded: list[tuple[str, object]] = list(sys.modules.items())  # programs put other things than modules there, too
+    loaded: list[tuple[str, Any]] = list(sys.modules.items())  # programs put other things than modules there, too
     for module_name, module in loaded:
-        space = vars(module) if isinstance(module, types.ModuleType) else {}
+        space = module_names(module) if is_a(module, types.ModuleType) else {}
         if space is own:
             continue
         file = space.get("__file__")

@@ -246,7 +246,7 @@ class Traveller:
         plan = make_plan({}, {key: record for key, record in target.items() if not is_definition(key)}, self.live.info)
         work.prepare(plan)
         value = work.prepared.values[name]
-        if isinstance(value, Placeholder):
+        if type(value) is Placeholder:
             raise name_lost(value)
         work.prepared.values = {new: value}
         self._bind(work, Plan((), (), (), (), ()), Step("get", "get", details={"from": source, "name": name}))
@@ -275,7 +275,7 @@ class Traveller:
         work.prepare(make_plan({}, target, self.live.info))
         work.prepared.loader.register()
         value = work.prepared.values[name]
-        if isinstance(value, Placeholder):
+        if type(value) is Placeholder:
             raise name_lost(value)
         return value
 
@@ -337,7 +337,7 @@ class Traveller:
             if name not in snapshot:
                 raise name_not_found(name, sorted(snapshot))
             value = snapshot[name]
-            if not isinstance(value, Placeholder):
+            if type(value) is not Placeholder:
                 raise ConflictError(f"'{name}' is not a placeholder", hint="only placeholders are replayed")
             found[name] = value
         return found

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+import ctypes
 import gc
 import sys
+import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +70,8 @@ MADE = {
     "in a cycle": ("x = T('x'); x.me = [x]", "x"),
     "twice": ("x = T('x'); y = [x, x]", "y[1]"),
     "in a closure": ("def f(x=T('x')):\n    return lambda: x\ng = f()", "g()"),
+    "in an array": ("import numpy\nd = numpy.array([T('x')], object)", "d[0]"),
+    "in a structured array": ("import numpy\nd = numpy.zeros(1, [('o', 'O')]); d['o'] = T('x')", "d[0]['o']"),
     "in a class": ("class Holder:\n    held = [T('x')]", "Holder.held[0]"),
 }
 
@@ -202,3 +207,116 @@ def test_where_it_cannot_be_kept_from_running_it_is_held(
     gc.collect()
     assert told == []
     assert before() is not None
+
+
+OWN = f"""{TELLER}
+class Outer:
+    class Inner:
+        def __del__(self): told_by_finalizers.told.append("x")
+def make():
+    class Local:
+        def __del__(self): told_by_finalizers.told.append("x")
+    return Local()
+registry = []
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, session: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A file of the user's, imported in a session without classes of its own that have finalizers."""
+    (tmp_path / "own_with_finalizers.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run(session, "del T, Slotted, Listed, going\nimport own_with_finalizers as own")
+    yield sys.modules["own_with_finalizers"]
+    sys.modules.pop("own_with_finalizers", None)
+
+
+@pytest.mark.parametrize("made", ["own.Outer.Inner()", "own.make()"])
+def test_a_class_within_a_class_or_function_of_a_file(session: Any, own: Any, told: list[str], made: str) -> None:
+    del own.T, own.Slotted, own.Listed
+    run(session, f"x = {made}")
+    run(session, "x.n = 1")
+    session.undo()
+    session.undo()
+    gc.collect()
+    assert told == []
+
+
+def test_what_python_has_finalized_is_not_finalized_again(session: Any, told: list[str]) -> None:
+    run(session, "kept = []\nclass R(T):\n    def __del__(self): super().__del__(); kept.append(self)\nR('x')")
+    run(session, "y = kept[0]")
+    assert told == ["x"]
+    session.undo()
+    run(session, "kept.clear()")
+    gc.collect()
+    assert told == ["x"]
+
+
+def test_what_a_module_of_the_users_holds_is_finalized_when_that_lets_it_go(
+    session: Any, own: Any, told: list[str]
+) -> None:
+    run(session, "x = own.T('x'); x.me = x; own.registry.append(x); y = own.Slotted('y'); own.registry.append(y)")
+    session.undo()
+    gc.collect()
+    assert told == []
+    own.registry.clear()
+    gc.collect()
+    assert sorted(told) == ["x", "y"]
+
+
+def test_what_a_thread_holds_is_finalized_when_that_ends(session: Any, told: list[str]) -> None:
+    run(session, "import threading\ngo = threading.Event()")
+    run(session, "def work(x): go.wait(10)\nthread = threading.Thread(target=work, args=[T('x')]); thread.start()")
+    go, thread = session.namespace["go"], session.namespace["thread"]
+    session.undo()
+    assert told == []
+    go.set()
+    thread.join()
+    del thread
+    gc.collect()
+    assert told == ["x"]
+
+
+@pytest.mark.parametrize("made", ["{1}", "__import__('numpy').zeros(3)"])
+def test_what_weakref_finalize_follows_for_the_user_is_held_whatever_its_class(
+    session: Any, told: list[str], made: str
+) -> None:
+    run(session, f"import weakref, told_by_finalizers\nx = {made}")
+    run(session, "weakref.finalize(x, told_by_finalizers.told.append, 'followed'); y = [0]")
+    run(session, "del x")
+    assert told.pop() == "followed"
+    run(session, f"x = {made}; weakref.finalize(x, told_by_finalizers.told.append, 'followed')")
+    session.undo()
+    gc.collect()
+    assert told == []
+
+
+def test_what_a_library_follows_of_its_own_is_not_held() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        other = tempfile.TemporaryDirectory(dir=folder)
+        assert all(target is not other for target in finalizers.followed())
+        mine = weakref.finalize(other, print)
+        assert any(target is other for target in finalizers.followed())
+        mine.detach()
+        other.cleanup()
+
+
+def test_the_note_leaves_the_pointer_beside_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector keeps one of its lists in the same word, and writes there whenever neighbours come and go."""
+    objects = [finalizers._Probe() for _ in range(100)]
+    words = [ctypes.c_size_t.from_address(id(obj) - ctypes.sizeof(ctypes.c_size_t)) for obj in objects]
+    gc.collect()
+    before = [word.value for word in words]
+    assert all(before)
+    monkeypatch.setattr(builtins, "id", lambda obj: 7)
+    marked = finalizers.hold_back(objects)
+    monkeypatch.undo()
+    assert marked is not None
+    assert [word.value for word in words] == [value | 1 for value in before]
+    assert finalizers.hold_back(objects) == [], "what is noted already is nobody's to take back"
+    del objects[::2]  # frees neighbours: their pointers are written
+    gc.collect()
+    finalizers.let_run(objects)
+    gc.collect()
+    assert not any(map(gc.is_finalized, objects))
+    finalizers.hold_back(objects)

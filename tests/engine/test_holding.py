@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from timeslip.codec import held
+from timeslip.codec.holding import referred
+
 HOLDERS = [
     pytest.param("x = [1, 2, 3]\ng = (i for i in x)", "x.append(4)", "list(g)", id="a generator over a list"),
     pytest.param("x = {'a': 1}\ng = x.items()", "x['b'] = 2", "(list(g), list(x))", id="a view of a dict"),
@@ -214,3 +217,84 @@ def test_a_class_without_a_module_is_no_obstacle(attach: Callable[..., Any]) -> 
     session.run("x.append(2)")
     session.undo()
     assert session.namespace["x"] == [1]
+
+
+@pytest.mark.parametrize("held", ["a = np.empty(1, object); a[0] = L", "a = np.zeros(1, [('o', 'O')]); a[0]['o'] = L"])
+def test_what_is_in_an_array_of_objects_counts(attach: Callable[..., Any], held: str) -> None:
+    pytest.importorskip("numpy")
+    session = attach()
+    session.run("import numpy as np\nL = [1]")
+    session.run(f"def make():\n {held}\n while True: yield a[0]\ng = make(); next(g)")
+    session.run("L.append(5)")
+    session.undo()
+    found = next(session.namespace["g"])
+    assert (found if type(found) is list else found["o"]) is session.namespace["L"]
+    assert session.namespace["L"] == [1]
+
+
+def test_no_code_of_an_array_runs_when_it_is_looked_into() -> None:
+    numpy = pytest.importorskip("numpy")
+    asked = []
+
+    class Asked(numpy.ndarray):  # type: ignore[misc,name-defined]
+        def __array_finalize__(self, obj: Any) -> None:
+            asked.append(obj)
+
+        def __getattribute__(self, name: str) -> Any:
+            asked.append(name)
+            return super().__getattribute__(name)
+
+    element = [1]
+    plain = numpy.empty((2, 1), object)
+    plain[0, 0] = element
+    view = plain.view(Asked)
+    asked.clear()
+    parts = referred(view)
+    assert [any(part is one for part in parts) for one in (element, plain)] == [True, True], "and what owns the memory"
+    assert asked == []
+    record = numpy.zeros(1, [("n", "i4"), ("part", [("o", "O", (2,))])])
+    record[0]["part"]["o"][1] = element
+    assert sum(part is element for part in referred(record)) == 1
+    assert sum(part is element for part in referred(record[0])) == 1
+    assert referred(numpy.zeros(1000)) == [None]
+
+
+@pytest.mark.parametrize("many", [0, 2000])
+def test_what_modules_of_the_users_hold_is_told_however_many_names_they_have(
+    many: int, attach: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "".join(f"N{number} = [{number}]\n" for number in range(many))
+    (tmp_path / f"ts_many_{many}.py").write_text(f"{names}CFG = [0]\nclass K:\n    held = {{}}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    session = attach()
+    session.run(f"import ts_many_{many} as m\nx = [m.CFG]\ny = [m.K.held]\nz = [1]")
+    session.run("m.LATER = [2]; z.append(m.LATER); x.append(1); y.append(1)\nm.K.more = [3]; w = [m.K.more, 1]")
+    session.run("x.append(2); y.append(2); z.append(2); w.append(2)")
+    result = session.undo()
+    assert {name: result.fidelity[name] for name in "xyzw"} == dict.fromkeys("xyzw", "rebuilt")
+
+
+def test_many_names_of_a_module_are_gone_through_once_for_a_step(
+    attach: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ts_many_names.py").write_text("".join(f"N{number} = [{number}]\n" for number in range(2000)))
+    monkeypatch.syspath_prepend(tmp_path)
+    session = attach()
+    session.run("import ts_many_names\na, b, c, d = [1], [2], [3], [4]")
+    looks: list[Any] = []
+    usual = held.of_users
+    monkeypatch.setattr(held, "of_users", lambda namespace: (looks.append(namespace), usual(namespace))[1])
+    session.run("for x in (a, b, c, d): x.append(1)")
+    assert len(looks) == 1
+
+
+def test_a_finalizer_of_an_object_that_is_replaced_is_not_said_to_be_exact(attach: Callable[..., Any]) -> None:
+    session = attach()
+    session.run("import weakref\nclass A: pass\na = A(); n = [0]; zz = [0]\nf = weakref.finalize(a, n.append, 1)")
+    session.run("zz.append(1)")
+    assert session.undo().fidelity["f"] == "exact"
+    assert session.namespace["f"].peek()[0] is session.namespace["a"]
+    session.run("a.x = 1")
+    result = session.undo()
+    assert result.fidelity["f"] == "lost"
+    assert "finalizer" in result.notes["f"]

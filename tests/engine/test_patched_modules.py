@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import datetime
 import hashlib
+import importlib.metadata
 import io
 import json
 import os
@@ -15,6 +16,8 @@ import secrets
 import shutil
 import signal
 import sqlite3
+import sys
+import sysconfig
 import tempfile
 import time
 import uuid
@@ -26,6 +29,7 @@ from unittest import mock
 import pytest
 
 from timeslip import standard
+from timeslip.codec.reducers import brought
 from timeslip.store.maintenance import check
 
 PATCHES = {
@@ -129,3 +133,34 @@ def test_the_modules_that_are_used_are_no_modules_of_the_process() -> None:
     assert standard.os.environ is os.environ, "what is live is the very object"
     with pytest.raises(TypeError, match="not JSON serializable"):
         standard.json.dumps(object())
+
+
+@pytest.mark.parametrize("path", ["sys.path[:] = ['/my/only']", "sys.path = None", "sys.path = [5, b'x']"])
+def test_nothing_of_ours_is_imported_once_a_cell_can_keep_it_from_being_found(
+    path: str, attach: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "path", list(sys.path))
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("zstandard", "sysconfig")]:
+            patched.delitem(sys.modules, name)
+        for name in ("get_path", "get_paths", "get_config_var", "get_config_vars"):
+            patched.setattr(sysconfig, name, None)
+        session.run(f"import sys\nclass H:\n    def __del__(self): pass\nh = H(); h.n = 0\n{path}")
+        session.run("h.n = 1; text = 'ab' * 10_000")
+        session.undo()
+        assert session.namespace["h"].n == 0
+        session.redo()
+        assert session.namespace["text"] == "ab" * 10_000
+
+
+def test_reducers_of_libraries_that_cannot_be_looked_for_now_are_looked_for_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brought._brought.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib.metadata, "entry_points", None)
+        assert brought.find("some_library", int) is None
+    assert brought._brought.cache_info().currsize == 0
+    assert brought.find("some_library", int) is None
+    assert brought._brought.cache_info().currsize == 1

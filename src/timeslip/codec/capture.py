@@ -34,9 +34,9 @@ from timeslip.codec import definitions, enumerations, imports, load, numbers, re
 from timeslip.codec.addresses import Links, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
-from timeslip.codec.definitions import is_a
+from timeslip.codec.definitions import class_name, is_a, of
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
-from timeslip.codec.held import HeldWatch, Place, UsersObjects, is_in_facet
+from timeslip.codec.held import HeldWatch, Place, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
 from timeslip.codec.iterative import IterativePickler
@@ -90,7 +90,6 @@ class Encoder:
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
-        self.users_objects = UsersObjects(namespace)
         self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
 
@@ -210,7 +209,7 @@ class Pass:
         token, complete = state if state is not None else state_of(obj)
         identity = self._identify(obj, token)
         kind = type(obj)
-        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token, complete=complete))
+        self.holes.append(Hole(identity, class_name(kind), reason, token, complete=complete))
         return load.hole, (identity,)
 
     def resource(
@@ -219,7 +218,7 @@ class Pass:
         """Reduction of something that holds an outside resource and can be made again."""
         identity = self._identify(obj, token)
         kind = type(obj)
-        name = f"{kind.__module__}.{kind.__qualname__}"
+        name = class_name(kind)
         self.holes.append(Hole(identity, name, reason, token, fatal=False, complete=complete))
         return load.resource, (identity, make, args)
 
@@ -230,7 +229,7 @@ class Pass:
     def note(self, obj: Any, reason: str, *, fatal: bool = True) -> None:
         """Say that *obj* goes into the stream as it is, but is not a value, or not all of one."""
         kind = type(obj)
-        self.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", reason, "", fatal))
+        self.holes.append(Hole("", class_name(kind), reason, "", fatal))
 
     def refer(self, obj: Any) -> Any:
         """Reduction of a definition: its identity."""
@@ -406,7 +405,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             payload, headers = _payload(state, nodes)
             pickler = _pickler(mode, state)
             watch = ScopeWatch(encoder.registry.scopes)
-            held = HeldWatch(encoder.users_objects.all(), encoder.seed_memo) if outside is None else None
+            held = HeldWatch(encoder.namespace, encoder.seed_memo) if outside is None else None
             pickler.dump(_whole(state, payload, checks))
         except RecursionError as error:
             if mode.startswith("iterative"):
@@ -588,9 +587,9 @@ def _finish(
         rows=state.rows,
         roots=state.roots,
         blocks=state.blocks,
-        volatile=any(str(kind.__module__).partition(".")[0] in reducers.VOLATILE for kind in state.met),
+        volatile=any(str(of(kind, "__module__")).partition(".")[0] in reducers.VOLATILE for kind in state.met),
         reduced=bool(state.met),
-        packages=frozenset(str(kind.__module__).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
+        packages=frozenset(str(of(kind, "__module__")).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
     )

@@ -6,7 +6,7 @@ for everybody (`sys.path`, the filters of warnings) is referred to by its name, 
 restore; of that only what a facet takes care of is put back.
 
 The pickler asks nobody about plain containers. What a pass has met of these objects is found as `scopes` does it: by
-one more reference than before.
+one more reference than before; where modules have very many names, by looking them up in its memo.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from itertools import chain, compress
 from operator import gt, itemgetter
 from typing import Any
 
+from timeslip.codec.collecting import found_once
 from timeslip.codec.definitions import of
 from timeslip.codec.kinds import (
     COMPILED_FUNCTIONS,
@@ -26,6 +27,7 @@ from timeslip.codec.kinds import (
     filled,
     is_of_session,
     is_users_module,
+    module_names,
     users_modules,
 )
 from timeslip.codec.linking import is_atom, is_value_tuple, never_links
@@ -86,18 +88,22 @@ def of_users(namespace: dict[str, Any]) -> list[tuple[str, Any]]:
     """What modules of the user's and their classes have under names, with the module."""
     found: list[tuple[str, Any]] = []
     for name in users_modules():
-        if vars(sys.modules[name]) is not namespace:
+        if module_names(sys.modules[name]) is not namespace:
             for held in _dicts_of_module(name):
                 found += [(name, value) for value in list(held.values()) if id(type(value)) not in _UNSEEN]
     return found
 
 
 def _dicts_of_module(name: str) -> Iterator[Mapping[str, Any]]:
-    names = vars(sys.modules[name])
+    names = module_names(sys.modules[name])
     yield names
     for value in list(names.values()):
-        if issubclass(type(value), type) and of(value, "__module__") == name:
+        if _is_own(value, name):
             yield of(value, "__dict__")
+
+
+def _is_own(value: Any, module: str) -> bool:
+    return issubclass(type(value), type) and of(value, "__module__") == module
 
 
 def _may_be_held(module: str, value: Any) -> bool:
@@ -124,46 +130,19 @@ _CHANGING = frozenset({"__setitem__", "add", "append"})
 """Methods of what is a container of some kind."""
 
 
-class UsersObjects:
-    """What modules of the user's hold, looked for once for all captures of one verb: they may hold very much.
-
-    Between verbs nothing is kept. Not thread-safe.
-    """
-
-    def __init__(self, namespace: dict[str, Any]) -> None:
-        self._namespace = namespace
-        self._found: list[tuple[str, Any]] | None = None
-        self._kept = False
-
-    def keep(self) -> None:
-        """From now on what was found is used again."""
-        self._kept = True
-
-    def forget(self, *, altogether: bool) -> None:
-        """Look again, because code of the user's has run; *altogether*: and keep nothing from now on."""
-        self._found = None
-        self._kept = self._kept and not altogether
-
-    def all(self) -> list[tuple[str, Any]]:
-        """Each object, with the name of the module."""
-        found = self._found if self._found is not None else of_users(self._namespace)
-        if self._kept:
-            self._found = found
-        return found
-
-
 class HeldWatch:
     """Finds what a pass has met of what modules hold. Made when the pass begins.
 
     Args:
-        of_users: what modules of the user's hold, with the module.
+        namespace: of the session.
         known: addresses that the memo has from the beginning.
     """
 
-    def __init__(self, of_users: list[tuple[str, Any]], known: Container[int]) -> None:
+    def __init__(self, namespace: dict[str, Any], known: Container[int]) -> None:
         self._known = known
         self._of_python = of_python()
-        self._of_users = of_users
+        # They may be very many: all passes of an update look at the same ones.
+        self._of_users = found_once(("held", id(namespace)), lambda: of_users(namespace))
         self._before = self._counts()
 
     def _counts(self) -> list[int]:

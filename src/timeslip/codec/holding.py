@@ -1,21 +1,24 @@
 """What a live object holds, whatever its kind: also the parts of objects that cannot be stored.
 
 A generator, a view of a dict or a reader written in C holds objects that no capture of it meets. They are found here by
-asking the garbage collector, which knows the references of every kind of object.
+asking the garbage collector, which knows the references of every object that tells it of them. Arrays of numpy do not:
+what they hold is looked up in them (`referred`). What else of C keeps to itself is not found.
 """
 
 from __future__ import annotations
 
 import collections
-import gc
 import sys
 import types
+import weakref
 from collections.abc import Iterable, Set
+from gc import get_referents
 from itertools import chain
 from typing import Any
 
 from timeslip.codec.definitions import is_a, of
 from timeslip.codec.hidden import frame_locals, frame_parts, holds_state, stands_alone
+from timeslip.codec.kinds import module_names
 from timeslip.codec.linking import is_atom, never_links
 
 MOST = 200_000
@@ -25,7 +28,8 @@ _CLOSED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType
 """Never walked through: from there everything of the process can be reached. Classes and functions that are state of
 their own come back in place; what only a value holds (`held_by`) are functions and classes that nobody has named."""
 
-_RUNS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+_RUNS = frozenset(map(id, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)))
+"""By address, here and below: a metaclass of the user's may not let its classes be compared."""
 
 
 def held_by(value: Any, closed: Set[int]) -> frozenset[int] | None:
@@ -52,7 +56,7 @@ def held_by(value: Any, closed: Set[int]) -> frozenset[int] | None:
             seen.add(id(part))
             if len(seen) > MOST:
                 return None
-            if type(part) not in (types.CellType, types.FrameType):
+            if type(part) is not types.CellType and type(part) is not types.FrameType:
                 found.add(id(part))
             work.append(part)
     return frozenset(found)
@@ -65,7 +69,7 @@ def held_while_under_way(value: Any) -> list[Any]:
     work = [value]
     while work:
         part = work.pop()
-        if type(part) in _RUNS and id(part) not in seen:
+        if id(type(part)) in _RUNS and id(part) not in seen:
             seen.add(id(part))
             parts = _parts(part)
             found += parts
@@ -132,13 +136,14 @@ _NEAR, _FEW = 1000, 100
 def not_entered(outside: Iterable[Any]) -> set[int]:
     """Addresses of what no walk goes through: *outside* (the namespace, lists of the session), and what modules are."""
     closed = {id(obj) for obj in outside}
-    closed.update(id(getattr(module, "__dict__", None)) for module in list(sys.modules.values()))
+    modules = [module for module in list(sys.modules.values()) if is_a(module, types.ModuleType)]
+    closed.update(id(module_names(module)) for module in modules)
     return closed
 
 
 def _is_entered(part: Any) -> bool:
     """Whether the walk goes into *part*; of functions written in C, into the methods of objects."""
-    if type(part) in _BOUND:
+    if id(type(part)) in _BOUND:
         owner = part.__self__
         return owner is not None and not is_a(owner, (type, types.ModuleType))
     return not (is_atom(part) or is_a(part, _CLOSED) or never_links(type(part)))
@@ -149,7 +154,50 @@ def _is_unnamed(part: Any) -> bool:
     return type(part) is types.FunctionType or (is_a(part, type) and of(part, "__module__") == "__main__")
 
 
-_BOUND = (types.BuiltinFunctionType, types.MethodWrapperType)
+_BOUND = frozenset(map(id, (types.BuiltinFunctionType, types.MethodWrapperType)))
+
+
+_FINALIZE: Any = weakref.finalize
+_FINALIZED: dict[Any, Any] = getattr(_FINALIZE, "_registry", {})
+"""What Python keeps of each such object: the object itself refers to nothing."""
+
+_arrays: list[Any] = []
+"""Kinds of numpy's objects that show memory: arrays, rows of structured ones, iterators. Empty until they are there."""
+_SHOW_MEMORY = ("ndarray", "void", "flatiter")
+
+
+def _kinds_of_arrays() -> tuple[Any, ...]:
+    if not _arrays:
+        numpy: Any = sys.modules.get("numpy")
+        names = module_names(numpy) if is_a(numpy, types.ModuleType) else {}
+        found = [names.get(name) for name in _SHOW_MEMORY]
+        if all(type(kind) is type and of(kind, "__module__") == "numpy" for kind in found):
+            _arrays.extend(found)
+    return tuple(_arrays)
+
+
+def referred(obj: Any) -> list[Any]:
+    """What *obj* refers to, as the garbage collector knows it; of arrays, which tell it nothing, what is in them.
+
+    An array refers to what owns its memory, and to its elements where they are objects. No code of a subclass runs.
+    """
+    parts = get_referents(obj)
+    kinds = _kinds_of_arrays()
+    if kinds and issubclass(type(obj), kinds):
+        array, row, _ = kinds
+        shown = next(kind for kind in kinds if issubclass(type(obj), kind))
+        parts.append(shown.base.__get__(obj))
+        if (shown is array or shown is row) and shown.dtype.__get__(obj).hasobject:
+            parts += _elements(shown.view(obj, array) if shown is array else shown.__array__(obj))
+    return parts
+
+
+def _elements(array: Any) -> list[Any]:
+    """The objects in an array of numpy's own class; the parts of a structured one that are none are passed over."""
+    if array.dtype.names is None:
+        return list(array.flat) if array.dtype.kind == "O" else []
+    names = [name for name in array.dtype.names if array.dtype[name].hasobject]
+    return [part for name in names for part in _elements(array[name])]
 
 
 def _parts(value: Any) -> list[Any]:
@@ -157,15 +205,18 @@ def _parts(value: Any) -> list[Any]:
     if type(value) is types.FrameType:
         # not all it refers to: that includes the globals, and who called it
         return [*frame_locals(value), *frame_parts(value)]
-    if type(value) in _BOUND:
+    if id(type(value)) in _BOUND:
         return [value.__self__]
     if type(value) is types.FunctionType:  # not its globals
         more = ((value.__kwdefaults__ or {}).values(), value.__dict__.values())
         return [*(value.__closure__ or ()), *(value.__defaults__ or ()), *chain.from_iterable(more)]
     if is_a(value, type):
         return list(of(value, "__dict__").values())
-    parts = gc.get_referents(value)
-    if type(value) in _RUNS:
+    if type(value) is _FINALIZE:  # the object that it follows goes on, or it has nothing to follow
+        info = _FINALIZED.get(value)
+        return [] if info is None else [info.weakref(), info.func, *info.args, *(info.kwargs or {}).values()]
+    parts = referred(value)
+    if id(type(value)) in _RUNS:
         parts = [part for part in parts if type(part) is not types.FrameType]
         for name in ("gi_frame", "cr_frame", "ag_frame"):
             frame = getattr(value, name, None)

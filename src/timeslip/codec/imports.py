@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
+from timeslip.codec.definitions import is_a
 from timeslip.codec.kinds import is_installed, is_of_session
 from timeslip.errors import UnrestorableError
 from timeslip.standard import os
@@ -85,8 +86,9 @@ def _find(name: str, module: types.ModuleType) -> Places | None:
 
 def _found_spec(name: str, path: Any) -> Any:
     """What the finders of this Python say of a module, without those that are the session's own."""
+    finder: Any
     for finder in list(sys.meta_path):
-        if is_of_session(finder if isinstance(finder, type) else type(finder)):
+        if is_of_session(finder if is_a(finder, type) else type(finder)):
             continue
         try:
             found = finder.find_spec(name, path)
@@ -126,8 +128,8 @@ def assigned_names(name: str) -> frozenset[str] | None:
 
     None where its loader does not tell. Asked once for each module that was loaded under that name.
     """
-    module = sys.modules.get(name)
-    if not isinstance(module, types.ModuleType):
+    module: Any = sys.modules.get(name)
+    if not is_a(module, types.ModuleType):
         return None
     if module not in _assigned:
         get_code = getattr(module.__dict__.get("__loader__"), "get_code", None)

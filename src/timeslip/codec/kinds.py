@@ -41,6 +41,15 @@ COMPILED_FUNCTIONS = frozenset({"cython_function_or_method", "fused_cython_funct
 """Functions of compiled modules: found by their names, although their types are found nowhere."""
 
 
+_DICT: Any = vars(types.ModuleType)["__dict__"]
+
+
+def module_names(module: types.ModuleType) -> dict[str, Any]:
+    """The dict of a module, without asking the module: one that is loaded when it is first used would be loaded."""
+    found: dict[str, Any] = _DICT.__get__(module)
+    return found
+
+
 def is_users_module(name: Any) -> bool:
     """Whether a module is a file of the user's: in Python, neither of the Python that runs, nor installed, nor our own.
 
@@ -48,8 +57,8 @@ def is_users_module(name: Any) -> bool:
     """
     if name in ("__main__", "__mp_main__"):
         return False
-    module = sys.modules.get(name) if type(name) is str else None
-    file = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
+    module: Any = sys.modules.get(name) if type(name) is str else None
+    file = module_names(module).get("__file__") if is_a(module, types.ModuleType) else None
     if type(file) is not str or not file.endswith(".py") or name.partition(".")[0] == "timeslip":
         return False
     return not is_installed(file)
@@ -100,7 +109,12 @@ def is_installed(file: str) -> bool:
 def is_made_by_library(kind: type) -> bool:
     """Whether *kind* says that it belongs to a loaded module, as the classes do that libraries make while they run."""
     module: Any = of(kind, "__module__")  # which a class statement may set to anything
-    return isinstance(module, str) and module in sys.modules and module not in ("__main__", "builtins", "types")
+    return is_a(module, str) and module in sys.modules and module not in ("__main__", "builtins", "types")
+
+
+def defines(kind: type, name: str) -> bool:
+    """Whether *kind* or a base of it has *name*: `hasattr` would ask the metaclass, whose code may be the user's."""
+    return any(name in of(base, "__dict__") for base in of(kind, "__mro__"))
 
 
 def compares_oddly(kind: type) -> bool:
@@ -155,7 +169,7 @@ def _slots(bases: Iterable[type]) -> Slots:
     found: Slots = {}
     for base in bases:
         for name, slot in of(base, "__dict__").items():
-            if isinstance(slot, types.MemberDescriptorType):
+            if type(slot) is types.MemberDescriptorType:
                 found[name if name not in found else _again(name, found)] = slot
     return found
 
@@ -194,7 +208,7 @@ def set_slots(obj: Any, slots: dict[str, Any]) -> None:
     for name, value in slots.items():
         plain, _, number = name.partition("@")
         having = (of(base, "__dict__").get(plain) for base in of(type(obj), "__mro__"))
-        found = (slot for slot in having if isinstance(slot, types.MemberDescriptorType))
+        found = (slot for slot in having if type(slot) is types.MemberDescriptorType)
         slot = next(itertools.islice(found, int(number or 0), None), None)
         if slot is not None:
             slot.__set__(obj, value)

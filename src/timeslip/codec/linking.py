@@ -25,7 +25,7 @@ from typing import Any
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.detached import Detached
-from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, references_in_lists
+from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, module_names, references_in_lists
 
 _NEVER: frozenset[type] = frozenset(
     {
@@ -100,7 +100,7 @@ def is_atom(value: Any) -> bool:
     if kind is float:
         return bool(value == value)
     if kind is types.ModuleType or (kind not in _ATOMS and issubclass(kind, types.ModuleType)):
-        return sys.modules.get(value.__dict__.get("__name__", "")) is value
+        return sys.modules.get(module_names(value).get("__name__", "")) is value
     if kind is int:
         return bool(value.bit_length() <= 8 * _LARGE)
     return kind in _ATOMS or (kind in (tuple, frozenset) and not value) or issubclass(kind, type)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
+from timeslip.codec.definitions import is_a, of
 from timeslip.codec.hashing import hashes_by_value
 from timeslip.codec.kinds import compares_oddly, is_of_session
 
@@ -28,8 +29,8 @@ def hashes_itself(kind: type) -> bool:
     """Whether instances of *kind* may be changed, and say themselves how they are hashed."""
     if compares_oddly(kind) or issubclass(kind, (tuple, type, BaseException)) or not is_of_session(kind):
         return False
-    parameters = getattr(kind, "__dataclass_params__", None)
-    return hashes_by_value(kind) and not getattr(parameters, "frozen", False)
+    given = (of(base, "__dict__").get("__dataclass_params__") for base in of(kind, "__mro__"))
+    return hashes_by_value(kind) and not getattr(next(filter(None, given), None), "frozen", False)
 
 
 def checks_of(objects: Iterable[Any], kinds: Set[type]) -> list[Check]:
@@ -55,7 +56,7 @@ def _any_of(container: Iterable[Any], kinds: Set[type]) -> bool:
 
 def _numbers(container: Any) -> list[int]:
     """The numbers that a dict or set keeps for its keys, in their order; none where this Python does not show them."""
-    is_dict = isinstance(container, dict)
+    is_dict = is_a(container, dict)
     step: Any = getattr(ctypes.pythonapi, "_PyDict_Next" if is_dict else "_PySet_NextEntry", None)
     if step is None:
         return []
@@ -76,7 +77,7 @@ def changed_elements(check: Check) -> str | None:
     Nothing can be put into a frozenset once it is there, so its elements are asked now what they will be asked then.
     """
     container, parts, _, _ = check
-    if not isinstance(container, frozenset):
+    if not is_a(container, frozenset):
         return None
     try:
         return None if len(frozenset(parts)) == len(parts) else _CHANGED_ELEMENTS
@@ -91,9 +92,9 @@ def refill(check: Check) -> None:
         ValueError: a key is of a class that cannot be kept from being asked, or nothing can be put into the container.
     """
     container, parts, numbers, salt = check
-    kind: Any = dict if isinstance(container, dict) else set
+    kind: Any = dict if is_a(container, dict) else set
     keys = parts[::2] if kind is dict else parts
-    if isinstance(container, frozenset):
+    if is_a(container, frozenset):
         if len(container) == len(keys):
             return
         raise ValueError(_CHANGED_ELEMENTS)
@@ -169,7 +170,7 @@ def _unasked(keys: list[Any]) -> Iterator[dict[int, int]]:
 def _stand_in(kind: type, known: dict[int, int]) -> type:
     """A class whose instances are laid out like those of *kind*."""
     body: dict[str, Any] = {"__hash__": lambda self: known[id(self)], "__eq__": object.__eq__}
-    slots = [name for name, slot in vars(kind).items() if isinstance(slot, types.MemberDescriptorType)]
+    slots = [name for name, slot in vars(kind).items() if type(slot) is types.MemberDescriptorType]
     if slots or not kind.__dictoffset__:
         more = [name for name in ("__dict__", "__weakref__") if name in vars(kind)]
         body["__slots__"] = (*slots, *more)

@@ -1,17 +1,18 @@
 """What a value holds, through objects of every kind: also through those that no capture looks into.
 
-A generator, an iterator or a bound method of C refers to its objects only for the garbage collector; that is enough to
-find out what two values share.
+A generator, an iterator or a bound method of C refers to its objects only for the garbage collector, an array not even
+for that (`codec.holding.referred`): together that is enough to find out what two values share, unless an extension in C
+holds objects without telling anybody.
 """
 
 from __future__ import annotations
 
-import gc
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from timeslip.codec.definitions import of
+from timeslip.codec.holding import referred
 
 _MOST = 500_000
 _NOT_ENTERED = (types.ModuleType, types.CodeType)
@@ -39,7 +40,7 @@ def held_by(values: Iterable[Any], apart: Iterable[Any] = (), most: int = _MOST)
         if issubclass(kind, _NOT_ENTERED) or (issubclass(kind, type) and of(obj, "__module__") != "__main__"):
             continue
         scope = obj.__globals__ if type(obj) is types.FunctionType else None
-        parts = gc.get_referents(obj)
+        parts = referred(obj)
         work += [part for part in parts if id(part) not in found and id(part) not in skipped and part is not scope]
     return found
 

@@ -157,16 +157,22 @@ def _origin_of_file(file: str) -> Origin:
     return "standard" if any(path.startswith(folder) for folder in _standard_folders()) else "own"
 
 
+_PLACES = {name: sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+"""Asked when this module is loaded: `sysconfig` reads a file the first time, by what a cell may have patched then."""
+
+
 @lru_cache(maxsize=1)
 def _standard_folders() -> tuple[str, ...]:
-    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")} | {os.path.dirname(os.__file__)}
+    folders = {_PLACES["stdlib"], _PLACES["platstdlib"], os.path.dirname(os.__file__)}
     return tuple(os.path.join(os.path.realpath(folder), "") for folder in folders if folder)
 
 
 def installed_folders() -> tuple[str, ...]:
     """Folders with a separator at their end that hold the standard library and what is installed."""
-    folders = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
-    folders += [folder for folder in sys.path if os.path.basename(folder) in ("site-packages", "dist-packages")]
+    found: Any = sys.path  # which a cell may have made anything
+    texts = [folder for folder in found if type(folder) is str] if type(found) in (list, tuple) else []
+    folders = [_PLACES["purelib"], _PLACES["platlib"]]
+    folders += [folder for folder in texts if os.path.basename(folder) in ("site-packages", "dist-packages")]
     # Modules say where they are by the path that they were found on, which a link may be part of.
     both = [path for folder in folders if folder for path in (folder, os.path.realpath(folder))]
     return (*_standard_folders(), *(os.path.join(path, "") for path in dict.fromkeys(both)))

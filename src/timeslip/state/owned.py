@@ -19,8 +19,8 @@ import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from timeslip.codec.definitions import is_a
-from timeslip.codec.kinds import attributes_of
+from timeslip.codec.definitions import is_a, of
+from timeslip.codec.kinds import attributes_of, defines, module_names
 from timeslip.state.libraries import installed_folders
 
 _MOST = 5_000
@@ -148,7 +148,7 @@ def _walk(value: Any, most: int, seen: dict[int, Any]) -> tuple[bool | None, int
             return None, looked
         for obj in level.values():
             kind = type(obj)
-            if issubclass(kind, _NOT_PLAIN) or kind.__module__ == "__main__":
+            if issubclass(kind, _NOT_PLAIN) or of(kind, "__module__") == "__main__":
                 return False, looked
         objects = list(level.values())
         parts = gc.get_referents(*objects)
@@ -165,17 +165,18 @@ def _roots(names: Iterable[str]) -> Iterator[tuple[Root, Any]]:
     """What may be plain data among the attributes of these modules and of their classes."""
     folders = installed_folders()
     for name in names:
-        module = sys.modules.get(name)
-        if not isinstance(module, types.ModuleType):
+        module: Any = sys.modules.get(name)
+        if not is_a(module, types.ModuleType):
             continue
-        file = module.__dict__.get("__file__")
+        file = module_names(module).get("__file__")
         if type(file) is not str or not file.startswith(folders):
             continue
-        for attribute, value in _data(vars(module)):
+        for attribute, value in _data(module_names(module)):
             yield (name, "", attribute), value
-        for cls in list(vars(module).values()):
-            if is_a(cls, type) and cls.__module__ == name:
-                yield from (((name, cls.__name__, attribute), value) for attribute, value in _data(vars(cls)))
+        for cls in list(module_names(module).values()):
+            if is_a(cls, type) and of(cls, "__module__") == name:
+                space = of(cls, "__dict__")
+                yield from (((name, of(cls, "__name__"), attribute), value) for attribute, value in _data(space))
 
 
 def _data(space: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -185,7 +186,7 @@ def _data(space: Mapping[str, Any]) -> list[tuple[str, Any]]:
         for attribute, value in list(space.items())
         if type(value) not in _ATOMS
         and not is_a(value, type)
-        and not hasattr(type(value), "__get__")
+        and not defines(type(value), "__get__")
         and not (attribute.startswith("__") and attribute.endswith("__"))
     ]
 
@@ -194,6 +195,6 @@ def _at(root: Root) -> Any:
     module, cls, attribute = root
     space: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
     if cls:
-        holder = space.get(cls)
-        space = vars(holder) if is_a(holder, type) else {}
+        holder: Any = space.get(cls)
+        space = of(holder, "__dict__") if is_a(holder, type) else {}
     return space.get(attribute)

@@ -20,6 +20,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from timeslip.codec.definitions import is_a
+from timeslip.codec.kinds import defines
 from timeslip.codec.placeholder import Placeholder
 from timeslip.state.namespace import Namespace
 from timeslip.state.source import facts_of_source, parse, quiet
@@ -295,14 +297,14 @@ def _is_same(value: Any, before: Any) -> bool:
 
 def _own(owner: Any) -> Mapping[str, Any]:
     """The attributes that *owner*, a module or class, has itself; no code of its own is run."""
-    kind = type if isinstance(owner, type) else object
+    kind = type if is_a(owner, type) else object
     return cast(Mapping[str, Any], kind.__getattribute__(owner, "__dict__"))
 
 
 def _read(owner: Any, attribute: str) -> Any:
     """What *owner* has under *attribute*, as it stands there; what a module's own class computes, as it comes."""
     found = _own(owner).get(attribute, _MISSING)
-    if found is _MISSING and isinstance(owner, types.ModuleType) and hasattr(type(owner), attribute):
+    if found is _MISSING and is_a(owner, types.ModuleType) and defines(type(owner), attribute):
         try:
             return getattr(owner, attribute)
         except Exception:  # a property of the library's: then there is nothing to read
@@ -347,19 +349,19 @@ def _at(path: str, *, load: bool = False) -> Any:
                 module = importlib.import_module(name)
             except Exception:  # most often a class in it is meant; its own code may fail in any way, and says so then
                 continue
-        if isinstance(module, types.ModuleType):
+        if is_a(module, types.ModuleType):
             found: Any = module
             for part in parts[cut:]:
-                found = _own(found).get(part) if isinstance(found, (types.ModuleType, type)) else None
-            return found if isinstance(found, (types.ModuleType, type)) else None
+                found = _own(found).get(part) if is_a(found, (types.ModuleType, type)) else None
+            return found if is_a(found, (types.ModuleType, type)) else None
     return None
 
 
 def _belongs_to_others(owner: Any, attribute: str, own: Mapping[str, Any]) -> bool:
     """Whether an attribute is none of the session's, or recorded in another way: as part of a class of the session."""
     path = _path(owner) or ""
-    module = path if isinstance(owner, types.ModuleType) else _home(owner)
+    module = path if is_a(owner, types.ModuleType) else _home(owner)
     home = sys.modules.get(module)
     if home is None or module.partition(".")[0] in ("timeslip", "__main__") or _own(home) is own:
         return True
-    return attribute in _OF_OTHERS.get(path, ()) or (attribute.startswith("__") and isinstance(owner, types.ModuleType))
+    return attribute in _OF_OTHERS.get(path, ()) or (attribute.startswith("__") and is_a(owner, types.ModuleType))

@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from timeslip.codec import definitions
+from timeslip.codec.definitions import class_name, is_a, of
 from timeslip.codec.linking import is_atom
 from timeslip.codec.scopes import Scope
 from timeslip.standard import signal
@@ -166,13 +167,13 @@ class Attributes:
 
 
 def _attributes(target: Any) -> Any:
-    if isinstance(target, type):
+    if is_a(target, type):
         return type.__dict__["__dict__"].__get__(target)
     return object.__getattribute__(target, "__dict__")
 
 
 def _set_attribute(target: Any, name: str, value: Any) -> None:
-    if not isinstance(target, type):
+    if not is_a(target, type):
         names = object.__getattribute__(target, "__dict__")
         if value is _MISSING:
             names.pop(name, None)
@@ -236,7 +237,7 @@ class Variables:
             return list(saved) if kind in _SEQUENCES else []
         if kind in (tuple, frozenset):
             return list(obj)
-        if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        if class_name(kind) == "numpy.ndarray":
             return self._keep_array(obj)
         if issubclass(kind, (types.ModuleType, types.FunctionType)) or _is_constant(kind):
             return []
@@ -245,8 +246,8 @@ class Variables:
             self._kept.append((obj, saved, _restore_class))
             return [value for value in saved.values() if type(value) in _SIMPLE]
         names = _instance_dict(obj)
-        if names is None or kind.__module__.partition(".")[0] in _STATEFUL:
-            self.problem = f"{kind.__module__}.{kind.__qualname__}"
+        if names is None or str(of(kind, "__module__")).partition(".")[0] in _STATEFUL:
+            self.problem = class_name(kind)
             return []
         saved = dict(names)
         self._kept.append((names, saved, _restore_dict))
@@ -344,19 +345,20 @@ _STATEFUL = frozenset({"logging", "threading", "socket", "subprocess", "asyncio"
 
 
 def _is_constant(kind: type) -> bool:
-    bases = {(base.__module__, base.__name__) for base in kind.__mro__}
+    bases = {(of(base, "__module__"), of(base, "__name__")) for base in of(kind, "__mro__")}
     if bases & (_CONSTANTS | {("enum", "Enum"), ("pathlib", "PurePath"), ("numpy", "generic")}):
         return True
-    return kind in (types.BuiltinFunctionType, types.GenericAlias) or kind.__module__ == "typing"
+    return kind is types.BuiltinFunctionType or kind is types.GenericAlias or of(kind, "__module__") == "typing"
 
 
 def _instance_dict(obj: Any) -> dict[str, Any] | None:
     """The attributes of a plain instance; None for one that has state elsewhere."""
     kind = type(obj)
-    if isinstance(obj, functools._lru_cache_wrapper):
+    if is_a(obj, functools._lru_cache_wrapper):
         return None
-    for base in kind.__mro__:
-        if base.__dict__.get("__slots__") or (base is not object and not base.__flags__ & definitions.HEAP_TYPE):
+    for base in of(kind, "__mro__"):
+        is_heap_type = of(base, "__flags__") & definitions.HEAP_TYPE
+        if of(base, "__dict__").get("__slots__") or (base is not object and not is_heap_type):
             return None if base is not types.SimpleNamespace else obj.__dict__
     try:
         names = object.__getattribute__(obj, "__dict__")

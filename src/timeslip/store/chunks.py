@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import zstandard
 from blake3 import blake3
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError, StoreFullError, UnstorableError, UsageError
@@ -523,7 +524,7 @@ def _compress(data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
     size = len(data)
     if size < _TRY_FROM:
         return RAW, data
-    compressor = _zstd().compressor(3 if size < INLINE_LIMIT * 4 else 1)
+    compressor = _ZSTD.compressor(3 if size < INLINE_LIMIT * 4 else 1)
     if size > 8 * _SAMPLE:
         middle = size // 2
         sample = b"".join((data[:_SAMPLE], data[middle : middle + _SAMPLE], data[-_SAMPLE:]))
@@ -536,15 +537,16 @@ def _compress(data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
 def _decompress(entry: _Stored, payload: bytes) -> bytes:
     if entry.codec == RAW:
         return payload
-    return _zstd().decompress(payload, entry.size)
+    return _ZSTD.decompress(payload, entry.size)
 
 
 class _Zstd:
-    """zstandard, imported when first needed, with one compressor for each thread and level."""
+    """zstandard with one compressor for each thread and level.
+
+    Loaded with this module: by the time that something is compressed, a cell may have put anything into `sys.path`.
+    """
 
     def __init__(self) -> None:
-        import zstandard
-
         self._module = zstandard
         self._threads = threading.local()
 
@@ -566,10 +568,4 @@ class _Zstd:
         return data
 
 
-_zstd_instance: list[_Zstd] = []
-
-
-def _zstd() -> _Zstd:
-    if not _zstd_instance:
-        _zstd_instance.append(_Zstd())
-    return _zstd_instance[0]
+_ZSTD = _Zstd()

@@ -121,16 +121,16 @@ def find(kind: type) -> Reducer | None:
     found = _search(kind)
     module = module_of(kind)
     stays = not of(kind, "__flags__") & HEAP_TYPE  # of the interpreter or of a library, wherever it is found
-    if module is not None and kind.__module__ != "__main__":
-        stays |= getattr(module, kind.__name__, None) is kind
+    if module is not None and of(kind, "__module__") != "__main__":
+        stays |= getattr(module, of(kind, "__name__"), None) is kind
     if stays:
         _process_cache[kind] = found, instances.names_of(kind) if is_users_module(of(kind, "__module__")) else None
     return found
 
 
 def _search(kind: type) -> Reducer | None:
-    for base in kind.__mro__:
-        package = str(base.__module__).partition(".")[0]
+    for base in of(kind, "__mro__"):
+        package = str(of(base, "__module__")).partition(".")[0]
         if package in LIBRARIES:
             reducer: Reducer | None = import_module(LIBRARIES[package]).find(kind)
             if reducer is not None:

@@ -24,7 +24,10 @@ def find(package: str, kind: type) -> Any:
     """The reducer for instances of *kind* that somebody has brought for the classes of *package*, or None."""
     if package in sys.stdlib_module_names or package in _NOT_A_LIBRARY:
         return None
-    found = _brought().get(package)
+    try:
+        found = _brought().get(package)
+    except Exception:  # what a cell has done to `sys.path` or to what reads it: asked again for the next object
+        return None
     if found is None:
         return None
     try:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.definitions import is_a
+
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
 
@@ -20,7 +22,7 @@ _PARTS = ("keys", "values", "items")
 
 def _container_of(looking: Any, kinds: tuple[type, ...]) -> Any:
     """The container that a view or an iterator refers to; None for an iterator that has come to its end."""
-    return next((part for part in gc.get_referents(looking) if isinstance(part, kinds)), None)
+    return next((part for part in gc.get_referents(looking) if is_a(part, kinds)), None)
 
 
 def _view(part: str) -> Any:
@@ -32,7 +34,7 @@ def _view(part: str) -> Any:
 
 def dict_view(mapping: dict[Any, Any], part: str) -> Any:
     """The keys, values or items of *mapping*, whatever its class says of them."""
-    kind: Any = collections.OrderedDict if isinstance(mapping, collections.OrderedDict) else dict
+    kind: Any = collections.OrderedDict if is_a(mapping, collections.OrderedDict) else dict
     return getattr(kind, part)(mapping)
 
 
@@ -103,7 +105,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _length(container: Any) -> int:
-    return dict.__len__(container) if isinstance(container, dict) else len(container)
+    return dict.__len__(container) if is_a(container, dict) else len(container)
 
 
 def _begin(container: Any, part: str, backwards: bool) -> Iterator[Any]:
