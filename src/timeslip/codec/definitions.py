@@ -376,7 +376,8 @@ def class_header(cls: type) -> dict[str, Any]:
     if not isinstance(cls, enum.EnumMeta):
         header["names"], header["later"] = _order(cls)
     if "__type_params__" in cls.__dict__:
-        header["generic"] = True  # the bounds of its parameters may be the class itself: they come with the content
+        # the bounds of its parameters may be the class itself: they come with the content
+        header["generic"] = tuple(type(parameter).__name__ for parameter in cls.__dict__["__type_params__"])
     elif "__orig_bases__" in cls.__dict__:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
