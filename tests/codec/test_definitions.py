@@ -183,6 +183,32 @@ def test_an_abc_knows_what_was_registered() -> None:
     assert other.namespace["r"] == (True, True, False)
 
 
+def test_a_live_class_is_registered_with_what_it_was_registered_with() -> None:
+    kernel = Kernel(
+        "import collections.abc as c, numbers\nclass A: pass\nclass B: pass\nc.Set.register(A); c.Sequence.register(B)\n"
+        "a, b = A(), B(); kinds = (c.Set, c.MutableSequence, c.Sequence, c.Sized, numbers.Number)"
+    )
+    probe = "r = [[isinstance(x, kind) for kind in kinds] for x in (a, b, [], 1)]"
+    kernel.run(probe)
+    record, before = kernel.stored(), kernel.namespace["r"]
+    kernel.run(f"c.MutableSequence.register(A); numbers.Number.register(A); {probe}")
+    assert kernel.namespace["r"][0] == [True, True, True, True, True]
+    later = kernel.stored()
+    kernel.restore(record)
+    kernel.run(probe)
+    assert kernel.namespace["r"] == before
+    loader = kernel.restore(later)
+    kernel.run(probe)
+    assert kernel.namespace["r"][0] == [True, True, True, True, True]
+    for step in reversed(loader.changes):
+        step.invert()
+    kernel.run(probe)
+    assert kernel.namespace["r"] == before
+    other = resumed(kernel)
+    other.run(probe)
+    assert other.namespace["r"] == before
+
+
 NEW_GENERICS = {
     "two": "class A[T, U]: made = []\nclass B(A[int, str]): pass\nA.made.append(B)",
     "one that is many": "class A[*T]: made = []\nclass B(A[int, str]): pass\nA.made.append(B)",

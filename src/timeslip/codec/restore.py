@@ -303,8 +303,6 @@ class Loader:
                 change.apply()
             if content.get("abc_registry"):
                 definitions.restore_abc(target, content["abc_registry"])
-            for known in content.get("registered_with", ()):
-                known.register(target)
         else:
             self.changes += changes
         return target
