@@ -28,6 +28,7 @@ FACETS = (
     "matplotlib",
     "decimal",
     "locale",
+    "interpreter",
 )
 
 

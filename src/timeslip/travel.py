@@ -8,7 +8,9 @@ from __future__ import annotations
 import builtins
 import keyword
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from types import CodeType, FunctionType
 from typing import Any
 
 from timeslip import commit as recording
@@ -16,14 +18,16 @@ from timeslip.arguments import check_count, check_names, check_text
 from timeslip.checkout import Checkout, Options, check_bytes
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
+from timeslip.describing.remembering import remember
 from timeslip.describing.summary import counted
-from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, UsageError
+from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, TimeslipError, UsageError
 from timeslip.foreseeing import foresee
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
 from timeslip.leaving import way_to
 from timeslip.live import Live
+from timeslip.looking import Cells
 from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
 from timeslip.planner import Plan, closure, make_plan
 from timeslip.replay import Replayer
@@ -158,7 +162,16 @@ class Traveller:
                 live.moves += 1
                 work.settle(plan)
             work.letting_go.settle()
+        self._remember_texts(work, target)
         return replace(work.result(plan, target, began), at=self._commit(target))
+
+    def _remember_texts(self, work: Checkout, source: CommitId | None) -> None:
+        """Tell Python the text of functions that were made in another kernel."""
+        loader = work.prepared.loader
+        codes: list[CodeType] = [made.__code__ for made in loader.made.values() if type(made) is FunctionType]
+        codes += [change.value for change in loader.changes if change.attribute == "__code__"]
+        with suppress(TimeslipError):  # a damaged store: what was to be brought back is there
+            remember(codes, Cells(self.history, source), self.live.namespace.transform)
 
     def _manifest(self, commit: CommitId | None) -> RecordId | None:
         return None if commit is None else RecordId(self.live.repository.commit(commit)["manifest"])
@@ -186,6 +199,7 @@ class Traveller:
         work = Checkout(self.live, self.history, source, state, options)
         work.prepare(plan)
         self._bind(work, plan, Step("checkout", "partial-checkout", details={"from": source, "names": sorted(target)}))
+        self._remember_texts(work, source)
         result = work.result(plan, self.live.head, began)
         extra = sorted(set(filter(is_name, target)) - set(names))
         if extra:
@@ -250,6 +264,7 @@ class Traveller:
             raise name_lost(value)
         work.prepared.values = {new: value}
         self._bind(work, Plan((), (), (), (), ()), Step("get", "get", details={"from": source, "name": name}))
+        self._remember_texts(work, source)
         return value
 
     def _free_name(self, name: str) -> str:

@@ -74,6 +74,14 @@ DEFINITIONS = {
     "@dataclass(frozen=True, order=True)\nclass Q:\n    p: int = 1\np = P(1); p.l.append(p); q = {Q(2): p, Q(1): 0}",
     "abstract classes with registered ones": "import abc\nclass A(abc.ABC):\n    @abc.abstractmethod\n    def f(self): ...\nclass B(A):\n    def f(self): return 1\n"
     "@A.register\nclass V: pass\nA.register(int)\nb, v = B(), V(); r = isinstance(v, A)",
+    "abstract classes that hold their subclasses": "import abc, weakref, collections.abc as c\nclass A(abc.ABC):\n    made = []; named = {}; weak = weakref.WeakSet()\n"
+    "    def __init_subclass__(cls): super().__init_subclass__(); A.named[cls] = cls; A.weak.add(cls)\n    @abc.abstractmethod\n    def f(self, kinds=[]): return kinds\n"
+    "class B(A): pass\nclass D(B):\n    __slots__ = ('x',)\n    def f(self): return super().f()\nA.made += [B, D(), [D]]; A.f.__defaults__[0].append(B); A.register(int); d = D(); d.x = d.f()\n"
+    "class S(c.Sequence):\n    kinds = {}\n    def __len__(self): return 0\n    def __getitem__(self, i): raise IndexError\nclass T(S): home = A\nS.kinds['t'] = T; A.other = S; r = [isinstance(T(), c.Sized), A.__abstractmethods__]",
+    "generic classes that hold their subclasses": "import abc\nfrom typing import *\nT = TypeVar('T'); U = TypeVar('U')\nclass A(abc.ABC, Generic[T, U]):\n    made = []\n    @abc.abstractmethod\n    def f(self): ...\n"
+    "class B(A[int, T]): pass\nclass C(B[str]):\n    def f(self): return A\nA.made += [B, C, B[int]]; c = C(); p = [A.__parameters__, B.__orig_bases__]",
+    "a metaclass that keeps its classes": "import abc\nclass M(abc.ABCMeta):\n    made = {}\n    def __new__(m, n, b, d): c = super().__new__(m, n, b, d); m.made[n] = c; return c\n"
+    "class A(metaclass=M):\n    made = []\n    @abc.abstractmethod\n    def f(self): ...\nclass B(A):\n    def f(self): pass\nA.made.append(B); b = B()",
     "a metaclass": "class M(type):\n    made = []\n    def __new__(m, n, b, d): c = super().__new__(m, n, b, d); c.tag = n; m.made.append(c); return c\n"
     "    def __call__(c, *a): o = super().__call__(*a); o.counted = True; return o\nclass A(metaclass=M): pass\nclass B(A): x = 1\na = A(); b = B()",
     "init_subclass and set_name": "log = []\nclass D:\n    def __set_name__(self, o, n): self.name = n; log.append(n)\n    def __get__(self, o, t=None): return self.name\n"

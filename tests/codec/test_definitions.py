@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a cell of users' code stands on one line
 from __future__ import annotations
 
+import sys
 import types
 from typing import Any
 
@@ -182,6 +183,46 @@ def test_an_abc_knows_what_was_registered() -> None:
     assert other.namespace["r"] == (True, True, False)
 
 
+def test_a_live_class_is_registered_with_what_it_was_registered_with() -> None:
+    kernel = Kernel(
+        "import collections.abc as c, numbers\nclass A: pass\nclass B: pass\nc.Set.register(A); c.Sequence.register(B)\n"
+        "a, b = A(), B(); kinds = (c.Set, c.MutableSequence, c.Sequence, c.Sized, numbers.Number)"
+    )
+    probe = "r = [[isinstance(x, kind) for kind in kinds] for x in (a, b, [], 1)]"
+    kernel.run(probe)
+    record, before = kernel.stored(), kernel.namespace["r"]
+    kernel.run(f"c.MutableSequence.register(A); numbers.Number.register(A); {probe}")
+    assert kernel.namespace["r"][0] == [True, True, True, True, True]
+    later = kernel.stored()
+    kernel.restore(record)
+    kernel.run(probe)
+    assert kernel.namespace["r"] == before
+    loader = kernel.restore(later)
+    kernel.run(probe)
+    assert kernel.namespace["r"][0] == [True, True, True, True, True]
+    for step in reversed(loader.changes):
+        step.invert()
+    kernel.run(probe)
+    assert kernel.namespace["r"] == before
+    other = resumed(kernel)
+    other.run(probe)
+    assert other.namespace["r"] == before
+
+
+NEW_GENERICS = {
+    "two": "class A[T, U]: made = []\nclass B(A[int, str]): pass\nA.made.append(B)",
+    "one that is many": "class A[*T]: made = []\nclass B(A[int, str]): pass\nA.made.append(B)",
+    "those of a function": "class A[T, **P]: made = []\nclass B(A[int, [str]]): pass\nclass C[T: B](A[T, [T]]): pass\nA.made += [B, C]",
+}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a syntax of later Pythons")
+@pytest.mark.parametrize("code", NEW_GENERICS.values(), ids=NEW_GENERICS.keys())
+def test_a_generic_class_may_hold_a_subclass_that_says_its_parameters(code: str) -> None:
+    kernel = Kernel(code)
+    assert differences(kernel, resumed(kernel)) == []
+
+
 def test_the_registry_forgets_what_is_gone() -> None:
     kernel = Kernel("def f(): pass")
     identity = kernel.registry.id_of(kernel.namespace["f"])
@@ -207,8 +248,6 @@ def test_code_of_another_python_is_refused_with_its_name() -> None:
 
 
 def test_what_a_module_holds_is_resolved_without_running_into_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     module = types.ModuleType("awkward")
 
     def raises(name: str) -> Any:

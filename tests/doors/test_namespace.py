@@ -236,3 +236,28 @@ def test_undo_of_a_cleared_namespace_leaves_a_working_shell(tmp_path: Path) -> N
             assert result.result == (2, "x = 1", 2, "__main__", True)
         finally:
             extension.unload(shell)
+
+
+REBOUND = ("__name__", "__doc__", "__spec__", "exit", "open", "In", "Out", "_dh", "display", "helper")
+
+
+def test_what_ipython_put_there_is_its_own_again(tmp_path: Path) -> None:
+    with a_shell(min_free_bytes=0) as shell:
+        shell.push({"helper": [1]}, interactive=False)
+        extension.attach_shell(shell, store=tmp_path, name="s")
+        try:
+            before = {name: shell.user_ns.get(name) for name in REBOUND}
+            history = shell.user_ns["In"]
+            run(shell, "x = 1", "; ".join(f"{name} = 'mine'" for name in REBOUND))
+            run(shell, "get_ipython = lambda it=get_ipython: it()", "%undo 2")
+            assert shell.user_ns["get_ipython"] == shell.get_ipython
+            assert all(shell.user_ns.get(name) is value for name, value in before.items())
+            assert run(shell, "class A: pass\nA.__module__, In is not None").result == ("__main__", True)
+            assert shell.user_ns["In"] is history
+            run(shell, "%undo 2", "%redo 2", "__name__ = 'other'; y = 2", "%reset -f", "%undo")
+            assert (shell.user_ns["__name__"], shell.user_ns["y"]) == ("other", 2)
+            assert shell.user_ns["__doc__"] is before["__doc__"], "%reset has taken it"
+            run(shell, "%undo")
+            assert shell.user_ns["__name__"] == "__main__"
+        finally:
+            extension.unload(shell)

@@ -34,3 +34,22 @@ def test_a_key_that_is_no_text_stops_nothing(tmp_path: Path) -> None:
         session.run("globals()['ok:colon'].append(2)")
         session.undo(1)
         assert (namespace[5], namespace["ok:colon"]) == (1, [1])  # type: ignore[index]  # a key that is no text
+
+
+def test_what_python_keeps_in_a_module_is_there_again(tmp_path: Path) -> None:
+    own = {"__name__": "__main__", "__doc__": "of the script", "__file__": "script.py", "__spec__": None}
+    namespace: dict[str, Any] = dict(own)
+    with timeslip.attach(namespace, store=tmp_path / "store", name="odd") as session:
+        session.run("x = 1")
+        session.run("__name__ = 'other'; __doc__ = None; __spec__ = [1]; __file__ = 'a.py'")
+        session.run("__spec__.append(2); __cached__ = 3")
+        session.undo()
+        assert (namespace["__name__"], namespace["__doc__"], namespace["__spec__"]) == ("other", None, [1])
+        session.undo()
+        assert {name: namespace.get(name) for name in namespace if name not in ("x", "__builtins__")} == own
+        session.redo(2)
+        assert (namespace["__file__"], namespace["__spec__"], namespace["__cached__"]) == ("a.py", [1, 2], 3)
+        session.run("globals().clear()")
+        session.checkout("HEAD~3")
+        session.run("class A: pass")
+        assert namespace["A"].__module__ == "__main__"

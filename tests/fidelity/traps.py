@@ -226,7 +226,6 @@ TRAPS: dict[str, Trap] = {
     "a table of the standard library inside a value": Trap(["import copyreg\nx = [copyreg.dispatch_table]", "x.append(1)"], "(x[0] is copyreg.dispatch_table, x[1:])", answer="rebuilt", said="whose own state is not recorded"),
     "a function of a module that was changed": Trap(["import config\nx = config.f", "x.note = 1"], "(x is config.f, x(1))", files={"config.py": "def f(v): return v + 1\n"}),
     "a class of a module and its instances": Trap(["import config\nx = config.A(); y = config.A.all", "x.v = 1", "config.A.all.append(x)"], "(type(x) is config.A, vars(x), y is config.A.all)", files={"config.py": "class A:\n    all = []\n"}, answer="rebuilt", name="y", said="keeps its own"),
-    "a module that is reloaded": Trap(["import config, importlib\nx = config.A()", "open('config.py', 'w').write('class A:\\n    def f(self): return 22\\n') and None\n_ = importlib.reload(config)\ny = config.A()"], "(x.f(), type(x) is config.A)", files={"config.py": "class A:\n    def f(self): return 1\n"}, open="modules are no part of the state: the class is as its file says now"),
     "a module whose attribute is set": Trap(["import config\nx = 1", "config.limit = 5; x = config.limit"], "x", files={"config.py": "limit = 1\n"}),
     # ---- arrays
     "views, strides and flags": Trap(["import numpy as np\na = np.arange(24.).reshape(4, 6); x = a[::2, ::-3]; r = a[1]; r.flags.writeable = False; t = a.T", "x[0, 0] = -1"], "(a.tolist(), x.strides, np.shares_memory(a, x), r.flags.writeable, t.base is a.base, x.tolist())"),

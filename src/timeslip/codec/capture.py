@@ -90,6 +90,7 @@ class Encoder:
         self.resources = resources
         self.seeds: list[Any] = [namespace, builtins.__dict__, sys.modules, *seeds]
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
+        self.named = imports.Named()
         self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 import contextlib
 import types
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from timeslip.codec import enumerations
 from timeslip.codec.changes import written_in_c
@@ -15,9 +16,6 @@ from timeslip.codec.definitions import of
 from timeslip.errors import UnrestorableError
 
 _abc: Any = import_module("_abc")  # the C half of abc, as in `definitions`
-
-_SOME = TypeVar("_SOME")
-"""Stands for the parameters of a generic class until it has its own."""
 
 _AT_ONCE = frozenset({"__class__", "__dict__", "__weakref__"})
 """What only the class statement can give a class; set later, it would mean the class itself."""
@@ -36,17 +34,15 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
         raise UnrestorableError(header["only"])
     metaclass, bases = header["metaclass"], header["bases"]
     body: dict[str, Any] = {"__module__": header["module"], "__qualname__": header["qualname"]}
-    body.update(dict.fromkeys(header.get("names", ())))  # so that ``vars`` gives them in the order they had
+    body.update(_in_place_of(header.get("names", ())))
     body.update({name: header["methods"][name] for name in _AT_ONCE & header.get("methods", {}).keys()})
     body.update(header.get("layout", {}))
-    if "__annotations__" in body:
-        body["__annotations__"] = {}  # a library's ``__init_subclass__`` may read it
     if "slots" in header:
         body["__slots__"] = header["slots"]
     if "orig_bases" in header:
         body["__orig_bases__"] = header["orig_bases"]
     if "generic" in header:
-        body["__orig_bases__"] = (Generic[_SOME],)  # type: ignore[index]  # made to be replaced by the content
+        body["__orig_bases__"] = (_generic(header["generic"]),)  # made to be replaced by the content
     if "members" in header:
         made = enumerations.make(metaclass, header, body)
     else:
@@ -54,11 +50,37 @@ def make_class(header: Mapping[str, Any], namespace: dict[str, Any]) -> type:
         if "layout" in header:  # from Python 3.13 on it is only done then
             written_in_c(made, "__init__")(made, header["name"], bases, body)
         methods = header.get("methods", {})
-        for name, value in {**dict.fromkeys(header.get("later", ())), **methods}.items():
+        later = (name for name in header.get("later", ()) if name not in of(made, "__dict__"))
+        for name, value in {**_in_place_of(later), **methods}.items():
             if name not in _AT_ONCE:
                 written_in_c(made, "__setattr__")(made, name, value)
     assert isinstance(made, type)
     return made
+
+
+def _generic(kinds: Any) -> Any:
+    """What makes a class generic until it has its own parameters, of as many and of these kinds.
+
+    A subclass that the class holds itself may say what they are, before the class is whole.
+    """
+    names = ("TypeVar",) if kinds is True else kinds  # older records do not tell
+    stand_ins = [getattr(typing, kind)(f"_{number}") for number, kind in enumerate(names)]
+    unpack: Any = getattr(typing, "Unpack", None)
+    given = [unpack[it] if kind == "TypeVarTuple" else it for kind, it in zip(names, stand_ins, strict=True)]
+    generic: Any = Generic
+    return generic[tuple(given)]
+
+
+def _in_place_of(names: Iterable[str]) -> dict[str, Any]:
+    """Values for the attributes of a class until its content is there, so that ``vars`` gives them in their order.
+
+    A subclass may be made before that, where the class itself holds one: what Python and libraries then ask the class
+    for is empty instead of None.
+    """
+    return {name: _EMPTY.get(name, type(None))() for name in names}
+
+
+_EMPTY: dict[str, type] = {"__abstractmethods__": frozenset, "__annotations__": dict, "__parameters__": tuple}
 
 
 def _bare_class(

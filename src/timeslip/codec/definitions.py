@@ -376,7 +376,8 @@ def class_header(cls: type) -> dict[str, Any]:
     if not isinstance(cls, enum.EnumMeta):
         header["names"], header["later"] = _order(cls)
     if "__type_params__" in cls.__dict__:
-        header["generic"] = True  # the bounds of its parameters may be the class itself: they come with the content
+        # the bounds of its parameters may be the class itself: they come with the content
+        header["generic"] = tuple(type(parameter).__name__ for parameter in cls.__dict__["__type_params__"])
     elif "__orig_bases__" in cls.__dict__:
         header["orig_bases"] = cls.__dict__["__orig_bases__"]
     if isinstance(cls, enum.EnumMeta):
@@ -509,6 +510,8 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
         changes.append(_Registered(cls, content["abc_registry"]))
+    if _registered_with(cls) != content.get("registered_with", []):
+        changes.append(_RegisteredWith(cls, content.get("registered_with", [])))
     if "pytree" in content:
         changes.append(pytrees.Register(cls, content["pytree"]))
     if "mapped" in content and mapped.known_to(cls) != tuple(content["mapped"]):
@@ -545,11 +548,38 @@ class _Registered(Change):
         self._set(self.value)
 
     def _set(self, value: Any) -> None:
-        _abc._reset_registry(self.target)
-        for base in of(self.target, "__mro__"):
-            if "_abc_impl" in of(base, "__dict__"):
-                _abc._reset_caches(base)  # what it has been asked before may not be true any more
-        restore_abc(self.target, value)
+        _set_registry(self.target, value)
+
+
+class _RegisteredWith(Change):
+    """With which abstract classes of Python's own a class is registered, with its inverse."""
+
+    __slots__ = ()
+
+    def __init__(self, cls: type, known: list[type]) -> None:
+        super().__init__(cls, "registered_with", known)
+
+    def apply(self) -> None:
+        """See `Change.apply`."""
+        self._before = _registered_with(self.target)
+        self._set(self.value)
+
+    def _set(self, value: Any) -> None:
+        for known in _ABSTRACT:
+            registry = _abc_registry(known)
+            others = [cls for cls in registry if cls is not self.target]
+            if known in value and len(others) == len(registry):
+                known.register(self.target)
+            elif known not in value and len(others) < len(registry):
+                _set_registry(known, others)
+
+
+def _set_registry(cls: type, registry: list[type]) -> None:
+    _abc._reset_registry(cls)
+    for base in of(cls, "__mro__"):
+        if "_abc_impl" in of(base, "__dict__"):
+            _abc._reset_caches(base)  # what it has been asked before may not be true any more
+    restore_abc(cls, registry)
 
 
 def restore_abc(cls: type, registry: list[type]) -> None:

@@ -13,6 +13,7 @@ import sys
 import types
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
@@ -99,8 +100,37 @@ def _found_spec(name: str, path: Any) -> Any:
     return None
 
 
-def reference(state: Pass, module: str, qualname: str) -> tuple[Any, tuple[Any, ...]]:
-    """Reduction of what a loaded module has under *qualname*: by these names."""
+class Named:
+    """What streams have named in modules, as it was then: a module may be loaded again, and gives others since.
+
+    Holds weak references; what has none is not known here.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], dict[int, weakref.ref[Any]]] = {}
+
+    def note(self, module: str, qualname: str, obj: Any) -> None:
+        """The module has *obj* under that name now."""
+        known = self._known.setdefault((module, qualname), {})
+        before = known.get(id(obj))
+        if before is None or before() is not obj:
+            with suppress(TypeError):
+                known[id(obj)] = weakref.ref(obj)
+
+    def live(self, module: str, qualname: str) -> list[Any]:
+        """What streams have meant by that name and what is still there."""
+        known = self._known.get((module, qualname), {})
+        return [obj for reference in list(known.values()) if (obj := reference()) is not None]
+
+
+def loaded_again(module: str, qualname: str) -> str:
+    """What is said of a value that was loaded with another object of that name than there was once."""
+    return f"{module} was loaded again in this session, and this has {module}.{qualname} as that is now"
+
+
+def reference(state: Pass, module: str, qualname: str, obj: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Reduction of *obj*, which a loaded module has under *qualname*: by these names."""
+    state.encoder.named.note(module, qualname, obj)
     places = places_of(module)
     if places is None:
         state.by_hand[module] = sys.modules[module]

@@ -303,8 +303,6 @@ class Loader:
                 change.apply()
             if content.get("abc_registry"):
                 definitions.restore_abc(target, content["abc_registry"])
-            for known in content.get("registered_with", ()):
-                known.register(target)
         else:
             self.changes += changes
         return target
@@ -421,7 +419,22 @@ class Loader:
 
     def attribute(self, module_name: str, qualname: str) -> Any:
         """An object that a module holds, by name."""
-        return self._lend(_attribute(module_name, qualname))
+        return self._lend(self.named(module_name, qualname, _attribute))
+
+    def placed(self, name: str, places: Any, qualname: str) -> Any:
+        """See `imports.placed`."""
+        return self.named(name, qualname, lambda module, part: imports.placed(module, places, part))
+
+    def named(self, module: str, qualname: str, find: Callable[[str, str], Any]) -> Any:
+        """What *find* finds in a module; it is said when that has been loaded again, and something else was meant."""
+        known = self.encoder.named.live(module, qualname)
+        if len(known) == 1 and module not in sys.modules:
+            return known[0]  # the module was taken out: another one would be loaded for what is still there
+        found = find(module, qualname)
+        if any(other is not found for other in known):
+            self.rebuilt.append("")
+            self.notes.append(imports.loaded_again(module, qualname))
+        return found
 
     def registry(self, module_name: str, qualname: str, keys: tuple[str, ...]) -> Any:
         """What a library keeps for everybody, as it is now; it is said when it is not as it was."""
@@ -492,7 +505,6 @@ _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,
     "by_hand": imports.by_hand,
-    "placed": imports.placed,
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,
@@ -530,7 +542,7 @@ class _Meaning:
         if module_name != load.MODULE:
             module_name, name = _RENAMED.get((module_name, name), (module_name, name))
             unpickler: Any = super()
-            found = unpickler.find_class(module_name, name)
+            found = self._loader.named(module_name, name, unpickler.find_class)
             if isinstance(found, type):
                 self._loader.kinds[id(found)] = found
             return found

@@ -3,7 +3,7 @@
 What is state and what is not:
 
 * every name of the user's dict is state, underscore names included, unless IPython itself put that very object there
-  (``user_ns_hidden``): a hidden name that the user rebinds is state;
+  (``user_ns_hidden``): a hidden name that the user rebinds is state, and IPython's own again where it is not;
 * each ``Out[n]``, and ``_``, ``__``, ``___``, is a node of its own; ``_3`` is one only when it is not just ``Out[3]``;
 * ``In``, ``_i*``, ``_ih``, ``_dh``, ``_oh`` and what an editor or the interpreter keeps there are a log, not state.
 
@@ -14,7 +14,6 @@ set aside, so that a snapshot costs the same after the ten thousandth cell.
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import re
 from collections import deque
@@ -26,7 +25,7 @@ from typing import Any
 
 from timeslip.errors import NamespaceError
 from timeslip.interrupts import open_to_interrupts
-from timeslip.state.namespace import take_out_odd
+from timeslip.state.namespace import is_own, take_out_odd
 
 UNDERS = ("_", "__", "___")
 """Names that the display hook sets to the last outputs."""
@@ -140,8 +139,8 @@ class IPythonNamespace:
         for name in self._hidden:
             if name in state and state[name] is hidden.get(name, missing):
                 del state[name]
-        for name, value in self._module_names.items():
-            if state.get(name, missing) is value:
+        for name in self._module_names:
+            if name in state and is_own(name, state[name], self._module_names):
                 del state[name]
         for name in _FOREIGN:
             state.pop(name, None)
@@ -254,13 +253,20 @@ class IPythonNamespace:
         return outputs if isinstance(outputs, dict) else {}
 
     def _put_back_own(self) -> None:
-        """What IPython itself has in the namespace, where ``globals().clear()`` has taken that, too."""
-        if "_oh" in self.globals and "__name__" in self.globals:
-            return
-        self.globals.setdefault("__name__", "__main__")
-        self.globals.setdefault("__builtins__", builtins)
-        self.globals.setdefault("__builtin__", builtins)
-        self._shell.init_user_ns()
+        """What Python and IPython have in the namespace, where ``%reset`` or ``globals().clear()`` has taken it."""
+        is_cleared = "_oh" not in self.globals or "__name__" not in self.globals
+        for name, value in self._module_names.items():
+            self.globals.setdefault(name, value)
+        if is_cleared:
+            self._shell.init_user_ns()
+
+    def _own(self, name: str) -> Any:
+        """What Python or IPython has put under a name itself; `_MISSING` for the user's names."""
+        if name in self._module_names:
+            return self._module_names[name]
+        if name in UNDERS or _LEFT_BEHIND.match(name):
+            return _MISSING
+        return self._shell.user_ns_hidden.get(name, _MISSING)
 
     def apply(self, update: Mapping[str, Any], delete: Iterable[str]) -> None:
         """Bind and unbind in one swap, ``Out`` entries, their ``_n`` and the display hook's own copies included.
@@ -287,7 +293,11 @@ class IPythonNamespace:
             else:
                 self.globals[name] = hidden[name] = value
         for name in gone:
-            if name not in aliases:
+            if name in aliases:
+                continue
+            if (own := self._own(name)) is not _MISSING:
+                self.globals[name] = own
+            else:
                 self.globals.pop(name, None)
                 hidden.pop(name, None)
         self._set_unders(names, gone)

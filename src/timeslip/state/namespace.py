@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -88,20 +89,39 @@ HIDDEN = frozenset(
 )
 
 
+_MISSING: Any = object()
+
+
+def is_own(name: str, value: Any, own: Mapping[str, Any]) -> bool:
+    """Whether *value* is what Python has put under *name*, which *own* tells as it was when nobody had changed it.
+
+    Python puts the builtins anywhere where code is run. Texts that are equal are one and the same.
+    """
+    if name == "__builtins__" and (value is builtins or value is builtins.__dict__):
+        return True
+    known = own.get(name, _MISSING)
+    return value is known or (type(value) is str and type(known) is str and value == known)
+
+
 class PlainNamespace:
-    """A namespace that is just a dict. What Python keeps in a module under dunder names, see `HIDDEN`, is no state."""
+    """A namespace that is just a dict.
+
+    What Python keeps in a module under dunder names, see `HIDDEN`, is state only where the user has put something else.
+    """
 
     def __init__(self, namespace: dict[str, Any], hidden: Iterable[str] = ()) -> None:
         self.globals = namespace
         self.seeds: Sequence[Any] = ()
         self.left_out: frozenset[str] = frozenset()
         self._hidden = HIDDEN | frozenset(hidden)
+        self._own = {name: namespace[name] for name in self._hidden if name in namespace}
 
     def snapshot(self) -> dict[str, Any]:
         """See `Namespace.snapshot`. Names that are not text (possible through ``globals()``) are left alone."""
         state = self.globals.copy()  # at once, and what is hidden taken out: 25 times as fast as looking at each name
         for name in self._hidden:
-            state.pop(name, None)
+            if name in state and is_own(name, state[name], self._own):
+                del state[name]
         self.left_out = take_out_odd(state)
         return state
 
@@ -109,6 +129,8 @@ class PlainNamespace:
         """See `Namespace.apply`."""
         for name in delete:
             self.globals.pop(name, None)
+        for name, value in self._own.items():
+            self.globals.setdefault(name, value)
         self.globals.update(update)
 
     def transform(self, code: str) -> str:

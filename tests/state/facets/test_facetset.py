@@ -36,8 +36,8 @@ def test_nothing_of_the_users_is_loaded(fresh) -> None:
         "bad = {'numpy', 'pandas', 'matplotlib', 'torch', 'cycler', 'IPython'} & set(sys.modules)\n"
         "print(sorted(bad), f.problems, sorted(data))"
     )
-    names = ["cwd", "decimal", "environ", "library_options", "locale", "matplotlib", "pandas_options", "random"]
-    names += ["sys_path", "tensor_options", "tensorflow_random", "warnings"]
+    names = ["cwd", "decimal", "environ", "interpreter", "library_options", "locale", "matplotlib", "pandas_options"]
+    names += ["random", "sys_path", "tensor_options", "tensorflow_random", "warnings"]
     assert fresh(code) == f"[] [] {names}"
 
 

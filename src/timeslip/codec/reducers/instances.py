@@ -174,9 +174,9 @@ def named(kind: type, usual: Any) -> Any:
             told = f"as {module.__name__}.{name}, which its file does not set: a new kernel does not have it"
             state.note(obj, told, fatal=False)
         if not users or not (attributes_of(obj) or filled(obj, all_slots(kind))):
-            return imports.reference(state, module.__name__, name)
+            return imports.reference(state, module.__name__, name, obj)
         state.note(obj, f"as the module {module.__name__} has it, whose own state is not recorded", fatal=False)
-        return *imports.reference(state, module.__name__, name), (Lacking(),), None, None, as_it_is
+        return *imports.reference(state, module.__name__, name, obj), (Lacking(),), None, None, as_it_is
 
     return by_name
 

@@ -39,9 +39,11 @@ def _function(state: Pass, function: types.FunctionType) -> Any:
         return state.refer(function)
     part = definitions.importable_part(function)
     if part:
-        return imports.reference(state, function.__module__, f"{function.__qualname__}.{part}")
+        return imports.reference(state, function.__module__, f"{function.__qualname__}.{part}", function)
     if part == "" and not imports.is_found(function.__module__):
-        return imports.reference(state, function.__module__, function.__qualname__)
+        return imports.reference(state, function.__module__, function.__qualname__, function)
+    if part == "":
+        state.encoder.named.note(function.__module__, function.__qualname__, function)
     return NotImplemented
 
 
@@ -54,8 +56,10 @@ def _class(state: Pass, cls: type) -> Any:
         return state.refer(cls)
     if definitions.resolve_global(cls.__module__, cls.__qualname__) is cls:
         if not imports.is_found(cls.__module__):
-            return imports.reference(state, cls.__module__, cls.__qualname__)
+            return imports.reference(state, cls.__module__, cls.__qualname__, cls)
         state.by_name[id(cls)] = cls
+        if definitions.of(cls, "__flags__") & definitions.HEAP_TYPE:
+            state.encoder.named.note(cls.__module__, cls.__qualname__, cls)
         return NotImplemented
     known = _STATIC_TYPES.get(cls)
     if known is not None:

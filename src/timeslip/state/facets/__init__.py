@@ -10,6 +10,7 @@ from timeslip.state.facets import (  # noqa: F401 - each registers itself
     cwd,
     decimal_context,
     environ,
+    interpreter,
     library_options,
     locale_categories,
     matplotlib_state,

@@ -12,6 +12,7 @@ _ORDER = (
     "environ",
     "sys_path",
     "locale",
+    "interpreter",
     "decimal",
     "pandas_options",
     "matplotlib",
