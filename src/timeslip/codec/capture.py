@@ -47,6 +47,7 @@ from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, me
 from timeslip.codec.reducers import brought, instances
 from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
+from timeslip.codec.runs import run_by
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
 from timeslip.codec.standins import BY_IDENTITY, Checked, Content, reduce_checked, reduce_content, reduce_scope
 from timeslip.codec.streams import (
@@ -209,7 +210,8 @@ class Pass:
         token, complete = state if state is not None else state_of(obj)
         identity = self._identify(obj, token)
         kind = type(obj)
-        self.holes.append(Hole(identity, f"{kind.__module__}.{kind.__qualname__}", reason, token, complete=complete))
+        name, runs = f"{kind.__module__}.{kind.__qualname__}", run_by(obj, self.namespace, self.encoder.seeds)
+        self.holes.append(Hole(identity, name, reason, token, complete=complete, runs=runs))
         return load.hole, (identity,)
 
     def resource(
@@ -218,8 +220,8 @@ class Pass:
         """Reduction of something that holds an outside resource and can be made again."""
         identity = self._identify(obj, token)
         kind = type(obj)
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        self.holes.append(Hole(identity, name, reason, token, fatal=False, complete=complete))
+        name, runs = f"{kind.__module__}.{kind.__qualname__}", run_by(obj, self.namespace, self.encoder.seeds)
+        self.holes.append(Hole(identity, name, reason, token, fatal=False, complete=complete, runs=runs))
         return load.resource, (identity, make, args)
 
     def _identify(self, obj: Any, token: str) -> str:
