@@ -31,7 +31,7 @@ from pickle import dumps
 from typing import Any
 
 from timeslip.codec import definitions, enumerations, imports, load, numbers, reducers
-from timeslip.codec.addresses import Links, union
+from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import is_a
@@ -93,6 +93,8 @@ class Encoder:
         self.seed_memo = {id(obj): (index, obj) for index, obj in enumerate(self.seeds)}
         self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
+        self.searched: Searched | None = None
+        """Of several captures between which nothing is bound and no memory given back; else None."""
 
     def capture(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.addresses import Addresses, holders, union
+from timeslip.codec.addresses import Addresses, Searched, holders, union
 from timeslip.codec.capture import capture_atom
 from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
@@ -93,8 +93,13 @@ class Regrouping:
             check: groups to capture again.
             retry: groups that could not be captured and that nothing is known to have changed since.
         """
-        with uncollected():
-            return self._run(bound, lost, check, retry)
+        encoder = self.tracker.encoder
+        encoder.searched = Searched()
+        try:
+            with uncollected():
+                return self._run(bound, lost, check, retry)
+        finally:
+            encoder.searched = None
 
     def _run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
         self.bound = frozenset(bound)
