@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from timeslip.activity import user_tasks, user_threads
+from timeslip.codec.runs import Runs, run_by
 from timeslip.live import Live
 from timeslip.state.covariables import Covariable, Update
 from timeslip.state.facets.differences import EMPTY, parsed
@@ -67,18 +68,40 @@ def reach_of(live: Live, source: str | None, snapshot: Mapping[str, Any], bound:
 
 
 def _reach_of(live: Live, facts: CodeFacts, snapshot: Mapping[str, Any], bound: set[str]) -> Reached:
+    unknown: list[str] = []
+
     def codes_of(name: str) -> Iterable[types.CodeType | str]:
-        for node in live.tracker.definitions_of((name,)):
+        nodes = live.tracker.definitions_of((name,))
+        for node in nodes:
             definition = live.registry.live(node[4:])
             if type(definition) is types.FunctionType:
                 yield definition.__code__
+        for key in (name, *nodes):
+            for runs in _runs_of(live, key, snapshot):
+                if runs is None:
+                    unknown.append(name)
+                yield from runs or ()
 
     def target_of(name: str) -> str | None:
         if name in bound or name not in snapshot:
             return None
         return path_of_value(snapshot[name], live.namespace.globals)
 
-    return reached(facts, codes_of, target_of)
+    found = reached(facts, codes_of, target_of)
+    if not unknown:
+        return found
+    return replace(found, everything=True, reasons=(*found.reasons, f"uses {unknown[0]}, which holds too much to tell"))
+
+
+def _runs_of(live: Live, key: str, snapshot: Mapping[str, Any]) -> Iterable[Runs]:
+    """What code of the session runs by what is recorded of *key* without being in a stream."""
+    group = live.tracker.groups.get(key)
+    if group is None:
+        return
+    for hole in group.holes:
+        yield hole.runs
+    if group.failure is not None and key in snapshot:
+        yield run_by(snapshot[key], live.namespace.globals, live.encoder.seeds)
 
 
 def _note_hooks(live: Live, source: str, reach: Reached, snapshot: Mapping[str, Any], bound: set[str]) -> None:

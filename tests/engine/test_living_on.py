@@ -23,6 +23,11 @@ KEPT: dict[str, tuple[list[str], str, tuple[str, ...]]] = {
     "beside a change": (["x = [1]; n = [0]"], "y = x; n.append(1)", ("x",)),
     "of a frame": (["import pandas as pd; x = pd.DataFrame({'a': [1, 2]})"], "y = x", ("x",)),
     "of a class's instance": (["class A: pass\nx = A()"], "y = x", ("x", "A")),
+    "of a part of a frame": (
+        ["import pandas as pd; x = pd.DataFrame({'a': [1, 2]}); y = [x]"],
+        "z = x.columns",
+        ("x", "y"),
+    ),
     "a generator holds it": (["x = [1, 2]; g = (v for v in x)"], "y = x", ("x", "g")),
 }
 
@@ -85,6 +90,43 @@ DIFFERENT: dict[str, tuple[list[str], int, str]] = {
     "an equal one by a name": (["x = [1]", "y = x", "x = [1]"], 1, "x is y"),
     "equal ones exchanged": (["x = [1]; y = [1]; z = [x]", "x, y = y, x"], 1, "z[0] is x and x is not y"),
     "a name that went to another and back": (["x = [1]; y = [2]", "y = x", "y = [2]"], 2, "y == [2] and x == [1]"),
+    "an equal part of another": (["a = [[1]]; b = [[1]]", "b[0] = a[0]"], 1, "a[0] is not b[0]"),
+    "an equal part of another, beside a name": (["a = [[1]]; b = [[1]]", "b[0] = a[0]; c = 5"], 1, "a[0] is not b[0]"),
+    "an equal part of another, a name less": (
+        ["a = [[1]]; b = c = [[1]]", "b[0] = a[0]; del c"],
+        1,
+        "a[0] is not b[0] and b is c",
+    ),
+    "an equal part of another, by a function": (
+        ["a = [[1]]; b = [[1]]\ndef share(p, q): q[0] = p[0]", "share(a, b)"],
+        1,
+        "a[0] is not b[0]",
+    ),
+    "an equal part of another, when both live on": (
+        ["a = [[1]]; b = [[1]]", "c = [a, b]", "b[0] = a[0]"],
+        2,
+        "a[0] is not b[0]",
+    ),
+    "an equal value of an attribute": (
+        ["class N: pass\na = N(); a.v = [1]; b = N(); b.v = [1]", "b.v = a.v"],
+        1,
+        "a.v is not b.v",
+    ),
+    "an equal value in the place of a named one": (
+        ["a = {'x': 1}; b = {'p': {'x': 1}}", "b['p'] = a"],
+        1,
+        "a is not b['p']",
+    ),
+    "an equal array in a list": (
+        ["import numpy as np; a = [np.zeros(3)]; b = [np.zeros(3)]", "b[0] = a[0]"],
+        1,
+        "a[0] is not b[0]",
+    ),
+    "an equal object in an array": (
+        ["import numpy as np; a = [1]; b = np.empty(1, object); b[0] = [1]", "b[0] = a"],
+        1,
+        "a is not b[0]",
+    ),
     "part of another": (["x = {'k': [1]}; y = x['k']", "y = x", "y['k'] = 5"], 2, "x['k'] is y == [1]"),
 }
 
@@ -94,6 +136,8 @@ def test_what_did_change_comes_back(name: str, sessions: Sessions) -> None:
     cells, steps, probe = DIFFERENT[name]
     if probe.endswith("is y == [1]"):
         probe = "x['k'] is y and y == [1]"
+    if "numpy" in cells[0]:
+        pytest.importorskip("numpy")
     live = sessions.attach()
     live.run(*cells)
     live.session.undo(steps)
@@ -107,6 +151,8 @@ CELLS = st.one_of(
     st.builds("{} = [0]".format, st.sampled_from(NAMES)),
     st.builds("{}.append(0)".format, st.sampled_from(NAMES)),
     st.builds("{0}.append(list({0}.pop()) if {0} and type({0}[-1]) is list else 0)".format, st.sampled_from(NAMES)),
+    st.builds("{0}[-1:] = {1}[-1:]".format, st.sampled_from(NAMES), st.sampled_from(NAMES)),
+    st.builds("{} = [[0]]".format, st.sampled_from(NAMES)),
     st.builds("{} = list({})".format, st.sampled_from(NAMES), st.sampled_from(NAMES)),
 )
 

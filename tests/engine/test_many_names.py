@@ -234,3 +234,52 @@ def test_a_value_is_looked_at_once_however_many_names_it_has(attach: Attach, mon
     assert names["a"] == [1]
     assert names["a"] is names["b"] is names["c"] is names["t"][0][0]
     assert names["t"] is names["u"]
+
+
+CALLED: dict[str, tuple[str, str]] = {
+    "a generator": ("def made():\n    while True: change(); yield\nv = made(); next(v)", "next(v)"),
+    "a generator that ends": ("def made(): yield 1; change()\nv = made(); next(v)", "list(v)"),
+    "a generator expression": ("v = (f() for f in [change])", "next(v)"),
+    "a generator in a container": ("v = {'k': [(change() for _ in range(9))]}", "next(v['k'][0])"),
+    "a generator that was given it": (
+        "def made(f):\n    while True: yield f()\nv = made(change)",
+        "next(v)",
+    ),
+    "a generator in another": (
+        "def inner():\n    yield change()\ndef made(): yield from inner()\nv = made()",
+        "next(v)",
+    ),
+    "a generator over instances": (
+        "class A:\n    def go(self): change()\nv = (a.go() for a in [A() for _ in range(300)])",
+        "next(v)",
+    ),
+    "a generator's object": (
+        "class A:\n    def go(self): change()\n    def all(self):\n        while 1: yield self.go()\nv = A().all()",
+        "next(v)",
+    ),
+    "a coroutine": ("async def made(): change()\nv = made()", "list(v.__await__())"),
+    "a map": ("v = map(lambda _: change(), range(9))", "next(v)"),
+    "a map over a generator": ("v = map(str, (change() for _ in range(9)))", "next(v)"),
+    "a filter": ("v = filter(lambda _: change() or True, range(9))", "next(v)"),
+    "an iterator over calls": ("v = iter(change, 1)", "next(v)"),
+    "a zip": ("v = zip((change() for _ in range(9)), range(9))", "next(v)"),
+    "a method": ("class A:\n    def go(self): change()\nv = A().go", "v()"),
+    "a method of a generator": ("v = (change() for _ in range(9)).__next__", "v()"),
+    "a partial": ("import functools; v = functools.partial(change)", "v()"),
+    "an instance in a container": ("class A:\n    def go(self): change()\nv = [A()]", "v[0].go()"),
+    "a dict with defaults": ("import collections; v = collections.defaultdict(change)", "v[1]"),
+    "an operator": ("class A:\n    def __len__(self): change(); return 1\nv = (1, A())", "len(v[1])"),
+}
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_what_a_value_calls_is_reached(name: str, attach: Attach) -> None:
+    """Code can run without any name for it: what it changes is looked at in any case."""
+    session = attach(check_budget=0.0)
+    first, last = CALLED[name]
+    run(session, "log = []; other = []\ndef change(): log.append(1)", first, "n = 1")
+    commit = session.run(last).commit
+    assert commit is not None
+    names = commit.names
+    assert "log" in names.changed
+    assert "other" in names.assumed

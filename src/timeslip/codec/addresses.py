@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 MANY = 50_000
@@ -91,3 +91,37 @@ def holders(links: Links, owner: dict[int, Any]) -> set[Any]:
     if not owner:
         return set()
     return {owner[address] for address in filter(owner.__contains__, links)}
+
+
+class Ranges:
+    """Ranges of memory, to be asked whether another one lies in one of them.
+
+    Args:
+        ranges: first byte and end of each.
+    """
+
+    __slots__ = ("_starts", "_stops")
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(ranges)
+        self._starts = [start for start, _ in ordered]
+        self._stops = list(accumulate((stop for _, stop in ordered), max))
+
+    def may_hold(self, start: int, stop: int) -> bool:
+        """False when it lies in none of them."""
+        at = bisect_right(self._starts, start) - 1
+        return at >= 0 and self._stops[at] >= stop
+
+
+class Searched:
+    """What a search for the owners of memory has found, for the searches that follow while nothing of it goes away.
+
+    Attributes:
+        ranges: all memory that names lead to; None until a search has gone to the end. Only addresses: a reference kept
+            from one pass to the next would tell the next that somebody else holds an object.
+    """
+
+    __slots__ = ("ranges",)
+
+    def __init__(self) -> None:
+        self.ranges: Ranges | None = None

@@ -31,7 +31,7 @@ from pickle import dumps
 from typing import Any
 
 from timeslip.codec import definitions, enumerations, imports, load, numbers, reducers
-from timeslip.codec.addresses import Links, union
+from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import class_name, is_a, of
@@ -47,6 +47,7 @@ from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, me
 from timeslip.codec.reducers import brought, instances
 from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
+from timeslip.codec.runs import run_by
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
 from timeslip.codec.standins import BY_IDENTITY, Checked, Content, reduce_checked, reduce_content, reduce_scope
 from timeslip.codec.streams import (
@@ -93,6 +94,8 @@ class Encoder:
         self.named = imports.Named()
         self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
+        self.searched: Searched | None = None
+        """Of several captures between which nothing is bound and no memory given back; else None."""
 
     def capture(
         self,
@@ -209,8 +212,8 @@ class Pass:
         """
         token, complete = state if state is not None else state_of(obj)
         identity = self._identify(obj, token)
-        kind = type(obj)
-        self.holes.append(Hole(identity, class_name(kind), reason, token, complete=complete))
+        name, runs = class_name(type(obj)), run_by(obj, self.namespace, self.encoder.seeds)
+        self.holes.append(Hole(identity, name, reason, token, complete=complete, runs=runs))
         return load.hole, (identity,)
 
     def resource(
@@ -218,9 +221,8 @@ class Pass:
     ) -> Any:
         """Reduction of something that holds an outside resource and can be made again."""
         identity = self._identify(obj, token)
-        kind = type(obj)
-        name = class_name(kind)
-        self.holes.append(Hole(identity, name, reason, token, fatal=False, complete=complete))
+        name, runs = class_name(type(obj)), run_by(obj, self.namespace, self.encoder.seeds)
+        self.holes.append(Hole(identity, name, reason, token, fatal=False, complete=complete, runs=runs))
         return load.resource, (identity, make, args)
 
     def _identify(self, obj: Any, token: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from timeslip.codec.addresses import Links
 from timeslip.codec.picklers import met_objects
+from timeslip.codec.runs import Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Hole:
         token: cheap state of the live object; it changes when the object is known to have changed.
         fatal: False when a stand-in can be rebuilt, so that the value is "rebuilt" and not lost.
         complete: whether every change of the live object shows in the token (`hidden`).
+        runs: code of the session that may run when the live object is used; None where that cannot be told.
     """
 
     identity: str
@@ -29,6 +31,7 @@ class Hole:
     token: str
     fatal: bool = True
     complete: bool = True
+    runs: Runs = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
-from timeslip.codec.definitions import is_a
+from timeslip.codec.definitions import is_a, of
 from timeslip.codec.kinds import is_installed, is_of_session
 from timeslip.errors import UnrestorableError
 from timeslip.standard import os
@@ -137,6 +137,22 @@ def reference(state: Pass, module: str, qualname: str, obj: Any) -> tuple[Any, t
     if not places:
         return load.attribute, (module, qualname)
     return load.placed, (module, _copied(places), qualname)
+
+
+def exported(method: Any) -> tuple[str, str, Any] | None:
+    """Module and name under which a library offers *method*, bound to an object that it keeps, and what stands there.
+
+    ``random.random`` is a method of the generator of that module, which is the session's no more than the module is.
+    """
+    name = of(type(method.__self__), "__module__")
+    if type(name) is not str or name in ("__main__", "__mp_main__") or not _comes_with_python(name):
+        return None
+    own = getattr(method, "__name__", None)
+    found: Any = getattr(sys.modules.get(name), "__dict__", {}).get(own)
+    if type(found) is not type(method) or found.__self__ is not method.__self__ or found.__name__ != own:
+        return None
+    same = getattr(found, "__func__", None) is getattr(method, "__func__", None)
+    return (name, own, found) if same else None
 
 
 def is_found(module: str | None) -> bool:

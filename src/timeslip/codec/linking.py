@@ -83,7 +83,6 @@ _ATOMS: frozenset[type] = frozenset(
         type(NotImplemented),
         type,
         types.FunctionType,
-        types.BuiltinFunctionType,
     }
 )
 
@@ -103,7 +102,15 @@ def is_atom(value: Any) -> bool:
         return sys.modules.get(module_names(value).get("__name__", "")) is value
     if kind is int:
         return bool(value.bit_length() <= 8 * _LARGE)
+    if kind is types.BuiltinFunctionType:
+        return is_unbound(value)
     return kind in _ATOMS or (kind in (tuple, frozenset) and not value) or issubclass(kind, type)
+
+
+def is_unbound(function: types.BuiltinFunctionType) -> bool:
+    """Whether *function*, written in C, has no state; a method of an object has all of that object's."""
+    owner = function.__self__
+    return owner is None or issubclass(type(owner), (types.ModuleType, type))
 
 
 _skip_cache: dict[type, bool] = {}

@@ -22,7 +22,7 @@ from timeslip.codec.loaded import Loaded
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.owned import Owned
 from timeslip.state.regroup import Regrouping
-from timeslip.state.spans import SpanIndex
+from timeslip.state.spans import Span, SpanIndex
 
 Digest = bytes  # a field of `Covariable` is called bytes
 
@@ -61,6 +61,7 @@ class Covariable:
         record: the version that holds it as it is, noted here by the engine; None while there is none.
         parts: names whose values live on unchanged from one earlier co-variable, with the addresses of their linking
             objects.
+        spans_of: the same names, with the memory ranges of their values.
         lives: earlier versions of which something lives on in it unchanged -> their names -> the names it has now.
     """
 
@@ -68,7 +69,7 @@ class Covariable:
     fingerprint: Fingerprint
     links: Links = frozenset()
     hidden: frozenset[int] = frozenset()
-    spans: tuple[tuple[int, int, bool], ...] = ()
+    spans: tuple[Span, ...] = ()
     references: frozenset[str] = frozenset()
     holes: tuple[Hole, ...] = ()
     failure: str | None = None
@@ -86,6 +87,7 @@ class Covariable:
     aliases: dict[str, str] = field(default_factory=dict)
     record: str | None = None
     parts: dict[tuple[str, ...], Links] = field(default_factory=dict)
+    spans_of: dict[tuple[str, ...], tuple[Span, ...]] = field(default_factory=dict)
     lives: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.addresses import Addresses, Links, holders, union
+from timeslip.codec.addresses import Addresses, Searched, holders, union
 from timeslip.codec.capture import capture_atom
 from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
@@ -18,6 +18,7 @@ from timeslip.codec.marks import mark_of
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
 from timeslip.state.fingerprint import Fingerprint, fingerprint
+from timeslip.state.living import MANY_NAMES, known_of, live_on, within
 from timeslip.state.sharing import Sharing
 from timeslip.state.spans import join_sharing
 
@@ -77,6 +78,8 @@ class Regrouping:
         self.joined: set[Covariable] = set()
         """Broken for no other reason than that something else shares with them."""
         self.bound: frozenset[str] = frozenset()
+        self.named: frozenset[int] = frozenset()
+        """Addresses of immutable helpers that link only since this update: a name was bound to them."""
         self.checked = 0
         self.taken: list[Captured] = []
         self.sharing = Sharing(tracker.owned, snapshot)
@@ -90,11 +93,17 @@ class Regrouping:
             check: groups to capture again.
             retry: groups that could not be captured and that nothing is known to have changed since.
         """
-        with uncollected():
-            return self._run(bound, lost, check, retry)
+        encoder = self.tracker.encoder
+        encoder.searched = Searched()
+        try:
+            with uncollected():
+                return self._run(bound, lost, check, retry)
+        finally:
+            encoder.searched = None
 
     def _run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
         self.bound = frozenset(bound)
+        self.named = frozenset(address for key in bound if (address := id(self.snapshot[key])) in self.weak)
         try:
             self._look(bound, lost, check, retry)
             self._settle()
@@ -189,6 +198,8 @@ class Regrouping:
                 self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
             return
         self.broken.add(group)
+        if shot.fingerprint.digest == group.fingerprint.digest and within(shot.captured, known_of(group), self.named):
+            self.joined.add(group)  # by a name for a part of it
         if len(group.keys) == 1:
             self._keep(group.keys, shot)
         elif shot.captured is not None:
@@ -200,9 +211,7 @@ class Regrouping:
         if group not in self.reached or shot.captured is None:
             return False
         shot.captured.find_links(self.weak)
-        if tuple(shot.captured.spans) != group.spans:
-            return True
-        return len(shot.captured.links & group.links) < len(shot.captured.links)
+        return tuple(shot.captured.spans) != group.spans or not within(shot.captured, known_of(group))
 
     def _retry(self, group: Covariable) -> None:
         """Capture again what failed; it is broken when that works now."""
@@ -446,13 +455,13 @@ class Regrouping:
             return present
         group = self._covariable(keys, shot, attached)
         group.aliases = self._aliases(keys) if group.links and len(keys) > 1 else {}
-        self._live_on(group)
+        live_on(group, self)
         result.changed.append(Changed(group, shot.captured))
         return group
 
     def _own(self, keys: tuple[str, ...], whole: Captured) -> dict[str, Own]:
         """What each of *keys* reaches itself of what there is to say of *whole*, captured together."""
-        if not (whole.holes or whole.hooked) or len(keys) > _MANY_NAMES:
+        if not (whole.holes or whole.hooked) or len(keys) > MANY_NAMES:
             return {}
         captures = {key: self.nodes[self.node_of[key]].captured for key in keys}
         found: dict[str, Own] = {}
@@ -477,39 +486,6 @@ class Regrouping:
         found = {key: first.setdefault(id(self.snapshot[key]), key) for key in keys if key in self.snapshot}
         return {key: other for key, other in found.items() if key != other}
 
-    def _live_on(self, group: Covariable) -> None:
-        """Note what lives on unchanged in a new co-variable, of those that its names were in before.
-
-        By names of one object: nothing of that could differ but by another content. Names of several objects only when
-        all of an earlier co-variable was taken in for what others share with it: then they share among them what they
-        did.
-        """
-        earlier = {self.tracker.groups[key] for key in group.keys if key in self.tracker.groups}
-        if len(group.keys) > _MANY_NAMES or sum(len(one.keys) for one in earlier) > _MANY_NAMES:
-            return
-        for one in earlier:
-            same = [key for key in one.keys if key in group.keys and self._is_as_before(key)]
-            objects: dict[int, tuple[str, ...]] = {}
-            for key in same:
-                objects[id(self.snapshot[key])] = (*objects.get(id(self.snapshot[key]), ()), key)
-            parts = list(objects.values())
-            if one in self.joined and len(same) == len(one.keys) and len(objects) > 1:
-                parts.append(one.keys)
-            for part in parts:
-                group.parts[part] = union([self._links(key) for key in part])
-                _inherit(group.lives, one, part)
-
-    def _is_as_before(self, key: str) -> bool:
-        """Whether *key* is a name bound to the object of before, and that has not changed."""
-        shot = self.nodes.get(self.node_of.get(key, ""))
-        if shot is None or shot.captured is None or key.startswith("def:") or key in self.bound:
-            return False
-        return self.tracker.node_digests.get(key) == shot.fingerprint.digest
-
-    def _links(self, key: str) -> Links:
-        captured = self.nodes[self.node_of[key]].captured
-        return captured.links if captured is not None else frozenset()
-
     def _covariable(self, keys: tuple[str, ...], shot: _Shot, attached: frozenset[int]) -> Covariable:
         from timeslip.state.covariables import Covariable
 
@@ -530,21 +506,6 @@ class Regrouping:
         return group
 
 
-def _inherit(lives: dict[str, dict[str, str]], earlier: Covariable, part: tuple[str, ...]) -> None:
-    """Note in *lives* the versions of which *part* of *earlier* lives on."""
-    of = earlier.aliases
-    objects = {of.get(name, name): name for name in part}
-    for record, names in earlier.lives.items():
-        there = {key: name if name in part else objects.get(of.get(name, name), "") for key, name in names.items()}
-        left = {key: name for key, name in there.items() if name}
-        if len(left) > len(lives.get(record, ())):
-            lives[record] = left
-    if earlier.record is not None and len(part) > len(lives.get(earlier.record, ())):
-        lives[earlier.record] = {key: key for key in part}
-    for record in list(lives)[:-_MOST_LIVES]:
-        del lives[record]
-
-
 def _hidden(captures: list[Captured]) -> frozenset[int]:
     """What only holes hold, in none of *captures* anything else."""
     hidden: frozenset[int] = frozenset().union(*(captured.hidden for captured in captures))
@@ -558,12 +519,6 @@ _PORTIONS_FROM, _PORTION = 128, 64
 
 _FEW = 12
 """Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
-
-_MANY_NAMES = 64
-"""In co-variables of more names than this nobody looks for what lives on of earlier ones."""
-
-_MOST_LIVES = 64
-"""So many earlier versions are remembered of a value that only got and lost names: one that is shown many times."""
 
 _QUICK, _QUICK_IF_SMALL, _SMALL = 0.005, 0.1, 100_000
 """Captures up to this many seconds may be made twice; the second for those of up to so many bytes."""

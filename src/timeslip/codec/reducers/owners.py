@@ -14,6 +14,7 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.addresses import Ranges
 from timeslip.codec.kinds import attributes_of
 from timeslip.codec.reducers.numpy import root_of, span
 
@@ -55,6 +56,10 @@ class Owners:
             if self._note(value):
                 found = self._among_known(start, size)
         return found
+
+    def ranges(self) -> Ranges:
+        """The memory of all owners that are known."""
+        return Ranges((first, stop) for first, stop, _ in self._known)
 
     def _among_known(self, start: int, size: int) -> tuple[Any, int, int] | None:
         at = bisect_right(self._known, (start, sys.maxsize, 0)) - 1
@@ -103,9 +108,14 @@ class Owners:
 
 def of(state: Pass, start: int, size: int) -> tuple[Any, int, int] | None:
     """As `Owners.of`, for that pass."""
+    searched = state.encoder.searched
+    if searched is not None and searched.ranges is not None and not searched.ranges.may_hold(start, start + size):
+        return None
     if state.owners is None:
         state.owners = Owners(state.namespace)
     found: tuple[Any, int, int] | None = state.owners.of(start, size)
+    if found is None and searched is not None:
+        searched.ranges = state.owners.ranges()
     return found
 
 

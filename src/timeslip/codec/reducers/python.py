@@ -18,6 +18,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, imports, load
+from timeslip.codec.guarding import guarded
 from timeslip.codec.hidden import state_of
 from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
 from timeslip.codec.placeholder import Placeholder
@@ -79,7 +80,18 @@ def _class(state: Pass, cls: type) -> Any:
 
 
 def _method(state: Pass, method: types.MethodType) -> Any:
+    found = imports.exported(method)
+    if found is not None:
+        return imports.reference(state, *found)
     return types.MethodType, (method.__func__, method.__self__)
+
+
+def _builtin(state: Pass, function: types.BuiltinFunctionType) -> Any:
+    owner = function.__self__
+    if owner is None or issubclass(type(owner), types.ModuleType):
+        return guarded(state, function) if state.careful else NotImplemented
+    found = imports.exported(function)
+    return (getattr, (owner, function.__name__)) if found is None else imports.reference(state, *found)
 
 
 def _code(state: Pass, code: types.CodeType) -> Any:
@@ -382,6 +394,7 @@ REDUCERS: dict[type, Any] = {
     types.FunctionType: _function,
     type: _class,
     types.MethodType: _method,
+    types.BuiltinFunctionType: _builtin,
     types.CodeType: _code,
     types.CellType: _cell,
     types.ModuleType: _module,
