@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from timeslip.codec.addresses import Links
@@ -104,7 +105,10 @@ class Captured:
 
     def objects_at(self, addresses: Container[int]) -> list[Any]:
         """What the pass met at *addresses*. Only before `release`."""
-        return [] if self.memo is None else [obj for obj in met_objects(self.memo[0]) if id(obj) in addresses]
+        if self.memo is None:
+            return []
+        met = met_objects(self.memo[0])  # made anew each time: a reference from here would look like a user's
+        return list(compress(met, map(addresses.__contains__, map(id, met))))
 
     def forget(self) -> None:
         """Let go of what the pass met; the bytes stay."""
