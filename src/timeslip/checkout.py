@@ -130,7 +130,7 @@ class Checkout:
         prepared.loader.captures = not self.beside
         prepared.loader.apart = self.beside
         prepared.loader.opening = lifted
-        for name, fidelity, note in kept(self.live, self.target, snapshot, plan.keep):
+        for name, fidelity, note in kept(self.live, self.history, self.commit, self.target, snapshot, plan.keep):
             prepared.fidelity[name] = fidelity
             if note:
                 prepared.notes[name] = note

@@ -16,7 +16,7 @@ class Hole:
     """Something that could not be stored.
 
     Attributes:
-        identity: id of the live object in the `Resources` registry.
+        identity: id of the live object in the `Resources` registry; empty for one that is in the stream, or part of it.
         type_name: of the object.
         reason: why it could not be stored, for people.
         token: cheap state of the live object; it changes when the object is known to have changed.
