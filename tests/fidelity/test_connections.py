@@ -305,3 +305,22 @@ def test_a_file_that_is_attached_is_named_and_left_alone(tmp_path: Path) -> None
         assert "without the attached more" in session.log()[0].names.inexact["x"]
     finally:
         session.close()
+
+
+def test_reading_from_duckdb_in_memory_is_no_change(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    session = attach(tmp_path, fresh(), "reading")
+    try:
+        made = "x = duckdb.connect(); x.execute('create table t as select 1 a; attach \\':memory:\\' as o'); None"
+        assert session.run(f"import duckdb\n{made}").error is None
+        for cell in ("y = 1", "y = x.execute('from t').fetchall()"):
+            assert session.run(cell).error is None
+            assert "x" not in session.log()[0].names.changed
+            assert not session.verify().changed
+        session.run("x.execute('insert into t values (2)'); None")
+        assert session.log()[0].names.changed == ("x",)
+        session.undo()
+        assert session.namespace["x"].execute("from t").fetchall() == [(1,)]
+        assert not session.verify().changed
+    finally:
+        session.close()
