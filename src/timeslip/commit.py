@@ -352,9 +352,8 @@ def _put_commit(
         "stats": asdict(stats),
         "branch": branch,
         "error": step.error,
+        **({"made": dict(step.again)} if step.again else {}),
     }
-    if step.again:
-        about["made"] = dict(step.again)
     body: dict[str, Any] = {
         "format": COMMIT_FORMAT,
         "kind": step.kind,
