@@ -130,7 +130,7 @@ class Checkout:
         prepared.loader.captures = not self.beside
         prepared.loader.apart = self.beside
         prepared.loader.opening = lifted
-        for name, fidelity, note in kept(self.live, self.target, snapshot, plan.keep):
+        for name, fidelity, note in kept(self.live, self.history, self.commit, self.target, snapshot, plan.keep):
             prepared.fidelity[name] = fidelity
             if note:
                 prepared.notes[name] = note
@@ -510,9 +510,12 @@ class Checkout:
         update.release()
         tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
         unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}
+        live.made_again = {}
         for group in unknown:
             for stale_group in (group, *tracker.users_of([key[4:] for key in group.keys], directly=True)):
                 tracker.forget(stale_group)
+                if self.commit is not None:  # the step that records them is not what made them
+                    live.made_again.update((key, (self.commit, key)) for key in stale_group.names if key in self.target)
         # What is recorded of the facets, not what they are: one that could not be put back is news for the next step.
         known = {**live.facet_bytes, **self.prepared.facets}
         live.facet_bytes = {name: data for name, data in known.items() if f"facet:{name}" in live.records}

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import class_name
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
-from timeslip.ids import RecordId
+from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, is_facet, is_name
 from timeslip.naming import free_branch
-from timeslip.noticing import SHIFTING, Look, look
+from timeslip.noticing import SHIFTING, Look, look, reach_of
 from timeslip.preview import summarize
 from timeslip.retaining import require_room
 from timeslip.standard import time
@@ -50,6 +50,8 @@ class Step:
         details: of the operation.
         everything: check every co-variable, reached or not.
         restored: node keys -> record, for co-variables that were just loaded from it.
+        again: names that the restore before made again, as they were at a commit under a name there, and that the step
+            records without having reached them.
     """
 
     kind: str = "run"
@@ -65,6 +67,7 @@ class Step:
     details: dict[str, Any] = field(default_factory=dict)
     everything: bool = False
     restored: Mapping[tuple[str, ...], RecordId] = field(default_factory=dict)
+    again: Mapping[str, tuple[CommitId, str]] = field(default_factory=dict)
 
 
 def record(live: Live, step: Step) -> Commit:
@@ -86,11 +89,26 @@ def record(live: Live, step: Step) -> Commit:
         with open_to_interrupts():
             found = look(live, source, everything=step.everything)
         try:
-            commit = write(live, step, found, began)
+            commit = write(live, replace(step, again=_made_again(live, source, found)), found, began)
         finally:
             found.release()
     live.prover.begin(live.namespace.snapshot())
     return commit
+
+
+def _made_again(live: Live, source: str | None, found: Look) -> dict[str, tuple[CommitId, str]]:
+    """Of what the last restore made again and could not take for recorded, what a run of *source* cannot have changed.
+
+    It is written now for want of an earlier occasion, so the run is not what made it.
+    """
+    if not live.made_again:
+        return {}
+    reach = reach_of(live, source, found.snapshot, set())
+    if reach is None or reach.everything:
+        return {}
+    groups = (change.covariable.keys for change in found.update.changed)
+    unreached = (key for keys in groups if reach.names.isdisjoint(keys) for key in keys)
+    return {key: live.made_again[key] for key in unreached if key in live.made_again}
 
 
 def joined(owed: Step, step: Step) -> Step:
@@ -259,7 +277,7 @@ def _names(live: Live, step: Step, found: Look, gone: set[str]) -> Names:
     late = stayed(found.late)
     return Names(
         created=tuple(news(made)),
-        changed=stayed(update.names | live.pending_names | _redefined(live, update)),
+        changed=stayed((update.names | live.pending_names | _redefined(live, update)) - step.again.keys()),
         deleted=tuple(news(gone)),
         late=late,
         assumed=found.assumed,
@@ -329,11 +347,12 @@ def _put_commit(
     branch: str,
 ) -> Commit:
     code = transaction.put_record("text", {"text": step.code}) if step.code is not None else None
-    about = {
+    about: dict[str, Any] = {
         "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
         "stats": asdict(stats),
         "branch": branch,
         "error": step.error,
+        **({"made": dict(step.again)} if step.again else {}),
     }
     body: dict[str, Any] = {
         "format": COMMIT_FORMAT,
@@ -405,7 +424,7 @@ def _finish(
     live.facet_bytes.update(found.facets)
     _tell_branch(live, commit)
     live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
-    live.pending_names, live.tracker.left = set(), set()
+    live.pending_names, live.tracker.left, live.made_again = set(), set(), {}
     live.owed = None
     if commit.kind != "live":
         live.looks.append((live.tracker.count, _label(commit.execution_count, commit.id)))
@@ -442,13 +461,15 @@ def commit_if_changed(live: Live, *, idle: bool = True, details: Mapping[str, An
     began = time.perf_counter()
     with live.changing(), uncollected():
         bound, lost = live.tracker.rebound(live.namespace.snapshot())
-        idle = idle and not (bound or lost)
+        idle = idle and not (bound - live.made_again.keys() or lost)
         found = look(live, "" if idle else None, everything=True, idle=idle)
         try:
             # A class or function that was let go can leave its co-variable, and no value differs.
             gone = any(map(is_name, _gone(live)))
             if not found.update.names and not gone and not live.pending_names:
                 return None  # a facet that moved by itself is recorded with the next step: it is no step of its own
-            return write(live, Step("live", "live", started=time.time(), details=dict(details or {})), found, began)
+            again = _made_again(live, "" if idle else None, found)
+            step = Step("live", "live", started=time.time(), details=dict(details or {}), again=again)
+            return write(live, step, found, began)
         finally:
             found.release()

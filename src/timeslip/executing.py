@@ -75,9 +75,11 @@ class Execution:
                 raise
             except BaseException as error:  # the user's own code: whatever it raises is the reason, SystemExit too
                 if wall is None or wall.breach is None:
+                    # A name that is missing was not seen to be needed, which has nothing to do with the outside.
+                    missing = isinstance(error, NameError)
                     raise ReplayError(
                         f"running it again failed: {type(error).__name__}: {error}",
-                        hint="the recorded inputs may have come from outside the session",
+                        hint="" if missing else "the recorded inputs may have come from outside the session",
                     ) from error
             breach = breach or (wall.breach if wall is not None else None)
         if breach is not None:

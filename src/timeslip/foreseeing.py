@@ -61,7 +61,8 @@ class Foreseeing:
         names = list(names)
         self._work.keep(names)
         snapshot = self._live.namespace.snapshot()
-        for name, fidelity, note in kept(self._live, self._target, snapshot, filter(is_name, names)):
+        history, own = self._replayer.history, filter(is_name, names)
+        for name, fidelity, note in kept(self._live, history, self._commit, self._target, snapshot, own):
             self.fidelity[name] = fidelity
             if note:
                 self.notes[name] = note

@@ -358,6 +358,9 @@ class History:
             parent = CommitId(body["parents"][0]) if body["parents"] else None
             before = self.repository.commit(parent) if parent is not None else None
             if version(before) != record:
+                again = self._made_again(body, key)
+                if again is not None:
+                    return self.maker(*again)
                 if body["kind"] in ("run", "attach", "commit", "live"):
                     return at
                 replayed = self._replayed(at, key)
@@ -371,8 +374,14 @@ class History:
                 continue
             parents = body["parents"]
             if not parents or version(everywhere.get(parents[0]) or self.repository.commit(parents[0])) != record:
-                return identity
+                again = self._made_again(body, key)
+                return identity if again is None else self.maker(*again)
         return None
+
+    def _made_again(self, body: Mapping[str, Any], key: str) -> tuple[CommitId, str] | None:
+        """As what version of which name a restore had made *key*, if a commit only recorded that."""
+        made = (self._text(body["about"]) or {}).get("made", {}).get(key)
+        return None if made is None else (CommitId(made[0]), str(made[1]))
 
     def _replayed(self, commit: CommitId, key: str) -> tuple[CommitId, str] | None:
         """Which version of which name was rebuilt as *key* by the replay that made *commit*, if one did."""

@@ -65,6 +65,7 @@ class Live:
         branch: what the next commit goes to if HEAD is its tip.
         facet_bytes: facet name -> bytes at the last commit or restore.
         pending_names: names of earlier steps whose commit failed; they belong to the next one.
+        made_again: names that the last restore made again and that are still to be recorded -> where they were so.
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
         no_room_for: the retention policy under which the store was found to have no room left, or None.
@@ -110,6 +111,7 @@ class Live:
         self.branch = branch
         self.facet_bytes: dict[str, bytes] = {}
         self.pending_names: set[str] = set()
+        self.made_again: dict[str, tuple[CommitId, str]] = {}
         self.paused: str | None = None
         self.unfinished = 0
         self.no_room_for: RetentionPolicy | None = None

@@ -12,8 +12,8 @@ fence (`timeslip.state.fence`).
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from timeslip.ids import CommitId, RecordId
 from timeslip.inputs import Inputs, Stays, mentions_of, nothing_stays, reads_output, refuse_outside
 from timeslip.joining import Joining, Rebuilt
 from timeslip.live import Live
-from timeslip.model import Commit, ReplayStep, is_facet, is_name
+from timeslip.model import Commit, ReplayStep, is_definition, is_facet, is_name
 from timeslip.noticing import SHIFTING
 from timeslip.past import Loads, headers_of
 from timeslip.state.bytecode import facts_of_code
@@ -56,6 +56,8 @@ class Recipe:
         before: the state it ran in, node key -> record.
         reads: node keys of that state that it needs.
         definitions: node keys of the classes and functions of that state that it can reach.
+        behind: further node keys of that state that the code of such objects may need as cannot be loaded: a generator
+            reads the globals when it is moved on.
         everything: it may need other names as well, which cannot be told.
         touches: what it seems to touch outside, or to change beside the session.
     """
@@ -65,6 +67,7 @@ class Recipe:
     before: dict[str, RecordId]
     reads: tuple[str, ...]
     definitions: tuple[str, ...]
+    behind: tuple[str, ...]
     everything: bool
     touches: tuple[str, ...]
 
@@ -107,6 +110,8 @@ class Replayer:
         self._messages: list[str] = []
         self._done: dict[str, Rebuilt] = {}
         self._earlier: list[Rebuilt] = []
+        self._told: list[tuple[str, Rebuilt]] = []
+        self._recipes: dict[tuple[CommitId, str], Recipe] = {}
         self._seconds = 0.0
 
     def take_messages(self) -> list[str]:
@@ -116,12 +121,17 @@ class Replayer:
 
     # ---- recipes
 
-    def recipe(self, commit: CommitId, key: str) -> Recipe:
+    def recipe(self, commit: CommitId, key: str, depth: int = 0) -> Recipe:
         """How *key* came to be what it is at *commit*.
 
         Raises:
             ReplayError: not known, or its code was forgotten.
         """
+        if (commit, key) not in self._recipes:
+            self._recipes[commit, key] = self._recipe(commit, key, depth)
+        return self._recipes[commit, key]
+
+    def _recipe(self, commit: CommitId, key: str, depth: int) -> Recipe:
         identity = self.history.maker(commit, key)
         if identity is None:
             raise ReplayError(f"the cell that made '{key}' is not in the history any more")
@@ -136,17 +146,35 @@ class Replayer:
         reach = self._reach(source, before)
         names = facts_reads_before_binding(source) | (reach.names - facts_of_source(source).names)
         reads = tuple(sorted(key for key in before if is_name(key) and reads_output(key, names)))
-        references = {f"def:{identity}" for name in reads for identity in self._references(before, name)}
-        definitions = tuple(sorted(references & before.keys()))
-        touches = self._seems(source, before, reads, definitions)
+        definitions = self._definitions(before, reads)
+        behind = self._behind(made, before, reads, depth)
+        behind = tuple(key for key in (*self._definitions(before, behind), *behind) if key not in definitions)
+        touches = self._seems(source, before, (*reads, *filter(is_name, behind)), definitions)
         if key in made.names.late:
             touches = (f"may not be what changed {key}: that was found later", *touches)
-        return Recipe(made, source, before, reads, definitions, reach.everything, touches)
+        return Recipe(made, source, before, reads, definitions, behind, reach.everything, touches)
 
-    def _reach(self, source: str, before: Mapping[str, str]) -> Reached:
+    def _definitions(self, before: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
+        references = {f"def:{identity}" for name in names for identity in self._references(before, name)}
+        return tuple(sorted(references & before.keys()))
+
+    def _behind(self, made: Commit, before: Mapping[str, str], reads: Iterable[str], depth: int) -> tuple[str, ...]:
+        """What the code of those of *reads* that cannot be loaded may read, going by the cells that made them."""
+        found: set[str] = set()
+        for key in reads:
+            if depth > _DEPTH or not made.parents or self.live.info(before[key]).lost is None:
+                continue
+            with suppress(ReplayError):  # its value cannot be had either, which is said where it is asked for
+                recipe = self.recipe(made.parents[0], key, depth + 1)
+                names = facts_of_source(recipe.source).reads
+                found.update(key for key in before if is_name(key) and reads_output(key, names))
+                found.update(key for key in (*recipe.reads, *recipe.behind) if is_name(key) and key in before)
+        return tuple(sorted(found.difference(reads)))
+
+    def _reach(self, source: str, before: Mapping[str, str], loader: Loader | None = None) -> Reached:
         def codes_of(name: str) -> Iterable[types.CodeType]:
             if name in before:
-                yield from self._codes(self._references(before, name))
+                yield from self._codes(self._references(before, name), loader or self.outer)
 
         return reached(facts_of_source(source), codes_of)
 
@@ -260,18 +288,31 @@ class Replayer:
         self._seconds += recipe.commit.duration
         others = self._made_together(commit, record, recipe)
         every = [*names, *(name for group in others.values() for name in group)]
+        told = len(self._told)
         try:
-            rebuilt = self._run(recipe, every, required, depth)
+            try:
+                rebuilt = self._run(recipe, every, required, depth)
+            except ReplayError:
+                if not others:
+                    raise
+                others = {}
+                rebuilt = self._run(recipe, names, required, depth)
         except ReplayError:
-            if not others:
-                raise
-            others = {}
-            rebuilt = self._run(recipe, names, required, depth)
+            self._take_back(told)
+            raise
         if record is not None and all(self.target.get(name) == record for name in required):
             self._done[record] = rebuilt  # it will be there: whoever else reads it is given the same objects
         self._done.update({other: rebuilt for other, group in others.items() if rebuilt.values.keys() >= set(group)})
         self._messages.append(f"{recipe.where} was run again for {', '.join(rebuilt.values)}, because {reason}")
+        self._told.append((self._messages[-1], rebuilt))
         return rebuilt
+
+    def _take_back(self, told: int) -> None:
+        """Say nothing of the runs since number *told* that only gave what a further run needed, which has failed."""
+        for message, rebuilt in self._told[told:]:
+            if message in self._messages and all(rebuilt is not done for done in self._done.values()):
+                self._messages.remove(message)
+        del self._told[told:]
 
     def _made_together(self, commit: CommitId, record: str | None, recipe: Recipe) -> dict[str, list[str]]:
         """What else is wanted and was made by the same run: it may share objects that only these values hold."""
@@ -384,14 +425,42 @@ class Replayer:
             return rebuilt
 
         inputs = Inputs(self.live, recipe.before, self.outer, self.stays, rebuild, unasked=unasked)
+        with self._wanting(recipe):
+            self._take(recipe, inputs)
+        return inputs
+
+    @contextmanager
+    def _wanting(self, recipe: Recipe) -> Iterator[None]:
+        """Have one run make what it made together of the inputs of *recipe*: apart, each would take runs of its own."""
+        lost: dict[str, list[str]] = {}
+        for key in (*recipe.reads, *recipe.behind):
+            record = recipe.before[key]
+            if is_name(key) and record not in self.wanted and self.live.info(record).lost is not None:
+                lost.setdefault(record, []).append(key)
+        before, self.wanted = self.wanted, {**self.wanted, **lost}
+        try:
+            yield
+        finally:
+            self.wanted = before
+            for given in lost:  # what is given to a run is not what it was afterwards
+                self._done.pop(given, None)
+
+    def _take(self, recipe: Recipe, inputs: Inputs) -> None:
         inputs.take((*recipe.definitions, *recipe.reads))
+        inputs.take(recipe.behind, optional=True)
+        known: frozenset[str] = frozenset()
+        while not (names := self._reach(recipe.source, recipe.before, inputs.loader).names) <= known:
+            # Code of functions that were neither live nor in the state being restored is known now.
+            further = (key for key in recipe.before if is_name(key) and reads_output(key, names - known))
+            inputs.take(sorted(further), optional=True)
+            known |= names
         if recipe.everything:
             inputs.take(filter(is_name, recipe.before), optional=True)
-        return inputs
 
     def _examine(self, recipe: Recipe, inputs: Inputs, loan: Loan, unasked: bool) -> None:
         """Look at the cell with the very objects that it will have; raise ReplayError if it may not be run."""
-        codes = self._codes((key[4:] for key in recipe.definitions), inputs.loader)
+        definitions = filter(is_definition, (*recipe.definitions, *recipe.behind))
+        codes = self._codes((key[4:] for key in definitions), inputs.loader)
         names = inputs.names()
         found = examine(recipe.source, names, codes, inputs.mentions(), self.live.namespace.globals)
         problem = loan.keep(found)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.codec.kernels import Kernel, differences, only_iterative, resumed, stored
 from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PARTS, PLAIN
 
-from timeslip.codec import capture
+from timeslip.codec import capture, hashing
 from timeslip.codec.capture import Encoder, capture_atom
 from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
@@ -496,3 +496,38 @@ def test_an_attribute_dict_shared_with_one_that_is_hashed_by_value_stays_so(firs
     found = other.namespace["held"]
     assert found[3] is vars(found[1])
     assert found[3] is vars(found[2])
+
+
+def _items_looked_at(monkeypatch: pytest.MonkeyPatch, code: str) -> int:
+    """How many parts of tuples and instances are gone through to see where instances of one capture lead."""
+    looked: list[int] = []
+    usual = hashing.Leads._parts
+
+    def counted(self: hashing.Leads, part: Any) -> list[Any]:
+        parts = list(usual(self, part))
+        looked.append(len(parts))
+        return parts
+
+    kernel = Kernel(HASHED + code)
+    with monkeypatch.context() as patch:
+        patch.setattr(hashing.Leads, "_parts", counted)
+        state = capture.Pass(kernel.encoder, frozenset())
+        for obj in kernel.namespace["l"]:
+            state.leads.early_parts(obj, vars(obj), {})
+    return sum(looked)
+
+
+def test_where_instances_lead_is_looked_for_once_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = "l = [K(None)]\nfor _ in range(2000): l.append(K(l[-1]))\nl.reverse()"
+    assert _items_looked_at(monkeypatch, chain) <= 2 * 2000
+    ring = chain + "\nl[-1].held = l[0]"
+    assert _items_looked_at(monkeypatch, ring) <= 2 * 2000
+    shared = "held = tuple(range(5000))\nl = [K(held) for _ in range(50)]"
+    assert _items_looked_at(monkeypatch, shared) <= 6000
+
+
+def test_a_key_of_its_own_container_is_hashed_by_a_long_tuple_too() -> None:
+    code = "a = K(tuple(range(500))); a.keys = {a: 1}\nb = K((a, *range(100))); b.keys = {b: a}"
+    found = resumed(Kernel(HASHED + code), "a", "b").namespace
+    assert found["a"] in found["a"].keys
+    assert found["b"] in found["b"].keys

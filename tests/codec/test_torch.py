@@ -385,3 +385,19 @@ def test_parameters_that_are_not_initialized_can_be_compared(attach: Callable[[]
     after = session._live.namespace.globals["layer"]
     assert compare_states({"x": before}, {"x": after}) == []
     assert compare_states({"x": after}, {"x": torch.nn.Linear(4, 3)})
+
+
+def test_a_graph_that_a_run_may_have_freed_is_not_called_exact(attach: Callable[[], Any]) -> None:
+    session = attach()
+    ran(session, f"{START}\nx = torch.ones(2, requires_grad=True); opt = torch.optim.SGD([x], lr=.1)")
+    ran(session, "loss = (x ** 2).sum(); other = (x ** 3).sum()\ndef train(): loss.backward(); opt.step()")
+    ran(session, "y = 1")
+    result = session.undo()
+    assert result.fidelity["loss"] == "exact"
+    session.redo()
+    ran(session, "train()")
+    for result in (session.undo(), session.redo(), session.undo(2)):
+        assert "loss" in result.kept
+        assert result.fidelity["loss"] == "rebuilt"
+        assert "without the graph" in result.notes["loss"]
+        assert result.fidelity["opt" if "opt" in result.kept else "train"] == "exact"

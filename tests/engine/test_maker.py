@@ -90,3 +90,43 @@ def test_what_was_replayed_on_request_can_be_again(attach: Attach) -> None:
     session.undo()
     assert session.replay("g").fidelity["g"] == "replayed"
     assert next(session.namespace["g"]) == 7
+
+
+# ---- what a restore makes again
+
+AGAIN = (
+    "class M(type): pass\nclass D(metaclass=M): pass\nd = D(); d.items = [1]; d.left = (i for i in d.items)",
+    "d.items.append(2)",
+)
+"""The run makes a class again of which instances cannot be made to belong to the live one."""
+
+
+def test_what_a_restore_made_again_is_still_made_by_the_same_run(attach: Attach) -> None:
+    session = attach()
+    for cell in AGAIN:
+        session.run(cell)
+    for _ in range(4):
+        assert session.undo().fidelity["d"] == "replayed"
+        assert session.namespace["d"].items == [1]
+        assert session.redo().fidelity["d"] == "replayed"
+        assert session.namespace["d"].items == [1, 2]
+    assert all("d" not in commit.names.changed for commit in session.log(all=True) if commit.kind == "live")
+
+
+def test_a_run_that_only_records_what_a_restore_made_again_has_not_changed_it(attach: Attach) -> None:
+    session = attach()
+    for cell in AGAIN:
+        session.run(cell)
+    made = session.log()[1].id
+    session.undo()
+    assert session.run("y = 1").commit.names.changed == ()
+    assert session._history.maker(session.head, "d") == made
+    for _ in range(2):
+        session.undo()
+        assert session.redo().fidelity["d"] == "replayed"
+    own = session.run("d.items.append(5)").commit
+    assert own.names.changed == ("d",)
+    assert session._history.maker(session.head, "d") == own.id
+    session.undo()
+    session.redo()
+    assert session.namespace["d"].items == [1, 5]

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from timeslip.errors import UnrestorableError
+from timeslip.errors import ReplayError, UnrestorableError
+from timeslip.executing import Execution
 from timeslip.past import Loads
 
 Attach = Callable[..., Any]
@@ -636,3 +637,71 @@ def test_what_a_library_holds_is_put_back_when_the_cell_imports_it_itself(attach
     table = "json.encoder.ESCAPE_DCT"
     lose_and_undo(session, f"import json\n{table}['zz'] = {table}.get('zz', 0) + 1; g = (i for i in range(3))")
     assert json.encoder.ESCAPE_DCT.pop("zz") == 1  # type: ignore[attr-defined]
+
+
+# ---- what code needs that is only moved on by a replayed cell
+
+COUNTING = "def count():\n    for i in range(50):\n        seen[0] += 1\n        yield seen[0]\n"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"seen = [0]\n{COUNTING}x = count(); next(x)", "next(x)"],
+        ["seen = [0]", COUNTING, "x = count()", "next(x)", "next(x)"],
+        [
+            "seen = [0]\ndef more(): seen[0] += 1",
+            COUNTING.replace("seen[0] += 1", "more()"),
+            "x = count(); y = count(); next(x)",
+            "next(y); next(x)",
+        ],
+        [
+            f"seen = [0]\n{COUNTING}inner = count()\ndef outer():\n    while True: yield next(inner)\nx = outer()",
+            "next(x)",
+        ],
+        [f"seen = [0]\n{COUNTING}x = count(); next(x)", "seen = [70]", "next(x)"],
+    ],
+)
+def test_a_generator_that_is_moved_on_again_has_the_globals_it_reads(attach: Attach, cells: list[str]) -> None:
+    bare: dict[str, Any] = {}
+    session = attach("counting")
+    for cell in cells:
+        assert session.run(cell).error is None
+        exec(cell, bare)
+    session.close()
+    session = attach("counting")
+    assert not session.resume().placeholders
+    there = session.namespace
+    for _ in range(2):
+        assert there["seen"] == bare["seen"]
+        assert next(there["x"]) == next(bare["x"])
+
+
+def test_names_that_one_run_made_are_made_by_one_run_for_a_later_one(attach: Attach) -> None:
+    session = attach("together")
+    session.run("x = (i for i in range(9)); y = (i for i in range(9))")
+    for _ in range(4):
+        session.run("next(x); next(y)")
+    session.close()
+    session = attach("together")
+    assert len(session.resume().messages) == 5
+    assert (next(session.namespace["x"]), next(session.namespace["y"])) == (4, 4)
+
+
+def test_nothing_is_said_of_runs_that_were_in_vain(attach: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Execution.run
+
+    def fails(execution: Execution) -> dict[str, Any]:
+        if "next(x)" in execution._source:
+            raise ReplayError("not this time")
+        return run(execution)
+
+    session = attach("vain")
+    session.run("x = (i for i in range(9))")
+    session.run("next(x)")
+    session.run("x = None")
+    monkeypatch.setattr(Execution, "run", fails)
+    result = session.undo()
+    assert result.placeholders == ("x",)
+    assert "not this time" in result.notes["x"]
+    assert not [message for message in result.messages if "again" in message]

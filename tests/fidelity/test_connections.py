@@ -244,3 +244,83 @@ def test_what_acts_for_a_profile_never_acts_for_another(
         assert session.resume(allow_lost=True).fidelity["x"] == "lost"
     finally:
         session.close()
+
+
+# ---- databases in memory stay in memory
+
+SQLITE_IN_MEMORY = {
+    "plain": "x = sqlite3.connect(':memory:')",
+    "shared cache": "x = sqlite3.connect('file::memory:?cache=shared', uri=True)",
+    "without a file": "x = sqlite3.connect('')",
+    "of an image": "x = sqlite3.connect(':memory:'); y = sqlite3.connect(':memory:')\n"
+    "if hasattr(x, 'serialize'): y.execute('create table o(a)'); x.deserialize(y.serialize())\ny.close(); del y",
+    "memdb": "x = sqlite3.connect('file:/timeslip-test?vfs=memdb', uri=True)",
+}
+
+
+@pytest.mark.parametrize("kind", SQLITE_IN_MEMORY)
+def test_a_database_in_memory_is_one_after_every_restore(kind: str, tmp_path: Path) -> None:
+    session = attach(tmp_path, fresh(), "memory")
+    try:
+        made = "; _ = x.executescript('create table t(a); create temp table u(a)'); del _"
+        assert session.run(f"import sqlite3\n{SQLITE_IN_MEMORY[kind]}{made}").error is None
+        for number in range(3):
+            assert session.run(f"_ = x.execute('insert into t values ({number})'); x.commit(); del _").error is None
+            assert session.undo().notes["x"].startswith("sqlite3.Connection: an in-memory database")
+            assert session.redo().notes["x"].startswith("sqlite3.Connection: an in-memory database")
+        rows = session.namespace["x"].execute("select a from t order by a").fetchall()
+        assert rows == [(0,), (1,), (2,)]
+        assert session.namespace["x"].execute("select * from u").fetchall() == []
+    finally:
+        session.close()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="SQLite gives no images there")
+def test_what_is_attached_in_memory_comes_back(tmp_path: Path) -> None:
+    session = attach(tmp_path, fresh(), "attached")
+    try:
+        session.run(
+            "import sqlite3\nx = sqlite3.connect(':memory:'); _ = x.execute(\"attach ':memory:' as more\")\n"
+            "_ = x.execute('create table more.t(a)'); _ = x.execute('insert into more.t values (1)'); x.commit(); del _"
+        )
+        for _ in range(2):
+            session.run("x.execute('insert into more.t values (2)') and x.commit()")
+            session.undo()
+            assert session.namespace["x"].execute("select a from more.t").fetchall() == [(1,)]
+        session.run("x.execute('insert into more.t values (3)') and x.commit()")
+        session.run("_ = x.execute('delete from more.t'); x.commit(); del _")
+        session.undo()
+        assert session.namespace["x"].execute("select a from more.t").fetchall() == [(1,), (3,)]
+    finally:
+        session.close()
+
+
+def test_a_file_that_is_attached_is_named_and_left_alone(tmp_path: Path) -> None:
+    session = attach(tmp_path, fresh(), "attached")
+    try:
+        session.run(
+            "import sqlite3\nx = sqlite3.connect(':memory:'); _ = x.execute(\"attach 'more.db' as more\")\n"
+            "_ = x.execute('create table more.t(a)'); x.commit(); del _"
+        )
+        assert "without the attached more" in session.log()[0].names.inexact["x"]
+    finally:
+        session.close()
+
+
+def test_reading_from_duckdb_in_memory_is_no_change(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    session = attach(tmp_path, fresh(), "reading")
+    try:
+        made = "x = duckdb.connect(); x.execute('create table t as select 1 a; attach \\':memory:\\' as o'); None"
+        assert session.run(f"import duckdb\n{made}").error is None
+        for cell in ("y = 1", "y = x.execute('from t').fetchall()"):
+            assert session.run(cell).error is None
+            assert "x" not in session.log()[0].names.changed
+            assert not session.verify().changed
+        session.run("x.execute('insert into t values (2)'); None")
+        assert session.log()[0].names.changed == ("x",)
+        session.undo()
+        assert session.namespace["x"].execute("from t").fetchall() == [(1,)]
+        assert not session.verify().changed
+    finally:
+        session.close()

@@ -36,6 +36,7 @@ from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import class_name, is_a, of
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
+from timeslip.codec.hashing import Leads
 from timeslip.codec.held import HeldWatch, Place, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
@@ -193,6 +194,7 @@ class Pass:
         self.table[Checked] = reduce_checked
         self.table[Whole] = reduce_whole
         self.table[Parts] = reduce_parts
+        self.leads = Leads()
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
         self.scopes: dict[str, dict[str, Any]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from timeslip.codec.addresses import Links
@@ -16,7 +17,7 @@ class Hole:
     """Something that could not be stored.
 
     Attributes:
-        identity: id of the live object in the `Resources` registry.
+        identity: id of the live object in the `Resources` registry; empty for one that is in the stream, or part of it.
         type_name: of the object.
         reason: why it could not be stored, for people.
         token: cheap state of the live object; it changes when the object is known to have changed.
@@ -107,7 +108,10 @@ class Captured:
 
     def objects_at(self, addresses: Container[int]) -> list[Any]:
         """What the pass met at *addresses*. Only before `release`."""
-        return [] if self.memo is None else [obj for obj in met_objects(self.memo[0]) if id(obj) in addresses]
+        if self.memo is None:
+            return []
+        met = met_objects(self.memo[0])  # made anew each time: a reference from here would look like a user's
+        return list(compress(met, map(addresses.__contains__, map(id, met))))
 
     def forget(self) -> None:
         """Let go of what the pass met; the bytes stay."""

@@ -6,12 +6,15 @@ Asked about the few objects that two values are suspected to share, while both a
 from __future__ import annotations
 
 import functools
+import sys
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Links
 from timeslip.codec.captured import Captured
 from timeslip.codec.linking import is_value_tuple
+from timeslip.codec.reducers.numpy import address_of
 from timeslip.state.owned import Owned
 from timeslip.state.spans import common
 
@@ -63,14 +66,26 @@ class Sharing:
         ranges = common(captured.spans, other.spans)
         if not ranges:
             return False
-        arrays = [array for array in captured.objects_at(captured.roots) if _covers(array, ranges)]
-        uncovered = [part for part in ranges if not any(_covers(array, [part]) for array in arrays)]
-        return bool(uncovered) or self._links(captured, {id(array) for array in arrays}, other)
+        arrays, all_covered = _covering(captured.objects_at(captured.roots), ranges)
+        return not all_covered or self._links(captured, set(map(id, arrays)), other)
 
 
-def _covers(array: Any, ranges: Iterable[tuple[int, int]]) -> bool:
-    """Whether one of *ranges* lies in the memory of *array*; of an extension array nobody can tell."""
-    if not hasattr(array, "ctypes"):
-        return False
-    start = array.ctypes.data
-    return any(start <= first and last <= start + array.nbytes for first, last in ranges)
+def _covering(arrays: Iterable[Any], ranges: Iterable[tuple[int, int]]) -> tuple[list[Any], bool]:
+    """Those of *arrays* in whose memory one of *ranges* lies, and whether each of these lies in that of one.
+
+    A figure has thousands of both, so they are not gone through in pairs. Of an extension array nobody can tell.
+    """
+    kind = getattr(sys.modules.get("numpy"), "ndarray", ())
+    ordered = sorted(set(ranges))
+    firsts = [first for first, _ in ordered]
+    covered: set[int] = set()
+    found: list[Any] = []
+    for array in arrays:
+        if not isinstance(array, kind):
+            continue
+        start = address_of(array)
+        stop = start + array.nbytes
+        within = [at for at in range(bisect_left(firsts, start), bisect_left(firsts, stop)) if ordered[at][1] <= stop]
+        covered.update(within)
+        found += [array] if within else []
+    return found, len(covered) == len(ordered)

@@ -36,6 +36,10 @@ _CELLS = 8_000_000
 """Tables with more values in memory than this are not even written out to see how large they are."""
 _HEADER = 4096
 """The first bytes of an image are random."""
+_headers: dict[str, bytes] = {}
+"""Digest of what follows -> the first bytes of the first image that it followed."""
+_HEADERS = 256
+"""So many are remembered."""
 _OURS = "timeslip_image"
 _SETTINGS = (
     "TimeZone",
@@ -237,10 +241,21 @@ def _images(connection: Any, databases: Databases) -> dict[str, bytes]:
         if sum(size or 0 for name, size in cursor.execute(query).fetchall() if name in in_memory) > _CELLS:
             raise ValueError("it is too large to be stored")
         for name in in_memory:
-            found[name] = _image(cursor, name)
+            found[name] = _steady(_image(cursor, name))
     if sum(map(len, found.values())) > _LARGEST:
         raise ValueError("it is too large to be stored")
     return found
+
+
+def _steady(image: bytes) -> bytes:
+    """The very bytes that an earlier image of the same content had: else it would look changed every time."""
+    content = image[_HEADER:]
+    digest = xxhash.xxh3_128_hexdigest(content)
+    header = _headers.pop(digest, image[:_HEADER])
+    _headers[digest] = header
+    if len(_headers) > _HEADERS:
+        del _headers[next(iter(_headers))]
+    return header + content
 
 
 def _image(cursor: Any, name: str) -> bytes:

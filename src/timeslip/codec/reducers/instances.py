@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import imports, load
 from timeslip.codec.definitions import HEAP_TYPE, module_of, of, resolve_global
-from timeslip.codec.hashing import early_parts, hashes_by_value
+from timeslip.codec.hashing import hashes_by_value
 from timeslip.codec.kinds import (
     COMPILED_FUNCTIONS,
     all_slots,
@@ -64,7 +64,7 @@ def by_attributes(kind: type) -> Any:
 
     def reduce(state: Pass, obj: Any) -> Any:
         attributes, held = attributes_of(obj), filled(obj, slots)
-        early = early_parts(obj, attributes, held) if hashed else None
+        early = state.leads.early_parts(obj, attributes, held) if hashed else None
         made = (kind,) if early is None else (kind, early)
         return load.instance, made, (attributes, held), None, None, load.set_instance
 
@@ -118,8 +118,11 @@ class Plain:
         attributes = attributes_of(obj)
         if id(attributes) in state.shared_dicts:
             return self._by_attributes(state, obj)
-        if self._hashed and early_parts(obj, attributes, filled(obj, self._slots) if self._slots else {}) is not None:
-            return self._by_attributes(state, obj)
+        if self._hashed:
+            held = filled(obj, self._slots) if self._slots else {}
+            early = state.leads.early_parts(obj, attributes, held)
+            if early is not None:
+                return load.instance, (type(obj), early), (attributes, held), None, None, load.set_instance
         if id(type(obj)) in state.plain:
             state.plain[id(type(obj))].append(obj)
         return NotImplemented

@@ -1,6 +1,7 @@
 """sqlite3 connections: in-memory databases by content, files by path; with temporary tables and options.
 
-Functions, collations and databases that were attached are not asked what they consist of: they are named.
+A database that was attached comes back if it is in memory. Functions, collations and files that were attached are not
+asked what they consist of: they are named.
 """
 
 from __future__ import annotations
@@ -23,22 +24,24 @@ def _library() -> Any:
 
 def _connection(state: Pass, connection: Any) -> Any:
     try:
-        rows = _rows(connection, "PRAGMA database_list")
+        files = _files(connection)
     except _library().ProgrammingError as error:
         if "closed" in str(error).lower():
             return state.resource(connection, "a closed connection", "closed", closed, ())
         return state.hole(connection, f"this connection cannot be read: {error}")
-    path = next((row[2] for row in rows if row[1] == "main"), "")
+    path = files.get("main", "")
     options = (connection.isolation_level, connection.row_factory, connection.text_factory)
     token = f"{connection.total_changes},{connection.in_transaction},{_settings(connection)}"
-    own, without = _own(connection)
-    token += xxhash.xxh3_128_hexdigest(repr((own, without)).encode("utf-8", "backslashreplace"))
+    own, without = _own(connection, files)
+    told = {key: value for key, value in own.items() if key != "attached"}
+    token += xxhash.xxh3_128_hexdigest(repr((told, without)).encode("utf-8", "backslashreplace"))
+    token += "".join(name + _digest(content) for name, content in own.get("attached", {}).items())
     state.keep += (own, *own.values(), options)
     if path:
         reason = "a new connection to the same file" + without
         return state.resource(connection, reason, token, connect, (path, *options, own))
     content = _content(connection)
-    token += xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
+    token += _digest(content)
     if connection.in_transaction:  # as nearly always: inserting a row opens one
         reason = "an in-memory database, by content; what its open transaction changed cannot be rolled back" + without
         return state.resource(connection, reason, token, in_transaction, (content, *options, own))
@@ -46,11 +49,32 @@ def _connection(state: Pass, connection: Any) -> Any:
     return state.resource(connection, reason, token, in_memory, (content, *options, own))
 
 
-def _content(connection: Any) -> Any:
+def _files(connection: Any) -> dict[str, str]:
+    """Name -> path of the databases of a connection, the path empty for one in memory.
+
+    One that was made from an image has a path without a folder, or one that leads nowhere (the memdb of SQLite).
+    """
+    found = {}
+    for _, name, path in _rows(connection, "PRAGMA database_list"):
+        there = os.path.isabs(path or "") and (os.path.exists(path) or not _keeps_no_journal(connection, name))
+        found[str(name)] = str(path) if there else ""
+    return found
+
+
+def _keeps_no_journal(connection: Any, name: str) -> bool:
+    """Whether a database writes down nowhere what it changes, as none in memory does."""
+    return any(row[0] in ("memory", "off") for row in _asked(connection, f"PRAGMA {_quoted(name)}.journal_mode"))
+
+
+def _digest(content: bytes | str) -> str:
+    return xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.encode())
+
+
+def _content(connection: Any, name: str = "main") -> Any:
     """The database in memory: an image, or SQL text before Python 3.11; empty while there is nothing in it."""
-    if not _rows(connection, "SELECT 1 FROM sqlite_master LIMIT 1"):
+    if not _rows(connection, f"SELECT 1 FROM {_quoted(name)}.sqlite_master LIMIT 1"):  # noqa: S608 - no value of a user's
         return b""
-    return connection.serialize() if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
+    return connection.serialize(name=name) if hasattr(connection, "serialize") else "\n".join(connection.iterdump())
 
 
 def _rows(connection: Any, query: str) -> list[Any]:
@@ -105,7 +129,8 @@ _PRAGMAS = (
 """Options of a connection; the last ones of a restore, for some of them keep it from being filled."""
 
 Own = dict[str, Any]
-"""What belongs to a connection and no file: its options as far as they are unusual, and its temporary tables."""
+"""What belongs to a connection and no file: its options as far as they are unusual, its temporary tables, and what is
+attached to it in memory."""
 
 
 @functools.cache
@@ -127,13 +152,16 @@ def _names(connection: Any, what: str) -> set[str]:
     return {str(row[0]) for row in _asked(connection, _NAMED[what])}
 
 
-def _own(connection: Any) -> tuple[Own, str]:
+def _own(connection: Any, files: dict[str, str]) -> tuple[Own, str]:
     """What belongs to *connection* and no file, and what is said of what is left out."""
     options, names = _usual()
     own: Own = {"pragmas": {key: value for key, value in _pragmas(connection).items() if options.get(key) != value}}
     without = [f"the {what} {name}" for what in _NAMED for name in sorted(_names(connection, what) - names[what])]
-    attached = [str(row[1]) for row in _rows(connection, "PRAGMA database_list") if row[1] not in ("main", "temp")]
-    without += [f"the attached {name}" for name in attached]
+    attached = [name for name in files if name not in ("main", "temp")]
+    by_content = [name for name in attached if not files[name] and hasattr(connection, "serialize")]
+    without += [f"the attached {name}" for name in attached if name not in by_content]
+    if by_content:
+        own["attached"] = {name: _content(connection, name) for name in by_content}
     try:
         own["temporary"] = _temporary(connection)
     except (_library().Error, ValueError):
@@ -178,6 +206,10 @@ def _quoted(name: str) -> str:
 
 def _set_own(connection: Any, own: Own | None) -> None:
     """Give a new connection what belonged to the other one alone."""
+    for name, content in (own or {}).get("attached", {}).items():
+        connection.execute(f"ATTACH ':memory:' AS {_quoted(name)}")
+        if content:
+            connection.deserialize(content, name=name)
     for kind, name, sql, columns, rows in (own or {}).get("temporary", ()):
         known = sql if kind == "index" else sql.replace("CREATE", "CREATE TEMP", 1)
         connection.execute(known)
@@ -211,11 +243,21 @@ def in_memory(content: Any, isolation: Any, row_factory: Any, text_factory: Any,
     connection = _library().connect(":memory:")
     if isinstance(content, bytes):
         if content:
-            connection.deserialize(content)
+            _fill(connection, content)
     else:
         connection.executescript(content)
     _set_own(connection, own)
     return _set_options(connection, isolation, row_factory, text_factory)
+
+
+def _fill(connection: Any, image: bytes) -> None:
+    """Copy *image* into an empty database: one that is made of an image itself cannot be told from a file later on."""
+    source = _library().connect(":memory:")
+    try:
+        source.deserialize(image)
+        source.backup(connection)
+    finally:
+        source.close()
 
 
 def in_transaction(content: Any, isolation: Any, row_factory: Any, text_factory: Any, own: Own | None = None) -> Any:

@@ -74,7 +74,9 @@ def _parts(state: Pass, tensor: Any) -> tuple[Any, ...] | None:
     leaf = tensor.is_leaf
     if not leaf:
         kind = type(tensor)
-        state.holes.append(Hole("", f"{kind.__module__}.{kind.__qualname__}", _NO_GRAPH, "", fatal=False))
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        # Going back through it frees it, which does not show.
+        state.holes.append(Hole("", name, _NO_GRAPH, "", fatal=False, complete=False))
     grad = tensor.grad if leaf or tensor.retains_grad else None
     attributes = tensor.__dict__ or None
     hooks = (tensor._backward_hooks, getattr(tensor, "_post_accumulate_grad_hooks", None)) if leaf else ()
