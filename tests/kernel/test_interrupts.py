@@ -10,16 +10,16 @@ from tests.kernel.conftest import Kernels, LabKernel, Outcome
 
 MODULE = """
 import time
-saving = loading = 0.0
+times = {'saving': 0.0, 'loading': 0.0}
 def nap(seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end: time.sleep(0.005)
 def make(items):
-    nap(loading)
+    nap(times['loading'])
     return Slow(items)
 class Slow(list):
     def __reduce_ex__(self, protocol):
-        nap(saving)
+        nap(times['saving'])
         return make, (list(self),)
 """
 
@@ -57,7 +57,7 @@ def interrupted_after(kernel: LabKernel, code: str, seconds: float, timeout: flo
 
 
 def test_while_a_cell_is_recorded(slow: LabKernel) -> None:
-    request = slow.send("slow.saving = 3; s = slow.Slow(); z = 1; 'its result'")
+    request = slow.send("slow.times['saving'] = 3; s = slow.Slow(); z = 1; 'its result'")
     waiting = slow.send("after = 1")
     time.sleep(1.0)
     slow.interrupt()
@@ -70,18 +70,18 @@ def test_while_a_cell_is_recorded(slow: LabKernel) -> None:
     assert "nothing is lost" in outcome.stderr
     assert next_one.status == "aborted", "the cells that were waiting stop, as after any interrupt"
     assert last_code(slow) == "x.append(2); y = 5"
-    slow.value("setattr(slow, 'saving', 0)")
+    slow.value("slow.times.update(saving=0)")
     slow.cells("%undo")
     assert slow.value("('z' in globals(), y, x)") == [False, 5, [1, 2]]
     slow.cells("%redo")
     assert slow.value("(z, s)") == [1, []]
-    assert last_code(slow).startswith("slow.saving = 3")
+    assert last_code(slow).startswith("slow.times['saving'] = 3")
 
 
 def test_while_a_cell_is_recorded_and_another_runs_next(slow: LabKernel) -> None:
-    outcome = interrupted_after(slow, "slow.saving = 3; s = slow.Slow(); x.append(3)", 1.0)
+    outcome = interrupted_after(slow, "slow.times['saving'] = 3; s = slow.Slow(); x.append(3)", 1.0)
     assert "nothing is lost" in outcome.stderr
-    slow.cells("slow.saving = 0; w = 1", "v = 2")
+    slow.cells("slow.times['saving'] = 0; w = 1", "v = 2")
     assert slow.value("__import__('timeslip').session().verify().changed") == {}
     slow.cells("%undo", "%undo")
     assert slow.value("('s' in globals(), x)") == [False, [1, 2]]
@@ -90,7 +90,7 @@ def test_while_a_cell_is_recorded_and_another_runs_next(slow: LabKernel) -> None
 
 
 def test_while_a_verb_prepares(slow: LabKernel) -> None:
-    slow.cells("slow.loading = 3; s = slow.Slow()", "del s; x.append(3)")
+    slow.cells("slow.times['loading'] = 3; s = slow.Slow()", "del s; x.append(3)")
     before = slow.head()
     outcome = interrupted_after(slow, "%undo", 1.0)
     assert outcome.error == "VerbInterrupted"
@@ -107,7 +107,7 @@ def test_while_a_verb_prepares(slow: LabKernel) -> None:
 
 def test_while_a_verb_ends_it_is_done_first(slow: LabKernel) -> None:
     """What was loaded is saved once more at the end, when all has been put in place."""
-    slow.cells("s = slow.Slow()", "del s; x.append(3)", "slow.saving = 1.5; t = 1")
+    slow.cells("s = slow.Slow()", "del s; x.append(3)", "slow.times['saving'] = 1.5; t = 1")
     outcome = interrupted_after(slow, "%undo 2", 0.8)
     assert "undo was done before the interrupt came through" in outcome.traceback
     assert slow.value("(s, x, 't' in globals())") == [[], [1, 2], False]
@@ -116,7 +116,7 @@ def test_while_a_verb_ends_it_is_done_first(slow: LabKernel) -> None:
 
 
 def test_a_command_from_a_shell(slow: LabKernel) -> None:
-    slow.cells("slow.loading = 3; s = slow.Slow()", "del s; x.append(3)")
+    slow.cells("slow.times['loading'] = 3; s = slow.Slow()", "del s; x.append(3)")
     call = "__import__('timeslip.ipython.remote', fromlist=['call']).call(['undo'], 1e12).body"
     request = slow.client.execute("", silent=True, store_history=False, user_expressions={"answer": call})
     time.sleep(1.0)
@@ -129,11 +129,11 @@ def test_a_command_from_a_shell(slow: LabKernel) -> None:
 
 def test_loading_the_extension(kernels: Kernels) -> None:
     kernel = kernels.start(attach=False)
-    kernel.cells(SLOW, "slow.saving = 2; s = slow.Slow(); x = [1]")
+    kernel.cells(SLOW, "slow.times['saving'] = 2; s = slow.Slow(); x = [1]")
     outcome = interrupted_after(kernel, "%load_ext timeslip", 1.0)
     assert "%load_ext timeslip was not done" in outcome.traceback
     assert len(outcome.traceback.splitlines()) == 2
-    kernel.cells("slow.saving = 0", "%load_ext timeslip", "x.append(2)", "%undo")
+    kernel.cells("slow.times['saving'] = 0", "%load_ext timeslip", "x.append(2)", "%undo")
     assert kernel.value("(x, s)") == [[1], []]
 
 
