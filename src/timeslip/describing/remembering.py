@@ -13,12 +13,12 @@ import functools
 import linecache
 import operator
 import types
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 from timeslip.describing.brief import FAILURES, Patience
 from timeslip.describing.sameness import same_code
 from timeslip.standard import os
+from timeslip.state.source import FILENAME, quiet
 
 _MOST_TEXT = 200_000
 """A longer cell is not compiled: that would take too long."""
@@ -91,9 +91,8 @@ def _compiled(text: str, transform: Callable[[str], str], flags: int) -> tuple[s
     """A cell as plain Python, and the code of all that it defines."""
     try:
         source = transform(text)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            whole = compile(source, "<recorded>", "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        with quiet():
+            whole = compile(source, FILENAME, "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except FAILURES:  # a cell that never ran
         return None
     return source, list(_inner(whole))
