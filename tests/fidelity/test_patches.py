@@ -104,3 +104,24 @@ def test_steps_back_past_a_patch_that_stays_make_no_commits(tmp_path: Path, monk
     finally:
         session.close()
         monkeypatch.delitem(sys.modules, "imported_late")
+
+
+def test_arguments_that_a_cell_gives_a_program_are_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the process itself are Python's, and are referred to by their name."""
+    given = sys.argv
+    monkeypatch.setattr(sys, "argv", given)  # put back in any case
+    namespace = fresh()
+    session = attach(tmp_path, namespace, "arguments")
+    try:
+        session.run("import sys\nusual = sys.argv")
+        made = session.run("sys.argv = ['program', '--fast']")
+        assert "sys.argv" not in made.commit.names.inexact
+        session.run("sys.argv.append('more')")
+        session.undo()
+        assert sys.argv == ["program", "--fast"]
+        session.undo()
+        assert sys.argv is given is namespace["usual"]
+        session.redo(2)
+        assert sys.argv == ["program", "--fast", "more"]
+    finally:
+        session.close()

@@ -58,6 +58,9 @@ _OF_PYTHON: tuple[Place, ...] = (
     ("sys", "warnoptions"),
 )
 """Plain containers that Python keeps for the whole process."""
+_ARGUMENTS: Place = ("sys", "argv")
+_arguments = getattr(sys, "argv", None)
+"""Those that the process was started with: a list that a cell puts there is a value like any other."""
 _BY_NAME = (
     *(types.FunctionType, types.BuiltinFunctionType, types.ModuleType),
     *(types.MethodDescriptorType, types.ClassMethodDescriptorType, types.WrapperDescriptorType),
@@ -74,7 +77,8 @@ def of_python() -> dict[Place, Any]:
         obj: Any = sys.modules.get(module)
         for part in qualname.split(".") if obj is not None else ():
             obj = getattr(obj, part, None)
-        if type(obj) in (list, dict):
+        is_kept = obj is _arguments if (module, qualname) == _ARGUMENTS else True
+        if is_kept and type(obj) in (list, dict):
             found[module, qualname] = obj
     return found
 
