@@ -29,7 +29,6 @@ from timeslip.proving import PATIENCE, Prover
 from timeslip.standard import os, time
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
-from timeslip.state.fingerprint import fingerprint
 from timeslip.state.namespace import Namespace
 from timeslip.steps import Steps, steps_in_log
 from timeslip.store import logfile
@@ -214,7 +213,7 @@ class Live:
             except UnstorableError:
                 return None
             again = captured.reduced
-            digest = fingerprint(captured, self.tracker.chunk_bytes).digest
+            digest = self.tracker.fingerprint(captured).digest
             captured.release()
             if not again:
                 break
@@ -249,6 +248,7 @@ class Live:
     def close(self) -> None:
         """Let go of the session and close the store; the last thing that is done with this object."""
         self.prover.close()
+        self.tracker.memory.close()
         self.repository.release_lease(self.session, self.kernel)
         self.repository.close()
 
