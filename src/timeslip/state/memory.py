@@ -33,7 +33,7 @@ class Memory:
     def __init__(self, *, hashing: bool = False, least: int = WATCHED_BYTES) -> None:
         self._least = max(least, 1)
         self._table: Watched | None = None
-        self._why = "all of them are hashed, as was asked for" if hashing else ""
+        self._why = "all of them are, as was asked for" if hashing else ""
 
     def _watched(self) -> Watched | None:
         if self._table is None and not self._why:
