@@ -281,6 +281,12 @@ class Live:
         self.tracker.call_cheap(settings.check_budget)
         self.repository.min_free_bytes = settings.min_free_bytes
 
+    def note_unseen(self, *, of_user: bool) -> None:
+        """Code has run that is not a step: the next look takes nothing for granted."""
+        self.tracker.memory.turn()
+        self.unseen = True
+        self.off = self.off or of_user
+
     def forget_bodies(self) -> None:
         """After gc, forget or trust: what was cached may not be there any more, or may be now."""
         self._bodies.clear()

@@ -121,12 +121,12 @@ class Session:
     # ---- recording
 
     def before_run(self, code: str) -> None:
-        """A cell is about to run. Nothing has to be done before it: what it reaches is told afterwards."""
+        """A cell is about to run. What it reaches is told afterwards; what it rewrites is not to be held up."""
+        self._live.tracker.memory.begin_run()
 
     def note_unrecorded(self, code: str | None) -> None:
         """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""
-        self._live.unseen = True
-        self._live.off = self._live.off or code is not None
+        self._live.note_unseen(of_user=code is not None)
 
     def record(
         self,
@@ -190,6 +190,7 @@ class Session:
         """
         started, clock = time.time(), time.perf_counter()
         with uninterrupted():  # an interrupt between the code and its recording would lose the step
+            self.before_run(code)
             error = run_code(code, self.namespace)
             duration = time.perf_counter() - clock
             if silent:

@@ -29,7 +29,7 @@ ROUTES = {
     "view": "a[10:20][...] = -1",
     "memoryview": "memoryview(a).cast('B')[77] = 9",
     "memmove": "ctypes.memmove(a.ctypes.data + 4096, b'news from C', 11)",
-    "readinto": "f = tempfile.TemporaryFile(buffering=0); f.write(b'news'); f.seek(0); f.readinto(a[1000:]); del f",
+    "readinto": "f = os.memfd_create(''); os.write(f, b'news'); os.preadv(f, [a[1000:]], 0); os.close(f)",
     "readv": "r, w = os.pipe(); os.write(w, b'news'); os.readv(r, [a[7000:].view('u1')]); os.close(r); os.close(w)",
     "thread": "t = threading.Thread(target=a.__setitem__, args=(3, -3.0)); t.start(); t.join(); del t",
     "out": "np.multiply(a, 2, out=a)",

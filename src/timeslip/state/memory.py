@@ -60,6 +60,14 @@ class Memory:
         if self._table is not None:
             self._table.turn()
 
+    def begin_run(self) -> None:
+        """Code of the user begins to run."""
+        try:
+            if self._table is not None:
+                self._table.begin_run()
+        except Exception:  # no thread can be started, or the like: what is rewritten takes longer
+            return
+
     def digests(self, data: memoryview, row: int, limit: int) -> tuple[tuple[bytes, ...], Range | None]:
         """The digests of the pieces of a buffer, XXH3-128 of each.
 

@@ -135,7 +135,9 @@ class Regrouping:
         known = self.definitions.get(key)
         return known if known is not None else self.tracker.encoder.registry.live(key[4:])
 
-    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False) -> _Shot:
+    def _capture(
+        self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False, marked: bool = True
+    ) -> _Shot:
         began = time.perf_counter()
         self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
@@ -144,7 +146,7 @@ class Regrouping:
             self.taken.append(known.captured)
             print_ = self.tracker.fingerprint(known.captured)
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
-        mark = mark_of([obj for _, obj in nodes])
+        mark = mark_of([obj for _, obj in nodes]) if marked else None
         try:
             captured = self._captured(nodes, shared, deep)
         except UnstorableError as error:
@@ -178,7 +180,8 @@ class Regrouping:
             self.tracker.note_checked(group)
             return
         shared = group.roots if len(group.keys) > 1 else frozenset()
-        shot = self._capture(group.keys, shared, deep=group.deep)
+        marked = not group.fingerprint.pieces  # no mark counts for buffers, and it would take a copy of them
+        shot = self._capture(group.keys, shared, deep=group.deep, marked=marked)
         group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded

@@ -27,6 +27,7 @@ from timeslip.codec.chunking import buffer_pieces
 from timeslip.standard import os
 from timeslip.state.mappings import Mappings, address_of, has_pinned, most_maps
 from timeslip.state.pages import PAGE, NotTold, Pages
+from timeslip.state.relief import Relief
 
 Key = tuple[int, int, int, int]
 """Address and size of a buffer, bytes of its rows, and the largest piece: what says where the pieces are."""
@@ -126,6 +127,7 @@ class Watched:
 
     def __init__(self) -> None:
         self._pages = Pages()
+        self._relief = Relief(self._pages)
         self.pid = os.getpid()
         self._lock = threading.RLock()
         self._inside = False
@@ -143,6 +145,13 @@ class Watched:
         """What is known about the process as a whole may be old: the user's code may have run."""
         self._turn += 1
         self._mappings = None
+        if os.getpid() == self.pid:
+            self._relief.end()
+
+    def begin_run(self) -> None:
+        """Code of the user begins to run; the next `turn` says that it has."""
+        if os.getpid() == self.pid:
+            self._relief.begin([(one.first, one.last) for one in self._live() if one.sure and not one.resting])
 
     def look(self, data: memoryview, row: int, limit: int) -> Range | None:
         """The range of a buffer, with right digests; None when it has to be hashed.
@@ -316,13 +325,14 @@ class Watched:
         """Unregister everything and give up the descriptors. What is looked at afterwards is hashed."""
         with self._lock:
             if self.pid == os.getpid():
+                self._relief.close()
                 for first, last in list(self._runs):
                     self._unregister(first, last)
             self.abandon()
 
     def abandon(self) -> None:
         """In a forked child: give up the descriptors, which are about the memory of the parent."""
-        self.pid = -1
+        self.pid = -1  # the thread is not there in a child, and its events may be locked for ever
         self._pages.close()
 
 
