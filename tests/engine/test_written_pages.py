@@ -65,7 +65,10 @@ def test_undo_after_a_write_to_what_libraries_hold(driver: Driver, library: str)
     made, write = {
         "pandas": ("import pandas; p = pandas.DataFrame({c: np.arange(3e5) for c in 'abc'})", "p.loc[7, 'b'] = -1.0"),
         "torch": ("import torch; p = torch.arange(1_000_000)", "p[7] = -1"),
-        "pyarrow": ("import pyarrow; p = pyarrow.array(a)", "np.asarray(p).view('u1'); a[7] = -1"),
+        "pyarrow": (
+            "import pyarrow; p = pyarrow.array(list(range(300_000)))",
+            "ctypes.memmove(p.buffers()[1].address + 4096, b'news', 4)",
+        ),
     }[library]
     driver.run(SETUP + made)
     driver.run("p")

@@ -22,6 +22,11 @@ LIMIT = 1 << 20
 PAGES = SIZE // PAGE
 
 
+@pytest.fixture(autouse=True)
+def a_thread_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relief, "_FORKS_ARE_WARNED_OF", False)
+
+
 @pytest.fixture
 def area(looker: Looker) -> int:
     start = mapped(SIZE)
@@ -130,7 +135,7 @@ def test_there_is_none_without_large_buffers() -> None:
 
 def test_there_is_none_where_a_fork_would_be_warned_of_it(looker: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
     made = relief.Relief(watched.Pages())
-    monkeypatch.setattr(relief.sys, "version_info", (3, 12))
+    monkeypatch.setattr(relief, "_FORKS_ARE_WARNED_OF", True)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     made.begin([(0, SIZE)])
     assert made._thread is None

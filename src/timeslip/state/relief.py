@@ -32,6 +32,9 @@ _FIRST, _GROWTH, _LAST = 0.002, 1.5, 0.25
 _SHARE = 20
 """The thread sleeps at least so many times as long as its last questions took."""
 
+_FORKS_ARE_WARNED_OF = sys.version_info >= (3, 12)
+"""A process that forks is warned when it has more than one thread: ours is not to be the first one."""
+
 Bounds = tuple[int, int]
 """First address and end of the pages of a buffer."""
 
@@ -68,11 +71,8 @@ class Relief:
         self._begun.set()
 
     def _has_thread(self) -> bool:
-        """Whether the thread is there; it is started when that makes no difference to the user's code.
-
-        From Python 3.12 on a process that forks is warned of when it has more than one thread.
-        """
-        if self._thread is None and (sys.version_info < (3, 12) or threading.active_count() > 1):
+        """Whether the thread is there; it is started when that makes no difference to the user's code."""
+        if self._thread is None and not (_FORKS_ARE_WARNED_OF and threading.active_count() == 1):
             self._thread = threading.Thread(target=self._work, name="timeslip-relief", daemon=True)
             self._thread.start()
         return self._thread is not None
