@@ -59,24 +59,39 @@ def test_undo_after_a_write(driver: Driver, route: str) -> None:
     driver.undo()
 
 
-@pytest.mark.parametrize("library", ["pandas", "torch", "pyarrow"])
+LIBRARIES = {
+    "pandas": (
+        "import pandas; p = pandas.DataFrame({c: np.arange(3e5) for c in 'abc'})",
+        "p.loc[7, 'b'] -= 1.0",
+        "p.to_numpy().tobytes()",
+    ),
+    "torch": ("import torch; p = torch.arange(1_000_000)", "p[7] -= 1", "p.numpy().tobytes()"),
+    "pyarrow": (
+        "import pyarrow; p = pyarrow.array(list(range(300_000)))",
+        "ctypes.memmove(p.buffers()[1].address + 4096, bytes([p.buffers()[1][4096] ^ 1]), 1)",
+        "bytes(p.buffers()[1])",
+    ),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_undo_after_a_write_to_what_libraries_hold(driver: Driver, library: str) -> None:
     pytest.importorskip(library)
-    made, write = {
-        "pandas": ("import pandas; p = pandas.DataFrame({c: np.arange(3e5) for c in 'abc'})", "p.loc[7, 'b'] = -1.0"),
-        "torch": ("import torch; p = torch.arange(1_000_000)", "p[7] = -1"),
-        "pyarrow": (
-            "import pyarrow; p = pyarrow.array(list(range(300_000)))",
-            "ctypes.memmove(p.buffers()[1].address + 4096, b'news', 4)",
-        ),
-    }[library]
-    driver.run(SETUP + made)
-    driver.run("p")
-    driver.run(write)
-    driver.undo()
-    driver.run(write)
-    driver.run(write)
-    driver.undo()
+    made, write, content = LIBRARIES[library]
+    session, names = driver.session, driver.namespace
+    session.run(SETUP + made)
+    session.run("p")
+    seen = [eval(content, names)]
+    for _ in range(3):
+        assert session.run(write).error is None
+        seen.append(eval(content, names))
+    assert len(set(seen)) > 1
+    for expected in reversed(seen[:-1]):
+        session.undo()
+        assert eval(content, names) == expected
+    for expected in seen[1:]:
+        session.redo()
+        assert eval(content, names) == expected
 
 
 @needs_kernel
