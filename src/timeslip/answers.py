@@ -121,6 +121,7 @@ def status_json(status: Status) -> Json:
         kernel=status.kernel,
         shared=status.shared,
         next_branch=status.next_branch or status.branch,
+        large_arrays=status.large_arrays,
     )
 
 

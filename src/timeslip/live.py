@@ -29,7 +29,6 @@ from timeslip.proving import PATIENCE, Prover
 from timeslip.standard import os, time
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
-from timeslip.state.fingerprint import fingerprint
 from timeslip.state.namespace import Namespace
 from timeslip.state.patches import PatchedNamespace
 from timeslip.steps import Steps, steps_in_log
@@ -217,7 +216,7 @@ class Live:
             except UnstorableError:
                 return None
             again = captured.reduced
-            digest = fingerprint(captured, self.tracker.chunk_bytes).digest
+            digest = self.tracker.fingerprint(captured).digest
             captured.release()
             if not again:
                 break
@@ -252,6 +251,7 @@ class Live:
     def close(self) -> None:
         """Let go of the session and close the store; the last thing that is done with this object."""
         self.prover.close()
+        self.tracker.memory.close()
         self.repository.release_lease(self.session, self.kernel)
         self.repository.close()
 
@@ -283,6 +283,12 @@ class Live:
         self.tracker.chunk_bytes = settings.chunk_bytes
         self.tracker.call_cheap(settings.check_budget)
         self.repository.min_free_bytes = settings.min_free_bytes
+
+    def note_unseen(self, *, of_user: bool) -> None:
+        """Code has run that is not a step: the next look takes nothing for granted."""
+        self.tracker.memory.turn()
+        self.unseen = True
+        self.off = self.off or of_user
 
     def forget_bodies(self) -> None:
         """After gc, forget or trust: what was cached may not be there any more, or may be now."""

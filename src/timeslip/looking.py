@@ -315,6 +315,7 @@ def status(
         kernel=kernel,
         shared=live.shared,
         next_branch=recording.next_branch(live),
+        large_arrays=live.tracker.memory.how if kernel == "this" else "",
     )
 
 

@@ -221,6 +221,7 @@ class Status:
         kernel: "this" (live here), "live" (held by another process), "none".
         shared: another kernel holds the session, and this one is on a branch of its own.
         next_branch: the branch that the next run is recorded on; another one than `branch` when that run starts it.
+        large_arrays: how changes of large arrays are noticed here, and why so; empty where no kernel is asked.
     """
 
     session: str
@@ -241,6 +242,7 @@ class Status:
     kernel: str = "none"
     shared: bool = False
     next_branch: str = ""
+    large_arrays: str = ""
 
 
 @dataclass(frozen=True, slots=True)

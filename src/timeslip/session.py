@@ -121,13 +121,13 @@ class Session:
     # ---- recording
 
     def before_run(self, code: str) -> None:
-        """*code*, plain Python, is about to run. Only what it patches has to be seen before; the rest, afterwards."""
+        """*code*, plain Python, is about to run: what it patches is seen before, and what it rewrites not held up."""
         self._live.namespace.foresee(code)
+        self._live.tracker.memory.begin_run()
 
     def note_unrecorded(self, code: str | None) -> None:
         """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""
-        self._live.unseen = True
-        self._live.off = self._live.off or code is not None
+        self._live.note_unseen(of_user=code is not None)
 
     def record(
         self,

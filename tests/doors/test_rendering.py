@@ -134,7 +134,7 @@ def test_status() -> None:
         "ab", "titanic.ipynb", None, "/store", "main", HISTORY[0], at_tip=False,
         next_branch="main-2", last=HISTORY[1],
         inexact={"g": "a generator cannot be stored"}, assumed=("big",), unfinished=1, paused="the disk is full",
-        store_bytes=10**7, resumable=an_id(4), kernel="this",
+        store_bytes=10**7, resumable=an_id(4), kernel="this", large_arrays="hashed: this kernel has no way to tell",
     )  # fmt: skip
     assert (
         text(answers.status_json(status))
@@ -148,6 +148,7 @@ cost    3 ms to record, 6.2 kB added, 2.0 kB looked at
 not stored exactly: g  a generator cannot be stored
 not looked at and not reached by the last run: big
 1 run not recorded since then; what was changed belongs to the next step that is recorded
+large arrays: hashed: this kernel has no way to tell
 store   10 MB  /store"""
     )
 

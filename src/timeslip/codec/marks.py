@@ -10,7 +10,8 @@ Buffers of all kinds look alike to `marshal`. So a mark counts only for a value 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
+from itertools import islice
 from marshal import dumps
 from typing import Any
 
@@ -20,6 +21,9 @@ PLAIN: frozenset[type] = frozenset({list, dict, tuple, str})
 """What a memo holds of a value that marks count for; numbers, booleans and None are in no memo."""
 
 _CONTAINERS = (list, dict, tuple)
+_COUNTED = PLAIN | {int, float, bool, type(None)}
+_FEW = 16
+
 _VERSION = 4  # with references; later ones write nothing else that matters here
 
 
@@ -31,9 +35,29 @@ def mark_of(objects: list[Any]) -> bytes | None:
     if not any(issubclass(type(obj), _CONTAINERS) for obj in objects):  # of which marshal takes those of exact type
         return None
     try:
+        if not _may_be_plain(objects):
+            return None
         return xxhash.xxh3_128_digest(dumps(objects, _VERSION))
-    except (ValueError, MemoryError):  # it holds something else, is too deep or too large
+    except (ValueError, MemoryError, RuntimeError):  # it holds something else, is too deep or large, or grew meanwhile
         return None
+
+
+def _may_be_plain(objects: Iterable[Any], depth: int = 2) -> bool:
+    """Whether the first few things in *objects* are of kinds that marks count for.
+
+    A mark of anything else is not used, and of large arrays it would take a copy of them all.
+    """
+    for obj in objects:
+        kind = type(obj)
+        if kind not in _COUNTED:
+            return False
+        if depth and kind in _CONTAINERS and not _may_be_plain(islice(_items(obj), _FEW), depth - 1):
+            return False
+    return True
+
+
+def _items(container: Any) -> Iterator[Any]:
+    return iter(container.values() if type(container) is dict else container)
 
 
 def is_plain(kinds: Set[type], objects: Iterable[Any], own: set[int]) -> bool:

@@ -26,6 +26,8 @@ def status(answer: Json, clock: Clock) -> Document:
         blocks.append(line(span("not looked at and not reached by the last run: ", "dim"), some(answer["assumed"])))
     if answer["unfinished"]:
         blocks.append(line(span(_unfinished(answer), "warn")))
+    if answer["large_arrays"]:
+        blocks.append(line(span("large arrays: ", "dim"), one_line(answer["large_arrays"])))
     blocks.append(line(span("store   ", "dim"), size(answer["store_bytes"]), span("  " + answer["store"], "dim")))
     return blocks
 

@@ -19,7 +19,8 @@ from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.codec.loaded import Loaded
-from timeslip.state.fingerprint import Fingerprint
+from timeslip.state.fingerprint import Fingerprint, fingerprint
+from timeslip.state.memory import Memory
 from timeslip.state.owned import Owned
 from timeslip.state.regroup import Regrouping
 from timeslip.state.spans import Span, SpanIndex
@@ -176,6 +177,7 @@ class Tracker:
         encoder: of the session.
         chunk_bytes: largest piece of a buffer, bytes.
         cheap_seconds: see `cheap`; set by `call_cheap`.
+        memory: notices changes of large buffers.
 
     Attributes:
         groups: node key -> its co-variable.
@@ -188,9 +190,10 @@ class Tracker:
         looked: called before each capture, for whoever shows how far it is.
     """
 
-    def __init__(self, encoder: Encoder, chunk_bytes: int, cheap_seconds: float) -> None:
+    def __init__(self, encoder: Encoder, chunk_bytes: int, cheap_seconds: float, memory: Memory | None = None) -> None:
         self.encoder = encoder
         self.chunk_bytes = chunk_bytes
+        self.memory = memory if memory is not None else Memory()
         self.groups: dict[str, Covariable] = {}
         self.node_digests: dict[str, Digest] = {}
         self._addresses: dict[str, int] = {}
@@ -326,6 +329,7 @@ class Tracker:
                 equal one: equal content does not say that nothing has changed.
         """
         self.count += 1
+        self.memory.turn()
         bound, lost = self.rebound(snapshot) if rebound is None else rebound
         for key in lost:
             self._note_weak(key, None)
@@ -336,6 +340,10 @@ class Tracker:
         self._note_bindings(snapshot, bound, lost)
         self._updated = True
         return result
+
+    def fingerprint(self, captured: Captured) -> Fingerprint:
+        """The fingerprint of a capture, before its release; large buffers that nobody has written to are not read."""
+        return fingerprint(captured, self.chunk_bytes, self.memory)
 
     def note(self) -> None:
         """What is known of the names now is what `anew` goes back to."""
@@ -353,7 +361,7 @@ class Tracker:
 
         Names count as changed since the last `note`.
         """
-        tracker = Tracker(self.encoder, self.chunk_bytes, self._cheap_seconds)
+        tracker = Tracker(self.encoder, self.chunk_bytes, self._cheap_seconds, self.memory)
         tracker.node_digests = self.node_digests
         tracker.earlier = self._addresses if self.earlier is None else self.earlier
         tracker.looked, tracker.owned = self.looked, self.owned
@@ -518,6 +526,7 @@ class Tracker:
     def relink(self, group: Covariable, now: Covariable) -> None:
         """Give *group* the addresses of *now*, a capture with the same content."""
         self.remove(group)
+        group.fingerprint = now.fingerprint
         group.links, group.hidden, group.spans, group.roots = now.links, now.hidden, now.spans, now.roots
         group.references, group.holes = now.references, now.holes
         group.mark, group.checked, group.deep = now.mark, now.checked, now.deep

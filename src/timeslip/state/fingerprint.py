@@ -8,16 +8,19 @@ preceded by its length as eight bytes, little-endian. A buffer's digest is XXH3-
 Equal fingerprints mean "unchanged": a stream holds every value, type, order and alias that pickle can see. Different
 ones may be equal states (a cache filled, a text interned): a fingerprint may wrongly say "changed", never wrongly
 "unchanged". Fingerprints stay in memory and are never compared between processes; what is stored is named by BLAKE3.
+
+Which way the digests of a buffer come about (`state.memory`) makes no difference to them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xxhash
 
 from timeslip.codec.captured import Captured
-from timeslip.codec.chunking import buffer_pieces
+from timeslip.state.memory import Memory
+from timeslip.state.watched import Range
 
 CHUNK_BYTES = 1 << 20
 
@@ -29,10 +32,12 @@ class Fingerprint:
     Attributes:
         digest: of the whole, 16 bytes.
         pieces: for each owned buffer, then each out-of-band one: the digests of its pieces, 16 bytes each.
+        ranges: what has to be kept so that the next look at large buffers is cheap; no part of what is compared.
     """
 
     digest: bytes
     pieces: tuple[tuple[bytes, ...], ...] = ()
+    ranges: tuple[Range, ...] = field(default=(), compare=False, repr=False)
 
 
 def piece_digest(data: bytes | memoryview) -> bytes:
@@ -40,12 +45,16 @@ def piece_digest(data: bytes | memoryview) -> bytes:
     return xxhash.xxh3_128_digest(data)
 
 
-def fingerprint(captured: Captured, limit: int = CHUNK_BYTES) -> Fingerprint:
-    """The fingerprint of *captured*; reads every byte of it once.
+_HASHING = Memory(hashing=True)
+
+
+def fingerprint(captured: Captured, limit: int = CHUNK_BYTES, memory: Memory = _HASHING) -> Fingerprint:
+    """The fingerprint of *captured*; reads every byte of it at most once.
 
     Args:
         captured: before its `release`.
         limit: largest piece of a buffer, bytes.
+        memory: knows which large buffers were not written since the last look; they are not read.
     """
     whole = xxhash.xxh3_128()
 
@@ -60,11 +69,12 @@ def fingerprint(captured: Captured, limit: int = CHUNK_BYTES) -> Fingerprint:
     for segment in captured.segments:
         whole.update(segment)
     pieces: list[tuple[bytes, ...]] = []
+    ranges: list[Range] = []
     rows = [*captured.rows, *[0] * len(captured.out_of_band)]
     for buffer, row in zip([*captured.buffers, *captured.out_of_band], rows, strict=True):
-        digests = tuple(
-            xxhash.xxh3_128_digest(piece) for piece in buffer_pieces(memoryview(buffer).cast("B"), row, limit)
-        )
+        digests, found = memory.digests(memoryview(buffer).cast("B"), row, limit)
+        if found is not None:
+            ranges.append(found)
         pieces.append(digests)
         part(b"".join(digests))
-    return Fingerprint(whole.digest(), tuple(pieces))
+    return Fingerprint(whole.digest(), tuple(pieces), tuple(ranges))

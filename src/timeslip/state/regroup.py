@@ -17,7 +17,7 @@ from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import mark_of
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
-from timeslip.state.fingerprint import Fingerprint, fingerprint
+from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.living import MANY_NAMES, known_of, live_on, within
 from timeslip.state.sharing import Sharing
 from timeslip.state.spans import join_sharing
@@ -144,23 +144,25 @@ class Regrouping:
         known = self.definitions.get(key)
         return known if known is not None else self.tracker.encoder.registry.live(key[4:])
 
-    def _capture(self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False) -> _Shot:
+    def _capture(
+        self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False, marked: bool = True
+    ) -> _Shot:
         began = time.perf_counter()
         self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
         known = self.loaded.get(nodes[0][0]) if len(nodes) == 1 else None
         if known is not None and known.value is nodes[0][1]:
             self.taken.append(known.captured)
-            print_ = fingerprint(known.captured, self.tracker.chunk_bytes)
+            print_ = self.tracker.fingerprint(known.captured)
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
-        mark = mark_of([obj for _, obj in nodes])
+        mark = mark_of([obj for _, obj in nodes]) if marked else None
         try:
             captured = self._captured(nodes, shared, deep)
         except UnstorableError as error:
             never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
             return _Shot(None, never_equal, time.perf_counter() - began, error.message)
         self.taken.append(captured)
-        print_ = fingerprint(captured, self.tracker.chunk_bytes)
+        print_ = self.tracker.fingerprint(captured)
         return _Shot(captured, print_, time.perf_counter() - began, mark=mark)
 
     def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int], deep: bool) -> Captured:
@@ -187,12 +189,14 @@ class Regrouping:
             self.tracker.note_checked(group)
             return
         shared = group.roots if len(group.keys) > 1 else frozenset()
-        shot = self._capture(group.keys, shared, deep=group.deep)
+        marked = not group.fingerprint.pieces  # no mark counts for buffers, and it would take a copy of them
+        shot = self._capture(group.keys, shared, deep=group.deep, marked=marked)
         group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
             group.mark = shot.mark if group.mark is not None else None
+            group.fingerprint = shot.fingerprint  # which knows where its buffers are now
             self.tracker.note_checked(group)
             if len(group.keys) == 1:
                 self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
@@ -241,7 +245,7 @@ class Regrouping:
         assert shot.captured is not None
         captured = replace(shot.captured, keys=(key,))
         self.taken.append(captured)
-        return replace(shot, captured=captured, fingerprint=fingerprint(captured, self.tracker.chunk_bytes))
+        return replace(shot, captured=captured, fingerprint=self.tracker.fingerprint(captured))
 
     def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
         """*shot*, or a second one where the first has itself changed the object.

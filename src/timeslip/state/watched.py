@@ -1,0 +1,423 @@
+"""Large buffers of this process whose pages are watched, and the digests of their pieces as of the last look.
+
+One table for the process, because memory can be registered once only. What is remembered is about bytes at addresses
+and not about objects: whoever owns them, moves, frees or writes them, the kernel knows what was written there, and a
+range that was mapped anew is not registered any more. So sessions share what is remembered, too.
+
+The order of a look is what makes it exact. First every range that has a page in common with the one that is looked at
+is marked as unknown; then the kernel is asked for the written pages, and protects them in the same step; then the
+pieces that have one of them are marked as *stale*, in all of those ranges, which are known again; then stale pieces are
+hashed. A write at any time is before the question, and told, or after it, and told the next time. Whatever is torn
+leaves a range unknown, and unknown ranges are hashed as a whole.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
+
+import xxhash
+
+from timeslip.codec.chunking import buffer_pieces
+from timeslip.standard import os
+from timeslip.state.mappings import Mappings, address_of, has_pinned, most_maps
+from timeslip.state.pages import PAGE, NotTold, Pages
+from timeslip.state.relief import Relief
+
+Key = tuple[int, int, int, int]
+"""Address and size of a buffer, bytes of its rows, and the largest piece: what says where the pieces are."""
+
+_BUCKET = 22
+"""Ranges are found by the 4 MB (2 ** 22 bytes) of addresses that they have a part of."""
+
+_REWRITTEN = 2
+"""After so many looks in a row that found most of a buffer rewritten, it is left unprotected and hashed: the first
+write to each protected page costs about as much as hashing two."""
+
+
+class Range:
+    """A buffer that is watched. Lives as long as somebody holds it, who should be whoever knows of the buffer.
+
+    Attributes:
+        key: of the buffer; no reference to it.
+        first, last: addresses of its first page and behind its last one. Border pages may hold other things, too:
+            a write to those counts.
+        digests: of its pieces, as of the last look.
+        sure: whether those are right but for `stale` and for what the kernel will tell.
+        stale: positions of pieces that were written since.
+        rewritten: looks in a row that found most of it written.
+        turn: in which that was last counted.
+        resting: it is hashed for now.
+    """
+
+    __slots__ = (
+        *("__weakref__", "_cuts", "digests", "first", "key", "last", "resting", "rewritten", "stale", "sure", "turn"),
+    )
+
+    def __init__(self, key: Key, data: memoryview) -> None:
+        start, size, row, limit = key
+        self.key = key
+        self.first = start - start % PAGE
+        self.last = start + size + -(start + size) % PAGE
+        self._cuts = array("Q", [0])
+        for piece in buffer_pieces(data, row, limit):
+            self._cuts.append(self._cuts[-1] + len(piece))
+        self.digests: tuple[bytes, ...] = ()
+        self.stale: set[int] = set()
+        self.sure = self.resting = False
+        self.rewritten = 0
+        self.turn = -1
+
+    @property
+    def count(self) -> int:
+        """Number of its pieces."""
+        return len(self._cuts) - 1
+
+    def note(self, written: Iterable[tuple[int, int]]) -> None:
+        """These addresses were written."""
+        start, size = self.key[:2]
+        for first, stop in written:
+            begin, end = max(first - start, 0), min(stop - start, size)
+            if begin < end:
+                self.stale.update(range(bisect_right(self._cuts, begin) - 1, bisect_left(self._cuts, end)))
+
+    def note_all(self) -> None:
+        """Nothing is known of its content."""
+        self.stale = set(range(self.count))
+        self.digests = (b"",) * self.count
+
+    def hash(self, data: memoryview) -> int:
+        """Bring the digests of stale pieces up to date; how many pieces differ now."""
+        digests, cuts = list(self.digests), self._cuts
+        differ = 0
+        for at in sorted(self.stale):
+            digest = xxhash.xxh3_128_digest(data[cuts[at] : cuts[at + 1]])
+            differ += digest != digests[at]
+            digests[at] = digest
+        if differ:
+            self.digests = tuple(digests)
+        self.stale = set()
+        return differ
+
+
+class _Ref(weakref.ref[Range]):
+    """A range that may be gone, and where it was."""
+
+    __slots__ = ("first", "key", "last")
+
+    def __init__(self, one: Range, gone: Callable[[weakref.ref[Range]], None]) -> None:
+        super().__init__(one, gone)  # type: ignore[call-arg]  # which takes both, whatever is said of it
+        self.key, self.first, self.last = one.key, one.first, one.last
+
+
+class Watched:
+    """The table, and the kernel's side of it. Any thread may use it: a look while another one is under way hashes.
+
+    Attributes:
+        pid: of the process that it is about: in a forked child it knows nothing.
+
+    Raises:
+        NotTold: the kernel cannot, or must not, tell what was written.
+    """
+
+    def __init__(self) -> None:
+        self._pages = Pages()
+        self._relief = Relief(self._pages)
+        self.pid = os.getpid()
+        self._lock = threading.RLock()
+        self._inside = False
+        self._refs: dict[Key, _Ref] = {}
+        self._buckets: dict[int, dict[Key, _Ref]] = {}
+        self._gone: deque[weakref.ref[Range]] = deque()
+        self._runs = Runs()
+        self._most_maps = most_maps()
+        self._mappings: Mappings | None = None
+        self._turn = 0
+        self._begun = -1
+        self._pinned = False
+
+    def turn(self) -> None:
+        """What is known about the process as a whole may be old: the user's code may have run."""
+        self._turn += 1
+        self._mappings = None
+        if os.getpid() == self.pid:
+            self._relief.end()
+
+    def begin_run(self) -> None:
+        """Code of the user begins to run; the next `turn` says that it has."""
+        if os.getpid() == self.pid:
+            self._relief.begin([(one.first, one.last) for one in self._live() if one.sure and not one.resting])
+
+    def look(self, data: memoryview, row: int, limit: int) -> Range | None:
+        """The range of a buffer, with right digests; None when it has to be hashed.
+
+        Args:
+            data: one-dimensional memory of bytes, not empty; not kept.
+            row: see `codec.chunking.buffer_pieces`, as *limit*.
+            limit: bytes.
+
+        Raises:
+            KeyboardInterrupt: or what else a signal raises; the next look is right all the same.
+        """
+        if os.getpid() != self.pid or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            if self._inside:  # a signal handler, or code that the collector runs, in the middle of another look
+                return None
+            try:
+                self._inside = True
+                return self._look(data, row, limit)
+            except Exception:  # whatever goes wrong here is no matter of the user's: there is hashing
+                return None
+            finally:
+                self._inside = False
+        finally:
+            self._lock.release()
+
+    def _look(self, data: memoryview, row: int, limit: int) -> Range | None:
+        self._begin()
+        if self._pinned:
+            return None
+        key = (address_of(data), len(data), row, limit)
+        ref = self._refs.get(key)
+        found = ref() if ref is not None else None
+        if found is None:
+            found = Range(key, data)
+            found.note_all()
+            if not self._is_ordinary(found):
+                return None
+            self._add(found)
+        if found.resting:
+            self._rest(found, data)
+        elif not self._ask(found):
+            return None
+        else:
+            new = len(found.stale) == found.count and not found.digests[0]
+            self._count(found, 0 if new else len(found.stale))
+            found.hash(data)
+        return found
+
+    def _begin(self) -> None:
+        """Once in a turn, and for what went since: what is not about one buffer."""
+        if self._begun != self._turn:
+            self._pinned = has_pinned()
+            if self._pinned:  # what a device writes is not told: nothing that was remembered can be relied on
+                for one in self._live():
+                    one.sure = False
+            self._begun = self._turn
+        while self._gone:
+            self._forget(self._gone.popleft())
+
+    def _ask(self, found: Range) -> bool:
+        """Ask the kernel what was written to *found* and mark what is stale; False when it does not tell."""
+        was_known, found.sure = found.sure, False
+        known = [one for one in self._overlapping(found.first, found.last) if one.sure]
+        for one in known:
+            one.sure = False
+        try:
+            written = self._pages.written(found.first, found.last)
+        except OSError:  # mapped anew, or never registered: of the others nothing is known either
+            return self._register(found)
+        for one in known:
+            one.note(written)
+            one.sure = True
+        if was_known:
+            found.note(written)
+        else:
+            found.note_all()
+        found.sure = True
+        return True
+
+    def _register(self, found: Range) -> bool:
+        if not self._is_ordinary(found) or not self._has_room(found):
+            return False
+        self._runs.add(found.first, found.last)
+        try:
+            self._pages.register(found.first, found.last)
+            self._pages.written(found.first, found.last)
+        except OSError:  # no map left, somebody else has registered it, or something else is mapped there by now
+            self._unregister(found.first, found.last)
+            return False
+        found.note_all()
+        found.sure = True
+        return True
+
+    def _is_ordinary(self, found: Range) -> bool:
+        if self._mappings is None:
+            self._mappings = Mappings()
+        return self._mappings.are_ordinary(found.first, found.last)
+
+    def _has_room(self, found: Range) -> bool:
+        """Whether there are maps left: a run of registered pages makes two more of one, at most."""
+        assert self._mappings is not None
+        few = 2 * (len(self._runs) + 1) <= self._most_maps // 4 and self._mappings.count <= self._most_maps // 2
+        return few or self._runs.touches(found.first, found.last)
+
+    def _count(self, found: Range, written: int) -> None:
+        """Note how much of *found* was written since the last look; let it rest when that is most of it every time."""
+        mostly = 2 * written > found.count
+        if not mostly and found.turn == self._turn:
+            return  # a second look after the same run says nothing
+        found.rewritten = found.rewritten + 1 if mostly else 0
+        found.turn = self._turn
+        if found.rewritten >= _REWRITTEN:
+            found.sure, found.resting = False, True
+            self._pages.unprotect(found.first, found.last)
+
+    def _rest(self, found: Range, data: memoryview) -> None:
+        """Hash *found*; it is watched again from the next look on when most of it is as it was."""
+        found.stale = set(range(found.count))
+        if 2 * found.hash(data) <= found.count and found.turn != self._turn:
+            found.resting, found.rewritten = False, 0
+        found.turn = self._turn
+
+    # ---- which ranges there are ----
+
+    def _live(self) -> Iterator[Range]:
+        return (one for ref in list(self._refs.values()) if (one := ref()) is not None)
+
+    def _overlapping(self, first: int, last: int) -> list[Range]:
+        """The ranges that have a page of these."""
+        refs: dict[Key, _Ref] = {}
+        for bucket in range(first >> _BUCKET, (last - 1 >> _BUCKET) + 1):
+            refs.update(self._buckets.get(bucket, {}))
+        found = (ref() for ref in refs.values() if ref.first < last and first < ref.last)
+        return [one for one in found if one is not None]
+
+    def _add(self, one: Range) -> None:
+        ref = _Ref(one, self._gone.append)
+        for bucket in range(one.first >> _BUCKET, (one.last - 1 >> _BUCKET) + 1):
+            self._buckets.setdefault(bucket, {})[one.key] = ref
+        self._refs[one.key] = ref  # last: what is found here is found there by whoever asks for its pages
+
+    def _forget(self, ref: weakref.ref[Range]) -> None:
+        """A range is gone: its pages are as any others, but for those of other ranges."""
+        assert isinstance(ref, _Ref)
+        if self._refs.get(ref.key) is ref:
+            del self._refs[ref.key]
+        for bucket in range(ref.first >> _BUCKET, (ref.last - 1 >> _BUCKET) + 1):
+            there = self._buckets.get(bucket, {})
+            if there.get(ref.key) is ref:
+                del there[ref.key]
+            if not there:
+                self._buckets.pop(bucket, None)
+        at = ref.first
+        for one in sorted(self._overlapping(ref.first, ref.last), key=lambda one: one.first):
+            self._unregister(at, min(one.first, ref.last))
+            at = max(at, one.last)
+        self._unregister(at, ref.last)
+
+    def _unregister(self, first: int, last: int) -> None:
+        if first >= last:
+            return
+        self._runs.remove(first, last)
+        try:
+            self._pages.unregister(first, last)
+        except OSError:  # it is not mapped any more
+            return
+
+    def close(self) -> None:
+        """Unregister everything and give up the descriptors. What is looked at afterwards is hashed."""
+        with self._lock:
+            if self.pid == os.getpid():
+                self._relief.close()
+                for first, last in list(self._runs):
+                    self._unregister(first, last)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """In a forked child: give up the descriptors, which are about the memory of the parent."""
+        self.pid = -1  # the thread is not there in a child, and its events may be locked for ever
+        self._pages.close()
+
+
+class Runs:
+    """Ranges of addresses that are registered, joined where they meet."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(list(self._runs))
+
+    def _meeting(self, first: int, last: int) -> tuple[int, int]:
+        """From which to before which of the runs there is one that meets this range."""
+        return bisect_left(self._runs, first, key=_stop), bisect_right(self._runs, last, key=_start)
+
+    def touches(self, first: int, last: int) -> bool:
+        """Whether adding this range makes no more of them."""
+        begin, end = self._meeting(first, last)
+        return begin < end
+
+    def add(self, first: int, last: int) -> None:
+        """Take a range in."""
+        begin, end = self._meeting(first, last)
+        if begin < end:
+            first, last = min(first, self._runs[begin][0]), max(last, self._runs[end - 1][1])
+        self._runs[begin:end] = [(first, last)]
+
+    def remove(self, first: int, last: int) -> None:
+        """Take a range out of those that have a part of it."""
+        begin, end = self._meeting(first, last)
+        if begin < end:
+            left, right = self._runs[begin], self._runs[end - 1]
+            parts = ((left[0], min(first, left[1])), (max(last, right[0]), right[1]))
+            self._runs[begin:end] = [(start, stop) for start, stop in parts if start < stop]
+
+
+_start, _stop = itemgetter(0), itemgetter(1)
+
+
+class _Process:
+    """The table of this process, as long as somebody uses it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.table: Watched | None = None
+        self.users = 0
+
+    def take(self) -> Watched:
+        """The table, for one more user.
+
+        Raises:
+            NotTold: see `Watched`.
+        """
+        with self.lock:
+            if self.table is None:
+                self.table, self.users = Watched(), 0
+            self.users += 1
+            return self.table
+
+    def give_back(self, table: Watched) -> None:
+        """One user less."""
+        with self.lock:
+            if self.table is not table:
+                return  # in a forked child
+            self.users -= 1
+            if not self.users:
+                self.table = None
+                table.close()
+
+    def after_fork(self) -> None:
+        """In the child nothing is watched, by anybody."""
+        table, self.table, self.users = self.table, None, 0
+        self.lock = threading.Lock()
+        if table is not None:
+            table.abandon()
+
+
+process = _Process()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=process.after_fork)
+
+
+__all__ = ["Key", "NotTold", "Range", "Watched", "process"]
