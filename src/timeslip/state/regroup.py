@@ -17,7 +17,8 @@ from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import mark_of
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
-from timeslip.state.fingerprint import Fingerprint, fingerprint
+from timeslip.state.fingerprint import Fingerprint
+from timeslip.state.mapped import fingerprint
 from timeslip.state.sharing import Sharing
 from timeslip.state.spans import join_sharing
 
