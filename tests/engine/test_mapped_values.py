@@ -127,7 +127,7 @@ def test_in_another_process_nothing_is_read_either(tmp_path: Path) -> None:
 
 
 def test_columns_of_a_frame_lie_where_their_pages_are(session: Any) -> None:
-    pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas")
     session.run("import numpy, pandas; values = numpy.random.default_rng(1).random((6, 300_001))")
     session.run("df = pandas.DataFrame(values.T.copy(order='F'), columns=list('abcdef')); del values")
     session.run("df = df.drop(columns='b')")
@@ -135,7 +135,8 @@ def test_columns_of_a_frame_lie_where_their_pages_are(session: Any) -> None:
     before = bytes_mapped(session)
     session.undo()
     frame = session.namespace["df"]
-    assert bytes_mapped(session) - before > 11_000_000
+    if int(pandas.__version__.partition(".")[0]) >= 3:  # before, the memory of a frame is a plain array's
+        assert bytes_mapped(session) - before > 11_000_000
     assert list(frame.columns) == list("acdef")
     assert frame.sum().round().gt(149_000).all()
     session.run("view = df['c'].to_numpy(); df.loc[7, 'c'] = 5.0")
