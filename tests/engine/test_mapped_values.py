@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 import timeslip
-from timeslip.codec.reducers.numpy import Pages
+from timeslip.codec.reducers.numpy import empty_pages
 from timeslip.errors import DamagedStoreError, TimeslipError
 from timeslip.state import fingerprint, mapped
 from timeslip.store.pages import is_possible
@@ -138,6 +139,8 @@ def test_columns_of_a_frame_lie_where_their_pages_are(session: Any) -> None:
     if int(pandas.__version__.partition(".")[0]) >= 3:  # before, the memory of a frame is a plain array's
         assert bytes_mapped(session) - before > 11_000_000
     assert list(frame.columns) == list("acdef")
+    bases = [block.values.base for block in frame._mgr.blocks]
+    assert not any(isinstance(base, mmap.mmap) for base in bases), "libraries take that for the map of a file"
     assert frame.sum().round().gt(149_000).all()
     session.run("view = df['c'].to_numpy(); df.loc[7, 'c'] = 5.0")
     assert session.log()[0].names.changed == ("df",)
@@ -151,8 +154,8 @@ def test_columns_of_a_frame_lie_where_their_pages_are(session: Any) -> None:
 
 def test_memory_of_pages_counts_as_an_array_s_own(session: Any) -> None:
     session.run("import numpy")
-    pages = Pages(-1, 8_000_100)
-    session.namespace["a"] = numpy.ndarray(1_000_000, "f8", pages, 96)
+    session.namespace["a"] = empty_pages((1_000_000,), numpy.dtype("f8"), "C", 96)
+    assert session.namespace["a"].base is not None
     session.namespace["b"] = numpy.zeros(1_000_000)
     session.record()
     live = session._live

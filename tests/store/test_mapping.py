@@ -17,7 +17,7 @@ from tests.store.steps import Steps
 from timeslip.errors import ChunkMissingError, DamagedStoreError
 from timeslip.store import maintenance, mapping, pages
 from timeslip.store.mapping import PackMaps, phase, place_in_page
-from timeslip.store.pages import PAGE, Maps, is_own_map, is_possible
+from timeslip.store.pages import PAGE, Maps, NotMappedError, is_own_map, is_possible, map_over
 from timeslip.store.repository import Repository
 
 numpy = pytest.importorskip("numpy")
@@ -283,3 +283,26 @@ def test_not_on_a_shared_disk_nor_elsewhere(monkeypatch: pytest.MonkeyPatch, rep
     finally:
         monkeypatch.undo()
         is_possible.cache_clear()
+
+
+def test_memory_that_cannot_be_mapped_over_stays_as_it_is(tmp_path: Path) -> None:
+    target = memory()
+    target[:] = 7
+    with open(tmp_path / "file", "wb") as file, pytest.raises(NotMappedError):
+        map_over(target.ctypes.data + 1, PAGE, file.fileno(), 0)
+    assert (target == 7).all()
+
+
+def test_what_is_mapped_takes_no_memory(repo: Repository, noise: bytes) -> None:
+    def own() -> int:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
+
+    repo.maps.later = True
+    buffer = Buffer(repo, noise)
+    assert buffer.load(memory())
+    before = own()
+    target = memory()
+    assert buffer.load(target)
+    assert target[::PAGE].sum() > 0
+    assert own() - before < 2000

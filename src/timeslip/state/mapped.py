@@ -79,8 +79,8 @@ def note_mapped(target: memoryview, row: int, cut: int, marks: Sequence[bytes], 
     digests: list[bytes | None] = [*marks] if len(marks) == count else [None] * count
     if len(_known) >= _MOST:
         lying = Lying()
-        for address in [address for address, entry in _known.items() if not lying.all_of(address, entry.parts)]:
-            del _known[address]
+        for address in [address for address, entry in [*_known.items()] if not lying.all_of(address, entry.parts)]:
+            _known.pop(address, None)
     _known[ctypes.addressof(ctypes.c_char.from_buffer(target))] = _Mapped(len(target), row, cut, digests, parts)
 
 
@@ -141,7 +141,7 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
     if known is None or (known.size, known.row, known.cut) != (len(data), row, limit):
         return None
     if not lying.all_of(address, known.parts):
-        del _known[address]
+        _known.pop(address, None)
         return None
     clean = _Clean(address, known.parts)
     digests: list[bytes] = []

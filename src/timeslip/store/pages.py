@@ -12,6 +12,7 @@ Only memory that can be told to be such a request is touched; everywhere else (o
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import mmap
 import sys
@@ -83,11 +84,13 @@ def map_over(address: int, size: int, fd: int, offset: int) -> None:
         offset: a multiple of the page size.
 
     Raises:
-        NotMappedError: there are empty pages now, to be filled otherwise.
+        NotMappedError: there are pages without content now, to be filled otherwise.
         MemoryError: there are none, either; the memory must not be used.
     """
     if _place(address, size, 0, fd, offset):
         return
+    if ctypes.get_errno() in (errno.EINVAL, errno.EAGAIN):  # refused before anything was taken away: huge pages, locks
+        raise NotMappedError
     if not _place(address, size, mmap.MAP_ANONYMOUS, -1, 0):
         raise MemoryError("there is no memory for what is to be loaded")
     raise NotMappedError

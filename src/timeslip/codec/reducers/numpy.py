@@ -177,8 +177,11 @@ _ALWAYS_BY_ITSELF = 33 << 20
 """A request of so many bytes the GNU C library maps by itself, whatever was freed before: it stops at 32 MB."""
 
 
-class Pages(mmap.mmap):
-    """Memory that an array shows as if it were its own: its pages go with the array."""
+class _Byte(ctypes.c_ubyte):
+    """Of memory that an array shows as if it were its own.
+
+    That memory is a map, but the array must not show that as its base: joblib and others take it for one of a file.
+    """
 
 
 def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | None) -> Any:
@@ -195,7 +198,8 @@ def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | N
     if order not in ("C", "F"):
         return empty(shape, dtype, order)
     if place not in (None, _PLACE_OF_OWN) and place % dtype.alignment == 0:
-        return numpy.ndarray(shape, dtype, Pages(-1, place + size, mmap.MAP_PRIVATE), place, order=order)
+        pages = mmap.mmap(-1, place + size, mmap.MAP_PRIVATE)
+        return numpy.ndarray(shape, dtype, (_Byte * (place + size)).from_buffer(pages), place, order=order)
     if not 0 < size < _ALWAYS_BY_ITSELF:
         return empty(shape, dtype, order)
     # Smaller memory may come from the heap. What was mapped stays mapped when it is made smaller.
@@ -210,7 +214,7 @@ def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | N
 def is_owner(array: Any) -> bool:
     """Whether *array* has its memory for itself."""
     base = array.base
-    return base is None or type(base.obj if type(base) is memoryview else base) is Pages
+    return base is None or getattr(type(base), "_type_", None) is _Byte
 
 
 def _array(state: Pass, array: Any) -> Any:
