@@ -1,6 +1,6 @@
 """``make bench``: every benchmark, one after the other.
 
-python -m benchmarks [attach] [loops] [cells] [names] [history] [graphs] [reducers] [buffers]
+python -m benchmarks [attach] [loops] [cells] [names] [history] [graphs] [reducers] [buffers] [mapping]
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("attach", "loops", "cells", "names", "history", "graphs", "reducers", "buffers")
+ALL = ("attach", "loops", "cells", "names", "history", "graphs", "reducers", "buffers", "mapping")
 
 
 def main() -> int:

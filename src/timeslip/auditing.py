@@ -1,5 +1,7 @@
 """What the last run is not known to have reached, looked at when there is time: one co-variable after the other.
 
+And before that, what came back from the store without being looked at (`store.mapping`).
+
 What is found changed is committed like everything that is found late: it belongs to the last step (003).
 """
 
@@ -13,6 +15,10 @@ from timeslip.model import is_name
 from timeslip.noticing import SHIFTING, Look, assumed, late_names
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable
+from timeslip.state.mapped import forget_mapped
+
+_AT_ONCE = 0.02
+"""So long at once, seconds: a cell waits for no more."""
 
 
 def unverified(live: Live) -> list[Covariable]:
@@ -44,10 +50,40 @@ def can_audit(live: Live) -> bool:
 
 def audit(live: Live, at_most: float) -> int:
     """See `Session.audit`."""
-    if live.mutex.locked() or not can_audit(live):
+    if live.mutex.locked():
+        return 0
+    if live.repository.maps.unverified:
+        with live.turn():
+            verify_mapped(live, _AT_ONCE)
+        if live.repository.maps.unverified:
+            return 1
+    if not can_audit(live):
         return 0
     with live.turn():
         return _audit(live, at_most)
+
+
+def verify_mapped(live: Live, seconds: float) -> set[str]:
+    """Look for about so long at what came back as pages of the store's files without being looked at.
+
+    What is damaged is said, and looked at as it is from now on: it is not what was recorded.
+
+    Returns:
+        The names that got damaged bytes.
+    """
+    names: set[str] = set()
+    for about in live.repository.maps.verify(seconds):
+        assert isinstance(about, tuple)
+        names.update(about)
+    if names:
+        forget_mapped()
+        live.dirty(names)
+        told = ", ".join(sorted(names))
+        live.notices.append(
+            f"{told} came back damaged: bytes on the disk are not those that were recorded. Do not rely on {told}: run "
+            "the cell again that made it, or go to another state; `timeslip check` lists all damage"
+        )
+    return names
 
 
 def _audit(live: Live, at_most: float) -> int:

@@ -31,7 +31,7 @@ from timeslip.standard import time
 from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.tearing import still_used, torn_off
-from timeslip.values import chunk_names, doubt, noted, read_stream, rebuilt_reason_of
+from timeslip.values import chunk_names, doubt, noted, pieces_of, read_stream, rebuilt_reason_of
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
@@ -506,7 +506,10 @@ class Checkout:
         live.records = dict(self.target)
         for change in update.changed:
             versions = {live.records.get(key) for key in change.covariable.keys}
-            change.covariable.record = versions.pop() if len(versions) == 1 else None
+            record = versions.pop() if len(versions) == 1 else None
+            change.covariable.record = record
+            if record is not None:  # what of it does not change is not put into the store again
+                change.covariable.chunk_of = pieces_of(self.prepared.records.get(record, {}))
         update.release()
         tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
         unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}

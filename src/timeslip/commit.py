@@ -22,7 +22,7 @@ from timeslip.preview import summarize
 from timeslip.retaining import require_room
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable, Update
-from timeslip.values import Encoded, inexact_reason, lost_reason, python_tag, with_verdicts
+from timeslip.values import Encoded, inexact_reason, lost_reason, pieces_of, python_tag, with_verdicts
 
 if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
@@ -162,7 +162,7 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) ->
     written = live.repository.bytes_written
     amount = sum(change.captured.size for change in found.update.changed if change.captured is not None)
     with open_to_interrupts(), live.progress.phase("saving", amount):
-        encoded = _encode(live, found, reuse)
+        encoded = _encode(live, found, step.restored, reuse)
         values = dict(_facet_values(live, found))
     gone = _gone(live)
     names = _names(live, step, found, gone)
@@ -224,13 +224,17 @@ def _gone(live: Live) -> set[str]:
     return {key for key in tracker.left if key in live.records and key not in tracker.groups and not is_facet(key)}
 
 
-def _encode(live: Live, found: Look, reuse: bool) -> dict[Covariable, Encoded]:
+def _encode(
+    live: Live, found: Look, restored: Mapping[tuple[str, ...], RecordId], reuse: bool
+) -> dict[Covariable, Encoded]:
     known: dict[bytes, str] = {}
     for group in found.update.replaced if reuse else ():
         known.update(group.chunk_of)
     encoded: dict[Covariable, Encoded] = {}
     for change in found.update.changed:
         group = change.covariable
+        if reuse and group.keys in restored:
+            known.update(pieces_of(live.body(restored[group.keys])))
         about = _about(live, group, found.snapshot)
         doubtful = live.prover.doubtful(change.captured.hooked) if change.captured is not None else {}
         if doubtful and change.captured is not None:

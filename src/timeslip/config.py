@@ -48,7 +48,8 @@ class Settings:
         keep_commits: that many newest commits of a session, and on the way to a live kernel's HEAD, keep their values.
         undo_steps: that many steps of each live kernel always keep the values to undo them, and as many to redo.
         facets: names of the facets that are recorded.
-        verify: "lazy" checks stored bytes as they are read; "eager" checks all of a restore before it starts.
+        verify: "lazy" checks stored bytes as they are read, and in idle time what came back without being read (large
+            arrays; where there is no idle time, at once); "eager" checks all of a restore before it starts.
         inline_bytes: streams up to this size are kept inside their record instead of as chunks, bytes.
         chunk_bytes: largest chunk of a buffer, bytes.
         warn_seconds: a commit that takes longer says so when `announce` is on, seconds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 
 from timeslip import commit as recording
 from timeslip.arguments import check_names, check_text
-from timeslip.auditing import unverified_names
+from timeslip.auditing import unverified_names, verify_mapped
 from timeslip.checkout import Options
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
@@ -322,6 +323,8 @@ def status(
 def verify_live(live: Live) -> Verification:
     """Capture everything again and compare with what is recorded; what differs is recorded as found late."""
     began = time.perf_counter()
+    with live.progress.phase("reading"):
+        damaged = verify_mapped(live, math.inf)
     with live.changing():
         found = look(live, None if live.unseen else "", everything=True)
         try:
@@ -331,8 +334,10 @@ def verify_live(live: Live) -> Verification:
                 recording.write(live, Step("live", "live", started=time.time()), found, began)
         finally:
             found.release()
-    intact = tuple(name for name in sorted(live.namespace.snapshot()) if name not in changed)
-    return Verification(None, intact, dict.fromkeys(sorted(changed), when), {}, {}, (), time.perf_counter() - began)
+    bad = dict.fromkeys(sorted(damaged), "it came back damaged: bytes in the store are not those that were recorded")
+    changed -= damaged
+    intact = tuple(name for name in sorted(live.namespace.snapshot()) if name not in changed | damaged)
+    return Verification(None, intact, dict.fromkeys(sorted(changed), when), bad, {}, (), time.perf_counter() - began)
 
 
 def verify_restorable(live: Live, history: History, commit: CommitId) -> Verification:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from timeslip.codec.captured import Captured
-from timeslip.codec.chunking import buffer_pieces, stream_pieces
+from timeslip.codec.chunking import buffer_pieces, piece_ends, stream_pieces
 from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
 from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.config import Settings
@@ -20,6 +20,8 @@ from timeslip.errors import DamagedStoreError
 from timeslip.model import is_name
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import piece_digest
+from timeslip.state.mapped import note_mapped
+from timeslip.store.mapping import MAP_FROM, Part, Piece, phase, place_in_page
 from timeslip.store.repository import Repository
 
 FORMAT = 1
@@ -125,15 +127,20 @@ class ValueWriter:
         for buffer, row, marks in zip(buffers, rows, digests, strict=True):
             data = memoryview(buffer).cast("B")
             names: list[str] = []
+            start = 0
             for piece, mark in zip(buffer_pieces(data, row, limit), marks, strict=True):
                 name = known.get(mark) or pieces.get(mark)
                 if name is None:
-                    name = str(self._repository.put_chunk(piece))
+                    name = str(self._repository.put_chunk(piece, phase(start)))
                     if piece_digest(piece) != mark:
                         self._torn = True  # by a thread, since it was compared
                 pieces[mark] = name
                 names.append(name)
-            entries.append({"size": len(data), "row": row, "cut": limit, "chunks": names})
+                start += len(piece)
+            entry = {"size": len(data), "row": row, "cut": limit, "chunks": names}
+            if len(data) >= MAP_FROM and not self._torn:
+                entry["marks"] = b64encode(b"".join(marks)).decode()
+            entries.append(entry)
         return entries
 
     def facet(self, key: str, data: bytes) -> Encoded:
@@ -161,12 +168,13 @@ def read_value(repository: Repository, body: Mapping[str, Any]) -> Stored:
     Raises:
         DamagedStoreError: as `read_stream`.
     """
+    names = tuple(filter(is_name, body["keys"]))
     return Stored(
         keys=tuple(body["keys"]),
         headers=read_headers(body),
         segments=read_stream(repository, body["stream"]),
-        buffers=[_buffer(repository, entry) for entry in body.get("buffers", ())],
-        out_of_band=[_buffer(repository, entry) for entry in body.get("out_of_band", ())],
+        buffers=[_buffer(repository, entry, names) for entry in body.get("buffers", ())],
+        out_of_band=[_buffer(repository, entry, names) for entry in body.get("out_of_band", ())],
         seeds=body["seeds"],
     )
 
@@ -176,16 +184,54 @@ def read_headers(body: Mapping[str, Any]) -> dict[str, bytes]:
     return {key: b64decode(data) for key, data in body.get("headers", {}).items()}
 
 
-def _buffer(repository: Repository, entry: Mapping[str, Any]) -> StoredBuffer:
-    def read_into(target: memoryview) -> None:
-        target = target.cast("B") if target.format != "B" or target.ndim != 1 else target
-        parts = list(buffer_pieces(target, entry["row"], entry["cut"]))
-        if len(parts) != len(entry["chunks"]):
-            raise DamagedStoreError("a stored buffer has the wrong number of chunks", hint="run `timeslip check`")
-        for part, chunk in zip(parts, entry["chunks"], strict=True):
-            repository.read_chunk_into(chunk, part)
+def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, ...]) -> StoredBuffer:
+    chunks: list[str] = entry["chunks"]
+    places: list[list[Piece]] = []
 
-    return StoredBuffer(entry["size"], read_into)
+    def lying() -> list[Piece]:
+        if not places:
+            places.append(repository.raw_pieces(chunks, _parts(entry)))
+        return places[0]
+
+    def read_into(target: memoryview, mapped: Sequence[Part] = ()) -> None:
+        target = target.cast("B") if target.format != "B" or target.ndim != 1 else target
+        for chunk, (start, stop) in zip(chunks, _parts(entry), strict=True):
+            if not any(first < stop and start < last for first, last, *_ in mapped):
+                repository.read_chunk_into(chunk, target[start:stop])
+
+    def map_into(target: memoryview, alone: bool) -> None:
+        mapped = repository.map_over(target, lying(), names, alone=alone)
+        read_into(target, mapped)
+        if mapped:
+            note_mapped(target, entry["row"], entry["cut"], _marks(entry), mapped)
+
+    if not repository.maps.allowed or entry["size"] < MAP_FROM:
+        return StoredBuffer(entry["size"], read_into)
+    return StoredBuffer(entry["size"], read_into, map_into, lambda: place_in_page(lying(), entry["size"]))
+
+
+def _parts(entry: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Where the pieces of a stored buffer begin and end."""
+    ends = list(piece_ends(entry["size"], entry["row"], entry["cut"]))
+    if len(ends) != len(entry["chunks"]):
+        raise DamagedStoreError("a stored buffer has the wrong number of chunks", hint="run `timeslip check`")
+    return list(zip([0, *ends], ends, strict=False))
+
+
+def _marks(entry: Mapping[str, Any]) -> list[bytes]:
+    """The digests of the pieces of a stored buffer, by which they are compared; none where they were not recorded."""
+    marks = b64decode(entry.get("marks", ""))
+    return [marks[first : first + _MARK] for first in range(0, len(marks), _MARK)]
+
+
+def pieces_of(body: Mapping[str, Any]) -> dict[bytes, str]:
+    """As `Encoded.pieces`, as far as the record says it."""
+    entries = (*body.get("buffers", ()), *body.get("out_of_band", ()))
+    return {mark: name for entry in entries for mark, name in zip(_marks(entry), entry["chunks"], strict=False)}
+
+
+_MARK = 16
+"""Bytes of the digest of a piece."""
 
 
 def with_verdicts(body: dict[str, Any], verdict: Callable[[str, str], Verdict | None]) -> dict[str, Any]:
@@ -338,7 +384,14 @@ def content_of(body: Mapping[str, Any]) -> object:
     if "stream" not in body:
         return None
     parts = ("keys", "stream", "headers", "buffers", "out_of_band")
-    return tuple(repr(body.get(part)) for part in parts)
+    return tuple(repr(_without_marks(body.get(part))) for part in parts)
+
+
+def _without_marks(part: Any) -> Any:
+    """*part* of a record without what follows from the rest, and is not in records of every age."""
+    if type(part) is not list or not any(type(entry) is dict and "marks" in entry for entry in part):
+        return part
+    return [{key: value for key, value in entry.items() if key != "marks"} for entry in part]
 
 
 def chunk_names(body: Mapping[str, Any]) -> Iterable[str]:

@@ -97,7 +97,7 @@ class FakeSession:
         self.namespace: dict[str, Any] = {}
         self.settings = Settings(announce=True)
         self.told: list[str] = []
-        self.repository: Any = SimpleNamespace(directory=directory)
+        self.repository: Any = SimpleNamespace(directory=directory, maps=SimpleNamespace(later=False))
         self.fails: BaseException | None = None
 
     def _called(self, *call: Any) -> None:

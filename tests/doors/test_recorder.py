@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from tests.doors.shells import a_shell, run
 
 from timeslip.errors import CommitNotFoundError, StoreFullError
 from timeslip.ipython import extension
+from timeslip.ipython.faults import Faults
+from timeslip.ipython.idle import Auditor
 from timeslip.model import CommitStats, Names
 
 
@@ -252,3 +256,20 @@ def test_replay_lists_first(bench: Bench, capsys: pytest.CaptureFixture[str]) ->
         ("replay", ("df",), True),
         ("replay", ("df",), False),
     ]
+
+
+@pytest.mark.parametrize("audit", [True, False])
+def test_what_is_mapped_is_verified_later_only_where_there_is_idle_time(audit: bool) -> None:
+    session: Any = SimpleNamespace(
+        repository=SimpleNamespace(maps=SimpleNamespace(later=None)), settings=SimpleNamespace(audit=audit)
+    )
+    auditor = Auditor(session, Faults(Path()), lambda: False)
+    auditor.begin()
+    assert session.repository.maps.later is False, "no loop hands out cells here"
+
+    async def in_a_kernel() -> None:
+        auditor.begin()
+        auditor.stop()
+
+    asyncio.run(in_a_kernel())
+    assert session.repository.maps.later is audit

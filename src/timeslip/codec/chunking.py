@@ -25,11 +25,19 @@ def buffer_pieces(data: memoryview, row: int, limit: int) -> Iterator[memoryview
         row: bytes of a row; 0 when there are none.
         limit: bytes.
     """
-    step = row if row >= SHORT_ROW else len(data)
-    for start in range(0, len(data), max(step, 1)):
-        end = min(start + step, len(data))
+    start = 0
+    for end in piece_ends(len(data), row, limit):
+        yield data[start:end]
+        start = end
+
+
+def piece_ends(size: int, row: int, limit: int) -> Iterator[int]:
+    """Where the pieces of a buffer of *size* bytes end; the others as `buffer_pieces`."""
+    step = row if row >= SHORT_ROW else size
+    for start in range(0, size, max(step, 1)):
+        end = min(start + step, size)
         for first in range(start, end, limit):
-            yield data[first : min(first + limit, end)]
+            yield min(first + limit, end)
 
 
 def stream_pieces(segments: Sequence[bytes], limit: int) -> Iterator[bytes | memoryview]:

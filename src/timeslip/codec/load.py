@@ -43,8 +43,8 @@ def resource(identity: str, make: Any, args: tuple[Any, ...]) -> Any:
     return _outside(identity, make, args)
 
 
-def array(index: int, shape: tuple[int, ...], dtype: Any, order: str, writeable: bool) -> Any:
-    """A numpy array that owns buffer number *index*."""
+def array(index: int, shape: tuple[int, ...], dtype: Any, order: str, writeable: bool, anywhere: bool = False) -> Any:
+    """A numpy array that owns buffer number *index*; or, where its memory may be *anywhere*, that shows it."""
     return _outside(index, shape, dtype, order, writeable)
 
 

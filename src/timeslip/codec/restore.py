@@ -464,13 +464,22 @@ class Loader:
         figure.__setstate__(parts)
         self.figures.append((figure, number))
 
-    def array(self, stored: Stored, index: int, shape: Any, dtype: Any, order: Any, writeable: bool) -> Any:
-        """A numpy array that owns its memory, read straight into it."""
+    def array(
+        self, stored: Stored, index: int, shape: Any, dtype: Any, order: Any, writeable: bool, anywhere: bool = False
+    ) -> Any:
+        """A numpy array that owns its memory, read or mapped straight into it."""
         arrays = import_module("timeslip.codec.reducers.numpy")  # imports nothing for values without arrays
         import_module("numpy")
-        made = arrays.empty(shape, dtype, order)
+        buffer = stored.buffers[index]
+        if buffer.map_into is None:
+            made = arrays.empty(shape, dtype, order)
+        else:
+            made = arrays.empty_pages(shape, dtype, order, buffer.fits() if anywhere else None)
         line = arrays.straight(made, order).reshape(-1).view("u1")
-        stored.buffers[index].read_into(memoryview(line))
+        if buffer.map_into is None:
+            buffer.read_into(memoryview(line))
+        else:
+            buffer.map_into(memoryview(line), made.base is not None)
         made.flags.writeable = writeable
         return made
 

@@ -17,10 +17,16 @@ class StoredBuffer:
     Attributes:
         size: bytes.
         read_into: fills a writable memory of that size.
+        map_into: the same for all of an array's own memory, whose pages may be replaced by others; or None. It is told
+            whether that memory is known to have been mapped for the array alone.
+        fits: how many bytes behind the start of a page that memory has to begin for most of it to be replaced; None
+            where that is not worth it.
     """
 
     size: int
     read_into: ReadInto
+    map_into: Callable[[memoryview, bool], None] | None = None
+    fits: Callable[[], int | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,19 @@ class Auditor:
     def begin(self) -> None:
         """A cell has ended: from now on the kernel may be idle."""
         self.stop()
-        if not self._session.settings.audit:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no loop hands out cells here
+        loop = self._loop()
+        self._session.repository.maps.later = loop is not None
+        if loop is None:
             return
         self._waited = PATIENCE[0][0]
         self._next = loop.call_later(self._waited, self._piece, loop, 0)
+
+    def _loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that hands out cells; None where there is none, or idle time is not to be used."""
+        try:
+            return asyncio.get_running_loop() if self._session.settings.audit else None
+        except RuntimeError:
+            return None
 
     def stop(self) -> None:
         """A cell begins, or nothing is recorded any more."""

@@ -1,9 +1,9 @@
 """How changes of large buffers are noticed: by the pages that were written, or by hashing, with the same digests.
 
 Where the kernel tells which pages were written (`pages`, `watched`), a buffer that nobody has written to is not read,
-and of one that was written in places only the pieces are hashed that have a written page. Everywhere else every buffer
-is hashed: on other systems, in containers that forbid to ask, in forked children, and for small, shared, mapped or
-pinned memory.
+and of one that was written in places only the pieces are hashed that have a written page. Of buffers that came back as
+pages of a pack (`mapped`) the pages tell themselves. Everywhere else every buffer is hashed: on other systems, in
+containers that forbid to ask, in forked children, and for small, shared or pinned memory.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import xxhash
 
 from timeslip.codec.chunking import buffer_pieces
+from timeslip.state.mapped import Lying, known_digests
 from timeslip.state.watched import NotTold, Range, Watched, process
 
 WATCHED_BYTES = 1 << 19
@@ -34,6 +35,8 @@ class Memory:
         self._least = max(least, 1)
         self._table: Watched | None = None
         self._why = "all of them are, as was asked for" if hashing else ""
+        self._reads_all = hashing
+        self._lying = Lying()
 
     def _watched(self) -> Watched | None:
         if self._table is None and not self._why:
@@ -57,6 +60,7 @@ class Memory:
 
     def turn(self) -> None:
         """Code of the user may have run since the last look."""
+        self._lying = Lying()
         if self._table is not None:
             self._table.turn()
 
@@ -79,6 +83,9 @@ class Memory:
         Returns:
             The digests; and what has to be kept for the next look to be cheap, if anything.
         """
+        known = None if self._reads_all else known_digests(data, row, limit, self._lying)
+        if known is not None:
+            return known, None
         if len(data) >= self._least:
             table = self._watched()
             found = table.look(data, row, limit) if table is not None else None

@@ -14,7 +14,7 @@ nothing that points to a missing chunk is ever published.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from timeslip.store.database import Database, Row
 from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
 from timeslip.store.host import FileLock, boot_id
+from timeslip.store.mapping import PackMaps, Piece
 from timeslip.store.packs import Location, PackDirectory, PackState
 from timeslip.store.schema import INLINE, MISSING, PACKED
 
@@ -52,6 +53,7 @@ _SCRATCH_LIMIT = 4 << 20
 _SPILL_BYTES = 16 << 20
 _SAMPLE = 16 << 10
 _TRY_FROM = 256
+_AT_ONCE = 500
 _COLUMNS = "n, size, stored, codec, place, pack, offset"
 
 
@@ -61,7 +63,7 @@ class ChunkPlace:
 
     Attributes:
         path: the pack file. It is only ever appended to or unlinked.
-        offset: of the first byte, a multiple of the page size of the machine that wrote it, bytes.
+        offset: of the first byte, bytes.
         size: of the chunk, bytes.
     """
 
@@ -118,16 +120,18 @@ class ChunkStore:
         self._pin_file = FileLock(pin_file)
         self._pins: dict[bytes, tuple[int, float]] = {}
         self._threads = threading.local()
+        self.maps = PackMaps(packs, allowed=database.local)
         self.written = 0
         """Bytes that new chunks took since this store was opened, after compression."""
 
     # --- putting
 
-    def put(self, data: Buffer) -> ChunkId:
+    def put(self, data: Buffer, phase: int = 0) -> ChunkId:
         """Store the present bytes of *data* and return their id; published by the next transaction.
 
-        Idempotent: bytes that are known already are not written again. *data* may change or be resized after the
-        call, and another thread writing to it meanwhile cannot make a chunk that does not match its id.
+        Idempotent: bytes that are known already are not written again. Bytes that are stored raw in a pack start
+        *phase* bytes behind the start of a page. *data* may change or be resized after the call, and another thread
+        writing to it meanwhile cannot make a chunk that does not match its id.
 
         Raises:
             StoreFullError: nothing was added.
@@ -139,7 +143,7 @@ class ChunkStore:
             digest = blake3(stable).digest()
             self._pin(digest)
             if not self._known(digest):
-                self._write(digest, stable)
+                self._write(digest, stable, phase)
             return ChunkId(digest.hex())
         finally:
             if isinstance(stable, memoryview):
@@ -180,7 +184,7 @@ class ChunkStore:
         except (OSError, TypeError):  # no such file, or a damaged row: it is written again
             return False
 
-    def _write(self, digest: bytes, data: bytes | memoryview) -> None:
+    def _write(self, digest: bytes, data: bytes | memoryview, phase: int) -> None:
         size = len(data)
         codec, payload = _compress(data)
         self.written += len(payload)
@@ -195,7 +199,7 @@ class ChunkStore:
         self.require_space(len(payload))
         with self.appending():
             with memoryview(payload) as view:
-                location = self._packs.append(view, aligned=codec == RAW)
+                location = self._packs.append(view, phase=phase if codec == RAW else None)
             with self._db.lock:
                 self._pending[digest] = _Stored(size, len(payload), codec, PACKED, location.pack, location.offset)
 
@@ -383,6 +387,35 @@ class ChunkStore:
         with memoryview(target) as view, view.cast("B") if view.nbytes else memoryview(b"") as flat:
             self._read(chunk, flat)
 
+    def raw_pieces(self, chunks: Sequence[str], parts: Sequence[tuple[int, int]]) -> list[Piece]:
+        """Those pieces of a buffer that lie in packs as they are.
+
+        Args:
+            chunks: all of its pieces.
+            parts: where each begins and ends in the buffer.
+        """
+        places = self._raw_places(chunks)
+        return [
+            Piece(digest, start, stop - start, place)
+            for (start, stop), digest in zip(parts, map(_digest, chunks), strict=True)
+            if (place := places.get((digest, stop - start))) is not None
+        ]
+
+    @Reading("the list of chunks")
+    def _raw_places(self, chunks: Sequence[str]) -> dict[tuple[bytes, int], Location]:
+        """Digest and size of those of *chunks* that lie in packs as they are -> where."""
+        wanted = list(map(_digest, dict.fromkeys(chunks)))
+        found: dict[bytes, _Stored] = {}
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            for row in self._db.execute(f"SELECT id, {_COLUMNS} FROM chunks WHERE id IN ({marks})", some):
+                found[bytes(row[0])] = _entry(row[1:])
+        with self._db.lock:
+            found.update((digest, self._pending[digest]) for digest in wanted if digest in self._pending)
+        raw = {digest: entry for digest, entry in found.items() if entry.codec == RAW and entry.place == PACKED}
+        return {(digest, entry.size): entry.location for digest, entry in raw.items()}
+
     def _read(self, chunk: str, target: memoryview | None) -> bytes:
         digest = _digest(chunk)
         entry = self._find(chunk)
@@ -402,9 +435,12 @@ class ChunkStore:
         if target is not None and entry.codec == RAW and entry.place == PACKED:
             self._packs.read_into(entry.location, target)
             _verify(digest, target)
+            self.maps.note_verified(entry.location)
             return b""
         data = _decompress(entry, self._payload(entry))
         _verify(digest, data)
+        if entry.codec == RAW and entry.place == PACKED:
+            self.maps.note_verified(entry.location)
         if target:  # an empty one is read-only
             target[:] = data
         return data
@@ -467,6 +503,7 @@ class ChunkStore:
 
     def close(self) -> None:
         """Drop what is pending and release all pins."""
+        self.maps.close()
         self._pending.clear()
         with self._pin_mutex:
             self._pins.clear()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from timeslip.errors import DamagedStoreError, StoreError
 from timeslip.standard import os, time
 from timeslip.store.log import record_ids_in
-from timeslip.store.packs import HEADER_BYTES, Location
+from timeslip.store.packs import HEADER_BYTES, PAGE, Location
 from timeslip.store.records import COLUMNS, unpack_numbers
 from timeslip.store.schema import DROPPED, KINDS, LIVE
 
@@ -224,7 +224,8 @@ def _reclaim(repository: Repository, pack: int, work: Work) -> None:
 def _copy(repository: Repository, row: Row) -> Location:
     _, payload = repository._chunks.stored_form(row)
     with memoryview(payload) as view:
-        return repository._packs.append(view, aligned=row[4] == 0)
+        # A raw chunk keeps its place in a page, by which it can be mapped.
+        return repository._packs.append(view, phase=row[7] % PAGE if row[4] == 0 else None)
 
 
 # --- records

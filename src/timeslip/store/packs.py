@@ -37,7 +37,7 @@ _HEADER = struct.Struct("<8sII16sq")
 _MAGIC = b"TSLPPACK"
 _VERSION = 1
 PAGE = max(4096, mmap.PAGESIZE)
-"""Raw chunks start at a multiple of this, so that they can be mapped."""
+"""Raw chunks start where their place in such a page says, so that they can be mapped (`mapping.phase`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ class PackDirectory:
 
     # --- writing
 
-    def append(self, data: memoryview, *, aligned: bool) -> Location:
-        """Write *data* at the end of this process's pack; *aligned* starts it on a page.
+    def append(self, data: memoryview, *, phase: int | None) -> Location:
+        """Write *data* at the end of this process's pack, so many bytes behind the start of a page, or anywhere.
 
         Durable after `sync`. Does not keep *data*. After an error nothing was added.
 
@@ -113,7 +113,7 @@ class PackDirectory:
         with self._lock:
             try:
                 writer = self._writer_for(data.nbytes)
-                offset = -(-writer.end // PAGE) * PAGE if aligned else writer.end
+                offset = writer.end + ((phase - writer.end) % PAGE if phase is not None else 0)
                 self._files.write(writer.fd, data, offset)
             except OSError as error:
                 raise translate(error, "writing a pack") from error
@@ -251,6 +251,17 @@ class PackDirectory:
             raise ChunkMissingError(f"pack {location.pack:016x} is not there") from error
         except (OSError, ValueError, OverflowError) as error:
             raise _read_error(error) from error
+
+    def open_whole(self, pack: int) -> int | None:
+        """A descriptor of a pack for reading, which the caller closes; None when it is not there or not this pack."""
+        try:
+            fd = os.open(self.path(pack), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:  # removed, or not to be read
+            return None
+        if _header_ok(os.pread(fd, _HEADER.size + 4, 0), self._store_id, pack):
+            return fd
+        os.close(fd)
+        return None
 
     def check_header(self, pack: int) -> str | None:
         """What is wrong with a pack's header, or None."""

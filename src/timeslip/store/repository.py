@@ -9,7 +9,7 @@ for power cuts.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from timeslip.store.guard import Reading
 from timeslip.store.keys import KeyRing
 from timeslip.store.log import LogTable
 from timeslip.store.manifests import ManifestTable, Versions
+from timeslip.store.mapping import PackMaps, Part, Piece
 from timeslip.store.packs import PACK_LIMIT, PackDirectory
 from timeslip.store.records import COLUMNS, RecordTable
 from timeslip.store.rows import Head, Lease, OperationRow, Ref, SessionRow
@@ -224,11 +225,11 @@ class Repository:
 
     # --- chunks
 
-    def put_chunk(self, data: Buffer) -> ChunkId:
+    def put_chunk(self, data: Buffer, phase: int = 0) -> ChunkId:
         """Store the present bytes of *data*; published by the next transaction. See `ChunkStore.put`."""
         if self.read_only:
             raise StoreReadOnlyError("the store was opened for reading only")
-        chunk = self._chunks.put(data)
+        chunk = self._chunks.put(data, phase)
         if self.moved is not None:
             self.moved(memoryview(data).nbytes)
         return chunk
@@ -245,6 +246,22 @@ class Repository:
         self._chunks.read_into(chunk, target)
         if self.moved is not None:
             self.moved(target.nbytes)
+
+    @property
+    def maps(self) -> PackMaps:
+        """What was mapped from the packs, and is still to be verified."""
+        return self._chunks.maps
+
+    def raw_pieces(self, chunks: Sequence[str], parts: Sequence[tuple[int, int]]) -> list[Piece]:
+        """Where the pieces of a buffer lie that could be mapped: see `ChunkStore.raw_pieces`."""
+        return self._chunks.raw_pieces(chunks, parts)
+
+    def map_over(self, target: memoryview, pieces: Sequence[Piece], about: object, *, alone: bool) -> list[Part]:
+        """Map what can be mapped instead of reading it: see `PackMaps.over`."""
+        mapped = self.maps.over(target, pieces, about, alone=alone)
+        if self.moved is not None and mapped:
+            self.moved(sum(stop - start for start, stop, *_ in mapped))
+        return mapped
 
     def has_chunk(self, chunk: str) -> bool:
         """Whether the chunk is here, without reading it."""

@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import functools
 import gc
+import math
+import mmap
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -85,7 +87,12 @@ def holds_objects(array: Any) -> bool:
     return bool(getattr(array, "dtype", None) == library().dtype("O"))
 
 
-def owned(state: Pass, array: Any) -> Any:
+def owned_anywhere(state: Pass, array: Any) -> Any:
+    """As `owned`, of an array that a library holds for itself: nobody asks it whether it owns its memory."""
+    return owned(state, array, anywhere=True)
+
+
+def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     """Reduction of *array* as memory of its own, whatever it is a view of."""
     dtype, flags = array.dtype, array.flags
     if dtype.hasobject and dtype.names is not None:
@@ -104,7 +111,8 @@ def owned(state: Pass, array: Any) -> Any:
     state.buffers.append(memoryview(flat.ravel().view(library().uint8)))
     rows = flat.shape[0] if flat.ndim > 1 else 0
     state.rows.append(flat.nbytes // rows if rows else 0)
-    return load.array, (len(state.buffers) - 1, array.shape, dtype, order, flags.writeable)
+    made = (len(state.buffers) - 1, array.shape, dtype, order, flags.writeable)
+    return load.array, (*made, True) if anywhere else made
 
 
 def _fields(array: Any) -> Iterator[Any]:
@@ -162,8 +170,55 @@ def empty(shape: tuple[int, ...], dtype: Any, order: Order) -> Any:
     return numpy.empty_like(pattern, order="K")
 
 
+_PLACE_OF_OWN = 16
+"""Where in a page the memory begins that the GNU C library has mapped for one array."""
+
+_ALWAYS_BY_ITSELF = 33 << 20
+"""A request of so many bytes the GNU C library maps by itself, whatever was freed before: it stops at 32 MB."""
+
+
+class _Byte(ctypes.c_ubyte):
+    """Of memory that an array shows as if it were its own.
+
+    That memory is a map, but the array must not show that as its base: joblib and others take it for one of a file.
+    """
+
+
+def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | None) -> Any:
+    """As `empty`, with memory that was mapped for this array alone, where the C library does so.
+
+    Args:
+        shape: of the array.
+        dtype: of its items.
+        order: of its memory.
+        place: where in a page the memory is to begin; only the array that owns its memory has it where it lies.
+    """
+    numpy = library()
+    size = math.prod(shape) * dtype.itemsize
+    if order not in ("C", "F"):
+        return empty(shape, dtype, order)
+    if place not in (None, _PLACE_OF_OWN) and place % dtype.alignment == 0:
+        pages = mmap.mmap(-1, place + size, mmap.MAP_PRIVATE)
+        return numpy.ndarray(shape, dtype, (_Byte * (place + size)).from_buffer(pages), place, order=order)
+    if not 0 < size < _ALWAYS_BY_ITSELF:
+        return empty(shape, dtype, order)
+    # Smaller memory may come from the heap. What was mapped stays mapped when it is made smaller.
+    axis = 0 if order == "C" else len(shape) - 1
+    more = list(shape)
+    more[axis] += -(-_ALWAYS_BY_ITSELF * shape[axis] // size)
+    made = numpy.empty(more, dtype, order)
+    made.resize(shape, refcheck=False)
+    return made
+
+
+def is_owner(array: Any) -> bool:
+    """Whether *array* has its memory for itself."""
+    base = array.base
+    return base is None or getattr(type(base), "_type_", None) is _Byte
+
+
 def _array(state: Pass, array: Any) -> Any:
-    if array.base is None:
+    if is_owner(array):
         if array.nbytes:
             state.spans.append((*span(array), True))
             state.roots.add(id(array))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Ranges
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers.numpy import root_of, span
+from timeslip.codec.reducers.numpy import is_owner, root_of, span
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -97,7 +97,7 @@ class Owners:
         ndarray = self._numpy.ndarray
         if type(one) is ndarray:
             root = root_of(one)
-            if root.base is None and not root.dtype.hasobject and root.flags.forc:
+            if is_owner(root) and not root.dtype.hasobject and root.flags.forc:
                 yield root, root
         elif issubclass(type(one), self._extension):
             for name in _OF_EXTENSIONS:

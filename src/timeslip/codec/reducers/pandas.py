@@ -88,7 +88,7 @@ def _copies_on_write() -> bool:
 def _reduce_detached(state: Pass, stand_in: Detached) -> Any:
     values = stand_in.values
     if isinstance(values, arrays.library().ndarray):
-        return arrays.owned(state, values)
+        return arrays.owned_anywhere(state, values)
     return load.island, (_island_bytes(state, values),)
 
 
@@ -172,7 +172,7 @@ class _IslandPickler(pickle.Pickler):
 def _island_way(kind: type) -> Any:
     """How instances of *kind* are reduced on an island; None: as anywhere."""
     if kind is arrays.library().ndarray:
-        return arrays.owned
+        return arrays.owned_anywhere
     extensions = sys.modules.get("pandas.api.extensions")
     if issubclass(kind, getattr(sys.modules.get("pandas._libs.arrays"), "NDArrayBacked", ())):
         return _without_cache_always

@@ -1,0 +1,182 @@
+"""What is known of mapped buffers is what hashing them would say, whoever has written to them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from timeslip.codec.captured import Captured
+from timeslip.codec.chunking import buffer_pieces
+from timeslip.state import fingerprint as plain
+from timeslip.state import mapped
+from timeslip.state.fingerprint import piece_digest
+from timeslip.state.memory import Memory
+from timeslip.store.pages import PAGE, is_possible, map_over
+
+numpy = pytest.importorskip("numpy")
+pytestmark = pytest.mark.skipif(not is_possible(), reason="needs Linux and the GNU C library")
+
+SIZE, LIMIT = 40 << 20, 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> Iterator[None]:
+    mapped.forget_mapped()
+    yield
+    mapped.forget_mapped()
+
+
+@pytest.fixture(scope="module")
+def noise() -> bytes:
+    return random.Random(2).randbytes(SIZE)
+
+
+def digests(array: Any) -> tuple[bytes, ...]:
+    return tuple(map(piece_digest, buffer_pieces(memoryview(array), 0, LIMIT)))
+
+
+def mapped_array(noise: bytes, *, known: bool = True) -> Any:
+    """An array with all its whole pages mapped from a file."""
+    made = numpy.empty(SIZE, "u1")
+    address = made.ctypes.data
+    first, last = -address % PAGE, (address + SIZE) // PAGE * PAGE - address
+    with tempfile.NamedTemporaryFile(suffix=".pack") as file:
+        file.write(noise[first:])
+        file.flush()
+        map_over(address + first, last - first, file.fileno(), 0)
+    made[:first] = numpy.frombuffer(noise[:first], "u1")
+    made[last:] = numpy.frombuffer(noise[last:], "u1")
+    marks = digests(numpy.frombuffer(noise, "u1")) if known else []
+    mapped.note_mapped(memoryview(made), 0, LIMIT, marks, [(first, last, os.path.basename(file.name), 0)])
+    return made
+
+
+def asked(array: Any) -> tuple[bytes, ...] | None:
+    return mapped.known_digests(memoryview(array), 0, LIMIT, mapped.Lying())
+
+
+def lie() -> None:
+    """Make all that is known wrong, so that it shows what is taken from there."""
+    for entry in mapped._known.values():
+        entry.digests = [b"known" if digest is not None else None for digest in entry.digests]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_not_written_is_not_read(noise: bytes, known: bool) -> None:
+    array = mapped_array(noise, known=known)
+    array.flags.writeable = False
+    assert asked(array) == digests(array)
+    lie()
+    assert asked(array) == (piece_digest(noise[:LIMIT]), *[b"known"] * 38, piece_digest(noise[-LIMIT:]))
+    assert asked(array[PAGE:]) is None
+    assert mapped.known_digests(memoryview(array), 8, LIMIT, mapped.Lying()) is None
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_writes_of_every_kind_are_seen(noise: bytes, data: st.DataObject) -> None:
+    array = mapped_array(noise)
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, SIZE - 1))
+        how = data.draw(st.sampled_from(["item", "read", "same", "looked", "slice"]))
+        if how == "item":
+            array[at] ^= 1
+        elif how == "same":
+            array[at] = array[at]
+        elif how == "looked":
+            assert array[at] >= 0
+        elif how == "slice":
+            array[at : at + 3 * PAGE] = 7
+        else:
+            with tempfile.TemporaryFile() as file:
+                file.write(b"from a file")
+                file.seek(0)
+                os.readv(file.fileno(), [memoryview(array)[at : at + 11]])
+        assert asked(array) == digests(array)
+
+
+def test_what_another_process_writes_is_not_ours(noise: bytes) -> None:
+    array = mapped_array(noise)
+    child = os.fork()
+    if not child:
+        try:
+            array[:] = 0
+            os._exit(asked(array) != digests(array))
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert asked(array) == digests(array)
+
+
+def test_nothing_is_known_of_memory_that_was_given_to_others(noise: bytes) -> None:
+    array = mapped_array(noise)
+    address = array.ctypes.data
+    array.resize(SIZE + (8 << 20), refcheck=False)
+    others = [numpy.empty(SIZE, "u1") for _ in range(4)]
+    assert any(other.ctypes.data == address for other in others)
+    assert all(asked(other) is None for other in others)
+    assert asked(array) is None
+    again = mapped_array(noise)
+    again.resize(SIZE // 2, refcheck=False)
+    assert asked(again) is None
+
+
+def test_half_of_it_mapped_anew_is_not_known(noise: bytes) -> None:
+    array = mapped_array(noise)
+    with tempfile.NamedTemporaryFile(suffix=".pack") as file:
+        file.truncate(SIZE)
+        map_over(-(-array.ctypes.data // PAGE) * PAGE + (20 << 20), 1 << 20, file.fileno(), 0)
+    assert asked(array) is None
+
+
+def test_buffers_that_are_gone_are_forgotten(noise: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "_MOST", 2)
+    kept = [mapped_array(noise) for _ in range(2)]
+    gone = mapped_array(noise)
+    del gone
+    kept.append(mapped_array(noise))
+    assert {array.ctypes.data for array in kept} == mapped._known.keys()
+
+
+@pytest.mark.parametrize("told", [b"", OSError("not to be asked")])
+def test_where_the_kernel_does_not_say_everything_is_read(
+    noise: bytes, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = mapped_array(noise)
+    array[5 * LIMIT] ^= 1
+
+    class File:
+        def __enter__(self) -> Any:
+            return self
+
+        __exit__ = seek = tell = lambda *_: 0
+
+        def read(self, size: int) -> bytes:
+            if isinstance(told, Exception):
+                raise told
+            return bytes(told)
+
+    monkeypatch.setattr(mapped, "open_file", lambda name, *a, **k: File() if "page" in name else open(name, *a, **k))
+    assert asked(array) == digests(array)
+
+
+def test_the_fingerprint_is_the_same(noise: bytes) -> None:
+    array, other = mapped_array(noise), numpy.arange(1000)
+    array[3] = 1
+
+    def captured() -> Captured:
+        buffers, extra = [memoryview(array), memoryview(other).cast("B")], [b"extra" * 1000]
+        return Captured(("x", "def:y"), {"y": b"header"}, [b"one", b"two"], buffers, extra, rows=[0, 8])
+
+    assert plain.fingerprint(captured(), LIMIT, Memory()) == plain.fingerprint(captured(), LIMIT)
+    mapped.forget_mapped()
+    assert plain.fingerprint(captured(), LIMIT, Memory()) == plain.fingerprint(captured(), LIMIT)
+    assert mmap.PAGESIZE == PAGE
