@@ -104,3 +104,17 @@ def test_the_next_cell_does_not_wait_long(kernel: LabKernel) -> None:
     waits.sort()
     assert waits[len(waits) // 2] < 0.5
     assert waits[-1] < 1.5, waits
+
+
+def test_what_came_back_unread_is_verified_then(kernel: LabKernel) -> None:
+    pytest.importorskip("numpy")
+    maps = f"{SESSION}.repository.maps"
+    kernel.cells("import numpy; a = numpy.random.default_rng(1).random(3_000_000)", "a = a * 2", "%undo")
+    if not kernel.value(f"{maps}.mapped"):
+        pytest.skip("nothing can be mapped here")
+    assert kernel.value(f"{maps}.later") is True
+    end = time.monotonic() + 20.0
+    while kernel.value(f"{maps}.unverified") and time.monotonic() < end:
+        time.sleep(0.2)
+    assert kernel.value(f"{maps}.unverified") == 0
+    assert kernel.value(f"sum(map(len, {maps}._verified.values()))") > 20
