@@ -7,6 +7,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -176,7 +177,8 @@ def test_the_fingerprint_is_the_same(noise: bytes) -> None:
         buffers, extra = [memoryview(array), memoryview(other).cast("B")], [b"extra" * 1000]
         return Captured(("x", "def:y"), {"y": b"header"}, [b"one", b"two"], buffers, extra, rows=[0, 8])
 
-    assert plain.fingerprint(captured(), LIMIT, Memory()) == plain.fingerprint(captured(), LIMIT)
-    mapped.forget_mapped()
-    assert plain.fingerprint(captured(), LIMIT, Memory()) == plain.fingerprint(captured(), LIMIT)
+    with closing(Memory()) as memory:
+        assert plain.fingerprint(captured(), LIMIT, memory) == plain.fingerprint(captured(), LIMIT)
+        mapped.forget_mapped()
+        assert plain.fingerprint(captured(), LIMIT, memory) == plain.fingerprint(captured(), LIMIT)
     assert mmap.PAGESIZE == PAGE

@@ -6,12 +6,14 @@ import gc as collector
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.freed import used_up
 from tests.store.steps import Steps
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError
@@ -25,6 +27,13 @@ pytestmark = pytest.mark.skipif(not is_possible(), reason="needs Linux and the G
 
 SIZE = 40 << 20
 """Enough that the C library maps it by itself."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_freed() -> Iterator[None]:
+    held = used_up()
+    yield
+    held.clear()
 
 
 def memory(size: int = SIZE) -> Any:

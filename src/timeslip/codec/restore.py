@@ -476,10 +476,7 @@ class Loader:
         else:
             made = arrays.empty_pages(shape, dtype, order, buffer.fits() if anywhere else None)
         line = arrays.straight(made, order).reshape(-1).view("u1")
-        if buffer.map_into is None:
-            buffer.read_into(memoryview(line))
-        else:
-            buffer.map_into(memoryview(line), made.base is not None)
+        buffer.fill(memoryview(line), alone=made.base is not None)
         made.flags.writeable = writeable
         return made
 

@@ -28,6 +28,13 @@ class StoredBuffer:
     map_into: Callable[[memoryview, bool], None] | None = None
     fits: Callable[[], int | None] = lambda: None
 
+    def fill(self, target: memoryview, *, alone: bool) -> None:
+        """Fill *target*, by mapping where that is possible; *alone*: as `map_into` takes it."""
+        if self.map_into is None:
+            self.read_into(target)
+        else:
+            self.map_into(target, alone)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
