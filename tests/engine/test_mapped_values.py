@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.freed import used_up
 
 import timeslip
 from timeslip.codec.reducers.numpy import empty_pages
@@ -29,13 +28,6 @@ MADE = "import numpy; r = numpy.random.default_rng(1); a = r.random(1_000_000)"
 def session(tmp_path: Path) -> Iterator[Any]:
     with attach(tmp_path) as session:
         yield session
-
-
-@pytest.fixture(autouse=True)
-def _nothing_freed() -> Iterator[None]:
-    held = used_up()
-    yield
-    held.clear()
 
 
 def attach(folder: Path, **settings: Any) -> Any:

@@ -177,6 +177,10 @@ _ALWAYS_BY_ITSELF = 33 << 20
 """A request of so many bytes the GNU C library maps by itself, whatever was freed before: it stops at 32 MB."""
 
 
+_MOST_HELD = 8
+"""So many pieces of freed memory are passed over."""
+
+
 class _Byte(ctypes.c_ubyte):
     """Of memory that an array shows as if it were its own.
 
@@ -200,14 +204,22 @@ def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | N
     if place not in (None, _PLACE_OF_OWN) and place % dtype.alignment == 0:
         pages = mmap.mmap(-1, place + size, mmap.MAP_PRIVATE)
         return numpy.ndarray(shape, dtype, (_Byte * (place + size)).from_buffer(pages), place, order=order)
-    if not 0 < size < _ALWAYS_BY_ITSELF:
+    if not size:
         return empty(shape, dtype, order)
     # Smaller memory may come from the heap. What was mapped stays mapped when it is made smaller.
     axis = 0 if order == "C" else len(shape) - 1
     more = list(shape)
-    more[axis] += -(-_ALWAYS_BY_ITSELF * shape[axis] // size)
+    more[axis] += -(-_ALWAYS_BY_ITSELF * shape[axis] // size) if size < _ALWAYS_BY_ITSELF else 0
     made = numpy.empty(more, dtype, order)
-    made.resize(shape, refcheck=False)
+    held: list[Any] = []  # memory that was freed before, which is given away first; nothing is written to it
+    while made.ctypes.data % mmap.PAGESIZE != _PLACE_OF_OWN and len(held) < _MOST_HELD:
+        held.append(made)
+        try:
+            made = numpy.empty(more, dtype, order)
+        except MemoryError:  # any will do
+            break
+    if more != list(shape):
+        made.resize(shape, refcheck=False)
     return made
 
 
