@@ -21,7 +21,8 @@ PLAIN: frozenset[type] = frozenset({list, dict, tuple, str})
 """What a memo holds of a value that marks count for; numbers, booleans and None are in no memo."""
 
 _CONTAINERS = (list, dict, tuple)
-_COUNTED = PLAIN | {int, float, bool, type(None)}
+_COUNTED = frozenset(map(id, PLAIN | {int, float, bool, type(None)}))
+"""Addresses of types: a metaclass may let nobody hash its classes."""
 _FEW = 16
 
 _VERSION = 4  # with references; later ones write nothing else that matters here
@@ -49,7 +50,7 @@ def _may_be_plain(objects: Iterable[Any], depth: int = 2) -> bool:
     """
     for obj in objects:
         kind = type(obj)
-        if kind not in _COUNTED:
+        if id(kind) not in _COUNTED:
             return False
         if depth and kind in _CONTAINERS and not _may_be_plain(islice(_items(obj), _FEW), depth - 1):
             return False
