@@ -29,6 +29,7 @@ FACETS = (
     "decimal",
     "locale",
     "interpreter",
+    "submodules",
 )
 
 

@@ -152,6 +152,8 @@ def look(live: Live, source: str | None, *, everything: bool, idle: bool = False
         update = tracker.update(snapshot, wanted, retry, rebound=rebound, reached=wanted if unknown else groups)
     late = late_names(update, groups, live.mark)
     live.mark = tracker.count
+    if source is not None:
+        live.facets.note_imports(facts_of_source(source).imports, snapshot.values())
     now = live.facets.capture()
     facets = {name: data for name, data in now.items() if live.facet_bytes.get(name) != data}
     return Look(update, facets, late, snapshot, *assumed(live))

@@ -94,7 +94,7 @@ def test_links_not(expression: str) -> None:
         ("np.float64(1)", False),
         ("np.float64('nan')", True),
         ("np.complex64('nan')", True),
-        ("np.datetime64('NaT')", True),
+        ("np.datetime64('NaT', 's')", True),
         ("np.datetime64('2020')", False),
         ("np.int64(1)", False),
         ("np.sin", False),

@@ -37,7 +37,7 @@ def test_nothing_of_the_users_is_loaded(fresh) -> None:
         "print(sorted(bad), f.problems, sorted(data))"
     )
     names = ["cwd", "decimal", "environ", "interpreter", "library_options", "locale", "matplotlib", "pandas_options"]
-    names += ["random", "sys_path", "tensor_options", "tensorflow_random", "warnings"]
+    names += ["random", "submodules", "sys_path", "tensor_options", "tensorflow_random", "warnings"]
     assert fresh(code) == f"[] [] {names}"
 
 

@@ -17,6 +17,7 @@ from timeslip.state.facets import (  # noqa: F401 - each registers itself
     numpy_random,
     pandas_options,
     python_random,
+    submodules,
     sys_path,
     tensor_options,
     tensorflow_random,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from timeslip.errors import FacetError
 from timeslip.state.facets.base import REGISTRY, Facet
+from timeslip.state.facets.submodules import SubmodulesFacet
 
 _ORDER = (
     "cwd",
     "environ",
     "sys_path",
+    "submodules",  # found by way of sys.path
     "locale",
     "interpreter",
     "decimal",
@@ -81,6 +84,12 @@ class FacetSet:
                 self._note(name, error)
             self.problems += facet.take_problems()
         return captured
+
+    def note_imports(self, imported: Iterable[str], values: Iterable[Any]) -> None:
+        """What a cell that has run imports, for the facet that records it; see `SubmodulesFacet.note`."""
+        facet = self._facets.get("submodules")
+        if isinstance(facet, SubmodulesFacet):
+            facet.note(imported, values)
 
     def restore(self, recorded: Mapping[str, bytes]) -> list[str]:
         """Make the process equal to *recorded*; facets that are not in it stay as they are.
