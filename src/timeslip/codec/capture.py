@@ -37,6 +37,7 @@ from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import class_name, is_a, of
 from timeslip.codec.guarding import GLOBALS, guarded, one_line
 from timeslip.codec.hashing import Leads
+from timeslip.codec.headers import header_bytes
 from timeslip.codec.held import HeldWatch, Place, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
@@ -547,25 +548,10 @@ def _payload(state: Pass, nodes: Sequence[tuple[str, Any]]) -> tuple[list[Any], 
             state.keep += (content["attributes"], members, *members.values(), content.get("abc_registry"))
             state.keep += enumerations.containers(content.get("enumeration"))
         state.keep += (content, header)
-        headers[identity] = _header_bytes(state, header)
+        headers[identity] = header_bytes(state, header)
         payload.append(Content(identity, content))
         state.keep.append(payload[-1])
     return payload, headers
-
-
-def _header_bytes(state: Pass, header: dict[str, Any]) -> bytes:
-    kinds: tuple[type[FastPickler], ...] = (FastPickler, NanPickler)
-    for kind in kinds:  # a header that needs the second is rare
-        inner = Pass(state.encoder, frozenset())
-        inner.careful = True
-        pickler = kind(inner)
-        pickler.memo = state.encoder.seed_memo
-        pickler.dump(header)
-        if not has_special(inner.writer.segments):
-            break
-    state.references.update(inner.references)
-    state.holes += inner.holes
-    return b"".join(inner.writer.segments)
 
 
 def _finish(
