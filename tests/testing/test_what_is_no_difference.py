@@ -172,3 +172,17 @@ def test_a_norm_of_matplotlib() -> None:
     assert differences(norm, back) == []
     norm.vmax = 2
     assert differences(norm, back) != []
+
+
+def test_what_lmfit_has_evaluated() -> None:
+    lmfit = pytest.importorskip("lmfit")
+    parameters = lmfit.Parameters()
+    parameters.add("a", 1.0)
+    parameters.add("b", expr="2 * a")
+    back = loaded(parameters)
+    assert parameters["b"].value == back["b"].value == 2.0
+    for text in ("a + 1", "a + 2"):
+        parameters._asteval.eval(text)
+    assert differences(parameters._asteval, back._asteval) == []
+    parameters["a"].value = 5.0
+    assert differences(parameters, back) != []

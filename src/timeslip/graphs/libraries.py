@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from timeslip.graphs.comparison import Comparison, Path
 
 _MADE_ANEW = {
+    "asteval": frozenset({"code_text", "expr", "lineno", "start_time"}),  # what was evaluated last, for its messages
     "astropy": frozenset({"_format_funcs"}),  # how values are written, by format
     "sympy": frozenset({"_mhash"}),
     "torch": frozenset({"_compiled_call_impl"}),  # a reducer reports where it is lost
