@@ -106,6 +106,36 @@ def test_steps_back_past_a_patch_that_stays_make_no_commits(tmp_path: Path, monk
         monkeypatch.delitem(sys.modules, "imported_late")
 
 
+@pytest.mark.parametrize(
+    ("library", "register", "kind"),
+    [
+        ("pandas", "pandas.api.extensions.register_dataframe_accessor", "DataFrame"),
+        ("pandas", "pandas.api.extensions.register_series_accessor", "Series"),
+        ("pandas", "pandas.api.extensions.register_index_accessor", "Index"),
+        ("xarray", "xarray.register_dataset_accessor", "Dataset"),
+        ("xarray", "xarray.register_dataarray_accessor", "DataArray"),
+        ("polars", "polars.api.register_expr_namespace", "Expr"),
+        ("polars", "polars.api.register_dataframe_namespace", "DataFrame"),
+        ("polars", "polars.api.register_lazyframe_namespace", "LazyFrame"),
+        ("polars", "polars.api.register_series_namespace", "Series"),
+    ],
+)
+def test_registered_accessors_come_and_go(library: str, register: str, kind: str, tmp_path: Path) -> None:
+    owner = getattr(pytest.importorskip(library), kind)
+    session = attach(tmp_path, fresh(), "accessors")
+    try:
+        session.run(f"import {library}")
+        session.run(f"@{register}('timeslips')\nclass Mine:\n    def __init__(self, held): self.held = held")
+        assert hasattr(owner, "timeslips")
+        session.undo()
+        assert not hasattr(owner, "timeslips")
+        session.redo()
+        assert hasattr(owner, "timeslips")
+        session.undo()
+    finally:
+        session.close()
+
+
 def test_arguments_that_a_cell_gives_a_program_are_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the process itself are Python's, and are referred to by their name."""
     given = sys.argv

@@ -8,6 +8,8 @@ preceded by its length as eight bytes, little-endian. A buffer's digest is XXH3-
 Equal fingerprints mean "unchanged": a stream holds every value, type, order and alias that pickle can see. Different
 ones may be equal states (a cache filled, a text interned): a fingerprint may wrongly say "changed", never wrongly
 "unchanged". Fingerprints stay in memory and are never compared between processes; what is stored is named by BLAKE3.
+The digests of the pieces of large buffers are noted in value records, so that what comes back as pages of a pack need
+not be read to be compared (`state.mapped`): whoever changes the rule for those must give them another field there.
 
 Which way the digests of a buffer come about (`state.memory`) makes no difference to them.
 """
