@@ -174,8 +174,8 @@ _PLACE_OF_OWN = 16
 """Where in a page the memory begins that the GNU C library has mapped for one array."""
 
 _ALWAYS_BY_ITSELF = 33 << 20
-"""A request of so many bytes the GNU C library maps by itself, whatever was freed before: it stops at 32 MB."""
-
+"""A request of so many bytes the GNU C library maps by itself, unless as much was freed before: the size from which it
+does so grows up to 32 MB."""
 
 _MOST_HELD = 8
 """So many pieces of freed memory are passed over."""
