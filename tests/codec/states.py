@@ -59,6 +59,8 @@ DEFINITIONS = {
     "a closure over itself": "def make():\n    def f(n): return f\n    return f\nf = make()",
     "an empty cell": "def make():\n    def f(): return x\n    if False: x = 1\n    return f\nf = make()",
     "recursion between functions": "def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return n != 0 and even(n - 1)\nt = [even, odd]",
+    "a function that wraps a class": "import functools\ndef single(cls):\n    made = []\n    @functools.wraps(cls)\n    def get():\n        made[:] = made or [cls()]\n        return made[0]\n    return get\n"
+    "@single\nclass A: pass\n@single\nclass B:\n    __slots__ = 'v', '__weakref__'\na, b = A(), B(); a.x = B",
     "decorators": "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(*a): return f(*a)\n    w.calls = []\n    return w\n@deco\ndef g(x): return x",
     "generator functions": "def g():\n    yield 1\nasync def c(): return 1\nasync def a():\n    yield 1",
     "class with everything": "class A:\n    'doc'\n    items = []\n    def __init__(self): self.v = self.items\n    @property\n    def p(self): return 1\n"

@@ -169,6 +169,18 @@ def _super(state: Pass, proxy: Any) -> Any:
     return super, there
 
 
+def _attribute_of_class(state: Pass, descriptor: Any) -> Any:
+    """``__dict__`` and ``__weakref__`` of a class, which ``functools.wraps`` copies from it."""
+    owner, name = descriptor.__objclass__, descriptor.__name__
+    there = definitions.of(owner, "__dict__").get(name) is descriptor
+    return (attribute_of_class, (owner, name)) if there else NotImplemented
+
+
+def attribute_of_class(owner: type, name: str) -> Any:
+    """What a class itself has under a name, without asking it for the value."""
+    return definitions.of(owner, "__dict__")[name]
+
+
 def _wrapper(state: Pass, value: Any) -> Any:
     return type(value), (value.__func__,)
 
@@ -400,6 +412,7 @@ REDUCERS: dict[type, Any] = {
     types.ModuleType: _module,
     property: _property,
     super: _super,
+    types.GetSetDescriptorType: _attribute_of_class,
     instances.Lacking: instances.lacking,
     contextlib._GeneratorContextManager: _context_manager,
     contextlib._AsyncGeneratorContextManager: _context_manager,
