@@ -205,6 +205,21 @@ CASES = {
         "d[0] = 9; x['b'] = [3]",
         "(sorted(x), d[:].tolist(), d.file == x, g['a'] == d, d.__setitem__(1, 5), x['g/a'][:].tolist())",
     ),
+    "parameters of lmfit that were in a fit": (
+        "lmfit",
+        (
+            "import lmfit\nx = lmfit.Parameters()\nx.add('a', 1, min=0)\nx.add('b', 1)\nx.add('c', 1, min=0, max=2)\n"
+            "set_up = [x[name].setup_bounds() for name in 'abc']; code = [p.from_internal.__code__ for p in x.values()]"
+        ),
+        "x['a'].max = 3\nx['a'].setup_bounds()\nx.pop('b')",
+        "[(p.from_internal(2.5), p.from_internal.__code__ == c) for p, c in zip(x.values(), code)]",
+    ),
+    "symbols of lmfit in their order": (
+        "lmfit",
+        "import lmfit\nx = lmfit.Parameters()\nx.add('a', 1)\nx._asteval.symtable['k'] = 5\nx.add('b', expr='k * a')",
+        "x.add('c', 1)",
+        "(list(x._asteval.symtable), x['b'].value)",
+    ),
     "parameters of lmfit": (
         "lmfit", "import lmfit\nx = lmfit.Parameters()\nx.add('a', 1)\nx.add('b', expr='2*a')", "x['a'].value = 3",
         "(x['a'].value, x['b'].value)",
