@@ -8,6 +8,7 @@ import { duration, few, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
 import { firstLine, standings } from '../src/logic/staleness';
+import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
 import { scrollFor, windowOf } from '../src/logic/windowing';
 import { chain, history, state } from './helpers';
 
@@ -330,4 +331,55 @@ test('times and sizes are short', () => {
 test('one more name is written out, not counted', () => {
   assert.deepEqual(few(['a', 'b', 'c'], 2), { shown: ['a', 'b', 'c'], more: 0 });
   assert.deepEqual(few(['a', 'b', 'c', 'd'], 2), { shown: ['a', 'b'], more: 2 });
+});
+
+test('frames over each other: what a cell was stands before what it is', () => {
+  const frame = {
+    shape: { a: [60, 2], b: [60, 2] },
+    columns: [
+      { name: 'n', change: 'retyped', dtype_a: 'int64', dtype_b: 'float64', cells: 1 },
+      { name: 'old', change: 'removed', dtype_a: 'str', dtype_b: null, cells: 0 },
+      { name: 'new', change: 'added', dtype_a: null, dtype_b: 'bool', cells: 0 },
+      { name: 'k', change: 'same', dtype_a: 'str', dtype_b: 'str', cells: 0 }
+    ],
+    rows: [{ label: '7', a: ['1', 'x', null, 'k'], b: ['1.5', null, 'True', 'k'], changed: [true, false, false, false] }],
+    first: 7,
+    of: 60,
+    changed_rows: 1,
+    changed_cells: 1,
+    rows_added: 0,
+    rows_removed: 0,
+    renamed: [],
+    hidden_columns: 3,
+    note: ''
+  };
+  const table = comparisonTable(frame);
+  assert.deepEqual(table.columns.map(column => [column.change, column.dtype]), [
+    ['retyped', 'int64 → float64'],
+    ['removed', 'str'],
+    ['added', 'bool'],
+    ['', 'str']
+  ]);
+  assert.deepEqual(table.rows[0].cells.map(one => [one.was, one.text]), [
+    ['1', '1.5'],
+    [null, 'x'],
+    [null, 'True'],
+    [null, 'k']
+  ]);
+  assert.deepEqual(notShown(frame), { rows: 59, columns: 3 });
+});
+
+test('a value without columns is no table', () => {
+  assert.equal(tableOf({ name: 'x', text: '3' }), null);
+  const table = tableOf({ name: 's', columns: [{ name: 'a', dtype: 'int64' }], index: ['0'], rows: [['1']] });
+  assert.deepEqual(table?.rows, [{ label: '0', cells: [{ text: '1', was: null, changed: false }] }]);
+});
+
+test('an event brings all states since the one before, or says that there were too many', () => {
+  const model = modelOf(chain('a'), 'a');
+  const [c, b] = chain('a', 'b', 'c');
+  const event = { event: 'recorded' as const, head: 'c', branch: 'main', state: c, states: [c, b] };
+  assert.equal(model.apply({ ...event, seq: 2 }), 'applied');
+  assert.deepEqual(model.order, ['c', 'b', 'a']);
+  assert.equal(model.apply({ ...event, seq: 3, more: true }), 'gap');
 });

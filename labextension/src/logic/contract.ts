@@ -20,6 +20,7 @@ export interface IState {
   first: string | null;
   lines: number;
   outcome: Outcome;
+  error?: string | null;
   started: number;
   duration: number | null;
   bytes: number;
@@ -59,7 +60,13 @@ export interface IEvent {
   seq: number;
   head: string | null;
   branch: string | null;
+  /** The state that the session is at. */
   state?: IState | null;
+  /** States that are new or have changed since the event before, newest first. */
+  states?: IState[];
+  /** Whether there were more of them than an event carries. */
+  more?: boolean;
+  session?: string;
   store_bytes?: number | null;
   why?: string | null;
   branches?: { [name: string]: string };
@@ -72,6 +79,11 @@ export interface IHello {
   session: string;
   name: string;
   python: string;
+  store_bytes?: number | null;
+  /** Why recording is paused, or null. */
+  paused?: string | null;
+  /** The commit that `resume` would bring back, or null. */
+  resumable?: string | null;
 }
 
 /** An error of a verb: what happened, and what helps. */
@@ -88,20 +100,57 @@ export interface IPreview {
   kind?: string | null;
   summary?: string | null;
   text?: string | null;
+  /** Of figures: a picture, base64. */
   png?: string | null;
+  /** What is not shown, and why. */
   note?: string | null;
-  columns?: IColumn[] | null;
-  rows?: IRow[] | null;
+  /** Of frames: columns, labels of the rows, and their cells as text. */
+  columns?: { name: string; dtype: string }[] | null;
+  index?: string[] | null;
+  rows?: string[][] | null;
 }
 
-export interface IColumn {
+/** A name that differs between two states, in a few words. */
+export interface IDifference {
   name: string;
-  dtype: string;
+  change: string;
+  about: string;
+  before?: string;
+  after?: string;
 }
 
-export interface IRow {
-  label: string;
-  cells: string[];
+/** Two frames over each other. */
+export interface IFrameComparison {
+  shape: { a: number[]; b: number[] };
+  columns: { name: string; change: string; dtype_a: string | null; dtype_b: string | null; cells: number }[];
+  rows: { label: string; a: (string | null)[]; b: (string | null)[]; changed: boolean[] }[];
+  first: number;
+  of: number;
+  changed_rows: number;
+  changed_cells: number;
+  rows_added: number;
+  rows_removed: number;
+  renamed: string[][];
+  hidden_columns: number;
+  note: string;
+}
+
+/** One value in both states. */
+export interface IValueComparison {
+  name: string;
+  change: string;
+  summary: string;
+  lines: string[];
+  frame: IFrameComparison | null;
+  note: string;
+}
+
+export interface IComparison {
+  a: string;
+  b: string;
+  code: string[];
+  values: IDifference[];
+  value: IValueComparison | null;
 }
 
 /** What a restore did, or would do. */

@@ -35,12 +35,6 @@ export function unified(lines: string[]): IDiffLine[] {
   return found;
 }
 
-export interface IValueDifference {
-  name: string;
-  change: string;
-  summary?: string | null;
-}
-
 export interface IGroup<T> {
   change: string;
   values: T[];
@@ -49,7 +43,7 @@ export interface IGroup<T> {
 const ORDER = ['changed', 'created', 'added', 'deleted', 'removed'];
 
 /** Values by what happened to them: what changed first, then what is new, then what is gone, then anything else. */
-export function grouped<T extends IValueDifference>(values: T[]): IGroup<T>[] {
+export function grouped<T extends { name: string; change: string }>(values: T[]): IGroup<T>[] {
   const groups = new Map<string, T[]>();
   for (const value of values) {
     groups.set(value.change, [...(groups.get(value.change) ?? []), value]);

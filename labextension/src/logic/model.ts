@@ -97,11 +97,11 @@ export class HistoryModel {
       return 'gap';
     }
     this.seq = event.seq;
-    if (event.event !== 'recorded' && event.event !== 'moved') {
-      return 'applied';
+    if (event.more) {
+      return 'gap';
     }
-    const state = event.state;
-    if (state) {
+    const given = event.states ?? (event.state ? [event.state] : []);
+    for (const state of [...given].reverse()) {
       if (!this._states.has(state.id)) {
         this.order.unshift(state.id);
       }
