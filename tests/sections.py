@@ -11,6 +11,7 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("ipython/", "doors"),
     ("cli/", "doors"),
     ("doors/", "doors"),
+    ("lab/", "doors"),
     ("kernel/test_awkward", "fidelity"),
     ("kernel/test_kill", "safety"),
     ("kernel/", "doors"),
