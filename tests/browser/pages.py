@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import time
 from collections.abc import Callable
@@ -38,8 +39,10 @@ _ASK = """async expression => {
         code: '', silent: true, store_history: false, user_expressions: {asked: expression}
     }).done;
     const found = reply.content.user_expressions.asked;
-    return found.status === 'ok' ? ['ok', found.data['text/plain']] : ['error', found.ename + ': ' + found.evalue];
+    return found.status === 'ok' ? found.data['text/plain'] : found.ename + ': ' + found.evalue;
 }"""
+
+_SHOWN = "window.jupyterapp.shell.currentWidget"
 
 _CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => cell.getSource())"""
 
@@ -93,9 +96,14 @@ class Notebook:
         call = f"window.jupyterapp.commands.execute({json.dumps(name)})"
         self.page.evaluate(f"async () => {{ {'await ' if wait else ''}{call}; }}")
 
+    def button(self) -> None:
+        """The button in the toolbar."""
+        item = self.page.locator(".jp-NotebookPanel-toolbar [data-jp-item-name=timeslip]")
+        item.locator("jp-button, button").first.click()
+
     def start(self) -> None:
-        """The button in the toolbar, and wait until it records."""
-        self.page.locator(".jp-NotebookPanel-toolbar [data-jp-item-name=timeslip]").locator("jp-button, button").first.click()
+        """The same, and wait until it records."""
+        self.button()
         self.page.wait_for_selector(".timeslip-Panel")
         self.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
 
@@ -118,12 +126,64 @@ class Notebook:
         """Select the row of In[count]."""
         self.row(count).click(modifiers=["Control"] if also else [])
 
+    def choose(self, what: str) -> None:
+        """Whether variables, cells or both go to the state."""
+        self.page.locator(f".timeslip-Choice label:has(input[value={what}])").click()
+
+    def activate(self, at: int) -> None:
+        """Make a cell the active one."""
+        self.page.evaluate(f"() => {{ {_SHOWN}.content.activeCellIndex = {at}; }}")
+
+    def edit(self, at: int, text: str) -> None:
+        """Another text for a cell."""
+        self.page.evaluate(f"text => {_SHOWN}.content.model.sharedModel.cells[{at}].setSource(text)", text)
+
+    def add(self, text: str) -> None:
+        """A cell at the end, which is not run."""
+        call = f"{_SHOWN}.content.model.sharedModel"
+        cell = "{cell_type: 'code', source: text, metadata: {}}"
+        self.page.evaluate(f"text => {{ {call}.insertCell({call}.cells.length, {cell}); }}", text)
+
+    def run_cell(self, at: int) -> None:
+        """Run a cell that is there."""
+        self.activate(at)
+        self.command("notebook:run-cell")
+
+    def undo_cells(self) -> None:
+        """Edit > Undo Cell Operation."""
+        self.command("notebook:undo-cell-action")
+
+    def rename(self, name: str) -> None:
+        """Give the file another name."""
+        self.page.evaluate(f"async name => {{ await {_SHOWN}.context.rename(name); }}", name)
+        self.path = name
+
+    def set(self, key: str, value: Any) -> None:
+        """A setting of the front end."""
+        call = "window.jupyterapp.serviceManager.settings.save('timeslip:plugin', JSON.stringify(given))"
+        self.page.evaluate(f"async given => {{ await {call}; }}", {key: value})
+        self.reload()
+        if self.page.locator(".timeslip-Panel").count() == 0:
+            self.command("timeslip:show-history")
+
+    def dismiss_dialogs(self) -> None:
+        """Those of JupyterLab itself, such as that a kernel has died."""
+        for _ in range(3):
+            button = self.page.locator(".jp-Dialog .jp-mod-accept")
+            if button.count():
+                button.first.click()
+                self.page.wait_for_timeout(200)
+
+    def accept(self) -> None:
+        """The dialog as it is."""
+        self.page.locator(".jp-Dialog .jp-mod-accept").last.click()
+        self.page.wait_for_selector(".jp-Dialog", state="detached")
+
     def type(self, text: str) -> None:
         """Into the dialog, and accept it."""
         field = self.page.locator(".jp-Dialog input").first
         field.fill(text)
-        self.page.locator(".jp-Dialog .jp-mod-accept").last.click()
-        self.page.wait_for_selector(".jp-Dialog", state="detached")
+        self.accept()
 
     # What its user sees
 
@@ -139,6 +199,14 @@ class Notebook:
     def here(self) -> str:
         """Where the panel says that the session is."""
         return str(self.page.locator(".timeslip-Row.timeslip-mod-head .timeslip-Count").inner_text())
+
+    def counts(self) -> list[int]:
+        """The execution counts in the list, from the top."""
+        return [int(row.get_attribute("data-count") or 0) for row in self.rows.all()]
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.page.evaluate(f"() => {_SHOWN}.sessionContext.session.kernel.status === 'busy'"))
 
     def at(self, count: int) -> None:
         """Wait until the panel says that the session is at In[count]."""
@@ -173,8 +241,15 @@ class Notebook:
 
     def ask(self, expression: str) -> str:
         """The repr of an expression in the kernel, asked without leaving a trace."""
-        status, text = self.page.evaluate(_ASK, expression)
-        return str(text) if status == "ok" else str(text)
+        return str(self.page.evaluate(_ASK, expression))
+
+    def state(self, count: int) -> dict[str, Any]:
+        """The newest state of In[count], as it is recorded; nothing of it when there is none yet."""
+        states = "__import__('timeslip.lab.states', fromlist=['page']).page"
+        view = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().comms._front.view()"
+        asked = f"[one for one in {states}({view})['states'] if one['count'] == {count}][:1]"
+        found = ast.literal_eval(self.ask(asked))
+        return dict(found[0]) if found else {"cells": False, "branch": None}
 
     def cells(self) -> list[str]:
         """The sources of the cells."""

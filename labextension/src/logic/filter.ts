@@ -99,5 +99,15 @@ export function namesOf(model: HistoryModel): string[] {
       names.add(name);
     }
   }
-  return [...names].sort((a, b) => a.localeCompare(b));
+  return [...names].filter(name => !isResult(name)).sort((a, b) => a.localeCompare(b));
+}
+
+/** Whether *name* is what IPython keeps of results, and not one that the user has given. */
+export function isResult(name: string): boolean {
+  return /^(_+|_\d+|Out\[\d+\]|In\[\d+\])$/.test(name);
+}
+
+/** *names* with the user's own first; results of cells follow. */
+export function ownFirst<T extends { name: string }>(names: T[]): T[] {
+  return [...names.filter(one => !isResult(one.name)), ...names.filter(one => isResult(one.name))];
 }

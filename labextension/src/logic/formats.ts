@@ -41,7 +41,7 @@ export function size(bytes: number): string {
 export function when(unix: number, now: Date, locale?: string): string {
   const date = new Date(unix * 1000);
   if (date.toDateString() === now.toDateString()) {
-    return date.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+    return date.toLocaleTimeString(locale, { hour: 'numeric', minute: '2-digit' });
   }
   const sameYear = date.getFullYear() === now.getFullYear();
   return date.toLocaleDateString(

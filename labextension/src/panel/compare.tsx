@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { IComparison, IDifference, IValueComparison } from '../logic/contract';
 import { grouped, unified } from '../logic/differences';
+import { ownFirst } from '../logic/filter';
 import { comparisonTable, notShown } from '../logic/tables';
 import { NotebookHistory } from '../notebook/history';
 import { useAsked } from './asking';
@@ -49,7 +50,7 @@ export function Compare(props: ICompareProps): JSX.Element {
 function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
   const { answer, trans } = props;
   const lines = unified(answer.code);
-  const groups = grouped<IDifference>(answer.values);
+  const groups = grouped<IDifference>(answer.values.filter(value => !/^_+\d*$/.test(value.name)));
   const titles: { [change: string]: string } = {
     changed: trans.__('Changed'),
     created: trans.__('Only in the second'),
@@ -64,7 +65,7 @@ function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
         <React.Fragment key={group.change}>
           <h4>{titles[group.change] ?? group.change}</h4>
           <ul className="timeslip-Names">
-            {group.values.map(value => (
+            {ownFirst(group.values).map(value => (
               <Difference key={value.name} {...props} value={value} first={group.change === 'changed' && group.values.length === 1} />
             ))}
           </ul>

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { Actions, What } from '../actions';
 import { IState } from '../logic/contract';
+import { isResult } from '../logic/filter';
 import { duration, moment, size } from '../logic/formats';
 import { NotebookHistory } from '../notebook/history';
 import { useAsked } from './asking';
@@ -131,7 +132,7 @@ function Values(props: IDetailsProps & { shown: any }): JSX.Element {
   const touched = changesOf(state).filter(change => change.kind !== 'deleted');
   const names = new Set(touched.map(change => change.name));
   const summaries = new Map<string, any>((shown?.values ?? []).map((value: any) => [value.name, value]));
-  const rest = [...summaries.keys()].filter(name => !names.has(name) && !name.startsWith('_') && !/^(Out|In)\b/.test(name));
+  const rest = [...summaries.keys()].filter(name => !names.has(name) && !isResult(name));
   return (
     <>
       {touched.length > 0 && <h4>{trans.__('Made or changed')}</h4>}

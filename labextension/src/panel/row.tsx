@@ -3,6 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { IState } from '../logic/contract';
+import { ownFirst } from '../logic/filter';
 import { duration, few, moment, size, when } from '../logic/formats';
 import { ILaneRow } from '../logic/lanes';
 import { Gutter } from './gutter';
@@ -58,11 +59,11 @@ export function outcomeName(state: IState, trans: TranslationBundle): string | n
 export function changesOf(state: IState): { name: string; how: string; kind: 'created' | 'changed' | 'deleted' }[] {
   const list = (names: string[], kind: 'created' | 'changed' | 'deleted', plain: string) =>
     names.map(name => ({ name, kind, how: state.about[name] ?? plain }));
-  return [
+  return ownFirst([
     ...list(state.changed, 'changed', ''),
     ...list(state.created, 'created', 'new'),
     ...list(state.deleted, 'deleted', 'deleted')
-  ];
+  ]);
 }
 
 /** The whole row in words, for screen readers and the tooltip. */
@@ -117,9 +118,6 @@ function RowView(props: IRowProps): JSX.Element {
           ) : (
             <span className="timeslip-Kind">{kindName(state, trans)}</span>
           )}
-          <time className="timeslip-Dim" title={moment(state.started)}>
-            {when(state.started, new Date())}
-          </time>
         </div>
         <div className="timeslip-Row-line timeslip-Row-second">
           {outcome && (
@@ -156,7 +154,11 @@ function RowView(props: IRowProps): JSX.Element {
             {more > 0 && <span className="timeslip-Change">{trans.__('and %1 more', more)}</span>}
           </span>
           <span className="timeslip-Dim">
-            {[duration(state.duration), state.bytes > 0 ? size(state.bytes) : ''].filter(Boolean).join(' · ')}
+            <span className="timeslip-Wide">
+              {[duration(state.duration), state.bytes > 0 ? size(state.bytes) : '', ''].filter(Boolean).join(' · ')}
+              {' · '}
+            </span>
+            <time title={moment(state.started)}>{when(state.started, new Date())}</time>
           </span>
         </div>
       </div>
