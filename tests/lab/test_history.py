@@ -7,19 +7,21 @@ from tests.lab.looking import Looking
 
 from timeslip.lab.states import how
 
+FRAME = "pandas.DataFrame"
+
 
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
         (("int", "1"), ("int", "2"), "1 → 2"),
         (("str", "'a'"), ("str", f"80 characters: '{'b' * 60}"), "changed"),
-        (("int", "1"), ("pandas.DataFrame", "2 rows × 1 column: 'a'"), "int → DataFrame"),
+        (("int", "1"), (FRAME, "2 rows × 1 column: 'a'"), "int → DataFrame"),
         (("list", "3 items: 1, 2, 3"), ("list", "4 items: 1, 2, 3, 4"), "3 → 4 items"),
         (("list", "2 items: 1, 2"), ("list", "1 item: 1"), "2 → 1 item"),
         (("list", "2 items: 1, 2"), ("list", "2 items: 1, 3"), "changed"),
         (("dict", "1,000 keys: 1"), ("dict", "2,000 keys: 1"), "1,000 → 2,000 keys"),
-        (("pandas.DataFrame", "891 rows × 12 columns: 'a', 'b'"), ("pandas.DataFrame", "891 rows × 11 columns: 'a'"), "-1 column"),
-        (("pandas.DataFrame", "891 rows × 2 columns"), ("pandas.DataFrame", "890 rows × 4 columns"), "-1 row, +2 columns"),
+        ((FRAME, "891 rows × 12 columns: 'a', 'b'"), (FRAME, "891 rows × 11 columns: 'a'"), "-1 column"),
+        ((FRAME, "891 rows × 2 columns"), (FRAME, "890 rows × 4 columns"), "-1 row, +2 columns"),
         (("pandas.Series", "10 rows, int64"), ("pandas.Series", "12 rows, int64"), "+2 rows"),
         (("numpy.ndarray", "3 × 4, float64"), ("numpy.ndarray", "4 × 4, float64"), "3 × 4 → 4 × 4"),
         (("numpy.ndarray", "3 elements, int64"), ("numpy.ndarray", "1 element, int64"), "3 → 1 element"),

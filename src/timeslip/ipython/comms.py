@@ -1,8 +1,8 @@
 """The kernel's end of the front end's two comms: requests (``timeslip.rpc``) and news (``timeslip.events``).
 
 Requests are answered in the thread in which they arrive: with ipykernel 7 that may be a subshell's, while a cell runs
-in another. So everything here goes by a door of its own to the store, which waits for no transaction, and never looks at
-the namespace. What needs values is answered by a process of its own (`timeslip.lab.helper`).
+in another. So everything here goes by a door of its own to the store, which waits for no transaction, and never looks
+at the namespace. What needs values is answered by a process of its own (`timeslip.lab.helper`).
 
 Imported when the extension is loaded into a kernel: it registers two names and imports nothing more before a front end
 comes. docs/reference/lab.md is the contract.

@@ -1,8 +1,8 @@
 """News for front ends: a thread that compares what is recorded with what was told last, and tells the difference.
 
 It is nudged, never called: whoever records or travels sets a flag and goes on. What follows each other quickly is told
-at once, so a loop of a hundred commits is a few messages. The comms only send; a front end that asks on one of them would
-have its later requests routed to the thread that sent last.
+at once, so a loop of a hundred commits is a few messages. The comms only send; a front end that asks on one of them
+would have its later requests routed to the thread that sent last.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def _chosen(before: Any, after: Any, columns: Columns, masks: dict[int, Any]) ->
     same = [pair for pair in pairs if pair not in differs]
     kept = {*differs[:COLUMNS], *same[: max(0, COLUMNS - len(differs))]}
     chosen = [pair for pair in pairs if pair in kept]
-    return sorted(chosen, key=lambda pair: pair[0] if pair[0] is not None else (pair[1] or 0) - 0.5)
+    return sorted(chosen, key=lambda pair: (pair[0] if pair[0] is not None else pair[1] or 0, pair[0] is None))
 
 
 def _differs(before: Any, after: Any, pair: tuple[int | None, int | None], masks: dict[int, Any]) -> bool:
