@@ -291,7 +291,7 @@ export class Actions {
     if (!link?.isOn) {
       throw new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') });
     }
-    if (history.working !== null || link.kernel.status === 'busy') {
+    if (history.working !== null || (await link.busy())) {
       const busy = this.trans.__('A cell is running. Nothing was changed.');
       throw new Fault({ code: 'session-busy', message: busy, hint: this.trans.__('Try again when it has ended, or interrupt it.') });
     }
