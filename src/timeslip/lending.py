@@ -64,10 +64,13 @@ def names_as_then(live: Live, values: Mapping[str, Any]) -> Iterator[None]:
 
 
 def lacks_a_name(error: BaseException | None) -> bool:
-    """Whether *error* came about because code of the session asked for a name that is not there."""
+    """Whether *error* came about because somebody asked the session for a name that is not there.
+
+    Its own code does, and libraries do that go by the name of a function: then it is an attribute of ``__main__``.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, NameError):
+        if isinstance(error, NameError) or getattr(getattr(error, "obj", None), "__name__", "") == "__main__":
             return True
         seen.add(id(error))
         error = error.__cause__ or error.__context__

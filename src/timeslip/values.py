@@ -324,6 +324,15 @@ def inexact_reason(body: Mapping[str, Any], name: str) -> str | None:
     return shared or (f"comes back rebuilt: {rebuilt}" if rebuilt else None)
 
 
+def definition_reason(body: Mapping[str, Any]) -> str | None:
+    """What is said of a name that refers to the classes or functions of *body*; None where nothing is."""
+    lost = lost_reason(body)
+    if lost is not None:
+        return f"it refers to a class or function that holds {lost}"
+    rebuilt = rebuilt_reason(body)
+    return f"it refers to a class or function that comes back rebuilt: {rebuilt}" if rebuilt else None
+
+
 def note_on(body: Mapping[str, Any], name: str) -> str:
     """`inexact_reason` for a list of values: also that it is not stored; "" where there is nothing to say."""
     reason = inexact_reason(body, name) or ""
