@@ -522,7 +522,7 @@ def _entry(row: Row) -> _Stored:
     """A row of the chunk table, refused unless its numbers are possible."""
     n, size, stored, codec, place, pack, offset = row
     numbers = (n, size, stored, codec, place) + ((pack, offset) if place == PACKED else ())
-    if not all(type(number) is int for number in numbers):
+    if set(map(type, numbers)) != {int}:
         raise DamagedStoreError("the list of chunks holds something that is not a number")
     bad_size = not (0 <= size <= MAX_CHUNK and 0 <= stored <= size)
     if (
