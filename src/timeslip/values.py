@@ -9,8 +9,8 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import buffer_pieces, piece_ends, stream_pieces
@@ -24,6 +24,9 @@ from timeslip.state.fingerprint import piece_digest
 from timeslip.state.mapped import note_mapped
 from timeslip.store.mapping import MAP_FROM, Part, Piece, phase, place_in_page
 from timeslip.store.repository import Repository
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 FORMAT = 1
 
@@ -135,9 +138,7 @@ class ValueWriter:
             for piece, mark in zip(buffer_pieces(data, row, limit), marks, strict=True):
                 name = known.get(mark) or pieces.get(mark)
                 if name is None:
-                    name = str(self._repository.put_chunk(piece, phase(start)))
-                    if piece_digest(piece) != mark:
-                        self._torn = True  # by a thread, since it was compared
+                    name = str(self._repository.put_chunk(piece, phase(start), partial(self._compare, mark)))
                 pieces[mark] = name
                 names.append(name)
                 start += len(piece)
@@ -151,6 +152,11 @@ class ValueWriter:
             chunks.append(names)
             entries.append(entry)
         return entries
+
+    def _compare(self, mark: bytes, stored: Buffer) -> None:
+        """Whether what is stored of a piece is what was compared: a thread may have written to it since."""
+        if piece_digest(stored) != mark:
+            self._torn = True
 
     def _list(self, data: bytes, known: Mapping[bytes, str], pieces: dict[bytes, str]) -> str:
         mark = piece_digest(data)

@@ -12,6 +12,7 @@ import pytest
 
 import timeslip
 from timeslip.errors import TimeslipError
+from timeslip.store.chunks import ChunkStore
 from timeslip.values import _listed, _lists, pieces_of
 
 numpy = pytest.importorskip("numpy")
@@ -103,3 +104,24 @@ def test_lists_are_cut_by_what_is_in_them(session: Any) -> None:
 def test_few_pieces_are_named_in_the_record(session: Any) -> None:
     session.run("import numpy; a = numpy.random.default_rng(1).random(50_000)")
     assert len(entry_of(session)["chunks"]) == 25
+
+
+def test_what_is_compared_is_what_is_stored(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread may write to memory between the look and the copy that is stored, and take it back after that."""
+    session.run("import numpy; a = numpy.random.default_rng(1).random(50_000)")
+    real = ChunkStore._stable
+
+    def written_meanwhile(store: ChunkStore, data: Any) -> Any:
+        array = session.namespace["a"]
+        array[7] = 0.25
+        copy = real(store, data)
+        array[7] = 0.75
+        return copy
+
+    with monkeypatch.context() as torn:
+        torn.setattr(ChunkStore, "_stable", written_meanwhile)
+        session.run("a[7] = 0.75")
+    session.run("b = 1")
+    session.run("a = None")
+    session.undo()
+    assert session.namespace["a"][7] == 0.75

@@ -118,12 +118,13 @@ class ChunkStore:
 
     # --- putting
 
-    def put(self, data: Buffer, phase: int = 0) -> ChunkId:
+    def put(self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None) -> ChunkId:
         """Store the present bytes of *data* and return their id; published by the next transaction.
 
         Idempotent: bytes that are known already are not written again. Bytes that are stored raw in a pack start
         *phase* bytes behind the start of a page. *data* may change or be resized after the call, and another thread
-        writing to it meanwhile cannot make a chunk that does not match its id.
+        writing to it meanwhile cannot make a chunk that does not match its id. *look* is called with the bytes that the
+        chunk has.
 
         Raises:
             StoreFullError: nothing was added.
@@ -132,6 +133,8 @@ class ChunkStore:
         self._db.check_process()
         stable = self._stable(data)
         try:
+            if look is not None:
+                look(stable)
             digest = blake3(stable).digest()
             self._pin(digest)
             if not self._known(digest):
