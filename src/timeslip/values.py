@@ -272,9 +272,32 @@ def _listed(repository: Repository, entry: Mapping[str, Any]) -> tuple[list[str]
     """
     if "lists" not in entry:
         return entry["chunks"], _marks(entry)
-    found = b"".join(map(repository.get_chunk, entry["lists"]))
-    starts = range(0, len(found), _ENTRY)
-    return [found[at : at + _NAME].hex() for at in starts], [found[at + _NAME : at + _ENTRY] for at in starts]
+    names: list[str] = []
+    marks: list[bytes] = []
+    for name in entry["lists"]:
+        some, digests, _ = _read_list(repository, name)
+        names += some
+        marks += digests
+    return names, marks
+
+
+def _read_list(repository: Repository, name: str) -> tuple[list[str], list[bytes], bytes]:
+    """The names and digests in a list, and its own digest. Named by what it holds, it is the same in every store."""
+    known = _lists_read.get(name)
+    if known is None:
+        data = repository.get_chunk(name)
+        starts = range(0, len(data), _ENTRY)
+        names = [data[at : at + _NAME].hex() for at in starts]
+        known = names, [data[at + _NAME : at + _ENTRY] for at in starts], piece_digest(data)
+        while len(_lists_read) >= _MOST_LISTS:
+            _lists_read.pop(next(iter(_lists_read)), None)
+        _lists_read[name] = known
+    return known
+
+
+_lists_read: dict[str, tuple[list[str], list[bytes], bytes]] = {}
+_MOST_LISTS = 256
+"""So many lists are kept in memory, up to 3 MB: an undo needs them twice, and the next one most of them again."""
 
 
 def _entries(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -288,7 +311,7 @@ def pieces_of(repository: Repository, body: Mapping[str, Any]) -> dict[bytes, st
         for entry in _entries(body):
             names, marks = _listed(repository, entry)
             found.update(zip(marks, names, strict=False))
-            found.update((piece_digest(repository.get_chunk(name)), name) for name in entry.get("lists", ()))
+            found.update((_read_list(repository, name)[2], name) for name in entry.get("lists", ()))
     except StoreError:
         return {}
     return found

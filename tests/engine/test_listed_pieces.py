@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip import values
 from timeslip.errors import TimeslipError
 from timeslip.store.chunks import ChunkStore
 from timeslip.values import _listed, _lists, pieces_of
@@ -79,6 +80,7 @@ def test_a_damaged_list_is_told_before_anything_is_changed(tmp_path: Path, how: 
         session.run(MADE)
         names = entry_of(session)["lists"]
         session.run("a = None")
+        values._lists_read.clear()
         connection = sqlite3.connect(tmp_path / "timeslip.db")
         with connection:
             connection.execute(f"{how} WHERE n IN (SELECT n FROM chunks WHERE id = ?)", (bytes.fromhex(names[3]),))
