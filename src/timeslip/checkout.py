@@ -518,7 +518,7 @@ class Checkout:
             record = versions.pop() if len(versions) == 1 else None
             change.covariable.record = record
             if record is not None:  # what of it does not change is not put into the store again
-                change.covariable.chunk_of = pieces_of(self.prepared.records.get(record, {}))
+                change.covariable.chunk_of = pieces_of(live.repository, self.prepared.records.get(record, {}))
         update.release()
         tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
         unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}
@@ -616,5 +616,5 @@ def check_bytes(live: Live, plan: Plan) -> None:
     """
     with live.progress.phase("reading"):
         for record in plan.load:
-            for chunk in chunk_names(live.body(record)):
+            for chunk in chunk_names(live.repository, live.body(record)):
                 live.repository.get_chunk(chunk)

@@ -234,7 +234,7 @@ def _encode(
     for change in found.update.changed:
         group = change.covariable
         if reuse and group.keys in restored:
-            known.update(pieces_of(live.body(restored[group.keys])))
+            known.update(pieces_of(live.repository, live.body(restored[group.keys])))
         about = _about(live, group, found.snapshot)
         doubtful = live.prover.doubtful(change.captured.hooked) if change.captured is not None else {}
         if doubtful and change.captured is not None:

@@ -367,7 +367,7 @@ def verify_restorable(live: Live, history: History, commit: CommitId) -> Verific
         for key in sorted(filter(is_name, state)):
             try:
                 body = past.body(key)
-                for chunk in chunk_names(body):
+                for chunk in chunk_names(history.repository, body):
                     history.repository.get_chunk(chunk)
                 if lost_reason(body) is not None:
                     lost.append(key)
