@@ -11,6 +11,8 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("ipython/", "doors"),
     ("cli/", "doors"),
     ("doors/", "doors"),
+    ("lab/", "doors"),
+    ("server/", "doors"),
     ("kernel/test_awkward", "fidelity"),
     ("kernel/test_kill", "safety"),
     ("kernel/", "doors"),

@@ -53,6 +53,8 @@ class Settings:
             arrays; where there is no idle time, at once); "eager" checks all of a restore before it starts.
         inline_bytes: streams up to this size are kept inside their record instead of as chunks, bytes.
         chunk_bytes: largest chunk of a buffer, bytes.
+        max_cells_bytes: the cells of a notebook are kept with a commit up to this size, sources and outputs together,
+            bytes (only a front end keeps them).
         warn_seconds: a commit that takes longer says so when `announce` is on, seconds.
         announce: print a line under the cell for names that cannot be stored exactly, changes found late and slow
             commits. Off by default, so that a cell's output is what it would be without Timeslip; `status` and `log`
@@ -72,6 +74,7 @@ class Settings:
     verify: str = "lazy"
     inline_bytes: int = 512
     chunk_bytes: int = 1 << 20
+    max_cells_bytes: int = 50 * 1000**2
     warn_seconds: float = 2.0
     announce: bool = False
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 from timeslip.describing.summary import counted
+from timeslip.errors import StoreError
 from timeslip.history import History
-from timeslip.ids import RecordId
+from timeslip.ids import ChunkId, RecordId
 from timeslip.live import Live
 from timeslip.model import Commit, Forgotten, is_name
+from timeslip.standard import json
+from timeslip.store.kept import Change, KeptCell
 from timeslip.store.maintenance import forget
+from timeslip.store.repository import Repository
 
 _LISTED = 5
 """So many commits are named at most."""
@@ -29,12 +33,14 @@ def forget_for_good(live: Live, history: History, target: str) -> Forgotten:
         records = history.said_by(commit)
     names = _names_of(live, history, records)
     with live.changing():
-        report = forget(live.repository, live.session, records)
+        report = forget(live.repository, live.session, records, cells=_left_of_cells(live.repository, said))
         live.forget_bodies()
         live.dirty({key for key, record in live.records.items() if record in records})
     bound = tuple(sorted(set(live.namespace.snapshot()) & set(names)))
     code = _code_about(history, target) if commit is None else ()
     messages = [_done(target, said, names), *_still(target, bound, code)]
+    if live.repository.commits_with_cells(live.session):
+        messages.append(_of_cells(said))
     if report.shared:
         messages.append(
             f"{counted(report.shared, 'chunk')} of it stay, because other values hold the same bytes: `forget` these, "
@@ -43,6 +49,41 @@ def forget_for_good(live: Live, history: History, target: str) -> Forgotten:
     if report.waiting:
         messages.append("a live kernel still writes to the file that holds some of its bytes: `gc` erases them later")
     return Forgotten(tuple(messages), tuple(commit.id for commit in code), bound)
+
+
+def _left_of_cells(repository: Repository, said: Commit | None) -> Change:
+    """What is left of a kept cell of the notebook.
+
+    With a commit goes every cell in which its code stands, as the same lines below each other, whatever that cell has
+    become since. With a name go the outputs of all cells: any of them may show its values.
+    """
+    lines = _lines(said.code or "") if said is not None else []
+    known: dict[str, bool] = {}
+
+    def says(chunk: ChunkId) -> bool:
+        if chunk not in known:
+            try:
+                source = json.loads(repository.get_chunk(chunk)).get("source", "")
+            except (StoreError, ValueError, AttributeError):  # nobody can read it: it may say anything
+                return known.setdefault(chunk, True)
+            known[chunk] = _stands_in(lines, _lines("".join(source)))
+        return known[chunk]
+
+    def left(cell: KeptCell) -> KeptCell:
+        if said is None:
+            return KeptCell(cell.cell)
+        return KeptCell(None) if lines and cell.cell is not None and says(cell.cell) else cell
+
+    return left
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _stands_in(lines: list[str], source: list[str]) -> bool:
+    count = len(lines)
+    return any(source[at : at + count] == lines for at in range(len(source) - count + 1))
 
 
 def _names_of(live: Live, history: History, records: set[RecordId]) -> list[str]:
@@ -61,6 +102,12 @@ def _done(target: str, said: Commit | None, names: list[str]) -> str:
     count = f"In[{said.execution_count}], " if said.execution_count is not None else ""
     values = f", and the values that it made of {', '.join(names)}" if names else ""
     return f"forgot the code and message of {count}commit {said.id[:8]}, for good{values}"
+
+
+def _of_cells(said: Commit | None) -> str:
+    if said is None:
+        return "the outputs kept with the cells of the notebook are gone, too: any of them could be of those values"
+    return "of the cells that were kept with commits, those in which that code stands are gone, too"
 
 
 def _still(target: str, bound: tuple[str, ...], code: tuple[Commit, ...]) -> list[str]:

@@ -253,3 +253,39 @@ sys.exit(code)
     with Repository.open(directory, min_free_bytes=0) as repo:
         assert len(repo.sessions()) == 1
         assert SessionId(repo.sessions()[0].id)
+
+
+def test_a_second_door_waits_for_no_transaction(directory: Path) -> None:
+    """A front end's request is answered while a commit is being written: it sees what was finished before."""
+    with Repository.open(directory, min_free_bytes=0) as repo, repo.beside() as beside:
+        steps = Steps(repo)
+        first = steps.commit({"x": b"1"})
+        seen: list[list[str]] = []
+
+        def look() -> None:
+            seen.append([str(commit) for commit, _ in beside.commits(steps.session)])
+
+        with repo.transaction() as transaction:
+            transaction.set_ref(steps.session, "tag", "half", first)
+            reader = threading.Thread(target=look)
+            reader.start()
+            reader.join(5.0)
+            assert seen == [[first]]
+            assert [ref.name for ref in beside.refs(steps.session)] == ["main"]
+        assert [ref.name for ref in beside.refs(steps.session)] == ["main", "half"]
+        with pytest.raises(StoreError):
+            beside.create_session("of a reader")
+
+
+def test_a_second_door_takes_no_lock_from_the_first(directory: Path) -> None:
+    """Another process that ends last, as far as it can tell, would remove the log under the first one."""
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        steps = Steps(repo)
+        steps.commit({"x": b"1"})
+        repo.beside().close()
+        program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version'); c.close()"
+        subprocess.run([sys.executable, "-c", program, str(directory / "timeslip.db")], check=True)
+        assert repo._database.log_path().exists()
+        steps.commit({"x": b"2"})
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        assert len(repo.commits(steps.session)) == 2

@@ -8,8 +8,8 @@ import functools
 from timeslip.cli import kernel
 from timeslip.cli.command import Command, Invocation
 from timeslip.cli.output import write_answer, write_notice
-from timeslip.cli.stored import StoredSession
 from timeslip.cli.target import check_words, choose_session
+from timeslip.stored import StoredSession
 from timeslip.verbs.parsing import parse
 from timeslip.verbs.spec import Answer, Verb, asks_for_live
 

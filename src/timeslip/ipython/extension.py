@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import DamagedStoreError, NamespaceError, TimeslipError
 from timeslip.interrupts import uninterrupted
+from timeslip.ipython.comms import Comms
 from timeslip.ipython.completion import matcher
 from timeslip.ipython.faults import Faults, interrupted, without_traceback
 from timeslip.ipython.magics import TimeslipMagics
@@ -37,6 +38,7 @@ class Attachment:
     faults: Faults
     magics: TimeslipMagics
     matcher: Any
+    comms: Comms
     replaced: dict[str, dict[str, Any]]
 
 
@@ -130,7 +132,8 @@ def _configured(shell: Any) -> dict[str, Any]:
 
 def _hang_in(shell: Any, session: Session) -> Attachment:
     faults = Faults(Path(session.repository.directory))
-    recorder = Recorder(shell, session, faults)
+    comms = Comms(session, faults)
+    recorder = Recorder(shell, session, faults, comms.nudge)
     magics = TimeslipMagics(shell, session, recorder, faults)
     table = shell.magics_manager.magics
     replaced = {
@@ -142,7 +145,8 @@ def _hang_in(shell: Any, session: Session) -> Attachment:
     if getattr(shell, "Completer", None) is not None:
         shell.Completer.custom_matchers.append(completer)
     recorder.start()
-    return Attachment(shell, session, recorder, faults, magics, completer, replaced)
+    comms.register(shell)
+    return Attachment(shell, session, recorder, faults, magics, completer, comms, replaced)
 
 
 def unload(shell: Any) -> None:
@@ -164,6 +168,7 @@ def unload(shell: Any) -> None:
             for name in names:
                 table[kind].pop(name, None)
             table[kind].update(attachment.replaced[kind])
+        attachment.comms.close(shell)
         with attachment.faults.guard("closing the session"):
             attachment.session.close()
 

@@ -65,6 +65,10 @@ class Faults:
             )
         self.say_once(text)
 
+    def note(self, what: str, error: Exception) -> None:
+        """Write the detail to the log file and nothing anywhere else: nobody has asked, and nothing was lost."""
+        self._write(what, error)
+
     def as_error(self, what: str, error: Exception) -> InternalError:
         """A fault in a verb as an error that can be shown; its detail goes to the log file."""
         where = self._write(what, error)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Literal
@@ -61,12 +62,21 @@ class Recorder:
     """Listens to one shell and tells one session what ran.
 
     Every call into the session is guarded: a fault becomes a warning line. In a forked child it does nothing.
+
+    Args:
+        shell: IPython's.
+        session: what is recorded.
+        faults: what a fault is reported to.
+        nudge: told that a cell is being recorded, by its name, and then, with nothing, that something may have changed.
     """
 
-    def __init__(self, shell: Any, session: Any, faults: Faults) -> None:
+    def __init__(
+        self, shell: Any, session: Any, faults: Faults, nudge: Callable[[str], None] = lambda doing: None
+    ) -> None:
         self._shell = shell
         self._session = session
         self._faults = faults
+        self._nudge = nudge
         self._pid = os.getpid()
         self._run: _Run | None = None
         self._auditor = Auditor(session, faults, lambda: self._run is not None)
@@ -137,6 +147,7 @@ class Recorder:
             elif run.kind == "unrecorded":
                 self._session.note_unrecorded("\n".join(run.source))
             self._auditor.begin()
+        self._nudge("")
 
     def _interrupted(self, run: _Run | None, result: Any, stop: KeyboardInterrupt, *, done: bool) -> None:
         """The user stopped us, not the cell, which had ended: say what holds, and stop the cells that are waiting."""
@@ -187,6 +198,7 @@ class Recorder:
 
     def _record(self, run: _Run, stop: int, ended: float, outcome: str, error: str | None) -> None:
         code, source = _part(run, stop)
+        self._nudge(_name(run))
         with progress(self._shell, self._session, f"recording {_name(run)}"):
             commit = self._session.record(
                 code,

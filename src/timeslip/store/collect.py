@@ -242,9 +242,11 @@ def sweep_records(repository: Repository, work: Work, progress: Progress | None 
     marked: set[int] = set()
     _mark(repository, "kind = ?", (KINDS["commit"],), marked, progress)
     _mark(repository, "n IN (SELECT text FROM notes)", (), marked, progress)
+    _mark_kept(repository, marked, progress)
     with db.write():
         _mark(repository, "n > ?", (horizon,), marked, progress)
         _mark(repository, "n IN (SELECT text FROM notes)", (), marked, progress)
+        _mark_kept(repository, marked, progress)
         rows = db.execute("SELECT n, chunks FROM records WHERE n <= ?", (horizon,))
         gone = [row for row in rows if row[0] not in marked]
         release(repository, [row[1] for row in gone])
@@ -252,6 +254,11 @@ def sweep_records(repository: Repository, work: Work, progress: Progress | None 
         db.execute("DELETE FROM meta WHERE key = 'orphans'")
     repository._manifests.drop_cache()
     work.records += len(gone)
+
+
+def _mark_kept(repository: Repository, marked: set[int], progress: Progress | None) -> None:
+    if repository._kept.is_there():
+        _mark(repository, "n IN (SELECT text FROM kept)", (), marked, progress)
 
 
 def _mark(

@@ -5,6 +5,8 @@ to the process that opened it: in a forked child every call raises, and the inhe
 closed there, because closing it could remove files that the parent still needs.
 
 Never open ``timeslip.db`` by any other means in this process: closing such a descriptor would drop SQLite's locks.
+Several connections of one process are fine: SQLite knows of each other's locks. One that only reads (`read_only`) never
+waits for the transaction of another one where the journal is a write-ahead log.
 """
 
 from __future__ import annotations
@@ -105,7 +107,13 @@ class Database:
         _open.add(self)
 
     def _check_header(self) -> None:
-        """Refuse a file that is no database before SQLite opens it: with a log beside it, it would write to it."""
+        """Refuse a file that is no database before SQLite opens it: with a log beside it, it would write to it.
+
+        Not looked at where this process has the file open already: closing it here would drop SQLite's locks on it, and
+        another process, the last one as far as it can tell, would then remove the log.
+        """
+        if any(other.uses(self.path) for other in list(_open)):
+            return
         try:
             with open_file(self.path, "rb") as file:
                 start = file.read(len(_MAGIC))
@@ -113,6 +121,15 @@ class Database:
             return
         if start and start != _MAGIC:
             raise _damaged(self.path, "file is not a database")
+
+    def uses(self, path: Path) -> bool:
+        """Whether this is an open connection of this process to the file *path*."""
+        if self._connection is None or self._pid != os.getpid():
+            return False
+        try:
+            return bool(os.path.samefile(self.path, path))
+        except OSError:  # one of them is gone: then they are not the same
+            return False
 
     # --- statements
 

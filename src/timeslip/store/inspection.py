@@ -270,6 +270,7 @@ class Usages:
             for _, body in commits:
                 records |= self._known(record_ids_in(body))
                 records |= self._known({value for _, value in _changes(self._repo, body.get("manifest"))})
+            records |= self._numbered(self._repo._kept.numbers(session.id))
             items[session.name] = records
             versions[session.name] = len(commits)
         return self._rows(items, versions)
@@ -281,6 +282,10 @@ class Usages:
             for key, value in _changes(self._repo, body.get("manifest")):
                 items.setdefault(key, set()).update(self._known({value}))
         return self._rows(items, {key: len(records) for key, records in items.items()})
+
+    def _numbered(self, numbers: Iterable[int]) -> set[tuple[int, int]]:
+        wanted = set(numbers)
+        return {entry for entry in self._records.values() if entry[0] in wanted} if wanted else set()
 
     def _known(self, names: Iterable[str]) -> set[tuple[int, int]]:
         return {self._records[name] for name in names if name in self._records}

@@ -178,6 +178,16 @@ class LogTable:
         )
         return next((RecordId(row[0].hex()) for row in rows), None)
 
+    @Reading("the history")
+    def noted(self, session: str) -> list[tuple[CommitId, str]]:
+        """Which commits have a note, and the id of its text: tells whether one was changed, without reading any."""
+        rows = self._db.execute(
+            """SELECT c.id, t.id FROM notes o JOIN records c ON c.n = o.record JOIN records t ON t.n = o.text
+               WHERE c.session = ?""",
+            (self._sessions.number(session),),
+        )
+        return [(_commit_id(row[0]), row[1].hex()) for row in rows]
+
     # --- names
 
     @Reading("the history")

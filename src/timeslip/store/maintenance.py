@@ -15,6 +15,7 @@ from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
 from timeslip.store.guard import Reading
 from timeslip.store.inspection import Checker, CheckReport, Usages
+from timeslip.store.kept import Change
 from timeslip.store.repository import Repository
 from timeslip.store.retention import DropPlan, RetentionPolicy, plan_drops, protected_commits, values_of
 from timeslip.store.schema import FORGOTTEN, KINDS
@@ -137,13 +138,25 @@ def _drop(repository: Repository, policy: RetentionPolicy, plan: DropPlan) -> in
 
 @Reading("a table")
 def forget(
-    repository: Repository, session: str, records: Iterable[str], *, progress: Progress | None = None
+    repository: Repository,
+    session: str,
+    records: Iterable[str],
+    *,
+    cells: Change | None = None,
+    progress: Progress | None = None,
 ) -> Forgotten:
     """Remove the bytes of values and texts for good. Their ids stay, as tombstones; no commit changes its id.
 
     When this returns, the bodies and the chunks that only they needed are overwritten in the database, gone from its
     log, and their packs rewritten, except where `Forgotten.waiting` says that a live kernel still writes to a pack.
     What the file system or a backup keeps is beyond us.
+
+    Args:
+        repository: the store.
+        session: whose records they are.
+        records: ids of values and texts.
+        cells: what is left of a kept cell of the notebook; the rest goes as well. None: all.
+        progress: told how far it is.
 
     Raises:
         NotFoundError: no such record in the store; nothing was done.
@@ -154,6 +167,7 @@ def forget(
     ids = list(dict.fromkeys(records))
     with repository._database.write():
         packed = [_tombstone(repository, record) for record in ids]
+        packed += repository._kept.rewrite(session, cells) if cells is not None else []
         touched = collect.release(repository, packed)
         packs = {
             int(row[0])
@@ -163,6 +177,9 @@ def forget(
             )
         }
     work = Work()
+    if repository._database.one("SELECT 1 FROM meta WHERE key = 'orphans'"):  # what nothing reaches may say the same
+        collect.sweep_records(repository, work, progress)
+        packs |= _packs_with_dead(repository)
     collect.sweep_chunks(repository, work, progress)
     held = collect.reclaim_packs(repository, work, only=packs, progress=progress) if packs else set()
     repository._database.shrink()
@@ -177,6 +194,11 @@ def forget(
         if repository._database.one("SELECT 1 FROM chunks WHERE n = ? AND refs > 0", (n,)) is not None
     )
     return Forgotten(len(ids), len(touched) - shared, shared, len(held))
+
+
+def _packs_with_dead(repository: Repository) -> set[int]:
+    rows = repository._database.execute("SELECT DISTINCT pack FROM chunks WHERE refs = 0 AND pack IS NOT NULL")
+    return {int(row[0]) for row in rows}
 
 
 def _tombstone(repository: Repository, record: str) -> bytes | None:

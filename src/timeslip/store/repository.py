@@ -31,6 +31,7 @@ from timeslip.store.chunks import ChunkPlace, ChunkStore
 from timeslip.store.database import FILE_NAME, Database, Durability
 from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
+from timeslip.store.kept import KeptList, KeptTable
 from timeslip.store.keys import KeyRing
 from timeslip.store.log import LogTable
 from timeslip.store.manifests import ManifestTable, Versions
@@ -84,6 +85,7 @@ class Repository:
         self._records = RecordTable(database, ring)
         self._manifests = ManifestTable(self._manifest_body)
         self._sessions = SessionTable(database)
+        self._kept = KeptTable(self)
         self._log = LogTable(database, self._records, self._sessions)
         self.verdicts = VerdictFile(directory, read_only=database.read_only)
         """What is known of the classes of libraries. Not part of what is recorded."""
@@ -91,6 +93,8 @@ class Repository:
         self._closed = False
         self.moved: Callable[[int], None] | None = None
         """Told after each chunk how many bytes were put or read. It must be quick, and may raise to stop the work."""
+        self.published: Callable[[], None] | None = None
+        """Told after each transaction that has finished. It must be quick, and never raises."""
         _open.add(self)
 
     @classmethod
@@ -135,6 +139,19 @@ class Repository:
             database.close()
             raise
         return repository
+
+    def beside(self) -> Repository:
+        """The same store opened a second time, for reading only: a reader there waits for no transaction of this one.
+
+        It sees what finished transactions have written. To be closed by whoever asked for it, before this one.
+        """
+        self._database.check_process()
+        database = Database(self.directory / FILE_NAME, read_only=True, create=False, files=self._files)
+        try:
+            return Repository(self.directory, database, self._ring, self._files, self.min_free_bytes, [])
+        except BaseException:  # whatever went wrong, the database must not stay open
+            database.close()
+            raise
 
     def _after_open(self) -> None:
         if not self._database.local:
@@ -312,6 +329,8 @@ class Repository:
                 raise
             if self._database.durability == "normal":
                 self._syncer.committed()
+            if self.published is not None:
+                self.published()
 
     def _raw_transaction(self) -> Transaction:
         """For maintenance: the methods of a transaction, inside a transaction of the database that is open already."""
@@ -420,6 +439,18 @@ class Repository:
     def note_record(self, session: str, commit: str) -> RecordId | None:
         """The text record of a commit's note, or None."""
         return self._log.note_record(session, commit)
+
+    def kept_cells(self, session: str, commit: str) -> KeptList | None:
+        """The cells of the notebook that are kept with a commit, or None. Raises DamagedStoreError."""
+        return self._kept.of(session, commit)
+
+    def commits_with_cells(self, session: str) -> set[CommitId]:
+        """The commits with which cells of the notebook are kept."""
+        return self._kept.commits(session)
+
+    def noted(self, session: str) -> list[tuple[CommitId, str]]:
+        """Which commits have a note, and the id of its text."""
+        return self._log.noted(session)
 
     # --- sessions
 

@@ -65,6 +65,9 @@ TABLES = (
     "CREATE TABLE chunk_data (n INTEGER PRIMARY KEY, data BLOB NOT NULL)",
 )
 
+KEPT = "CREATE TABLE IF NOT EXISTS kept (record INTEGER PRIMARY KEY, text INTEGER NOT NULL)"
+"""Made when something is kept for the first time: who does not know it reads and writes the store as ever."""
+
 Migration = Callable[["Database"], None]
 
 MIGRATIONS: dict[int, Migration] = {}

@@ -125,6 +125,8 @@ class SessionTable:
                 raise StoreBusyError("a live kernel uses this session", hint="shut the kernel down first")
             mine = "SELECT record FROM commits WHERE session = ?"
             self._db.execute(f"DELETE FROM notes WHERE record IN ({mine})", (n,))
+            if self._db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'kept'"):
+                self._db.execute(f"DELETE FROM kept WHERE record IN ({mine})", (n,))
             self._db.execute(f"DELETE FROM edges WHERE child IN ({mine}) OR parent IN ({mine})", (n, n))
             self._db.execute(f"DELETE FROM records WHERE n IN ({mine})", (n,))
             for table in ("commits", "refs", "heads", "operations", "leases"):

@@ -14,6 +14,7 @@ from timeslip.store.records import build, canonical
 from timeslip.store.schema import DROPPED, FORGOTTEN, KINDS
 
 if TYPE_CHECKING:
+    from timeslip.store.kept import KeptList
     from timeslip.store.repository import Repository
 
 
@@ -144,6 +145,19 @@ class Transaction:
             return
         self._add("text", {"text": message})
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (number, self._last))
+
+    def keep_cells(self, session: str, commit: str, kept: KeptList) -> bool:
+        """Keep the cells of a notebook with a commit; False when they are kept already, as they are.
+
+        Their chunks are to be put before. Raises ChunkMissingError, CommitNotFoundError.
+        """
+        self._require_active("keep cells")
+        return self._repo._kept.keep(session, self._number(commit, "commit", session), kept)
+
+    @property
+    def last(self) -> int:
+        """The row number of the record that was put last."""
+        return self._last
 
     # --- names that move
 

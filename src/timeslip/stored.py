@@ -1,4 +1,4 @@
-"""A recorded session read from its store, without a kernel: the reading verbs' view of it."""
+"""A recorded session read from its store, beside its kernel or without one: the reading verbs' view of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from timeslip.errors import NoKernelError
 from timeslip.history import History
 from timeslip.ids import CommitId
-from timeslip.model import Commit, Operation, Preview, Ref, Shown, StateDiff, Status
+from timeslip.listing import recorded_sessions
+from timeslip.model import Commit, Operation, Preview, Recorded, Ref, Shown, StateDiff, Status
 from timeslip.naming import free_branch
 from timeslip.store.repository import Repository
 from timeslip.store.rows import SessionRow
@@ -17,17 +18,32 @@ from timeslip.store.rows import SessionRow
 class StoredSession:
     """The methods of `timeslip.session.Session` that only read, on the store alone.
 
-    HEAD is that of the kernel that holds the session, or held it last.
-
     Args:
         repository: the open store.
         row: the session.
+        kernel: the kernel whose HEAD is meant; None for the one that holds the session, or held it last.
     """
 
-    def __init__(self, repository: Repository, row: SessionRow) -> None:
+    def __init__(self, repository: Repository, row: SessionRow, kernel: str | None = None) -> None:
         self._repository = repository
         self._row = row
-        self._history = History(repository, row.id)
+        self._kernel = kernel
+        self._history = History(repository, row.id, kernel)
+
+    @property
+    def repository(self) -> Repository:
+        """The open store."""
+        return self._repository
+
+    @property
+    def row(self) -> SessionRow:
+        """The session as the store lists it."""
+        return self._row
+
+    @property
+    def history(self) -> History:
+        """The history of the session."""
+        return self._history
 
     @property
     def head(self) -> CommitId | None:
@@ -86,6 +102,10 @@ class StoredSession:
         """The runs that made or changed a name, newest first. Raises NameNotFoundError."""
         return self._history.blame(name)
 
+    def sessions(self) -> list[Recorded]:
+        """The recorded sessions of the store, the last used first."""
+        return recorded_sessions(self._repository, self._row.id if self._kernel is not None else None)
+
     def ops(self, limit: int | None = None) -> list[Operation]:
         """The operation log, newest first."""
         return self._history.operations(limit)
@@ -111,8 +131,8 @@ class StoredSession:
             last=self._history.commit(last) if last is not None else None,
             inexact={value.name: value.note.removeprefix("not stored: ") for value in values if value.note},
             store_bytes=self._repository.size_bytes(),
-            resumable=head if self._row.lease is None else None,
-            kernel="live" if self._row.lease is not None else "none",
+            resumable=head if self._row.lease is None and self._kernel is None else None,
+            kernel="this" if self._kernel else "live" if self._row.lease is not None else "none",
             next_branch=self.branch_name if at_tip else free_branch(self.branch_name, taken),
         )
 

@@ -1,0 +1,104 @@
+"""The cells of the notebook that are kept with commits: kept once, found again, refused when too large, forgotten."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.lab.looking import Looking, a_cell
+
+from timeslip.errors import CommitNotFoundError, UsageError
+from timeslip.lab.cells import keep
+from timeslip.store import maintenance
+
+
+def sources(seen: Looking, ref: str) -> list[str] | None:
+    found = seen.ask("cells", ref=ref)["cells"]
+    return None if found is None else [cell["source"] for cell in found["cells"]]
+
+
+def test_cells_come_back_as_they_were_given(seen: Looking) -> None:
+    first = seen.run("x = 1")
+    assert sources(seen, "HEAD") is None
+    cells = [
+        {**a_cell("x = 1", shown="ü\ud800"), "execution_count": 3},
+        {"cell_type": "markdown", "id": "m", "metadata": {"a": [1]}, "source": ["# one\n", "two"], "attachments": {}},
+        {"cell_type": "raw", "id": "r", "metadata": {}, "source": ""},
+    ]  # fmt: skip
+    given = {"cells": cells, "metadata": {"kernelspec": {"name": "python3"}}}
+    told = keep(seen.session.repository, seen.session.id, first, given, 10**6)
+    assert (told["kept"], told["count"]) == (True, 3)
+    assert seen.ask("cells", ref="HEAD")["cells"] == given
+    assert keep(seen.session.repository, seen.session.id, first, given, 10**6)["bytes"] == 0
+    assert seen.ask("history")["states"][0]["cells"]
+
+
+def test_the_nearest_before_counts(seen: Looking) -> None:
+    first = seen.run("x = 1")
+    seen.keep(first, "x = 1")
+    seen.run("x = 2", "x = 3")
+    found = seen.ask("cells", ref="HEAD")
+    assert (found["commit"], found["ref"]) == (first, seen.session.head)
+    assert [state["cells"] for state in seen.ask("history")["states"]] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(None, [], {}, {"cells": [3]}, {"cells": [{"source": "x"}]}, {"cells": [], "metadata": 3}),
+        {"cells": [{"cell_type": "code", "source": 3}]},
+    ],
+)
+def test_what_is_no_notebook_is_refused(seen: Looking, given: object) -> None:
+    commit = seen.run("x = 1")
+    with pytest.raises(UsageError):
+        keep(seen.session.repository, seen.session.id, commit, given, 10**6)
+    assert sources(seen, "HEAD") is None
+
+
+def test_too_large_a_notebook_and_an_unknown_commit_are_refused(seen: Looking) -> None:
+    commit = seen.run("x = 1")
+    with pytest.raises(UsageError, match="at most 1"):
+        seen.keep(commit, "x = 1", shown="y" * 2000, most=1000)
+    with pytest.raises(CommitNotFoundError):
+        seen.keep("00" * 32, "x = 1")
+    assert sources(seen, "HEAD") is None
+
+
+def test_forgotten_code_is_in_no_kept_cell(seen: Looking) -> None:
+    secret = f"password = '{os.urandom(16).hex()}'"
+    first = seen.run("x = 1")
+    seen.keep(first, "x = 1", secret)  # written, not run yet
+    second = seen.run(secret)
+    seen.keep(second, "x = 1", f"# a comment\n{secret}\nx = 5", "x = 2", shown="kept")
+    third = seen.run("x = 2")
+    seen.keep(third, "x = 2", secret)
+    seen.session.forget(second)
+    assert sources(seen, first) == ["x = 1", ""]
+    assert sources(seen, second) == ["x = 1", "", "x = 2"]
+    assert sources(seen, third) == ["x = 2", ""]
+    gone = seen.ask("cells", ref=second)["cells"]["cells"][1]
+    assert gone["metadata"] == {"timeslip": {"forgotten": True}}
+    assert maintenance.check(seen.session.repository).problems == ()
+    for file in seen.session.repository.directory.rglob("*"):
+        assert not file.is_file() or secret.encode() not in file.read_bytes(), file
+
+
+def test_with_a_name_go_the_outputs_that_may_show_its_values(seen: Looking) -> None:
+    commit = seen.run("secret = 'abc'")
+    seen.keep(commit, "secret = 'abc'", "secret", shown="abc")
+    report = seen.session.forget("secret")
+    assert any("outputs" in message for message in report.messages)
+    found = seen.ask("cells", ref="HEAD")["cells"]["cells"]
+    assert [cell["source"] for cell in found] == ["secret = 'abc'", "secret"], "as the recorded code, which is named"
+    assert [cell["outputs"] for cell in found] == [[], []]
+
+
+def test_nothing_of_what_is_kept_is_ever_run(seen: Looking) -> None:
+    commit = seen.run("x = 1")
+    seen.keep(commit, "x = 99", "raise SystemExit")
+    seen.run("y = 1")
+    seen.session.undo(2)
+    seen.session.redo(2)
+    assert seen.ask("cells", ref="HEAD")["commit"] == commit
+    assert seen.session.namespace["x"] == 1

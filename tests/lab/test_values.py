@@ -1,0 +1,155 @@
+"""What a front end sees of recorded values: tables, pictures, text, and two states side by side."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.lab.looking import Looking
+
+from timeslip.errors import SessionBusyError
+from timeslip.lab import helper
+from timeslip.lab.helper import Helper
+
+
+def preview(seen: Looking, *names: str, ref: str = "HEAD") -> list[dict[str, Any]]:
+    values: list[dict[str, Any]] = seen.ask("preview", ref=ref, names=list(names) or None)["values"]
+    return values
+
+
+def test_a_frame_is_a_table_of_text_with_what_is_not_shown(seen: Looking) -> None:
+    seen.run("import pandas as pd", "df = pd.DataFrame({f'c{n}': range(100) for n in range(30)}); df['c0'] = '<b>'")
+    (found,) = preview(seen, "df")
+    assert (found["sort"], found["kind"], found["shape"]) == ("frame", "pandas.DataFrame", [100, 30])
+    assert found["columns"][:2] == [
+        {"name": "c0", "dtype": found["columns"][0]["dtype"]},
+        {"name": "c1", "dtype": "int64"},
+    ]
+    assert (len(found["columns"]), len(found["rows"]), found["index"][49]) == (20, 50, "49")
+    assert found["rows"][7][:2] == ["<b>", "7"]
+    assert found["note"] == "shown: 50 of 100 rows, 20 of 30 columns"
+    assert "&lt;b&gt;" in found["html"]
+    assert "<b>" not in found["html"]
+
+
+def test_values_are_as_they_were_and_the_session_is_as_it_is(seen: Looking) -> None:
+    seen.run(
+        "class Point:\n    def __init__(self, x): self.x = x", "x = [1]; p = Point(1); s = x", "x.append(2); p.x = 5"
+    )
+    before, filters = {name: id(value) for name, value in seen.session.namespace.items()}, list(warnings.filters)
+    then, now = preview(seen, "x", ref="HEAD~1"), preview(seen, "x")
+    assert ("1 item" in then[0]["summary"], "2 items" in now[0]["summary"]) == (True, True)
+    assert "x=1" in preview(seen, "p", ref="HEAD~1")[0]["summary"]
+    assert {name: id(value) for name, value in seen.session.namespace.items()} == before
+    assert (list(warnings.filters), seen.session.moves) == (filters, 3)
+
+
+def test_all_names_of_a_state_and_those_that_are_not_there(seen: Looking) -> None:
+    seen.run("x = 1; lock = __import__('threading').Lock()")
+    found = {value["name"]: value for value in preview(seen)}
+    assert found["x"]["text"] == "1"
+    assert found["lock"]["note"]
+    assert seen.reply("preview", ref="HEAD", names=["y"])["error"]["code"] == "name-not-found"
+    assert seen.reply("preview", ref="HEAD~9", names=["x"])["error"]["code"] == "commit-not-found"
+
+
+def test_a_figure_is_a_picture(seen: Looking) -> None:
+    pytest.importorskip("matplotlib")
+    seen.run(
+        "from matplotlib.figure import Figure; fig = Figure(figsize=(40, 4)); ax = fig.subplots(); ax.plot([1, 2])"
+    )
+    (found,) = preview(seen, "fig")
+    assert (found["sort"], found["note"]) == ("figure", "")
+    assert base64.b64decode(found["png"])[:4] == b"\x89PNG"
+
+
+def test_what_would_touch_the_outside_is_not_shown(seen: Looking, tmp_path: Path) -> None:
+    there = tmp_path / "made"
+    seen.run(
+        f"class Bad:\n    def __repr__(self):\n        open({str(there)!r}, 'w').close(); return 'shown'\nbad = Bad()"
+    )
+    (found,) = preview(seen, "bad")
+    assert not there.exists()
+    assert "not shown, because" in found["note"]
+
+
+def test_two_states_in_words_and_no_value_is_loaded(seen: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
+    a = seen.run("x = [1]; gone = 1; same = 2")
+    b = seen.run("x.append(2); del gone; new = 3")
+    monkeypatch.setattr("timeslip.past.PastState.value", None)
+    found = seen.ask("compare", a=a, b=b)
+    assert found["code"] == ["-x = [1]; gone = 1; same = 2", "+x.append(2); del gone; new = 3"]
+    assert {value["name"]: (value["change"], value["about"]) for value in found["values"]} == {
+        "gone": ("deleted", "deleted"),
+        "new": ("created", "new"),
+        "x": ("changed", "1 → 2 items"),
+    }
+
+
+def test_a_frame_of_two_states_cell_by_cell(seen: Looking) -> None:
+    a = seen.run("import pandas as pd; df = pd.DataFrame({'a': range(100), 'b': 1.5, 'c': 'x'}); w = df.copy()")
+    b = seen.run("df.loc[60, 'a'] = -1; df['d'] = 1; del df['c']; df['b'] = df['b'].astype('float32')")
+    value = seen.ask("compare", a=a, b=b, name="df")["value"]
+    assert value["change"] == "changed"
+    assert "column 'd' added" in value["summary"]
+    frame = value["frame"]
+    assert frame["shape"] == {"a": [100, 3], "b": [100, 3]}
+    assert [(one["name"], one["change"], one["cells"]) for one in frame["columns"]] == [
+        ("a", "changed", 1),
+        ("b", "retyped", 0),
+        ("c", "removed", 0),
+        ("d", "added", 0),
+    ]
+    assert (frame["changed_rows"], frame["changed_cells"], frame["of"], len(frame["rows"])) == (1, 1, 100, 50)
+    (changed,) = [row for row in frame["rows"] if any(row["changed"])]
+    assert (changed["label"], changed["a"], changed["b"]) == ("60", ["60", "1.5", "x", None], ["-1", "1.5", None, "1"])
+    assert changed["changed"] == [True, False, False, False]
+
+
+def test_rows_that_came_and_went_are_counted(seen: Looking) -> None:
+    a = seen.run("import pandas as pd; df = pd.DataFrame({'a': range(10)}, index=list('abcdefghij'))")
+    b = seen.run("df = pd.concat([df.drop(index=['c', 'd']), pd.DataFrame({'a': [7]}, index=['z'])])")
+    frame = seen.ask("compare", a=a, b=b, name="df")["value"]["frame"]
+    assert (frame["rows_removed"], frame["rows_added"], frame["of"]) == (2, 1, 8)
+    assert [row["label"] for row in frame["rows"]] == list("abefghij")
+    assert seen.reply("compare", a=a, b=b, name="nothing")["error"]["code"] == "name-not-found"
+
+
+def test_another_process_loads_what_a_kernel_is_asked_for(seen: Looking, tmp_path: Path) -> None:
+    """It answers as this one would, tells errors, starts again when it has died, and is nobody's child."""
+    seen.run("x = [1, 2]")
+    helping = Helper(seen.session.repository.directory)
+    request = {"id": 3, "verb": "preview", "ref": "HEAD", "names": ["x"]}
+    try:
+        reply = helping.ask(request, seen.session.id, None)
+        assert reply["id"] == 3
+        assert reply["answer"]["values"] == preview(seen, "x")
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+        first = helping._pid
+        os.kill(first, signal.SIGKILL)
+        wrong = helping.ask({"id": 4, "verb": "preview", "ref": "HEAD~5", "names": []}, seen.session.id, None)
+        assert wrong["error"]["code"] == "commit-not-found"
+        assert helping._pid != first
+    finally:
+        helping.close()
+    with pytest.raises(SessionBusyError):
+        helping.ask(request, seen.session.id, None)
+
+
+def test_what_takes_too_long_is_given_up(seen: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen.run("class Slow:\n    def __repr__(self):\n        while True: pass\nslow = Slow()")
+    helping = Helper(seen.session.repository.directory)
+    try:
+        helping.ask({"id": 1, "verb": "preview", "ref": "HEAD", "names": []}, seen.session.id, None)
+        monkeypatch.setattr(helper, "PATIENCE", 0.2)
+        with pytest.raises(SessionBusyError, match="given up"):
+            helping.ask({"id": 2, "verb": "preview", "ref": "HEAD", "names": ["slow"]}, seen.session.id, None)
+        assert helping._pid == 0
+    finally:
+        helping.close()
