@@ -265,7 +265,7 @@ CASES = {
     "key points, matches and settings of OpenCV": (
         "cv2",
         (
-            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5), cv2.createCLAHE(3.0, (4, 4))]\n"
+            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5), cv2.createCLAHE(3.0)]\n"
             "x += [cv2.ORB_create(50), cv2.KalmanFilter(2, 1)]"
         ),
         (
