@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.sections import files_of  # noqa: E402 - found by the line before
 
-SECTIONS = ("engine", "fidelity", "doors", "safety")
+SECTIONS = ("engine", "fidelity", "doors", "safety", "browser")
 NOTHING_COLLECTED = 5
 """Exit status of pytest when no test matched: fine for a section, as long as some section had tests."""
 

@@ -20,6 +20,7 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("engine/test_machine", "fidelity"),
     ("engine/test_cases", "fidelity"),
     ("notebooks/", "fidelity"),
+    ("browser/", "browser"),
     ("safety/", "safety"),
     ("store/test_crash", "safety"),
     ("store/test_full", "safety"),

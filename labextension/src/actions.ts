@@ -1,0 +1,337 @@
+/** What the user can do with the states of a notebook, with the questions that are asked before and what is said after. */
+import { Dialog, InputDialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+
+import { Fault } from './kernel/link';
+import { ICellJson } from './logic/cells';
+import { IState, ITravel } from './logic/contract';
+import { few } from './logic/formats';
+import { restore } from './notebook/cells';
+import { NotebookHistory } from './notebook/history';
+
+export type What = 'variables' | 'cells' | 'both';
+
+/** A travel that takes longer than this is said, with a way to end it; milliseconds. */
+const SOON = 700;
+
+export class Actions {
+  constructor(private readonly trans: TranslationBundle) {}
+
+  /** How a state is called when it is spoken of. */
+  title(state: IState): string {
+    return state.count === null ? state.short : `In[${state.count}]`;
+  }
+
+  async start(history: NotebookHistory): Promise<void> {
+    await history.link?.start();
+  }
+
+  undo(history: NotebookHistory): Promise<boolean> {
+    return this._travel(history, ['undo'], this.trans.__('Undone'));
+  }
+
+  redo(history: NotebookHistory): Promise<boolean> {
+    return this._travel(history, ['redo'], this.trans.__('Done again'));
+  }
+
+  /** Go to a state: its variables, the notebook's cells as they were, or both. */
+  async goTo(history: NotebookHistory, state: IState, what: What): Promise<boolean> {
+    let cells: ICellJson[] | null = null;
+    if (what !== 'variables') {
+      cells = await this._cellsOf(history, state);
+      if (cells === null) {
+        return false;
+      }
+    }
+    if (what !== 'cells') {
+      const said = this.trans.__('The variables are as they were after %1', this.title(state));
+      if (!(await this._travel(history, ['checkout', state.id], said))) {
+        return false;
+      }
+    }
+    if (cells !== null) {
+      this._restoreCells(history, cells);
+    }
+    return true;
+  }
+
+  /** Bring the last state of an earlier kernel into this one. */
+  async resume(history: NotebookHistory): Promise<boolean> {
+    const done = await this._travel(history, ['resume'], this.trans.__('The session goes on where it was'));
+    if (done) {
+      history.resumable = null;
+      history.tell();
+    }
+    return done;
+  }
+
+  switchTo(history: NotebookHistory, branch: string): Promise<boolean> {
+    return this._travel(history, ['switch', branch], this.trans.__('On branch %1', branch));
+  }
+
+  async pickBranch(history: NotebookHistory): Promise<void> {
+    const { branch, branches } = history.model;
+    const others = Object.keys(branches).filter(name => name !== branch);
+    if (!others.length) {
+      Notification.info(this.trans.__('There is no other branch yet'), { autoClose: 4000 });
+      return;
+    }
+    const picked = await InputDialog.getItem({
+      title: this.trans.__('Switch to branch'),
+      label: this.trans.__('The variables become those of its last state.'),
+      items: others,
+      okLabel: this.trans.__('Switch')
+    });
+    if (picked.button.accept && picked.value) {
+      await this.switchTo(history, picked.value);
+    }
+  }
+
+  /** Only this name becomes as it was, with what shares objects with it. */
+  bringBack(history: NotebookHistory, state: IState, name: string): Promise<boolean> {
+    const said = this.trans.__('%1 is as it was after %2', name, this.title(state));
+    return this._travel(history, ['checkout', state.id, '--', name], said);
+  }
+
+  /** The past value under another name, beside the present one. */
+  async bringBackAs(history: NotebookHistory, state: IState, name: string): Promise<boolean> {
+    const suggested = `${name}_${state.count ?? state.short}`.replace(/\W/g, '_');
+    const picked = await InputDialog.getText({
+      title: this.trans.__('Bring back %1 as …', name),
+      label: this.trans.__('Name of the variable that holds the value as it was after %1', this.title(state)),
+      text: suggested,
+      okLabel: this.trans.__('Bring back')
+    });
+    const given = picked.value?.trim();
+    if (!picked.button.accept || !given) {
+      return false;
+    }
+    const said = this.trans.__('%1 holds %2 as it was after %3', given, name, this.title(state));
+    return this._do(history, ['get', state.id, name, '--as', given], said);
+  }
+
+  async branch(history: NotebookHistory, state: IState): Promise<void> {
+    const name = await this._ask(
+      this.trans.__('New branch at %1', this.title(state)),
+      this.trans.__('A name for another idea. Nothing moves; switch goes there.'),
+      this.trans.__('Create')
+    );
+    if (name) {
+      await this._do(history, ['branch', name, state.id], this.trans.__('Branch %1 begins at %2', name, this.title(state)));
+      await history.load();
+    }
+  }
+
+  async tag(history: NotebookHistory, state: IState): Promise<void> {
+    const name = await this._ask(
+      this.trans.__('Tag %1', this.title(state)),
+      this.trans.__('A name that stays with this state. Its values are always kept.'),
+      this.trans.__('Tag')
+    );
+    if (name) {
+      await this._do(history, ['tag', name, state.id], this.trans.__('%1 is called %2', this.title(state), name));
+      await history.load();
+    }
+  }
+
+  async describe(history: NotebookHistory, state: IState): Promise<void> {
+    const picked = await InputDialog.getText({
+      title: this.trans.__('Describe %1', this.title(state)),
+      label: this.trans.__('What is to be remembered about this state'),
+      text: state.message ?? '',
+      okLabel: this.trans.__('Save')
+    });
+    if (picked.button.accept) {
+      await this._do(history, ['describe', state.id, '-m', picked.value ?? ''], null);
+      await history.load();
+    }
+  }
+
+  private async _ask(title: string, label: string, okLabel: string): Promise<string | null> {
+    const picked = await InputDialog.getText({ title, label, okLabel });
+    return picked.button.accept ? picked.value?.trim() || null : null;
+  }
+
+  private async _cellsOf(history: NotebookHistory, state: IState): Promise<ICellJson[] | null> {
+    try {
+      const answer = await history.link!.ask('cells', { ref: state.id });
+      const cells = answer.cells?.cells as ICellJson[] | undefined;
+      if (cells?.length) {
+        return cells;
+      }
+      Notification.warning(
+        this.trans.__('No cells of the notebook were kept with %1 or a state before it. Nothing was changed.', this.title(state))
+      );
+    } catch (error) {
+      this._complain(error);
+    }
+    return null;
+  }
+
+  private _restoreCells(history: NotebookHistory, cells: ICellJson[]): void {
+    try {
+      const plan = restore(history.panel, cells);
+      const parts = [
+        plan.back ? this.trans._n('%1 cell back', '%1 cells back', plan.back) : '',
+        plan.changed ? this.trans._n('%1 as it was', '%1 as they were', plan.changed) : '',
+        plan.gone ? this.trans._n('%1 of later taken out', '%1 of later taken out', plan.gone) : ''
+      ].filter(Boolean);
+      if (parts.length) {
+        const tail = this.trans.__('Edit > Undo Cell Operation takes it back; the file is as it was until you save.');
+        Notification.success(`${this.trans.__('Cells:')} ${parts.join(', ')}. ${tail}`, { autoClose: 6000 });
+      } else {
+        Notification.info(this.trans.__('The cells are as they were then already.'), { autoClose: 4000 });
+      }
+      history.markSoon();
+    } catch (error) {
+      this._complain(error);
+    }
+  }
+
+  /** A verb that changes the variables: first what it would do is looked at, and asked about when it is not all exact. */
+  private async _travel(history: NotebookHistory, words: string[], said: string): Promise<boolean> {
+    const at = words.indexOf('--');
+    const [verb, names] = at === -1 ? [words, []] : [words.slice(0, at), words.slice(at)];
+    if (history.options.ask) {
+      let foreseen: ITravel;
+      try {
+        foreseen = await this._perform(history, [...verb, '--dry-run', ...names]);
+      } catch (error) {
+        this._complain(error);
+        return false;
+      }
+      const answer = await this._confirm(foreseen);
+      if (answer === null) {
+        return false;
+      }
+      verb.push(...answer);
+    }
+    return this._do(history, [...verb, ...names], said);
+  }
+
+  /** Options to go on with, none when nothing has to be asked, or null: the user does not want it. */
+  private async _confirm(foreseen: ITravel): Promise<string[] | null> {
+    const { replayed, placeholders } = foreseen;
+    const lost = placeholders.filter(name => !replayed.includes(name));
+    const rebuilt = Object.entries(foreseen.fidelity).filter(([, how]) => how === 'rebuilt');
+    if (!replayed.length && !lost.length) {
+      return [];
+    }
+    const body = document.createElement('div');
+    body.className = 'timeslip-Confirm';
+    const section = (title: string, names: string[], why: (name: string) => string) => {
+      if (names.length) {
+        const { shown, more } = few(names, 12);
+        const head = document.createElement('p');
+        head.textContent = title;
+        const list = document.createElement('ul');
+        for (const name of shown) {
+          const item = document.createElement('li');
+          const code = document.createElement('code');
+          code.textContent = name;
+          item.append(code, why(name) ? ` – ${why(name)}` : '');
+          list.append(item);
+        }
+        if (more) {
+          const item = document.createElement('li');
+          item.textContent = this.trans.__('and %1 more', more);
+          list.append(item);
+        }
+        body.append(head, list);
+      }
+    };
+    const note = (name: string) => foreseen.notes[name] ?? '';
+    section(this.trans.__('These could not be stored. Their cells would be run again to rebuild them:'), replayed, note);
+    section(this.trans.__('These cannot be brought back. A placeholder will say so when they are used:'), lost, note);
+    section(this.trans.__('These come back equal, but with a new outside resource:'), rebuilt.map(([name]) => name), note);
+    const buttons = [Dialog.cancelButton({ label: this.trans.__('Cancel') })];
+    if (replayed.length) {
+      buttons.push(Dialog.okButton({ label: this.trans.__('Without running cells'), className: 'timeslip-plain' }));
+    }
+    buttons.push(Dialog.okButton({ label: replayed.length ? this.trans.__('Run them') : this.trans.__('Go on') }));
+    const result = await showDialog({
+      title: this.trans.__('Not everything comes back as it was'),
+      body: new Widget({ node: body }),
+      buttons
+    });
+    if (!result.button.accept) {
+      return null;
+    }
+    if (!replayed.length) {
+      return [];
+    }
+    return [result.button.label === buttons[1].label ? '--no-replay' : '--replay'];
+  }
+
+  /** Do it, say what came of it. */
+  private async _do(history: NotebookHistory, words: string[], said: string | null): Promise<boolean> {
+    try {
+      const answer = await this._perform(history, words);
+      const lost: string[] = answer.placeholders ?? [];
+      const messages: string[] = answer.messages ?? [];
+      if (said !== null) {
+        const tail = [...messages, lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
+        const text = [said, ...tail].join('\n');
+        if (tail.length) {
+          Notification.warning(text, { autoClose: 10000 });
+        } else {
+          Notification.success(text, { autoClose: 2500 });
+        }
+      }
+      return true;
+    } catch (error) {
+      this._complain(error);
+      return false;
+    }
+  }
+
+  private async _perform(history: NotebookHistory, words: string[]): Promise<any> {
+    const link = history.link;
+    if (!link?.isOn) {
+      throw new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') });
+    }
+    if (history.working !== null || link.kernel.status === 'busy') {
+      const busy = this.trans.__('A cell is running. Nothing was changed.');
+      throw new Fault({ code: 'session-busy', message: busy, hint: this.trans.__('Try again when it has ended, or interrupt it.') });
+    }
+    history.working = words[0];
+    history.tell();
+    let shown: string | null = null;
+    const cancel = { label: this.trans.__('Cancel'), callback: () => void link.kernel.interrupt() };
+    const timer = window.setTimeout(() => {
+      shown = Notification.emit(this.trans.__('Timeslip is working …'), 'in-progress', { actions: [cancel], autoClose: false });
+    }, SOON);
+    try {
+      const { answer, notices } = await link.perform(words, text => {
+        if (shown !== null) {
+          Notification.update({ id: shown, message: text });
+        }
+      });
+      for (const notice of notices) {
+        Notification.info(notice, { autoClose: 8000 });
+      }
+      return answer;
+    } finally {
+      window.clearTimeout(timer);
+      if (shown !== null) {
+        Notification.dismiss(shown);
+      }
+      history.working = null;
+      history.tell();
+    }
+  }
+
+  private _complain(error: unknown): void {
+    if (error instanceof Fault) {
+      const { message, hint, code } = error.fault;
+      if (code === 'nothing-to-undo') {
+        Notification.info(message, { autoClose: 4000 });
+      } else {
+        Notification.error([message, hint].filter(Boolean).join('\n'), { autoClose: 12000 });
+      }
+    } else {
+      Notification.error(String((error as Error)?.message ?? error), { autoClose: 12000 });
+    }
+  }
+}

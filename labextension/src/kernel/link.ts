@@ -1,0 +1,324 @@
+/**
+ * The connection to Timeslip in one kernel: whether it is there, requests, events.
+ *
+ * Looking goes over a comm of its own that the kernel only answers on, and events come over another one: so both may run
+ * in a subshell and answer while a cell runs. What changes something is an execute request, which the kernel does between
+ * cells. An older ipykernel answers only after the running cell: nothing here assumes a prompt answer.
+ */
+import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { JSONObject } from '@lumino/coreutils';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { IEvent, IFault, IHello, VERSIONS } from '../logic/contract';
+
+export type Condition =
+  | { kind: 'asking' }
+  | { kind: 'off' }
+  | { kind: 'starting' }
+  | { kind: 'on'; hello: IHello }
+  | { kind: 'not-python'; language: string }
+  | { kind: 'not-installed' }
+  | { kind: 'older' }
+  | { kind: 'failed'; fault: IFault }
+  | { kind: 'gone' };
+
+/** What a verb has refused, with what helps. */
+export class Fault extends Error {
+  constructor(readonly fault: IFault) {
+    super(fault.message);
+  }
+}
+
+const ATTACHED =
+  "getattr(__import__('sys').modules.get('timeslip.ipython.extension'), 'attached', lambda: None)() is not None";
+
+/** No deadline: the clocks of the browser and of the kernel need not agree. A busy kernel is not asked at all. */
+const NEVER = '1e18';
+
+interface IWaiting {
+  resolve: (answer: any) => void;
+  reject: (error: Error) => void;
+}
+
+export class KernelLink implements IDisposable {
+  constructor(readonly kernel: Kernel.IKernelConnection) {}
+
+  get condition(): Condition {
+    return this._condition;
+  }
+
+  get isOn(): boolean {
+    return this._condition.kind === 'on';
+  }
+
+  get conditionChanged(): ISignal<this, Condition> {
+    return this._conditionChanged;
+  }
+
+  get event(): ISignal<this, IEvent> {
+    return this._event;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._drop(true);
+      Signal.clearData(this);
+    }
+  }
+
+  /** Find out whether the kernel is recorded, and connect if it is. */
+  async probe(): Promise<void> {
+    if (this.isOn || this._condition.kind === 'starting') {
+      return;
+    }
+    const turn = ++this._turn;
+    try {
+      if (!(await this._isPython(turn))) {
+        return;
+      }
+      const reply = await this._execute('', { timeslip: ATTACHED });
+      if (turn !== this._turn) {
+        return;
+      }
+      if (expression(reply)?.['text/plain'] === 'True') {
+        await this._connect(turn);
+      } else {
+        this._become({ kind: 'off' });
+      }
+    } catch (error) {
+      this._failed(turn, error);
+    }
+  }
+
+  /** Begin to record the kernel, and connect. */
+  async start(): Promise<void> {
+    if (this.isOn) {
+      return;
+    }
+    const turn = ++this._turn;
+    try {
+      if (!(await this._isPython(turn))) {
+        return;
+      }
+      this._become({ kind: 'starting' });
+      const reply = await this._execute('%load_ext timeslip', {});
+      if (turn !== this._turn) {
+        return;
+      }
+      if (reply.content.status === 'ok') {
+        await this._connect(turn);
+        return;
+      }
+      const { ename, evalue } = reply.content as KernelMessage.IReplyErrorContent;
+      if (ename === 'ModuleNotFoundError' && /'timeslip'/.test(evalue)) {
+        this._become({ kind: 'not-installed' });
+      } else {
+        this._become({ kind: 'failed', fault: { code: 'start', message: evalue || ename || 'no answer' } });
+      }
+    } catch (error) {
+      this._failed(turn, error);
+    }
+  }
+
+  /** The kernel is another one from now on, or none: what was open has ended without a word. */
+  reset(gone: boolean): void {
+    this._turn += 1;
+    this._drop(false);
+    this._become(gone ? { kind: 'gone' } : { kind: 'asking' });
+  }
+
+  /** Ask for something that is recorded. */
+  ask(verb: string, details: JSONObject = {}): Promise<any> {
+    const comm = this._rpc;
+    if (!comm || comm.isDisposed || !this.isOn) {
+      return Promise.reject(new Fault({ code: 'no-session', message: 'this kernel is not being recorded' }));
+    }
+    const id = ++this._lastId;
+    return new Promise((resolve, reject) => {
+      this._waiting.set(id, { resolve, reject });
+      comm.send({ id, verb, ...details });
+    });
+  }
+
+  /**
+   * Do something, between cells.
+   *
+   * *progress* hears how far a long one is.
+   */
+  async perform(words: string[], progress?: (text: string) => void): Promise<{ answer: any; notices: string[] }> {
+    const call = `__import__('timeslip.ipython.remote', fromlist=['call']).call(${JSON.stringify(words)}, ${NEVER})`;
+    const reply = await this._execute('', { timeslip: call }, progress);
+    const body = expression(reply)?.['application/json'] as any;
+    if (body?.answer) {
+      return { answer: body.answer, notices: body.notices ?? [] };
+    }
+    const content = reply.content as any;
+    const found = content.user_expressions?.timeslip;
+    throw new Fault(
+      body?.error ?? { code: 'no-answer', message: found?.evalue || content.evalue || 'the kernel gave no answer' }
+    );
+  }
+
+  private async _isPython(turn: number): Promise<boolean> {
+    const info = await this.kernel.info;
+    if (turn !== this._turn) {
+      return false;
+    }
+    const language = info.language_info?.name ?? '';
+    if (language.toLowerCase() !== 'python') {
+      this._become({ kind: 'not-python', language });
+      return false;
+    }
+    return true;
+  }
+
+  private async _execute(
+    code: string,
+    expressions: JSONObject,
+    progress?: (text: string) => void
+  ): Promise<KernelMessage.IExecuteReplyMsg> {
+    const future = this.kernel.requestExecute({
+      code,
+      silent: true,
+      store_history: false,
+      allow_stdin: false,
+      stop_on_error: false,
+      user_expressions: expressions
+    });
+    if (progress) {
+      future.onIOPub = message => {
+        const text = (message.content as any)?.data?.['text/plain'];
+        if (typeof text === 'string') {
+          progress(text);
+        }
+      };
+    }
+    return (await future.done) as KernelMessage.IExecuteReplyMsg;
+  }
+
+  private async _connect(turn: number): Promise<void> {
+    this._drop(true);
+    const hello = await this._open();
+    if (turn !== this._turn) {
+      return;
+    }
+    if (hello === null) {
+      this._become({ kind: 'older' });
+    } else if ('refused' in hello) {
+      const fault = hello.refused;
+      this._become(fault.code === 'version' ? { kind: 'older' } : { kind: 'failed', fault });
+    } else {
+      this._listen();
+      this._become({ kind: 'on', hello: hello.hello });
+    }
+  }
+
+  /** Open the comm for requests; what the kernel says first, or null when it knows no such comm. */
+  private _open(): Promise<{ hello: IHello } | { refused: IFault } | null> {
+    const comm = this.kernel.createComm('timeslip.rpc');
+    this._rpc = comm;
+    return new Promise(resolve => {
+      comm.onMsg = message => {
+        const data = message.content.data as any;
+        if (data.hello || data.refused) {
+          resolve(data);
+          return;
+        }
+        const waiting = this._waiting.get(data.id);
+        this._waiting.delete(data.id);
+        if (data.error) {
+          waiting?.reject(new Fault(data.error));
+        } else {
+          waiting?.resolve(data.answer);
+        }
+      };
+      comm.onClose = message => {
+        const data = message.content.data as any;
+        resolve(data?.refused ? { refused: data.refused } : null);
+        if (this._rpc === comm && this.isOn) {
+          this._ended();
+        }
+      };
+      comm.open({ versions: VERSIONS });
+    });
+  }
+
+  private _listen(): void {
+    const comm = this.kernel.createComm('timeslip.events');
+    this._events = comm;
+    comm.onMsg = message => {
+      const event = message.content.data as any;
+      if (event.event === 'closed') {
+        this._ended();
+      } else if (event.event) {
+        this._event.emit(event as IEvent);
+      }
+    };
+    comm.onClose = () => {
+      if (this._events === comm && this.isOn) {
+        this._ended();
+      }
+    };
+    comm.open({ versions: VERSIONS });
+  }
+
+  /** Recording was ended in the kernel. */
+  private _ended(): void {
+    this._turn += 1;
+    this._drop(true);
+    this._become({ kind: 'off' });
+  }
+
+  private _drop(tell: boolean): void {
+    for (const comm of [this._rpc, this._events]) {
+      if (comm && !comm.isDisposed) {
+        comm.onClose = () => undefined;
+        if (tell && !this.kernel.isDisposed && this.kernel.status !== 'dead') {
+          comm.close();
+        } else {
+          comm.dispose();
+        }
+      }
+    }
+    this._rpc = this._events = null;
+    for (const waiting of this._waiting.values()) {
+      waiting.reject(new Fault({ code: 'gone', message: 'the kernel has ended' }));
+    }
+    this._waiting.clear();
+  }
+
+  private _failed(turn: number, error: unknown): void {
+    // A kernel that is restarted or shut down cancels what was asked: its end is told elsewhere.
+    if (turn === this._turn && !this._isDisposed) {
+      this._become({ kind: 'failed', fault: { code: 'start', message: String((error as Error)?.message ?? error) } });
+    }
+  }
+
+  private _become(condition: Condition): void {
+    if (!this._isDisposed) {
+      this._condition = condition;
+      this._conditionChanged.emit(condition);
+    }
+  }
+
+  private _condition: Condition = { kind: 'asking' };
+  private _conditionChanged = new Signal<this, Condition>(this);
+  private _event = new Signal<this, IEvent>(this);
+  private _events: Kernel.IComm | null = null;
+  private _isDisposed = false;
+  private _lastId = 0;
+  private _rpc: Kernel.IComm | null = null;
+  /** Rises with everything that makes an answer on its way obsolete. */
+  private _turn = 0;
+  private _waiting = new Map<number, IWaiting>();
+}
+
+function expression(reply: KernelMessage.IExecuteReplyMsg): { [mime: string]: unknown } | undefined {
+  return (reply.content as any).user_expressions?.timeslip?.data;
+}

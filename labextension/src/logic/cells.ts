@@ -1,0 +1,100 @@
+/**
+ * What has to be done to the cells of a notebook so that they are those of an earlier state.
+ *
+ * A plan of single steps, made before anything is touched: cells that are the same stay the very same cells, with their
+ * editors and the cursor in them. A plan never ends in a notebook without cells.
+ */
+
+/** A cell as nbformat has it. */
+export interface ICellJson {
+  id?: string;
+  cell_type: string;
+  source: string | string[];
+  metadata?: { [key: string]: unknown };
+  outputs?: unknown[];
+  execution_count?: number | null;
+  [key: string]: unknown;
+}
+
+export type Step =
+  | { do: 'insert'; at: number; cell: ICellJson }
+  | { do: 'move'; from: number; to: number }
+  | { do: 'update'; at: number; cell: ICellJson }
+  | { do: 'delete'; from: number; end: number };
+
+export interface ICellPlan {
+  steps: Step[];
+  /** Cells that are there now and were not then. */
+  gone: number;
+  /** Cells that come back. */
+  back: number;
+  /** Cells whose text, outputs or kind become what they were. */
+  changed: number;
+}
+
+/** Text of a cell: nbformat allows a list of lines. */
+export function sourceOf(cell: ICellJson): string {
+  return Array.isArray(cell.source) ? cell.source.join('') : cell.source;
+}
+
+/** JSON with its keys in order, so that equal things are equal texts. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `[${value.map(canonical).join(',')}]`;
+  }
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value as object).filter(([, one]) => one !== undefined);
+    entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one)}`).join(',')}}`;
+  }
+  return JSON.stringify(value ?? null);
+}
+
+/** Whether two cells show the same. */
+export function sameCell(a: ICellJson, b: ICellJson): boolean {
+  return (
+    a.cell_type === b.cell_type &&
+    sourceOf(a) === sourceOf(b) &&
+    (a.execution_count ?? null) === (b.execution_count ?? null) &&
+    canonical(a.outputs ?? []) === canonical(b.outputs ?? []) &&
+    canonical(a.metadata ?? {}) === canonical(b.metadata ?? {})
+  );
+}
+
+/**
+ * The steps from *now* to *then*.
+ *
+ * Throws: *then* has no cells. There is no state of a notebook that is worth emptying it for.
+ */
+export function planCells(now: ICellJson[], then: ICellJson[]): ICellPlan {
+  if (!then.length) {
+    throw new Error('no cells were kept with that state');
+  }
+  const steps: Step[] = [];
+  const work = [...now];
+  const plan = { gone: 0, back: 0, changed: 0 };
+  then.forEach((cell, at) => {
+    const id = cell.id;
+    const there = id === undefined ? -1 : work.findIndex((other, index) => index >= at && other.id === id);
+    if (there === -1) {
+      steps.push({ do: 'insert', at, cell });
+      work.splice(at, 0, cell);
+      plan.back += 1;
+      return;
+    }
+    if (there !== at) {
+      steps.push({ do: 'move', from: there, to: at });
+      work.splice(at, 0, ...work.splice(there, 1));
+    }
+    if (!sameCell(work[at], cell)) {
+      steps.push({ do: 'update', at, cell });
+      work[at] = cell;
+      plan.changed += 1;
+    }
+  });
+  if (work.length > then.length) {
+    plan.gone = work.length - then.length;
+    steps.push({ do: 'delete', from: then.length, end: work.length });
+  }
+  return { steps, ...plan };
+}

@@ -1,0 +1,63 @@
+/** Times, durations, sizes and long texts, as people read them. */
+
+/** A duration in few characters. */
+export function duration(seconds: number | null): string {
+  if (seconds === null || !(seconds >= 0)) {
+    return '';
+  }
+  if (seconds < 0.0995) {
+    return `${Math.round(seconds * 1000)} ms`;
+  }
+  if (seconds < 9.95) {
+    return `${seconds.toFixed(1)} s`;
+  }
+  if (seconds < 59.5) {
+    return `${Math.round(seconds)} s`;
+  }
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) {
+    return `${minutes} min`;
+  }
+  const rest = minutes % 60;
+  return rest ? `${Math.floor(minutes / 60)} h ${rest} min` : `${minutes / 60} h`;
+}
+
+/** A size on disk in few characters. */
+export function size(bytes: number): string {
+  if (bytes < 1000) {
+    return `${bytes} B`;
+  }
+  let value = bytes;
+  for (const unit of ['kB', 'MB', 'GB', 'TB']) {
+    value /= 1000;
+    if (value < 999.5 || unit === 'TB') {
+      return value < 9.95 ? `${value.toFixed(1)} ${unit}` : `${Math.round(value)} ${unit}`;
+    }
+  }
+  return '';
+}
+
+/** When, as short as it can be said: the clock time today, the day otherwise. */
+export function when(unix: number, now: Date, locale?: string): string {
+  const date = new Date(unix * 1000);
+  if (date.toDateString() === now.toDateString()) {
+    return date.toLocaleTimeString(locale, { hour: 'numeric', minute: '2-digit' });
+  }
+  const sameYear = date.getFullYear() === now.getFullYear();
+  return date.toLocaleDateString(
+    locale,
+    sameYear ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }
+  );
+}
+
+/** When, in full: for tooltips and details. */
+export function moment(unix: number, locale?: string): string {
+  return new Date(unix * 1000).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+/** At most *limit* of *names*, and how many more there are. */
+export function few<T>(names: T[], limit: number): { shown: T[]; more: number } {
+  // One more is not worth a "1 more": it takes as much room as the name.
+  const shown = names.length <= limit + 1 ? names : names.slice(0, limit);
+  return { shown, more: names.length - shown.length };
+}

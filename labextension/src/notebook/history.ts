@@ -1,0 +1,317 @@
+/** The history of one open notebook: its kernel's link, what is known of the states, and its cells. */
+import { ISessionContext } from '@jupyterlab/apputils';
+import { CodeCell } from '@jupyterlab/cells';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { Kernel } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Condition, KernelLink } from '../kernel/link';
+import { IEvent, IHistory, IState } from '../logic/contract';
+import { HistoryModel } from '../logic/model';
+import { standings } from '../logic/staleness';
+import { seen, snapshot } from './cells';
+import { mark, unmark } from './marks';
+
+/** States in the first page, which is shown at once, and in the ones that follow. */
+const FIRST_PAGE = 200;
+const PAGE = 1000;
+/** More states than anybody looks through. */
+const MOST = 20000;
+
+/** What the user has set. */
+export interface IOptions {
+  startAlways: boolean;
+  keepCells: boolean;
+  keepCellsMegabytes: number;
+  marks: boolean;
+  ask: boolean;
+}
+
+export class NotebookHistory implements IDisposable {
+  constructor(
+    readonly panel: NotebookPanel,
+    readonly options: IOptions,
+    private readonly trans: TranslationBundle
+  ) {
+    const session = panel.sessionContext;
+    session.kernelChanged.connect(this._onKernel, this);
+    session.statusChanged.connect(this._onStatus, this);
+    session.connectionStatusChanged.connect(this._onConnection, this);
+    panel.disposed.connect(() => this.dispose());
+    panel.content.modelContentChanged.connect(this._onContent, this);
+    void session.ready.then(() => {
+      if (!this._isDisposed && !this.link) {
+        this._take(session.session?.kernel ?? null);
+      }
+    });
+  }
+
+  readonly model = new HistoryModel();
+  link: KernelLink | null = null;
+  /** What the user looks at: ids of selected states, the last one first. */
+  selection: string[] = [];
+  /** What is being done in the kernel, for people. */
+  working: string | null = null;
+  /** The commit that a new kernel can bring back. */
+  resumable: IState | null = null;
+
+  /** Something to show has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  get condition(): Condition | null {
+    return this.link?.condition ?? null;
+  }
+
+  get isOn(): boolean {
+    return this.link?.isOn ?? false;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this.link?.dispose();
+    window.clearTimeout(this._timer);
+    Signal.disconnectReceiver(this);
+    Signal.clearData(this);
+  }
+
+  /** Say that something has changed; the marks in the cells follow. */
+  tell(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._changed.emit();
+    this.markSoon();
+  }
+
+  /** Ask the kernel for its newest states, and for all older ones when they are not known yet. */
+  async load(): Promise<void> {
+    const link = this.link;
+    if (!link?.isOn) {
+      return;
+    }
+    if (this._loading) {
+      this._again = true;
+      return;
+    }
+    this._loading = true;
+    try {
+      let page: IHistory = await link.ask('history', { since: null, limit: FIRST_PAGE, before: null });
+      if (link !== this.link) {
+        return;
+      }
+      this.model.refresh(page);
+      this.selection = this.selection.filter(id => this.model.state(id));
+      this.tell();
+      while (this.model.more && this.model.order.length < MOST) {
+        const before = this.model.order[this.model.order.length - 1];
+        page = await link.ask('history', { since: null, limit: PAGE, before });
+        if (link !== this.link || this.model.order[this.model.order.length - 1] !== before) {
+          break;
+        }
+        this.model.extend(page);
+        this.tell();
+      }
+    } catch (error) {
+      // The link has ended on the way, which it tells itself.
+    } finally {
+      this._loading = false;
+      if (this._again) {
+        this._again = false;
+        void this.load();
+      }
+    }
+  }
+
+  /** The code cell has run: its commit is the newest with its execution count. */
+  executed(cell: CodeCell): void {
+    const count = cell.model.sharedModel.execution_count;
+    if (count !== null && this.isOn) {
+      this._ran.add(count);
+      void this._keep();
+    } else if (!this.isOn && /timeslip/.test(cell.model.sharedModel.getSource())) {
+      // %load_ext timeslip was typed: the panel shows it as if its button had been used.
+      void this.link?.probe();
+    }
+    this.markSoon();
+  }
+
+  /** Mark the cells, once, after what happens now. */
+  markSoon(): void {
+    window.clearTimeout(this._timer);
+    this._timer = window.setTimeout(() => {
+      if (this._isDisposed || !this.panel.content.model) {
+        return;
+      }
+      if (this.isOn && this.options.marks) {
+        mark(this.panel, standings(this.model, seen(this.panel)), this.trans);
+      } else {
+        unmark(this.panel);
+      }
+    }, 30);
+  }
+
+  private _onKernel(_: ISessionContext, change: { newValue: Kernel.IKernelConnection | null }): void {
+    this._take(change.newValue);
+  }
+
+  private _take(kernel: Kernel.IKernelConnection | null): void {
+    const was = this.isOn;
+    this.link?.dispose();
+    this.link = null;
+    this._forget();
+    if (kernel) {
+      const link = new KernelLink(kernel);
+      this.link = link;
+      link.conditionChanged.connect(this._onCondition, this);
+      link.event.connect(this._onEvent, this);
+      void this._begin(link, was);
+    }
+    this.tell();
+  }
+
+  private _forget(): void {
+    this.model.clear();
+    this.selection = [];
+    this.resumable = null;
+    this._ran.clear();
+    this.working = null;
+  }
+
+  /** Connect to a kernel: it is asked, and recorded at once when that is what the user wants. */
+  private async _begin(link: KernelLink, was: boolean): Promise<void> {
+    if (was || this.options.startAlways) {
+      await link.start();
+    } else {
+      await link.probe();
+    }
+  }
+
+  private _onStatus(_: ISessionContext, status: Kernel.Status): void {
+    const link = this.link;
+    if (!link) {
+      return;
+    }
+    if (status === 'restarting' || status === 'autorestarting' || status === 'dead' || status === 'terminating') {
+      if (link.condition.kind !== 'gone') {
+        this._wasOn = this._wasOn || link.isOn;
+        this._forget();
+        link.reset(true);
+      }
+    } else if (status === 'idle' && link.condition.kind === 'gone') {
+      const was = this._wasOn;
+      this._wasOn = false;
+      link.reset(false);
+      void this._begin(link, was);
+    }
+    this._changed.emit();
+  }
+
+  private _onConnection(_: ISessionContext, status: Kernel.ConnectionStatus): void {
+    if (status === 'connected' && this.isOn) {
+      void this.load();
+    }
+  }
+
+  private _onCondition(link: KernelLink, condition: Condition): void {
+    if (condition.kind === 'on') {
+      const hello = condition.hello;
+      this.model.storeBytes = hello.store_bytes ?? null;
+      if (hello.paused) {
+        this.model.activity = 'paused';
+        this.model.why = hello.paused;
+      }
+      void this.load().then(() => {
+        this._before = new Set(this.model.order);
+        const state = this.model.state(hello.resumable ?? null);
+        if (state && this.model.head !== state.id && link === this.link) {
+          this.resumable = state;
+          this.tell();
+        }
+      });
+    } else if (condition.kind === 'off') {
+      this._forget();
+    }
+    this.tell();
+  }
+
+  private _onEvent(link: KernelLink, event: IEvent): void {
+    if (link.condition.kind === 'on' && event.session && event.session !== link.condition.hello.session) {
+      // `resume --from` goes on with another session: nothing of what was known is part of it.
+      link.condition.hello.session = event.session;
+      this._forget();
+      void this.load();
+      return;
+    }
+    const applied = this.model.apply(event);
+    if (applied === 'gap') {
+      void this.load();
+    }
+    if (event.event === 'recorded') {
+      void this._keep();
+    }
+    if (event.event === 'moved' && this.resumable && this.model.head === this.resumable.id) {
+      this.resumable = null;
+    }
+    this.tell();
+  }
+
+  private _onContent(): void {
+    if (this.isOn) {
+      this.markSoon();
+    }
+  }
+
+  /** Keep the cells with the commits of cells that ran in this tab, as soon as both are known. */
+  private async _keep(): Promise<void> {
+    const link = this.link;
+    for (const count of [...this._ran]) {
+      // Counts begin anew with each kernel: a commit that was there at the beginning is of another run.
+      const state = this.model.states.find(
+        one => one.count === count && one.kind === 'run' && !this._before.has(one.id)
+      );
+      if (!state || !link || state.cells || this._kept.has(state.id)) {
+        continue;
+      }
+      this._ran.delete(count);
+      this._kept.add(state.id);
+      if (!this.options.keepCells) {
+        continue;
+      }
+      const cells = snapshot(this.panel);
+      if (JSON.stringify(cells).length > this.options.keepCellsMegabytes * 1e6) {
+        continue;
+      }
+      try {
+        await link.ask('keep', { commit: state.id, cells: { cells: cells as any, metadata: {} } });
+        state.cells = true;
+        this.model.revision += 1;
+        this.tell();
+      } catch (error) {
+        console.warn('timeslip: the cells of the notebook were not kept:', error);
+      }
+    }
+  }
+
+  private _again = false;
+  /** Commits that were there when this kernel's history was first seen. */
+  private _before = new Set<string>();
+  private _changed = new Signal<this, void>(this);
+  private _isDisposed = false;
+  private _kept = new Set<string>();
+  private _loading = false;
+  /** Execution counts of cells that ran here and whose commit is not known yet. */
+  private _ran = new Set<number>();
+  private _timer = 0;
+  private _wasOn = false;
+}

@@ -1,0 +1,256 @@
+"""One open notebook in the browser: what its user does, what its user sees, and what the kernel truly holds."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.browser.server import Server
+
+_READY = """() => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    const kernel = panel?.sessionContext?.session?.kernel;
+    return !!kernel && panel.sessionContext.isReady && kernel.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+
+_RUN = """async ([code, wait]) => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    const shared = panel.content.model.sharedModel;
+    let at = shared.cells.length - 1;
+    if (shared.cells[at].getSource() !== '') {
+        at += 1;
+        shared.insertCell(at, {cell_type: 'code', source: '', metadata: {}});
+    }
+    shared.cells[at].setSource(code);
+    panel.content.deselectAll();
+    panel.content.activeCellIndex = at;
+    const done = window.jupyterapp.commands.execute('notebook:run-cell');
+    if (wait) await done;
+}"""
+
+_ASK = """async expression => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const reply = await kernel.requestExecute({
+        code: '', silent: true, store_history: false, user_expressions: {asked: expression}
+    }).done;
+    const found = reply.content.user_expressions.asked;
+    return found.status === 'ok' ? found.data['text/plain'] : found.ename + ': ' + found.evalue;
+}"""
+
+_SHOWN = "window.jupyterapp.shell.currentWidget"
+
+_CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => cell.getSource())"""
+
+
+class Notebook:
+    """A tab.
+
+    Args:
+        server: where it is open.
+        page: the tab, as Playwright has it.
+        path: of the notebook.
+        pictures: where pictures go.
+    """
+
+    def __init__(self, server: Server, page: Any, path: str, pictures: Path) -> None:
+        self.server, self.page, self.path = server, page, path
+        self.console: list[str] = []
+        self._pictures = pictures
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"page error: {error}"))
+        page.set_default_timeout(20_000)
+
+    def open(self, *, ready: bool = True) -> None:
+        """Open it with a fresh layout, and wait for its kernel."""
+        where = "notebooks" if self.server.application == "notebook" else f"lab/workspaces/{id(self)}/tree"
+        self.page.goto(f"{self.server.base}/{where}/{self.path}?reset&token={self.server.token}")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        if ready:
+            self.ready()
+
+    def ready(self) -> None:
+        """Wait until the kernel is there and idle."""
+        self.page.wait_for_function(_READY, timeout=60_000)
+
+    def reload(self) -> None:
+        """What F5 does."""
+        self.page.reload()
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.ready()
+
+    def end(self) -> None:
+        """Shut the kernel down, so that no test waits for the kernels of others."""
+        for session in self.server.get("api/sessions"):
+            if session["path"] == self.path:
+                self.server.get(f"api/sessions/{session['id']}", method="DELETE")
+
+    # What its user does
+
+    def command(self, name: str, wait: bool = True) -> None:
+        """A command by its id."""
+        call = f"window.jupyterapp.commands.execute({json.dumps(name)})"
+        self.page.evaluate(f"async () => {{ {'await ' if wait else ''}{call}; }}")
+
+    def button(self) -> None:
+        """The button in the toolbar."""
+        item = self.page.locator(".jp-NotebookPanel-toolbar [data-jp-item-name=timeslip]")
+        item.locator("jp-button, button").first.click()
+
+    def start(self) -> None:
+        """The same, and wait until it records."""
+        self.button()
+        self.page.wait_for_selector(".timeslip-Panel")
+        self.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
+
+    def run(self, code: str, wait: bool = True) -> None:
+        """A new cell at the end, and run it."""
+        count = self.rows.count() if wait and self.recorded else 0
+        self.page.evaluate(_RUN, [code, wait])
+        if wait and self.recorded:
+            self.until(lambda: self.rows.count() > count)
+
+    @property
+    def recorded(self) -> bool:
+        return bool(self.page.locator(".timeslip-Panel").count())
+
+    def click(self, action: str) -> None:
+        """A button of the panel."""
+        self.page.locator(f".timeslip-HistoryPanel [data-action={action}]").first.click()
+
+    def pick(self, count: int, *, also: bool = False) -> None:
+        """Select the row of In[count]."""
+        self.row(count).click(modifiers=["Control"] if also else [])
+
+    def choose(self, what: str) -> None:
+        """Whether variables, cells or both go to the state."""
+        self.page.locator(f".timeslip-Choice label:has(input[value={what}])").click()
+
+    def activate(self, at: int) -> None:
+        """Make a cell the active one."""
+        self.page.evaluate(f"() => {{ {_SHOWN}.content.activeCellIndex = {at}; }}")
+
+    def edit(self, at: int, text: str) -> None:
+        """Another text for a cell."""
+        self.page.evaluate(f"text => {_SHOWN}.content.model.sharedModel.cells[{at}].setSource(text)", text)
+
+    def add(self, text: str) -> None:
+        """A cell at the end, which is not run."""
+        call = f"{_SHOWN}.content.model.sharedModel"
+        cell = "{cell_type: 'code', source: text, metadata: {}}"
+        self.page.evaluate(f"text => {{ {call}.insertCell({call}.cells.length, {cell}); }}", text)
+
+    def run_cell(self, at: int) -> None:
+        """Run a cell that is there."""
+        self.activate(at)
+        self.command("notebook:run-cell")
+
+    def undo_cells(self) -> None:
+        """Edit > Undo Cell Operation."""
+        self.command("notebook:undo-cell-action")
+
+    def rename(self, name: str) -> None:
+        """Give the file another name."""
+        self.page.evaluate(f"async name => {{ await {_SHOWN}.context.rename(name); }}", name)
+        self.path = name
+
+    def set(self, key: str, value: Any) -> None:
+        """A setting of the front end."""
+        call = "window.jupyterapp.serviceManager.settings.save('timeslip:plugin', JSON.stringify(given))"
+        self.page.evaluate(f"async given => {{ await {call}; }}", {key: value})
+        self.reload()
+        if self.page.locator(".timeslip-Panel").count() == 0:
+            self.command("timeslip:show-history")
+
+    def dismiss_dialogs(self) -> None:
+        """Those of JupyterLab itself, such as that a kernel has died."""
+        for _ in range(3):
+            button = self.page.locator(".jp-Dialog .jp-mod-accept")
+            if button.count():
+                button.first.click()
+                self.page.wait_for_timeout(200)
+
+    def accept(self) -> None:
+        """The dialog as it is."""
+        self.page.locator(".jp-Dialog .jp-mod-accept").last.click()
+        self.page.wait_for_selector(".jp-Dialog", state="detached")
+
+    def type(self, text: str) -> None:
+        """Into the dialog, and accept it."""
+        field = self.page.locator(".jp-Dialog input").first
+        field.fill(text)
+        self.accept()
+
+    # What its user sees
+
+    @property
+    def rows(self) -> Any:
+        return self.page.locator(".timeslip-Row")
+
+    def row(self, count: int) -> Any:
+        """The newest row of In[count]."""
+        return self.page.locator(f'.timeslip-Row[data-count="{count}"]').first
+
+    @property
+    def here(self) -> str:
+        """Where the panel says that the session is."""
+        return str(self.page.locator(".timeslip-Row.timeslip-mod-head .timeslip-Count").inner_text())
+
+    def counts(self) -> list[int]:
+        """The execution counts in the list, from the top."""
+        return [int(row.get_attribute("data-count") or 0) for row in self.rows.all()]
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.page.evaluate(f"() => {_SHOWN}.sessionContext.session.kernel.status === 'busy'"))
+
+    def at(self, count: int) -> None:
+        """Wait until the panel says that the session is at In[count]."""
+        self.until(lambda: self.page.locator(f'.timeslip-mod-head[data-count="{count}"]').count() == 1)
+
+    def marks(self) -> list[str]:
+        """The mark of each cell: here, stale or nothing."""
+        return list(
+            self.page.evaluate(
+                """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
+                    .map(cell => cell.querySelector('.timeslip-CellMark')?.dataset.standing ?? '')"""
+            )
+        )
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(selector).first.inner_text())
+
+    def until(self, condition: Callable[[], bool], seconds: float = 15.0) -> None:
+        """Wait until *condition* holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds:g} s"
+            self.page.wait_for_timeout(50)
+
+    def picture(self, name: str) -> Path:
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        path = self._pictures / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    # What is true
+
+    def ask(self, expression: str) -> str:
+        """The repr of an expression in the kernel, asked without leaving a trace."""
+        return str(self.page.evaluate(_ASK, expression))
+
+    def state(self, count: int) -> dict[str, Any]:
+        """The newest state of In[count], as it is recorded; nothing of it when there is none yet."""
+        states = "__import__('timeslip.lab.states', fromlist=['page']).page"
+        view = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().comms._front.view()"
+        asked = f"[one for one in {states}({view})['states'] if one['count'] == {count}][:1]"
+        found = ast.literal_eval(self.ask(asked))
+        return dict(found[0]) if found else {"cells": False, "branch": None}
+
+    def cells(self) -> list[str]:
+        """The sources of the cells."""
+        return list(self.page.evaluate(_CELLS))

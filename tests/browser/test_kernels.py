@@ -1,0 +1,145 @@
+"""What happens to kernels, tabs and files: the panel tells the truth after each."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.browser.server import Server
+
+
+def test_a_crash_and_one_click(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("precious = list(range(5))")
+    book.run("import os; os.kill(os.getpid(), 9)", wait=False)
+    book.page.wait_for_selector(".timeslip-Bar:visible >> text=can be brought back", timeout=40_000)
+    book.dismiss_dialogs()
+    book.ready()
+    assert "NameError" in book.ask("precious")
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.until(lambda: book.ask("precious") == "[0, 1, 2, 3, 4]")
+    book.page.wait_for_selector(".jp-NotebookPanel .timeslip-Bar", state="hidden")
+    book.at(1)
+
+
+def test_a_kernel_without_timeslip(opened: Any, server: Server) -> None:
+    book = opened(server, kernel="without")
+    book.button()
+    book.page.wait_for_selector(".timeslip-Empty >> text=%pip install timeslip")
+    assert book.ask("'timeslip' in __import__('sys').modules") == "False"
+
+
+def test_reload(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.run("x = 2")
+    book.command("docmanager:save")
+    book.reload()
+    book.command("timeslip:show-history")
+    book.at(2)
+    assert book.rows.count() == 2
+    book.click("undo")
+    book.at(1)
+    assert book.ask("x") == "1"
+    book.until(lambda: book.marks() == ["here", "stale"])
+
+
+def test_two_tabs_on_one_kernel(opened: Any, server: Server) -> None:
+    left = opened(server)
+    right = opened(server, beside=left)
+    left.page.bring_to_front()
+    left.start()
+    left.run("x = 1")
+    right.page.bring_to_front()
+    right.command("timeslip:show-history")
+    right.at(1)
+    right.run("x = 2")
+    left.page.bring_to_front()
+    left.at(2)
+    left.click("undo")
+    left.at(1)
+    right.page.bring_to_front()
+    right.at(1)
+    assert (left.ask("x"), right.ask("x")) == ("1", "1")
+
+
+def test_an_unsaved_notebook_keeps_its_cells(opened: Any, server: Server) -> None:
+    """Typed, never saved, and some cells never run: going anywhere may not empty it."""
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.until(lambda: book.state(1)["cells"])
+    book.run("x = 2")
+    book.until(lambda: book.state(2)["cells"])
+    book.add("# notes that were never run")
+    book.pick(1)
+    for what in ("cells", "both"):
+        book.choose(what)
+        book.click("go")
+        book.until(lambda: book.cells() == ["x = 1"])
+        book.undo_cells()
+        assert book.cells() == ["x = 1", "x = 2", "# notes that were never run"]
+    assert '"x = 1"' not in (server.folder / book.path).read_text(), "it was never saved"
+
+
+def test_a_state_without_kept_cells_changes_no_cell(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.set("keepCells", False)
+    book.run("x = 1")
+    book.run("x = 2")
+    book.pick(1)
+    book.choose("both")
+    book.click("go")
+    book.page.wait_for_selector(".Toastify__toast >> text=No cells of the notebook were kept")
+    assert (book.cells(), book.ask("x"), book.here) == (["x = 1", "x = 2"], "2", "In[2]")
+    book.set("keepCells", True)
+
+
+def test_a_notebook_gets_another_name(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.rename("another name.ipynb")
+    book.run("x = 2")
+    book.at(2)
+    book.click("undo")
+    book.at(1)
+    assert book.ask("x") == "1"
+
+
+def test_the_panel_answers_while_a_cell_runs(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("words = ['a', 'b']")
+    book.pick(1)
+    book.page.wait_for_selector("li[data-name=words]")
+    book.page.locator(".timeslip-Details-head button").click()
+    book.run("import time; time.sleep(5)", wait=False)
+    book.until(lambda: book.busy)
+    began = time.monotonic()
+    book.pick(1)
+    book.page.wait_for_selector(".timeslip-Details >> text=words")
+    book.page.wait_for_selector("li[data-name=words] >> text=2 items")
+    assert time.monotonic() - began < 2.0 and book.busy
+    book.click("undo")
+    book.page.wait_for_selector(".Toastify__toast >> text=A cell is running")
+    book.until(lambda: not book.busy)
+    book.at(2)
+
+
+def test_recording_that_is_ended_in_a_cell(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.run("%load_ext timeslip")
+    book.command("timeslip:show-history")
+    book.page.wait_for_selector(".timeslip-Panel")
+    book.run("x = 1")
+    book.at(2)
+    book.run("%unload_ext timeslip", wait=False)
+    book.page.wait_for_selector(".timeslip-Empty [data-action=start]")
+    book.until(lambda: book.marks() == ["", "", ""])
+    book.click("start")
+    book.page.wait_for_selector(".timeslip-Panel")
+    book.until(lambda: book.rows.count() >= 1)
