@@ -12,6 +12,7 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("cli/", "doors"),
     ("doors/", "doors"),
     ("lab/", "doors"),
+    ("server/", "doors"),
     ("kernel/test_awkward", "fidelity"),
     ("kernel/test_kill", "safety"),
     ("kernel/", "doors"),

@@ -398,6 +398,20 @@ EXPLAIN = (
         "x(3), x(2.5), getattr(x, 'tag', 0)",
         dist="numba",
     ),
+    Case(
+        "numba.typed.List",
+        "x = numba.typed.List([1, 2])",
+        "x.append(9)",
+        "list(x), str(x._dtype)",
+        dist="numba",
+    ),
+    Case(
+        "numba.typed.Dict",
+        "x = numba.typed.Dict.empty(numba.types.unicode_type, numba.types.float64)\nx['a'] = 1.5",
+        "x['b'] = 2.5",
+        "dict(x), str(x._dict_type.value_type)",
+        dist="numba",
+    ),
 )
 
 EMBED = (

@@ -20,7 +20,7 @@ from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
 from timeslip.keeping import kept
 from timeslip.leaving import Leaving
-from timeslip.lending import imports_as_then, lent
+from timeslip.lending import imports_as_then, lacks_a_name, lent, names_as_then
 from timeslip.letting_go import LettingGo
 from timeslip.live import Live
 from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_definition, is_name
@@ -111,6 +111,7 @@ class Checkout:
         self.beside = False
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
+        self._nameless = False
         self._remade = self._in_context = False
         self.letting_go = LettingGo(live)
         self.loads = Loads(loader, live.repository, target)
@@ -155,14 +156,21 @@ class Checkout:
 
     def _load_all(self, plan: Plan) -> dict[str, str]:
         """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""
-        failed: dict[str, str] = {}
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
-            for record in sorted((*plan.load, *plan.replay), key=self.comes_later):
-                reason = self.load(record)
-                if reason is not None:
-                    failed[record] = reason
-                    definitions = filter(is_definition, self.live.info(record).keys)
-                    self.prepared.loader.broken.update(key[4:] for key in definitions)
+            failed = self._load_each(sorted((*plan.load, *plan.replay), key=self.comes_later))
+            if self._nameless:
+                self.prepared.loader.broken.clear()  # what these were left without may be there now
+                with names_as_then(self.live, self.prepared.values):
+                    failed = self._load_each(failed)
+        return failed
+
+    def _load_each(self, records: Iterable[str]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+        for record in records:
+            if (reason := self.load(record)) is not None:
+                failed[record] = reason
+                broken = filter(is_definition, self.live.info(record).keys)
+                self.prepared.loader.broken.update(key[4:] for key in broken)
         return failed
 
     def keep(self, keys: Iterable[str]) -> None:
@@ -196,6 +204,7 @@ class Checkout:
         except OutsideReached as reached:
             return f"it is not loaded, because that {reached}"
         except (UnrestorableError, StoreError) as error:
+            self._nameless = self._nameless or lacks_a_name(error)
             return self.live.info(record).lost or error.message  # what was said when it was recorded says more
         prepared.records[record] = body
         for key, value in values.items():
@@ -509,7 +518,7 @@ class Checkout:
             record = versions.pop() if len(versions) == 1 else None
             change.covariable.record = record
             if record is not None:  # what of it does not change is not put into the store again
-                change.covariable.chunk_of = pieces_of(self.prepared.records.get(record, {}))
+                change.covariable.chunk_of = pieces_of(live.repository, self.prepared.records.get(record, {}))
         update.release()
         tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
         unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}
@@ -607,5 +616,5 @@ def check_bytes(live: Live, plan: Plan) -> None:
     """
     with live.progress.phase("reading"):
         for record in plan.load:
-            for chunk in chunk_names(live.body(record)):
+            for chunk in chunk_names(live.repository, live.body(record)):
                 live.repository.get_chunk(chunk)

@@ -22,7 +22,7 @@ from timeslip.preview import summarize
 from timeslip.retaining import require_room
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable, Update
-from timeslip.values import Encoded, inexact_reason, lost_reason, pieces_of, python_tag, with_verdicts
+from timeslip.values import Encoded, definition_reason, inexact_reason, pieces_of, python_tag, with_verdicts
 
 if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
@@ -234,7 +234,7 @@ def _encode(
     for change in found.update.changed:
         group = change.covariable
         if reuse and group.keys in restored:
-            known.update(pieces_of(live.body(restored[group.keys])))
+            known.update(pieces_of(live.repository, live.body(restored[group.keys])))
         about = _about(live, group, found.snapshot)
         doubtful = live.prover.doubtful(change.captured.hooked) if change.captured is not None else {}
         if doubtful and change.captured is not None:
@@ -315,18 +315,17 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
     reasons: dict[str, str] = {}
     definitions: dict[str, str] = {}
     for body in bodies:
-        lost = lost_reason(body)
         for key in body["keys"]:
             if is_name(key):
                 reason = inexact_reason(body, key)
                 if reason is not None:
                     reasons[key] = reason
-            elif lost:
-                definitions[key] = lost
-    for key, lost in definitions.items():
+            elif (reason := definition_reason(body)) is not None:
+                definitions[key] = reason
+    for key, reason in definitions.items():
         for group in live.tracker.users_of([key[4:]]):
             for name in group.names:
-                reasons.setdefault(name, f"it refers to a class or function that holds {lost}")
+                reasons.setdefault(name, reason)
     return dict(sorted(reasons.items()))
 
 

@@ -1,4 +1,4 @@
-"""What a restore borrows while it is prepared: objects without weak references, and where imports are looked for."""
+"""What a restore borrows while it is prepared: objects without weak references, where imports are looked for, names."""
 
 from __future__ import annotations
 
@@ -44,6 +44,37 @@ def imports_as_then(live: Live, facets: Mapping[str, bytes]) -> Iterator[None]:
         yield
     finally:
         live.facets.restore(before)
+
+
+@contextmanager
+def names_as_then(live: Live, values: Mapping[str, Any]) -> Iterator[None]:
+    """Within the block the session has those of *values* whose names it lacks.
+
+    Libraries call functions of the session while their objects are made: those of a type of Arrow that a cell has
+    defined, the key of a sorted list. In a new kernel these find nothing yet of what cells had imported or made.
+    """
+    namespace = live.namespace.globals
+    added = {name: value for name, value in values.items() if name not in namespace}
+    namespace.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            namespace.pop(name, None)
+
+
+def lacks_a_name(error: BaseException | None) -> bool:
+    """Whether *error* came about because somebody asked the session for a name that is not there.
+
+    Its own code does, and libraries do that go by the name of a function: then it is an attribute of ``__main__``.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, NameError) or getattr(getattr(error, "obj", None), "__name__", "") == "__main__":
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _unheld(live: Live) -> dict[int, Any]:

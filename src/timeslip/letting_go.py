@@ -20,6 +20,7 @@ from timeslip.codec.restore import Loader
 from timeslip.live import Live
 from timeslip.state.covariables import Covariable
 from timeslip.state.holding import held_by
+from timeslip.state.unheld import are_garbage
 
 _REMOVE_FILES = frozenset({"tempfile.TemporaryDirectory", "tempfile._TemporaryFileWrapper"})
 """Kinds of objects that remove a file or folder when they are collected."""
@@ -122,7 +123,10 @@ class LettingGo:
         Nobody can be asked who holds an object. But what the garbage collector leaves is held by somebody. Where the
         user has switched it off, only what the session holds is known.
         """
-        if not any(isinstance(reference, tuple) or reference() is not None for reference in gone):
+        left = [reference for reference in gone if isinstance(reference, tuple) or reference() is not None]
+        if not left:
+            return []
+        if _are_garbage(left):  # in cycles: whenever they are collected, nothing of them runs
             return []
         if gc.isenabled():
             gc.collect()
@@ -134,6 +138,12 @@ class LettingGo:
             gone = [reference for reference in gone if isinstance(reference, tuple) or id(reference()) in held]
         found = [_referred_to(reference, held) for reference in gone]
         return [obj for obj in found if obj is not None]
+
+
+def _are_garbage(references: list[weakref.ref[Any] | tuple[int, type]]) -> bool:
+    """Whether what is left of them is known to be garbage. Nothing here holds any of it afterwards."""
+    objects = [None if isinstance(reference, tuple) else reference() for reference in references]
+    return all(obj is not None for obj in objects) and are_garbage(objects)
 
 
 def _reference_to(obj: Any) -> weakref.ref[Any] | tuple[int, type]:

@@ -43,7 +43,15 @@ from timeslip.preview import preview
 from timeslip.proving import of_release
 from timeslip.standard import time
 from timeslip.state.facets import FacetSet
-from timeslip.values import chunk_names, inexact_reason, lost_reason, note_on, rebuilt_reason, with_verdicts
+from timeslip.values import (
+    chunk_names,
+    definition_reason,
+    inexact_reason,
+    lost_reason,
+    note_on,
+    rebuilt_reason,
+    with_verdicts,
+)
 
 SAME = "no difference in value"
 """What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
@@ -264,23 +272,24 @@ def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:
             reason = inexact_reason(body, name)
             if reason is not None:
                 inexact[name] = reason
-    for name, reason in _of_lost_definitions(live).items():
+    for name, reason in _of_definitions(live).items():
         inexact.setdefault(name, reason)
     return inexact, placeholders
 
 
-def _of_lost_definitions(live: Live) -> dict[str, str]:
-    """Name -> reason, for names that refer to a class or function that cannot be stored."""
+def _of_definitions(live: Live) -> dict[str, str]:
+    """Name -> reason, for names that refer to a class or function that does not come back exactly."""
     found: dict[str, str] = {}
     for key, record in live.records.items():
         if not is_definition(key):
             continue
         try:
-            lost = lost_reason(live.body(record))
+            reason = definition_reason(live.body(record))
         except StoreError as error:
-            lost = error.message
-        for group in live.tracker.users_of([key[4:]]) if lost else ():
-            found.update(dict.fromkeys(group.names, f"it refers to a class or function that holds {lost}"))
+            reason = f"it refers to a class or function that holds {error.message}"
+        if reason is not None:
+            for group in live.tracker.users_of([key[4:]]):
+                found.update(dict.fromkeys(group.names, reason))
     return found
 
 
@@ -358,7 +367,7 @@ def verify_restorable(live: Live, history: History, commit: CommitId) -> Verific
         for key in sorted(filter(is_name, state)):
             try:
                 body = past.body(key)
-                for chunk in chunk_names(body):
+                for chunk in chunk_names(history.repository, body):
                     history.repository.get_chunk(chunk)
                 if lost_reason(body) is not None:
                     lost.append(key)

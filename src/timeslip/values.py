@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import buffer_pieces, piece_ends, stream_pieces
 from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
 from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.config import Settings
-from timeslip.errors import DamagedStoreError
+from timeslip.errors import DamagedStoreError, StoreError
 from timeslip.model import is_name
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import piece_digest
 from timeslip.state.mapped import note_mapped
 from timeslip.store.mapping import MAP_FROM, Part, Piece, phase, place_in_page
 from timeslip.store.repository import Repository
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 FORMAT = 1
 
@@ -97,14 +101,16 @@ class ValueWriter:
         self._torn = False
         split = len(captured.buffers)
         digests = group.fingerprint.pieces
-        buffers = self._buffers(captured.buffers, captured.rows, digests[:split], known, pieces)
+        lists: list[list[str]] = []
+        buffers = self._buffers(captured.buffers, captured.rows, digests[:split], known, pieces, lists)
         if buffers:
             body["buffers"] = buffers
         extra = captured.out_of_band
-        others = self._buffers(extra, [0] * len(extra), digests[split:], known, pieces)
+        others = self._buffers(extra, [0] * len(extra), digests[split:], known, pieces, lists)
         if others:
             body["out_of_band"] = others
-        chunks += [chunk for entry in (*buffers, *others) for chunk in entry["chunks"]]
+        for names in (*lists, *(entry.get("lists", ()) for entry in (*buffers, *others))):
+            chunks += names
         return Encoded(body, tuple(chunks), {} if self._torn else pieces, captured.size, self._torn)
 
     def _stream(self, segments: Sequence[bytes], chunks: list[str]) -> dict[str, Any]:
@@ -121,6 +127,7 @@ class ValueWriter:
         digests: Sequence[tuple[bytes, ...]],
         known: Mapping[bytes, str],
         pieces: dict[bytes, str],
+        chunks: list[list[str]],
     ) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
         limit = self._settings.chunk_bytes
@@ -131,17 +138,30 @@ class ValueWriter:
             for piece, mark in zip(buffer_pieces(data, row, limit), marks, strict=True):
                 name = known.get(mark) or pieces.get(mark)
                 if name is None:
-                    name = str(self._repository.put_chunk(piece, phase(start)))
-                    if piece_digest(piece) != mark:
-                        self._torn = True  # by a thread, since it was compared
+                    name = str(self._repository.put_chunk(piece, phase(start), partial(self._compare, mark)))
                 pieces[mark] = name
                 names.append(name)
                 start += len(piece)
-            entry = {"size": len(data), "row": row, "cut": limit, "chunks": names}
-            if len(data) >= MAP_FROM and not self._torn:
-                entry["marks"] = b64encode(b"".join(marks)).decode()
+            entry: dict[str, Any] = {"size": len(data), "row": row, "cut": limit}
+            if len(names) > _LISTED and not self._torn:
+                entry["lists"] = [self._list(data, known, pieces) for data in _lists(names, marks)]
+            else:
+                entry["chunks"] = names
+                if len(data) >= MAP_FROM and not self._torn:
+                    entry["marks"] = b64encode(b"".join(marks)).decode()
+            chunks.append(names)
             entries.append(entry)
         return entries
+
+    def _compare(self, mark: bytes, stored: Buffer) -> None:
+        """Whether what is stored of a piece is what was compared: a thread may have written to it since."""
+        if piece_digest(stored) != mark:
+            self._torn = True
+
+    def _list(self, data: bytes, known: Mapping[bytes, str], pieces: dict[bytes, str]) -> str:
+        mark = piece_digest(data)
+        pieces[mark] = name = known.get(mark) or str(self._repository.put_chunk(data))
+        return name
 
     def facet(self, key: str, data: bytes) -> Encoded:
         """A facet's bytes as a value record."""
@@ -185,17 +205,20 @@ def read_headers(body: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, ...]) -> StoredBuffer:
-    chunks: list[str] = entry["chunks"]
-    places: list[list[Piece]] = []
+    @cache
+    def listed() -> tuple[list[str], list[bytes], list[tuple[int, int]]]:
+        chunks, marks = _listed(repository, entry)
+        return chunks, marks, _parts(entry, len(chunks))
 
+    @cache
     def lying() -> list[Piece]:
-        if not places:
-            places.append(repository.raw_pieces(chunks, _parts(entry)))
-        return places[0]
+        chunks, _, parts = listed()
+        return repository.raw_pieces(chunks, parts)
 
     def read_into(target: memoryview, mapped: Sequence[Part] = ()) -> None:
         target = target.cast("B") if target.format != "B" or target.ndim != 1 else target
-        for chunk, (start, stop) in zip(chunks, _parts(entry), strict=True):
+        chunks, _, parts = listed()
+        for chunk, (start, stop) in zip(chunks, parts, strict=True):
             if not any(first < stop and start < last for first, last, *_ in mapped):
                 repository.read_chunk_into(chunk, target[start:stop])
 
@@ -203,17 +226,17 @@ def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, 
         mapped = repository.map_over(target, lying(), names, alone=alone)
         read_into(target, mapped)
         if mapped:
-            note_mapped(target, entry["row"], entry["cut"], _marks(entry), mapped)
+            note_mapped(target, entry["row"], entry["cut"], listed()[1], mapped)
 
     if not repository.maps.allowed or entry["size"] < MAP_FROM:
         return StoredBuffer(entry["size"], read_into)
     return StoredBuffer(entry["size"], read_into, map_into, lambda: place_in_page(lying(), entry["size"]))
 
 
-def _parts(entry: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Where the pieces of a stored buffer begin and end."""
+def _parts(entry: Mapping[str, Any], count: int) -> list[tuple[int, int]]:
+    """Where the *count* pieces of a stored buffer begin and end."""
     ends = list(piece_ends(entry["size"], entry["row"], entry["cut"]))
-    if len(ends) != len(entry["chunks"]):
+    if len(ends) != count:
         raise DamagedStoreError("a stored buffer has the wrong number of chunks", hint="run `timeslip check`")
     return list(zip([0, *ends], ends, strict=False))
 
@@ -224,14 +247,85 @@ def _marks(entry: Mapping[str, Any]) -> list[bytes]:
     return [marks[first : first + _MARK] for first in range(0, len(marks), _MARK)]
 
 
-def pieces_of(body: Mapping[str, Any]) -> dict[bytes, str]:
-    """As `Encoded.pieces`, as far as the record says it."""
-    entries = (*body.get("buffers", ()), *body.get("out_of_band", ()))
-    return {mark: name for entry in entries for mark, name in zip(_marks(entry), entry["chunks"], strict=False)}
+def _lists(names: Sequence[str], marks: Sequence[bytes]) -> Iterator[bytes]:
+    """The lists of the chunks of a buffer, cut where the name of a chunk says so.
+
+    As chunks they are stored once like any others: the next version of a large buffer, in which a cell has changed one
+    piece, adds the list that has it, and no thousand names.
+    """
+    held = bytearray()
+    for name, mark in zip(names, marks, strict=True):
+        held += bytes.fromhex(name) + mark
+        count = len(held) // _ENTRY
+        if (count >= _SHORT_LIST and not held[-_ENTRY] % _USUAL_LIST) or count >= _LONG_LIST:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
 
 
-_MARK = 16
-"""Bytes of the digest of a piece."""
+def _listed(repository: Repository, entry: Mapping[str, Any]) -> tuple[list[str], list[bytes]]:
+    """The chunks of a stored buffer, and the digests of its pieces as `_marks`.
+
+    Raises:
+        DamagedStoreError: a list is not there or not what it should be.
+    """
+    if "lists" not in entry:
+        return entry["chunks"], _marks(entry)
+    names: list[str] = []
+    marks: list[bytes] = []
+    for name in entry["lists"]:
+        some, digests, _ = _read_list(repository, name)
+        names += some
+        marks += digests
+    return names, marks
+
+
+def _read_list(repository: Repository, name: str) -> tuple[list[str], list[bytes], bytes]:
+    """The names and digests in a list, and its own digest. Named by what it holds, it is the same in every store."""
+    known = _lists_read.get(name)
+    if known is None:
+        data = repository.get_chunk(name)
+        starts = range(0, len(data), _ENTRY)
+        names = [data[at : at + _NAME].hex() for at in starts]
+        known = names, [data[at + _NAME : at + _ENTRY] for at in starts], piece_digest(data)
+        while len(_lists_read) >= _MOST_LISTS:
+            _lists_read.pop(next(iter(_lists_read)), None)
+        _lists_read[name] = known
+    return known
+
+
+_lists_read: dict[str, tuple[list[str], list[bytes], bytes]] = {}
+_MOST_LISTS = 256
+"""So many lists are kept in memory, up to 3 MB: an undo needs them twice, and the next one most of them again."""
+
+
+def _entries(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return (*body.get("buffers", ()), *body.get("out_of_band", ()))
+
+
+def pieces_of(repository: Repository, body: Mapping[str, Any]) -> dict[bytes, str]:
+    """As `Encoded.pieces`, as far as the record says it; nothing where it cannot be read: then all is put again."""
+    found: dict[bytes, str] = {}
+    try:
+        for entry in _entries(body):
+            names, marks = _listed(repository, entry)
+            found.update(zip(marks, names, strict=False))
+            found.update((_read_list(repository, name)[2], name) for name in entry.get("lists", ()))
+    except StoreError:
+        return {}
+    return found
+
+
+_MARK, _NAME = 16, 32
+_ENTRY = _NAME + _MARK
+"""Bytes of the digest of a piece, of the name of a chunk, and of both in a list."""
+
+_LISTED = 64
+"""The chunks of buffers of more pieces than that are in lists."""
+
+_SHORT_LIST, _USUAL_LIST, _LONG_LIST = 8, 32, 128
+"""So many pieces a list has at least, usually, and at most."""
 
 
 def with_verdicts(body: dict[str, Any], verdict: Callable[[str, str], Verdict | None]) -> dict[str, Any]:
@@ -324,6 +418,15 @@ def inexact_reason(body: Mapping[str, Any], name: str) -> str | None:
     return shared or (f"comes back rebuilt: {rebuilt}" if rebuilt else None)
 
 
+def definition_reason(body: Mapping[str, Any]) -> str | None:
+    """What is said of a name that refers to the classes or functions of *body*; None where nothing is."""
+    lost = lost_reason(body)
+    if lost is not None:
+        return f"it refers to a class or function that holds {lost}"
+    rebuilt = rebuilt_reason(body)
+    return f"it refers to a class or function that comes back rebuilt: {rebuilt}" if rebuilt else None
+
+
 def note_on(body: Mapping[str, Any], name: str) -> str:
     """`inexact_reason` for a list of values: also that it is not stored; "" where there is nothing to say."""
     reason = inexact_reason(body, name) or ""
@@ -394,10 +497,15 @@ def _without_marks(part: Any) -> Any:
     return [{key: value for key, value in entry.items() if key != "marks"} for entry in part]
 
 
-def chunk_names(body: Mapping[str, Any]) -> Iterable[str]:
-    """Every chunk that a value record needs."""
+def chunk_names(repository: Repository, body: Mapping[str, Any]) -> Iterable[str]:
+    """Every chunk that a value record needs.
+
+    Raises:
+        DamagedStoreError: a list of them cannot be read.
+    """
     for stream in (body.get("stream"), body.get("facet")):
         if stream is not None:
             yield from stream.get("chunks", ())
-    for entry in (*body.get("buffers", ()), *body.get("out_of_band", ())):
-        yield from entry["chunks"]
+    for entry in _entries(body):
+        yield from entry.get("lists", ())
+        yield from _listed(repository, entry)[0]

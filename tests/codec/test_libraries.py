@@ -250,6 +250,42 @@ CASES = {
         "x.fit(a, a[:, 0] * 2, verbose=0); x.note.append(2)",
         "(x.n_features_in_, x.predict(a).tolist(), x.note is note, note, x.get_params(), x.tree_count_)",
     ),
+    "a sorted dict, with the order in which its keys came": (
+        "sortedcontainers",
+        "import sortedcontainers\nx = sortedcontainers.SortedDict(b=1, a=2)",
+        "x['c'] = x.pop('b')",
+        "(list(x.items()), list(dict.keys(x)))",
+    ),
+    "a curried function whose name has another now": (
+        "toolz",
+        "import toolz\n@toolz.curry\ndef add(a, b): return a + b\nx = add(1)",
+        "@toolz.curry\ndef add(a, b): return 100\nx = add(2)",
+        "(x(2), add(1, 1), type(x).__name__)",
+    ),
+    "key points, matches and settings of OpenCV": (
+        "cv2",
+        (
+            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5), cv2.createCLAHE(3.0)]\n"
+            "x += [cv2.ORB_create(50), cv2.KalmanFilter(2, 1)]"
+        ),
+        (
+            "x[0].octave = 9; x[1].distance = 2; x[2].setClipLimit(5.0); x[3].setMaxFeatures(7)\n"
+            "x[4].statePost = x[4].statePre + 1"
+        ),
+        (
+            "(x[0].pt, x[0].octave, x[0].class_id, x[1].distance, x[1].imgIdx, x[2].getClipLimit(),"
+            " x[2].getTilesGridSize(), x[3].getMaxFeatures(), x[4].statePost.tolist(), x[4].gain.shape)"
+        ),
+    ),
+    "parts of a text of spaCy": (
+        "spacy",
+        (
+            "import spacy\nd = spacy.blank('en')('To be or not')\n"
+            "x = [d, spacy.tokens.Span(d, 0, 2, label='A', kb_id='Q', span_id='i'), d[1], d.vocab['be']]"
+        ),
+        "x[0][0].tag_ = 'NN'; x[1] = d[2:4]; x[2] = d[3]",
+        "(x[1].text, x[1].label_, x[1].kb_id_, x[1].id_, x[1].doc is x[0], x[2].text, x[2].i, x[3].text, x[0][0].tag_)",
+    ),
     "a table of SQLAlchemy that was used": (
         "sqlalchemy",
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.reducers import GAINS, is_bought
 from tests.codec.kernels import Kernel, differences, resumed
 
-from timeslip.codec import picklers
+from timeslip.codec import kinds, picklers
 from timeslip.codec.streams import has_special, may_hold_large_text, unframed
 
 
@@ -30,6 +31,15 @@ def test_what_a_price_buys_is_lost_by_a_plain_pickle(name: str) -> None:
     finally:
         for left in set(space) - before:
             del space[left]
+
+
+def test_attributes_that_code_sets_are_found_in_its_bytes_and_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    space: dict[str, Any] = {}
+    names = [f"a{number}" for number in range(300)]  # more than an argument of one byte can tell
+    code = "def set_all(self):\n" + "".join(f"  self.{name} = 1\n" for name in names)
+    exec(f"{code}  def inner():\n    self.last = self.a0\n", space)
+    monkeypatch.setattr(dis, "get_instructions", None)
+    assert list(kinds._stored(space["set_all"].__code__)) == [*names, "last"]
 
 
 SHARED = {

@@ -65,6 +65,11 @@ CASES = {
         "m = torch.nn.Linear(3, 2); w = m.weight; held = [w, m]", "m.weight.data.zero_()",
         "w.tolist(), w is m.weight, held[0] is w, isinstance(w, torch.nn.Parameter), w.requires_grad",
     ),
+    "parametrized modules": (
+        "from torch.nn.utils import parametrizations as p; m = torch.nn.ModuleList([p.weight_norm(torch.nn.Linear(2, 1))]); import copy; c = copy.deepcopy(m)",
+        "m[0].parametrizations.weight.original0.data += 1",
+        "m[0].weight.tolist(), type(m[0]) is type(c[0]), c[0].weight.tolist(), len(list(m.parameters())), m[0].bias.tolist()",
+    ),
     "gradient": (
         "m = torch.nn.Linear(2, 1); m(torch.ones(2)).backward(); g = m.weight.grad", "g.mul_(2)",
         "m.weight.grad.tolist(), g is m.weight.grad",

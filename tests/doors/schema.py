@@ -33,6 +33,12 @@ def validate(answer: dict[str, Any]) -> None:
     _check(answer, load(f"{answer['verb']}.json"), answer["verb"], f"{answer['verb']}.json")
 
 
+def validate_as(name: str, body: Any) -> None:
+    """Check what is no answer of a verb against the schema *name*."""
+    assert body == json.loads(json.dumps(body, allow_nan=False)), "only plain JSON values"
+    _check(body, load(f"{name}.json"), name, f"{name}.json")
+
+
 def _check(value: Any, schema: dict[str, Any], where: str, file: str) -> None:
     if "$ref" in schema:
         name, _, path = schema["$ref"].partition("#/$defs/")

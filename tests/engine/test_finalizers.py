@@ -320,3 +320,23 @@ def test_the_note_leaves_the_pointer_beside_it_alone(monkeypatch: pytest.MonkeyP
     gc.collect()
     assert not any(map(gc.is_finalized, objects))
     finalizers.hold_back(objects)
+
+
+@pytest.mark.parametrize("made", ["t = T('t'); t.me = t", "t = T('t'); t.of = [t]", "t = going('t'); next(t)"])
+def test_a_cycle_that_goes_makes_no_collection_of_everything(
+    session: Any, told: list[str], made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(session, made)
+    run(session, "t = 1")
+    session.undo()
+    gc.collect()
+    collected: list[Any] = []
+    collect = gc.collect
+    monkeypatch.setattr(gc, "collect", lambda *given: collected.append(given) or collect(*given))
+    told.clear()
+    session.undo()  # takes out what the first undo has brought back
+    monkeypatch.undo()
+    assert "t" not in session.namespace
+    assert not collected
+    gc.collect()
+    assert told == []

@@ -61,3 +61,20 @@ def test_a_generator_over_a_large_list_stays_when_another_name_changes(attach: A
     result = session.undo()
     assert result.fidelity["g"] == "exact"
     assert next(session.namespace["g"]) is session.namespace["big"][1]
+
+
+def test_what_a_library_calls_while_it_loads_finds_the_names_of_the_session(attach: Attach) -> None:
+    pytest.importorskip("sortedcontainers")
+    session = attach(replay="never")
+    session.run("import math, sortedcontainers\nZERO = 0.5")
+    session.run("def size(n): return math.floor(n) + ZERO\nlong = sortedcontainers.SortedKeyList([3.2, 1.5], key=size)")
+    session.run("held = [long]; long.add(2.5)")
+    session.close()
+    session = attach(replay="never")
+    session.namespace["mine"] = 1
+    result = session.resume()
+    assert set(result.fidelity.values()) == {"exact"}, result.notes
+    assert list(session.namespace["long"]) == [1.5, 2.5, 3.2]
+    assert session.namespace["held"][0] is session.namespace["long"]
+    session.checkout(session.log()[-1].id)
+    assert "long" not in session.namespace

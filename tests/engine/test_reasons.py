@@ -87,3 +87,21 @@ def test_reasons_of_one_value_that_was_lost(sessions: Sessions) -> None:
     assert "coroutine" in result.notes["both"]
     assert "generator" not in result.notes["both"].partition(";")[0]
     assert "whole" in result.notes["base"]
+
+
+def test_a_class_that_holds_a_lock_says_so_of_its_name_and_one_with_a_cached_property_does_not(
+    sessions: Sessions,
+) -> None:
+    live = sessions.attach()
+    live.run("import threading\nclass Locked:\n    lock = threading.Lock()")
+    live.run("import functools\nclass Cached:\n    @functools.cached_property\n    def n(self): return 5")
+    live.run("c = Cached(); c.n")
+    reason = f"it refers to a class or function that comes back rebuilt: {LOCK}"
+    assert live.commits[0].names.inexact == told(live) == {"Locked": reason}
+    assert live.commits[1].names.inexact == live.commits[2].names.inexact == {}
+    live.session.close()
+    again = sessions.attach()
+    result = again.session.resume()
+    assert {name for name, fidelity in result.fidelity.items() if fidelity != "exact"} <= {"Locked"}
+    namespace = again.session.namespace
+    assert (vars(namespace["c"]), namespace["Cached"]().n, namespace["Cached"].n.attrname) == ({"n": 5}, 5, "n")

@@ -139,3 +139,22 @@ def test_functions_around_one_of_the_session() -> None:
     used = list(traced.used_by(jax.grad(scope["f"])))
     assert scope["f"] in used
     assert [value for value in used if not callable(value)] == [scope["k"]]
+
+
+def test_lists_of_numba_come_back_by_content(tmp_path: Path) -> None:
+    """What numba holds in memory of its own is no less a value: of one type, in the same order, and frozen or not."""
+    typed: Any = pytest.importorskip("numba.typed")
+    namespace = fresh()
+    session = attach(tmp_path, namespace, "typed")
+    try:
+        namespace["typed"] = typed
+        run(session, "a = typed.List([1, 2]); b = a; empty = typed.List()")
+        run(session, "a.append(3); a._make_immutable()")
+        session.undo()
+        assert (list(namespace["a"]), namespace["b"] is namespace["a"]) == ([1, 2], True)
+        assert not namespace["empty"]._typed
+        result = session.redo()
+        assert (list(namespace["a"]), namespace["a"]._is_mutable()) == ([1, 2, 3], False)
+        assert set(result.fidelity.values()) == {"exact"}, result.notes
+    finally:
+        session.close()

@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Any
 
+from tests.doors.schema import validate, validate_as
 from tests.kernel.conftest import LabKernel
 
 
@@ -28,6 +29,8 @@ class Front:
         self.open(self.events, "timeslip.events", {})
         self.open(self.rpc, "timeslip.rpc", {"versions": list(versions)})
         self.hello = self.wait(self.rpc)
+        if self.hello is not None and "hello" in self.hello:
+            validate_as("hello", self.hello["hello"])
 
     def _subshell(self) -> str | None:
         client = self.kernel.client
@@ -59,11 +62,13 @@ class Front:
         reply, _ = self.ask(verb, *words, **more)
         assert "answer" in reply, reply
         answer: dict[str, Any] = reply["answer"]
+        validate(answer)
         return answer
 
     def event(self, name: str, timeout: float = 20.0, **expected: Any) -> dict[str, Any]:
         """The next event of that name."""
         found: dict[str, Any] = self.wait(self.events, timeout, event=name, **expected)
+        validate_as("event", found)
         return found
 
     def recorded(self, first: str, timeout: float = 60.0) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def test_looking_touches_nothing_of_the_session(shared: Front) -> None:
 
 
 def test_a_request_is_no_cell(shared: Front) -> None:
-    """Around messages of other comms the shell tells everybody that a cell has run, and figures are shown and closed."""
+    """Around messages of other comms the shell tells everybody that a cell has run: figures are shown and closed."""
     front, kernel = shared, shared.kernel
     kernel.cells("seen = []", "get_ipython().events.register('post_execute', lambda: seen.append(1))", "seen.clear()")
     before = kernel.value("len(seen)")

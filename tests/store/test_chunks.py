@@ -73,6 +73,20 @@ def test_every_kind_of_buffer(repo: Repository) -> None:
     assert repo.get_chunk(repo.put_chunk(every_second)) == every_second.tobytes()
 
 
+def test_the_chunks_of_a_record_are_asked_for_and_counted_together(repo: Repository) -> None:
+    names = [repo.put_chunk(b"%d" % number) for number in range(700)]
+    told: list[str] = []
+    for changed in range(2):  # new ones, and ones of which one is new: as a large buffer that was written in one place
+        with repo.transaction() as transaction:
+            repo._database._live().set_trace_callback(told.append)
+            transaction.put_record("value", {"keys": [changed]}, chunks=[*names, names[0]])
+            repo._database._live().set_trace_callback(None)
+        names[5] = repo.put_chunk(b"another")
+    assert sum(statement.startswith("SELECT") for statement in told) < 20
+    counts = repo._database.execute("SELECT refs, count(*) FROM chunks GROUP BY refs ORDER BY refs")
+    assert counts == [(1, 2), (2, 699)]
+
+
 def test_large_raw_chunks_can_be_mapped(repo: Repository) -> None:
     import mmap
 

@@ -13,7 +13,7 @@ import pytest
 from blake3 import blake3
 from tests.store.steps import Steps
 
-from timeslip.store import chunks, kept, keys, manifests, packs, records, schema
+from timeslip.store import chunks, compression, kept, keys, manifests, packs, records, schema
 from timeslip.store.kept import KeptList
 from timeslip.store.keys import Key
 from timeslip.store.repository import Repository
@@ -59,7 +59,7 @@ def test_every_table_and_column_is_described(repo: Repository, steps: Steps) -> 
         f"more than {kept.MOST_CELLS:,} cells".replace(",", " "),
         f"max({manifests.MAX_DEPTH}, min(*n*, {manifests.MAX_DEPTH_LARGE}))",
         f"more than {manifests.MAX_DEPTH_LARGE + 1} manifests",
-        f"{chunks.INLINE_LIMIT >> 10} KiB should",
+        f"{compression.INLINE_LIMIT >> 10} KiB should",
         f"up to {chunks.MAX_CHUNK >> 30} GiB",
         f"exceed {packs.PACK_LIMIT >> 20} MiB",
         f"at most {records.MAX_BODY >> 20} MiB",

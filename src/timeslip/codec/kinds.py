@@ -252,7 +252,7 @@ def set_attributes(obj: Any, attributes: dict[str, Any]) -> None:
         held.update(attributes)
 
 
-_STORE_ATTR = dis.opmap["STORE_ATTR"]
+_STORE_ATTR, _EXTENDED_ARG = dis.opmap["STORE_ATTR"], dis.EXTENDED_ARG
 
 
 @functools.lru_cache(maxsize=512)
@@ -277,9 +277,16 @@ def _functions(value: Any) -> Iterator[types.FunctionType]:
 
 
 def _stored(code: types.CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opcode == _STORE_ATTR:
-            yield str(instruction.argval)
+    # Looked for in the bytes: of all classes of a frame, `dis` takes a third of a second to tell every instruction.
+    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    at = operations.find(_STORE_ATTR)
+    while at >= 0:
+        number, before = arguments[at], at - 1
+        while before >= 0 and operations[before] == _EXTENDED_ARG:
+            number |= arguments[before] << 8 * (at - before)
+            before -= 1
+        yield code.co_names[number]
+        at = operations.find(_STORE_ATTR, at + 1)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _stored(constant)

@@ -113,11 +113,11 @@ class Events:
         self._awake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_LAST)
+        if self._comms:
+            self._send("closed", self._view())
         with self._lock:
             comms, self._comms = list(self._comms.values()), OrderedDict()
-        self.seq += 1
         for comm in comms:
-            _send(comm, {"event": "closed", "seq": self.seq})
             _close(comm)
 
     # ---- in its thread

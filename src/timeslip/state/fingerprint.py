@@ -17,12 +17,16 @@ Which way the digests of a buffer come about (`state.memory`) makes no differenc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import xxhash
 
 from timeslip.codec.captured import Captured
 from timeslip.state.memory import Memory
 from timeslip.state.watched import Range
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 CHUNK_BYTES = 1 << 20
 
@@ -42,7 +46,7 @@ class Fingerprint:
     ranges: tuple[Range, ...] = field(default=(), compare=False, repr=False)
 
 
-def piece_digest(data: bytes | memoryview) -> bytes:
+def piece_digest(data: Buffer) -> bytes:
     """The digest of a piece of a buffer, 16 bytes."""
     return xxhash.xxh3_128_digest(data)
 

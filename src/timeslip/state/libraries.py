@@ -167,6 +167,12 @@ def _standard_folders() -> tuple[str, ...]:
     return tuple(os.path.join(os.path.realpath(folder), "") for folder in folders if folder)
 
 
+@lru_cache(maxsize=256)
+def _real(folder: str) -> str:
+    """What the system says of every part of a path, asked once: with every restore it is the same few folders."""
+    return os.path.realpath(folder)
+
+
 def installed_folders() -> tuple[str, ...]:
     """Folders with a separator at their end that hold the standard library and what is installed."""
     found: Any = sys.path  # which a cell may have made anything
@@ -174,7 +180,7 @@ def installed_folders() -> tuple[str, ...]:
     folders = [_PLACES["purelib"], _PLACES["platlib"]]
     folders += [folder for folder in texts if os.path.basename(folder) in ("site-packages", "dist-packages")]
     # Modules say where they are by the path that they were found on, which a link may be part of.
-    both = [path for folder in folders if folder for path in (folder, os.path.realpath(folder))]
+    both = [path for folder in folders if folder for path in (folder, _real(folder))]
     return (*_standard_folders(), *(os.path.join(path, "") for path in dict.fromkeys(both)))
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import xxhash
 
-from timeslip.codec.chunking import buffer_pieces, piece_ends
+from timeslip.codec.chunking import piece_ends
 from timeslip.standard import open_file
 from timeslip.state.mappings import address_of
 
@@ -143,15 +143,15 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
     clean = _Clean(address, known.parts)
     digests: list[bytes] = []
     start = 0
-    for number, piece in enumerate(buffer_pieces(data, row, limit)):
+    for number, end in enumerate(piece_ends(len(data), row, limit)):
         digest = known.digests[number]
-        is_clean = clean.covers(start, start + len(piece))
+        is_clean = clean.covers(start, end)
         if digest is None or not is_clean:
-            digest = xxhash.xxh3_128_digest(piece)
+            digest = xxhash.xxh3_128_digest(data[start:end])
             if is_clean:  # should it be written to just now, its pages say so the next time
                 known.digests[number] = digest
         digests.append(digest)
-        start += len(piece)
+        start = end
     return tuple(digests)
 
 
@@ -163,6 +163,8 @@ class _Clean:
         self._address = address
         self._start = self._stop = 0
         self._tops = b""
+        self._whole = False
+        """Whether all pages of the part are clean: then none of its pieces is looked at by itself."""
 
     def covers(self, start: int, stop: int) -> bool:
         """Whether all of that, which lies behind what was asked before, is in clean pages."""
@@ -172,8 +174,11 @@ class _Clean:
                 return False
             self._start, self._stop = found[:2]
             self._tops = _tops(self._address + self._start, self._address + self._stop)
+            self._whole = not self._tops.translate(None, _NOBODY_WROTE)
         if start < self._start or not self._tops:
             return False
+        if self._whole:
+            return True
         first, last = (start - self._start) // _PAGE, -(-(stop - self._start) // _PAGE)
         return not self._tops[first:last].translate(None, _NOBODY_WROTE)
 

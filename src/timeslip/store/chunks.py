@@ -14,18 +14,18 @@ nothing that points to a missing chunk is ever published.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import zstandard
 from blake3 import blake3
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError, StoreFullError, UnstorableError, UsageError
 from timeslip.ids import ChunkId
 from timeslip.standard import os, time
+from timeslip.store.compression import INLINE_LIMIT, RAW, ZSTD, compress, decompress
 from timeslip.store.database import Database, Row
 from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
@@ -37,12 +37,6 @@ from timeslip.store.schema import INLINE, MISSING, PACKED
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-RAW, ZSTD = 0, 1
-"""Codecs of a chunk's stored bytes."""
-
-INLINE_LIMIT = 16 << 10
-"""Stored bytes below this size lie in the database, bytes."""
-
 MAX_CHUNK = 1 << 30
 """Largest chunk of format v1, bytes."""
 
@@ -51,8 +45,6 @@ PIN_SECONDS = 600.0
 
 _SCRATCH_LIMIT = 4 << 20
 _SPILL_BYTES = 16 << 20
-_SAMPLE = 16 << 10
-_TRY_FROM = 256
 _AT_ONCE = 500
 _COLUMNS = "n, size, stored, codec, place, pack, offset"
 
@@ -126,12 +118,13 @@ class ChunkStore:
 
     # --- putting
 
-    def put(self, data: Buffer, phase: int = 0) -> ChunkId:
+    def put(self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None) -> ChunkId:
         """Store the present bytes of *data* and return their id; published by the next transaction.
 
         Idempotent: bytes that are known already are not written again. Bytes that are stored raw in a pack start
         *phase* bytes behind the start of a page. *data* may change or be resized after the call, and another thread
-        writing to it meanwhile cannot make a chunk that does not match its id.
+        writing to it meanwhile cannot make a chunk that does not match its id. *look* is called with the bytes that the
+        chunk has.
 
         Raises:
             StoreFullError: nothing was added.
@@ -140,6 +133,8 @@ class ChunkStore:
         self._db.check_process()
         stable = self._stable(data)
         try:
+            if look is not None:
+                look(stable)
             digest = blake3(stable).digest()
             self._pin(digest)
             if not self._known(digest):
@@ -186,7 +181,7 @@ class ChunkStore:
 
     def _write(self, digest: bytes, data: bytes | memoryview, phase: int) -> None:
         size = len(data)
-        codec, payload = _compress(data)
+        codec, payload = compress(data)
         self.written += len(payload)
         if len(payload) < INLINE_LIMIT:
             entry = _Stored(size, len(payload), codec, INLINE, data=bytes(payload))
@@ -249,40 +244,59 @@ class ChunkStore:
                 self._published = {}
         self._unpin_thread()
 
-    def reference(self, chunk: str) -> int:
-        """Count one more reference to *chunk* and return its number.
+    def reference(self, chunks: Iterable[str]) -> list[int]:
+        """Count one more reference to each of *chunks*, of which none may be there twice, and return their numbers.
 
         Raises:
-            ChunkMissingError: the chunk was never put, or a garbage collection removed it since: put it again.
+            ChunkMissingError: one was never put, or a garbage collection removed it since: put it again.
         """
-        digest = _digest(chunk)
-        n = self._publish_one(digest, 1)
-        if n is None:
-            raise ChunkMissingError(
-                f"chunk {chunk[:8]} is not in the store (not put, or removed since)", hint="put it again and retry"
-            )
-        return n
+        digests = list(map(_digest, chunks))
+        numbers = self._list(digests, 1)
+        for digest in digests:
+            if digest not in numbers:
+                raise ChunkMissingError(
+                    f"chunk {digest.hex()[:8]} is not in the store (not put, or removed since)",
+                    hint="put it again and retry",
+                )
+        return [numbers[digest] for digest in digests]
 
     @Reading("the list of chunks")
-    def _publish_one(self, digest: bytes, refs: int) -> int | None:
-        n = self._published.get(digest)
-        if n is None:
-            row = self._db.one(f"SELECT {_COLUMNS} FROM chunks WHERE id = ?", (digest,))
-            entry = self._pending.get(digest)
+    def _list(self, digests: Sequence[bytes], refs: int) -> dict[bytes, int]:
+        """The numbers of chunks that are in the store, pending ones listed now, with so many references more.
+
+        A record of a large buffer lists a thousand chunks of which a run has changed one: they are asked for and
+        counted many at a time.
+        """
+        numbers: dict[bytes, int] = {}
+        numbers.update((digest, self._published[digest]) for digest in digests if digest in self._published)
+        counted = list(numbers.values())
+        rows = self._rows([digest for digest in digests if digest not in numbers])
+        for digest in digests:
+            if digest in numbers:
+                continue
+            row, entry = rows.get(digest), self._pending.get(digest)
             if row is None and entry is not None:
-                n = self._insert(digest, entry, refs)
-                self._published[digest] = n
-                return n
-            if row is None or (row[4] == MISSING and entry is None):
-                return None
-            n = int(row[0])
-            if entry is not None:
-                if not self._is_there(row):
-                    self._revive(n, entry)
-                self._published[digest] = n
+                numbers[digest] = self._published[digest] = self._insert(digest, entry, refs)
+            elif row is not None and (row[4] != MISSING or entry is not None):
+                n = numbers[digest] = int(row[0])
+                counted.append(n)
+                if entry is not None:
+                    if not self._is_there(row):
+                        self._revive(n, entry)
+                    self._published[digest] = n
         if refs:
-            self._db.execute("UPDATE chunks SET refs = refs + ? WHERE n = ?", (refs, n))
-        return n
+            self._db.many("UPDATE chunks SET refs = refs + ? WHERE n = ?", [(refs, n) for n in counted])
+        return numbers
+
+    def _rows(self, digests: Sequence[bytes]) -> dict[bytes, Row]:
+        """What is listed of chunks, many at a time."""
+        found: dict[bytes, Row] = {}
+        for first in range(0, len(digests), _AT_ONCE):
+            some = digests[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            rows = self._db.execute(f"SELECT id, {_COLUMNS} FROM chunks WHERE id IN ({marks})", some)
+            found.update((bytes(row[0]), row[1:]) for row in rows)
+        return found
 
     def _insert(self, digest: bytes, entry: _Stored, refs: int) -> int:
         n = self._db.insert(
@@ -304,9 +318,7 @@ class ChunkStore:
 
     def publish(self) -> None:
         """List every pending chunk, and how far the packs of this process go, in the open transaction."""
-        for digest in list(self._pending):
-            if digest not in self._published:
-                self._publish_one(digest, 0)
+        self._list([digest for digest in self._pending if digest not in self._published], 0)
         self._telling = self._packs.states()
         for state in self._telling:
             if state not in self._told:
@@ -405,12 +417,7 @@ class ChunkStore:
     def _raw_places(self, chunks: Sequence[str]) -> dict[tuple[bytes, int], Location]:
         """Digest and size of those of *chunks* that lie in packs as they are -> where."""
         wanted = list(map(_digest, dict.fromkeys(chunks)))
-        found: dict[bytes, _Stored] = {}
-        for first in range(0, len(wanted), _AT_ONCE):
-            some = wanted[first : first + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            for row in self._db.execute(f"SELECT id, {_COLUMNS} FROM chunks WHERE id IN ({marks})", some):
-                found[bytes(row[0])] = _entry(row[1:])
+        found = {digest: _entry(row) for digest, row in self._rows(wanted).items()}
         with self._db.lock:
             found.update((digest, self._pending[digest]) for digest in wanted if digest in self._pending)
         raw = {digest: entry for digest, entry in found.items() if entry.codec == RAW and entry.place == PACKED}
@@ -437,7 +444,7 @@ class ChunkStore:
             _verify(digest, target)
             self.maps.note_verified(entry.location)
             return b""
-        data = _decompress(entry, self._payload(entry))
+        data = decompress(entry.codec, self._payload(entry), entry.size)
         _verify(digest, data)
         if entry.codec == RAW and entry.place == PACKED:
             self.maps.note_verified(entry.location)
@@ -498,7 +505,7 @@ class ChunkStore:
         """For maintenance: digest and stored bytes of a row ``(id, n, size, …)``, verified. Errors as `get`."""
         digest, entry = bytes(row[0]), _entry(row[1:])
         payload = self._payload(entry)
-        _verify(digest, _decompress(entry, payload))
+        _verify(digest, decompress(entry.codec, payload, entry.size))
         return digest, payload
 
     def close(self) -> None:
@@ -518,7 +525,7 @@ def _entry(row: Row) -> _Stored:
     """A row of the chunk table, refused unless its numbers are possible."""
     n, size, stored, codec, place, pack, offset = row
     numbers = (n, size, stored, codec, place) + ((pack, offset) if place == PACKED else ())
-    if not all(type(number) is int for number in numbers):
+    if set(map(type, numbers)) != {int}:
         raise DamagedStoreError("the list of chunks holds something that is not a number")
     bad_size = not (0 <= size <= MAX_CHUNK and 0 <= stored <= size)
     if (
@@ -554,55 +561,3 @@ def _verify(digest: bytes, data: bytes | memoryview) -> None:
             f"the stored bytes of chunk {digest.hex()[:8]} do not match its id",
             hint="`timeslip check` lists all damage",
         )
-
-
-def _compress(data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
-    """The codec that pays for *data*, and the bytes to store."""
-    size = len(data)
-    if size < _TRY_FROM:
-        return RAW, data
-    compressor = _ZSTD.compressor(3 if size < INLINE_LIMIT * 4 else 1)
-    if size > 8 * _SAMPLE:
-        middle = size // 2
-        sample = b"".join((data[:_SAMPLE], data[middle : middle + _SAMPLE], data[-_SAMPLE:]))
-        if len(compressor.compress(sample)) > 0.8 * len(sample):
-            return RAW, data
-    payload: bytes = compressor.compress(data)
-    return (ZSTD, payload) if len(payload) < 0.9 * size else (RAW, data)
-
-
-def _decompress(entry: _Stored, payload: bytes) -> bytes:
-    if entry.codec == RAW:
-        return payload
-    return _ZSTD.decompress(payload, entry.size)
-
-
-class _Zstd:
-    """zstandard with one compressor for each thread and level.
-
-    Loaded with this module: by the time that something is compressed, a cell may have put anything into `sys.path`.
-    """
-
-    def __init__(self) -> None:
-        self._module = zstandard
-        self._threads = threading.local()
-
-    def compressor(self, level: int) -> Any:
-        made: dict[int, Any] = self._threads.__dict__.setdefault("compressors", {})
-        if level not in made:
-            made[level] = self._module.ZstdCompressor(level=level, write_content_size=True, write_checksum=False)
-        return made[level]
-
-    def decompress(self, payload: bytes, size: int) -> bytes:
-        try:
-            if self._module.frame_content_size(payload) != size:
-                raise DamagedStoreError("a compressed chunk has another size than listed")
-            data = self._module.ZstdDecompressor().decompress(payload, max_output_size=size)
-        except (self._module.ZstdError, MemoryError) as error:
-            raise DamagedStoreError(f"a compressed chunk cannot be read ({error})") from error
-        if len(data) != size:
-            raise DamagedStoreError("a compressed chunk has another size than listed")
-        return data
-
-
-_ZSTD = _Zstd()

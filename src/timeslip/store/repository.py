@@ -242,11 +242,11 @@ class Repository:
 
     # --- chunks
 
-    def put_chunk(self, data: Buffer, phase: int = 0) -> ChunkId:
+    def put_chunk(self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None) -> ChunkId:
         """Store the present bytes of *data*; published by the next transaction. See `ChunkStore.put`."""
         if self.read_only:
             raise StoreReadOnlyError("the store was opened for reading only")
-        chunk = self._chunks.put(data, phase)
+        chunk = self._chunks.put(data, phase, look)
         if self.moved is not None:
             self.moved(memoryview(data).nbytes)
         return chunk

@@ -70,7 +70,7 @@ class Transaction:
     def _add(self, kind: str, body: Mapping[str, Any], chunks: Iterable[str] = (), session: int | None = None) -> str:
         self._require_active("record")
         record = build(kind, canonical(body), self._repo._ring)
-        numbers = [self._chunks.reference(chunk) for chunk in dict.fromkeys(chunks)]
+        numbers = self._chunks.reference(dict.fromkeys(chunks))
         self._last = self._records.insert(record, numbers, session)
         return record.id.hex()
 

@@ -1,12 +1,15 @@
-"""numba: compiled functions by the Python functions that they are made from.
+"""numba: compiled functions by the Python functions that they are made from; lists and dicts of one type by content.
 
 numba's own pickling gives the live function wherever one is, and that may have been compiled in the state that is left.
+Its lists and dicts it does not pickle at all: what is in them is memory of its own.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import load
@@ -52,11 +55,69 @@ def _compiled(state: Pass, obj: Any) -> Any:
     return state.hole(obj, "compiled by LLVM: it has no form that can be stored")
 
 
+_APART = "what is in it comes back apart from other names that it has"
+
+
+def _is_value(kind: Any) -> bool:
+    """Whether what numba holds of that type is a value without identity: nobody can have the same object beside it."""
+    types = import_module("numba").types
+    if isinstance(kind, types.BaseTuple):
+        return all(map(_is_value, kind))
+    return isinstance(kind, (types.Number, types.Boolean, types.UnicodeType, types.Literal, types.NPDatetime))
+
+
+def _typed_list(state: Pass, held: Any) -> Any:
+    if not held._typed:
+        return make_list, (type(held), None, (), True)
+    if not _is_value(held._dtype):
+        state.note(held, _APART, fatal=False)
+    items = list(held)
+    state.keep.append(items)
+    return make_list, (type(held), held._dtype, items, held._is_mutable())
+
+
+def make_list(kind: Any, item: Any, items: Iterable[Any], mutable: bool) -> Any:
+    """A list of numba's; *item*: the type of what is in it, None when nothing was put in yet."""
+    if item is None:
+        return kind()
+    made = kind.empty_list(item)
+    for value in items:
+        made.append(value)
+    if not mutable:
+        made._make_immutable()
+    return made
+
+
+def _typed_dict(state: Pass, held: Any) -> Any:
+    if not held._typed:
+        return make_dict, (type(held), None, ())
+    types = held._dict_type
+    if not (_is_value(types.key_type) and _is_value(types.value_type)):
+        state.note(held, _APART, fatal=False)
+    items = list(held.items())
+    state.keep.append(items)
+    return make_dict, (type(held), (types.key_type, types.value_type), items)
+
+
+def make_dict(kind: Any, types: tuple[Any, Any] | None, items: Iterable[tuple[Any, Any]]) -> Any:
+    """A dict of numba's; *types*: of keys and values, None when nothing was put in yet."""
+    if types is None:
+        return kind()
+    made = kind.empty(*types)
+    for key, value in items:
+        made[key] = value
+    return made
+
+
 def find(kind: type) -> Any:
-    """The reducer for compiled functions, or None. A copy of a handle of LLVM would take down the original."""
+    """The reducer for functions, lists and dicts, or None. A copy of a handle of LLVM would take down the original."""
     if kind.__module__.startswith("llvmlite.binding"):
         base = getattr(sys.modules.get("llvmlite.binding.ffi"), "ObjectRef", None)
         return _compiled if base is not None and issubclass(kind, base) else None
+    typed: Any = sys.modules.get("numba.typed")
+    containers = {typed.List: _typed_list, typed.Dict: _typed_dict} if typed is not None else {}
+    if kind in containers:
+        return added.keeping(containers[kind])
     library = sys.modules.get("numba.core.dispatcher")
     is_one = library is not None and issubclass(kind, library.Dispatcher)
     return added.keeping(_dispatcher, _WRAPPING) if is_one else None

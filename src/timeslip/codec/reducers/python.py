@@ -12,6 +12,7 @@ import importlib
 import inspect
 import io
 import sys
+import threading
 import types
 import typing
 import weakref
@@ -20,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import definitions, imports, load
 from timeslip.codec.guarding import guarded
 from timeslip.codec.hidden import state_of
-from timeslip.codec.kinds import filled, held_attributes, library_of, own_slots, set_attributes, set_slots
+from timeslip.codec.kinds import (
+    attributes_of,
+    filled,
+    held_attributes,
+    library_of,
+    own_slots,
+    set_attributes,
+    set_slots,
+)
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances, subclasses, system, typed, views
 from timeslip.codec.reducers.caches import fill_cache, lru_cache  # noqa: F401 - as older streams name them
@@ -161,6 +170,21 @@ def _module_of_its_own_class(state: Pass, module: types.ModuleType) -> Any:
 
 def _property(state: Pass, value: property) -> Any:
     return property, (value.fget, value.fset, value.fdel, value.__doc__)
+
+
+def _cached_property(state: Pass, value: Any) -> Any:
+    """As what it was made of; the lock that it has before Python 3.12 is nobody's but its own."""
+    own = {name: held for name, held in attributes_of(value).items() if type(held) is not _RLock}
+    state.keep.append(own)
+    return make_cached_property, (), own
+
+
+_RLock = type(threading.RLock())
+
+
+def make_cached_property() -> Any:
+    """A `functools.cached_property` of nothing yet."""
+    return functools.cached_property(lambda _: None)
 
 
 def _super(state: Pass, proxy: Any) -> Any:
@@ -411,6 +435,7 @@ REDUCERS: dict[type, Any] = {
     types.CellType: _cell,
     types.ModuleType: _module,
     property: _property,
+    functools.cached_property: _cached_property,
     super: _super,
     types.GetSetDescriptorType: _attribute_of_class,
     instances.Lacking: instances.lacking,

@@ -500,8 +500,17 @@ def find(kind: type) -> Any:
     if issubclass(kind, torch.jit.ScriptModule) and kind.__module__.startswith("torch."):
         return _script
     if issubclass(kind, torch.nn.Module):
-        return _module(instances.find(kind))
+        return _module(instances.by_attributes(kind) if _is_parametrized(kind) else instances.find(kind))
     return _found_by_name().get(kind)
+
+
+def _is_parametrized(kind: Any) -> bool:
+    """Whether *kind* was made by torch for one module, some of whose parameters are computed from others.
+
+    Its ``__getstate__`` only raises: torch would have to make the class again where such a module is loaded. Here it is
+    a definition like any other class that cannot be imported.
+    """
+    return any(base.__module__ == "torch.nn.utils.parametrize" for base in kind.__mro__)
 
 
 def _found_by_name() -> dict[type, Any]:

@@ -1,0 +1,20 @@
+"""The door for Jupyter's server: the history of a notebook without its kernel. It only reads the store.
+
+Nothing of it is imported before a server loads it (``pip install "timeslip[lab]"`` brings one).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """What a server asks to find its extension."""
+    return [{"module": "timeslip.server"}]
+
+
+def _load_jupyter_server_extension(app: Any) -> None:
+    """Add our addresses to the server *app*."""
+    from timeslip.server.handlers import add_handlers
+
+    add_handlers(app.web_app)
