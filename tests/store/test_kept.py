@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.store.steps import Steps
 
-from timeslip.errors import CommitNotFoundError, DamagedStoreError
+from timeslip.errors import CommitNotFoundError, DamagedStoreError, UntrustedStoreError
 from timeslip.ids import CommitId
 from timeslip.store import maintenance
 from timeslip.store.kept import KeptCell, KeptList
@@ -134,3 +134,19 @@ def test_a_list_that_cannot_be_is_called_damaged(directory: Path, parts: str, mo
             repo._database.execute("UPDATE kept SET text = (SELECT max(n) FROM records)")
         with pytest.raises(DamagedStoreError):
             repo.kept_cells(steps.session, commit)
+
+
+def test_what_another_key_signed_is_not_given_and_nothing_is_made_of_it(directory: Path, tmp_path: Path) -> None:
+    with Repository.open(directory, min_free_bytes=0, key_file=tmp_path / "theirs") as repo:
+        theirs = Steps(repo)
+        first, second = theirs.commit({"x": b"1"}), theirs.commit({"x": b"2"})
+        keep(theirs, first, a_list(repo, "a", "b", "c", shown="<script>"))
+    with Repository.open(directory, min_free_bytes=0, key_file=tmp_path / "mine" / "key") as repo:
+        mine = Steps(repo, theirs.session)
+        with pytest.raises(UntrustedStoreError):
+            repo.kept_cells(mine.session, first)
+        kept = a_list(repo, "a", "b", "c", "d")
+        keep(mine, second, kept)
+        assert repo.kept_cells(mine.session, second) == kept
+        repo.trust()
+        assert repo.kept_cells(mine.session, first) is not None

@@ -92,9 +92,14 @@ class KeptTable:
 
     @Reading("the list of kept cells")
     def of(self, session: str, commit: str) -> KeptList | None:
-        """What is kept with *commit*; None for nothing. Raises DamagedStoreError."""
+        """What is kept with *commit*; None for nothing.
+
+        Raises:
+            UntrustedStoreError: another key signed it. What cells have shown may be a program for a browser.
+            DamagedStoreError.
+        """
         row = self._row("c.id = ? AND c.session = ?", (bytes.fromhex(commit), self._repo._sessions.number(session)))
-        return None if row is None else self._resolve(row)[0]
+        return None if row is None else self._resolve(row, trusted=True)[0]
 
     def _row(self, where: str, parameters: Sequence[object]) -> Row | None:
         if not self.is_there():
@@ -105,12 +110,12 @@ class KeptTable:
             parameters,
         )
 
-    def _resolve(self, row: Row) -> tuple[KeptList, int]:
+    def _resolve(self, row: Row, *, trusted: bool) -> tuple[KeptList, int]:
         """A list put together, and how many it was put together from."""
         chain: list[dict[str, Any]] = []
         at: Row | None = row
         while at is not None:
-            body = self._repo._records.open(at, "text", trusted=False)
+            body = self._repo._records.open(at, "text", trusted=trusted)
             chain.append(body)
             if len(chain) > _LONGEST + 1:
                 raise DamagedStoreError("a list of kept cells has an endless chain")
@@ -134,16 +139,20 @@ class KeptTable:
         if not self.is_there():
             self._db.execute(KEPT)
         present = self._row("c.n = ?", (commit,))
-        if present is not None and self._resolve(present)[0] == kept:
-            return False
         base = present or self._row("c.session = ?", (self._repo._sessions.number(session),))
+        try:
+            before = self._resolve(base, trusted=True) if base is not None else None
+        except StoreError:  # damaged, or of another key: nothing of ours is made of it
+            base = before = None
+        if present is not None and before is not None and before[0] == kept:
+            return False
         self._put(commit, kept, base)
         if present is not None:  # nothing but a later list may need it now
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('orphans', 1)")
         return True
 
     def _put(self, commit: int, kept: KeptList, base: Row | None) -> int:
-        before, depth = (KeptList(()), 0) if base is None else self._resolve(base)
+        before, depth = (KeptList(()), 0) if base is None else self._resolve(base, trusted=True)
         parts = _parts(before.cells, kept.cells) if base is not None and depth < _LONGEST else None
         if parts is None or len(parts) > max(8, len(kept.cells) // 2):
             base, before, parts = None, KeptList(()), [_written(cell) for cell in kept.cells]
@@ -175,7 +184,7 @@ class KeptTable:
         lists: dict[int, KeptList] = {}
         for row in rows:
             try:
-                lists[int(row[0])] = self._resolve(row[1:])[0]
+                lists[int(row[0])] = self._resolve(row[1:], trusted=False)[0]
             except StoreError:  # damaged: nobody can read it, and it goes
                 lists[int(row[0])] = KeptList(())
         changed = {n: self._whole(KeptList(tuple(map(change, kept.cells)), kept.metadata)) for n, kept in lists.items()}
