@@ -223,7 +223,8 @@ class Notebook:
 
     @property
     def busy(self) -> bool:
-        return bool(self.page.evaluate(f"() => {_SHOWN}.sessionContext.session.kernel.status === 'busy'"))
+        """Whether a cell is running."""
+        return self.page.locator('.jp-InputPrompt >> text="[*]:"').count() > 0
 
     def at(self, count: int) -> None:
         """Wait until the panel says that the session is at In[count]."""

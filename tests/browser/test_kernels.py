@@ -145,3 +145,22 @@ def test_recording_that_is_ended_in_a_cell(opened: Any, server: Server) -> None:
     book.click("start")
     book.page.wait_for_selector(".timeslip-Panel")
     book.until(lambda: book.rows.count() >= 1)
+
+
+def test_the_history_is_there_without_a_kernel(opened: Any, server: Server) -> None:
+    book = opened(server, tab="own")
+    book.start()
+    book.run("x = [1]")
+    book.run("x.append(2)")
+    book.command("docmanager:save")
+    book.end()
+    book.reload()
+    book.page.wait_for_selector(".jp-NotebookPanel .timeslip-Bar >> text=can be brought back")
+    book.show()
+    book.until(lambda: book.rows.count() == 2)
+    assert book.ask("'timeslip' in __import__('sys').modules") == "False", "reading needs no kernel, and changes none"
+    book.pick(2)
+    book.page.wait_for_selector(".timeslip-Code >> text=x.append(2)")
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.until(lambda: book.ask("x") == "[1, 2]")
+    book.at(2)
