@@ -265,8 +265,8 @@ CASES = {
     "key points, matches and settings of OpenCV": (
         "cv2",
         (
-            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5), cv2.createCLAHE(3.0, (4, 4))]\n"
-            "x += [cv2.ORB_create(50), cv2.KalmanFilter(2, 1)]"
+            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5)]\n"
+            "x += [cv2.createCLAHE(3.0, (4, 4)), cv2.ORB_create(50), cv2.KalmanFilter(2, 1)]"
         ),
         (
             "x[0].octave = 9; x[1].distance = 2; x[2].setClipLimit(5.0); x[3].setMaxFeatures(7)\n"
