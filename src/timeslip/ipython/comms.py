@@ -61,7 +61,15 @@ class Comms:
                 front.close()
 
     def _open_rpc(self, comm: Any, message: Any) -> None:
-        self._begun().open_rpc(comm, message)
+        from timeslip.errors import TimeslipError
+
+        try:
+            front = self._begun()
+        except TimeslipError as error:  # the store cannot be opened a second time
+            comm.send({"refused": {"code": error.code, "message": error.message, "hint": error.hint}})
+            comm.close()
+            return
+        front.open_rpc(comm, message)
 
     def _open_events(self, comm: Any, message: Any) -> None:
         self._begun().events.open(comm)

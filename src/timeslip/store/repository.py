@@ -441,7 +441,10 @@ class Repository:
         return self._log.note_record(session, commit)
 
     def kept_cells(self, session: str, commit: str) -> KeptList | None:
-        """The cells of the notebook that are kept with a commit, or None. Raises DamagedStoreError."""
+        """The cells of the notebook that are kept with a commit, or None.
+
+        Raises UntrustedStoreError, DamagedStoreError.
+        """
         return self._kept.of(session, commit)
 
     def commits_with_cells(self, session: str) -> set[CommitId]:
