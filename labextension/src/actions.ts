@@ -58,6 +58,9 @@ export class Actions {
 
   /** Bring the last state of an earlier kernel into this one. */
   async resume(history: NotebookHistory): Promise<boolean> {
+    if (!history.isOn) {
+      await this.start(history);
+    }
     const done = await this._travel(history, ['resume'], this.trans.__('The session goes on where it was'));
     if (done) {
       history.resumable = null;
@@ -155,13 +158,14 @@ export class Actions {
 
   private async _cellsOf(history: NotebookHistory, state: IState): Promise<ICellJson[] | null> {
     try {
-      const answer = await history.link!.ask('cells', { ref: state.id });
+      const answer = await history.ask('cells', { ref: state.id });
       const cells = answer.cells?.cells as ICellJson[] | undefined;
       if (cells?.length) {
         return cells;
       }
       Notification.warning(
-        this.trans.__('No cells of the notebook were kept with %1 or a state before it. Nothing was changed.', this.title(state))
+        this.trans.__('No cells of the notebook were kept with %1 or a state before it. Nothing was changed.', this.title(state)),
+        { autoClose: 10000 }
       );
     } catch (error) {
       this._complain(error);
@@ -291,7 +295,7 @@ export class Actions {
     if (!link?.isOn) {
       throw new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') });
     }
-    if (history.working !== null || link.kernel.status === 'busy') {
+    if (history.working !== null || (await link.busy())) {
       const busy = this.trans.__('A cell is running. Nothing was changed.');
       throw new Fault({ code: 'session-busy', message: busy, hint: this.trans.__('Try again when it has ended, or interrupt it.') });
     }

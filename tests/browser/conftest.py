@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.browser.pages import Notebook
@@ -18,6 +18,9 @@ ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+
+
+VIEW = {"width": 1280, "height": 860}
 
 
 def chromium() -> str | None:
@@ -76,7 +79,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 class Opener:
-    """Opens notebooks in tabs of one browser context."""
+    """Opens notebooks, in one tab that all tests of a server share, or in tabs of their own."""
+
+    _shared: ClassVar[dict[str, Any]] = {}
+    """The tab of each server: loading the application takes longer than most tests."""
 
     def __init__(self, request: pytest.FixtureRequest, browser: Any) -> None:
         self._browser = browser
@@ -85,31 +91,44 @@ class Opener:
         self._name = request.node.name.replace("[", "-").replace("]", "")
         request.node.timeslip_pages = self._notebooks
 
-    def __call__(self, server: Server, name: str | None = None, *, beside: Notebook | None = None, **how: Any) -> Notebook:
+    def __call__(
+        self, server: Server, name: str | None = None, *, kernel: str = "python3", tab: str = "shared"
+    ) -> Notebook:
         """Open a notebook that has one empty cell.
 
         Args:
             server: where.
             name: of the file; by default that of the test.
-            beside: open it in the same browser as this one.
-            how: see `Server.write` and `Notebook.open`.
+            kernel: its kernel.
+            tab: ``shared``, ``own`` (another person's browser), or ``beside`` (another tab of the last one).
         """
         path = f"{name or self._name}.ipynb"
         if not (server.folder / path).exists():
-            server.write(path, kernel=how.pop("kernel", "python3"))
-        if beside is None:
-            look = {key: how.pop(key) for key in ("viewport", "color_scheme") if key in how}
-            look.setdefault("viewport", {"width": 1280, "height": 860})
-            self._contexts.append(self._browser.new_context(reduced_motion="reduce", **look))
-        page = self._contexts[-1].new_page()
+            server.write(path, kernel=kernel)
+        within = tab == "shared" and server.application == "lab"
+        page = self._page(server, tab) if within else self._new(tab)
         notebook = Notebook(server, page, path, pictures=Path(os.environ.get("TIMESLIP_PICTURES", server.top)))
         self._notebooks.append(notebook)
-        notebook.open(**how)
+        notebook.open(within=within and page.url != "about:blank")
         return notebook
+
+    def _page(self, server: Server, tab: str) -> Any:
+        page = self._shared.get(server.base)
+        if page is None or page.is_closed():
+            context = self._browser.new_context(reduced_motion="reduce", viewport=VIEW)
+            page = self._shared[server.base] = context.new_page()
+        return page
+
+    def _new(self, tab: str) -> Any:
+        if tab != "beside":
+            self._contexts.append(self._browser.new_context(reduced_motion="reduce", viewport=VIEW))
+        return self._contexts[-1].new_page()
 
     def close(self) -> None:
         for notebook in self._notebooks:
             notebook.end()
+            if notebook.page in self._shared.values():
+                notebook.close()
         for context in self._contexts:
             context.close()
 

@@ -42,6 +42,17 @@ _ASK = """async expression => {
     return found.status === 'ok' ? found.data['text/plain'] : found.ename + ': ' + found.evalue;
 }"""
 
+_OPEN = """async path => {
+    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    window.jupyterapp.shell.activateById(panel.id);
+}"""
+
+_CLOSE = """() => {
+    const app = window.jupyterapp;
+    for (const widget of [...app.shell.widgets('main')]) widget.dispose();
+    document.querySelectorAll('.Toastify__close-button').forEach(button => button.click());
+}"""
+
 _SHOWN = "window.jupyterapp.shell.currentWidget"
 
 _CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => cell.getSource())"""
@@ -65,13 +76,19 @@ class Notebook:
         page.on("pageerror", lambda error: self.console.append(f"page error: {error}"))
         page.set_default_timeout(20_000)
 
-    def open(self, *, ready: bool = True) -> None:
-        """Open it with a fresh layout, and wait for its kernel."""
-        where = "notebooks" if self.server.application == "notebook" else f"lab/workspaces/{id(self)}/tree"
-        self.page.goto(f"{self.server.base}/{where}/{self.path}?reset&token={self.server.token}")
+    def open(self, *, within: bool = False) -> None:
+        """Open it, and wait for its kernel.
+
+        Args:
+            within: the application that the tab shows already opens it; otherwise the page is loaded, with a fresh layout.
+        """
+        if within:
+            self.page.evaluate(_OPEN, self.path)
+        else:
+            where = "notebooks" if self.server.application == "notebook" else f"lab/workspaces/{id(self)}/tree"
+            self.page.goto(f"{self.server.base}/{where}/{self.path}?reset&token={self.server.token}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
-        if ready:
-            self.ready()
+        self.ready()
 
     def ready(self) -> None:
         """Wait until the kernel is there and idle."""
@@ -82,6 +99,10 @@ class Notebook:
         self.page.reload()
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.ready()
+
+    def close(self) -> None:
+        """Close it unsaved, and leave the application as it is."""
+        self.page.evaluate(_CLOSE)
 
     def end(self) -> None:
         """Shut the kernel down, so that no test waits for the kernels of others."""
@@ -158,13 +179,9 @@ class Notebook:
         self.page.evaluate(f"async name => {{ await {_SHOWN}.context.rename(name); }}", name)
         self.path = name
 
-    def set(self, key: str, value: Any) -> None:
-        """A setting of the front end."""
-        call = "window.jupyterapp.serviceManager.settings.save('timeslip:plugin', JSON.stringify(given))"
-        self.page.evaluate(f"async given => {{ await {call}; }}", {key: value})
-        self.reload()
-        if self.page.locator(".timeslip-Panel").count() == 0:
-            self.command("timeslip:show-history")
+    def show(self) -> None:
+        """The panel, whether it is there already or not."""
+        self.page.evaluate("() => window.jupyterapp.shell.activateById('timeslip-history')")
 
     def dismiss_dialogs(self) -> None:
         """Those of JupyterLab itself, such as that a kernel has died."""
@@ -206,7 +223,8 @@ class Notebook:
 
     @property
     def busy(self) -> bool:
-        return bool(self.page.evaluate(f"() => {_SHOWN}.sessionContext.session.kernel.status === 'busy'"))
+        """Whether a cell is running."""
+        return self.page.locator('.jp-InputPrompt >> text="[*]:"').count() > 0
 
     def at(self, count: int) -> None:
         """Wait until the panel says that the session is at In[count]."""

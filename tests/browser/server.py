@@ -143,13 +143,18 @@ class Server:
                 time.sleep(0.1)
         raise RuntimeError((self.top / "server.log").read_text(errors="replace")[-3000:])
 
-    def get(self, path: str, method: str = "GET") -> Any:
+    def get(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """Ask the server's own interface."""
-        asked = urllib.request.Request(f"{self.base}/{path}", method=method)
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"{self.base}/{path}", method=method, data=data)
         asked.add_header("Authorization", f"token {self.token}")
         with urllib.request.urlopen(asked, timeout=20) as reply:
-            body = reply.read()
-        return json.loads(body) if body else None
+            answer = reply.read()
+        return json.loads(answer) if answer else None
+
+    def set(self, **settings: Any) -> None:
+        """What the user has set of the front end, for pages that are loaded from now on."""
+        self.get("lab/api/settings/timeslip:plugin", method="PUT", body={"raw": json.dumps(settings)})
 
     def write(self, path: str, *, cells: list[dict[str, Any]] | None = None, kernel: str = "python3") -> None:
         """Write a notebook file."""

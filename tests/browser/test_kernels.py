@@ -31,13 +31,13 @@ def test_a_kernel_without_timeslip(opened: Any, server: Server) -> None:
 
 
 def test_reload(opened: Any, server: Server) -> None:
-    book = opened(server)
+    book = opened(server, tab="own")
     book.start()
     book.run("x = 1")
     book.run("x = 2")
     book.command("docmanager:save")
     book.reload()
-    book.command("timeslip:show-history")
+    book.show()
     book.at(2)
     assert book.rows.count() == 2
     book.click("undo")
@@ -47,13 +47,13 @@ def test_reload(opened: Any, server: Server) -> None:
 
 
 def test_two_tabs_on_one_kernel(opened: Any, server: Server) -> None:
-    left = opened(server)
-    right = opened(server, beside=left)
+    left = opened(server, tab="own")
+    right = opened(server, tab="beside")
     left.page.bring_to_front()
     left.start()
     left.run("x = 1")
     right.page.bring_to_front()
-    right.command("timeslip:show-history")
+    right.show()
     right.at(1)
     right.run("x = 2")
     left.page.bring_to_front()
@@ -85,9 +85,12 @@ def test_an_unsaved_notebook_keeps_its_cells(opened: Any, server: Server) -> Non
 
 
 def test_a_state_without_kept_cells_changes_no_cell(opened: Any, server: Server) -> None:
-    book = opened(server)
+    server.set(keepCells=False)
+    try:
+        book = opened(server, tab="own")
+    finally:
+        server.set()
     book.start()
-    book.set("keepCells", False)
     book.run("x = 1")
     book.run("x = 2")
     book.pick(1)
@@ -95,7 +98,6 @@ def test_a_state_without_kept_cells_changes_no_cell(opened: Any, server: Server)
     book.click("go")
     book.page.wait_for_selector(".Toastify__toast >> text=No cells of the notebook were kept")
     assert (book.cells(), book.ask("x"), book.here) == (["x = 1", "x = 2"], "2", "In[2]")
-    book.set("keepCells", True)
 
 
 def test_a_notebook_gets_another_name(opened: Any, server: Server) -> None:
@@ -133,7 +135,7 @@ def test_the_panel_answers_while_a_cell_runs(opened: Any, server: Server) -> Non
 def test_recording_that_is_ended_in_a_cell(opened: Any, server: Server) -> None:
     book = opened(server)
     book.run("%load_ext timeslip")
-    book.command("timeslip:show-history")
+    book.show()
     book.page.wait_for_selector(".timeslip-Panel")
     book.run("x = 1")
     book.at(2)
@@ -143,3 +145,22 @@ def test_recording_that_is_ended_in_a_cell(opened: Any, server: Server) -> None:
     book.click("start")
     book.page.wait_for_selector(".timeslip-Panel")
     book.until(lambda: book.rows.count() >= 1)
+
+
+def test_the_history_is_there_without_a_kernel(opened: Any, server: Server) -> None:
+    book = opened(server, tab="own")
+    book.start()
+    book.run("x = [1]")
+    book.run("x.append(2)")
+    book.command("docmanager:save")
+    book.end()
+    book.reload()
+    book.page.wait_for_selector(".jp-NotebookPanel .timeslip-Bar >> text=can be brought back")
+    book.show()
+    book.until(lambda: book.rows.count() == 2)
+    assert book.ask("'timeslip' in __import__('sys').modules") == "False", "reading needs no kernel, and changes none"
+    book.pick(2)
+    book.page.wait_for_selector(".timeslip-Code >> text=x.append(2)")
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.until(lambda: book.ask("x") == "[1, 2]")
+    book.at(2)

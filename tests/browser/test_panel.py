@@ -52,16 +52,15 @@ def test_filter_and_blame(opened: Any, server: Server) -> None:
 
 
 def test_start_with_every_notebook(opened: Any, server: Server) -> None:
-    first = opened(server, name="always-1")
-    first.set("startAlways", True)
+    server.set(startAlways=True)
     try:
-        second = opened(server, name="always-2")
-        second.command("timeslip:show-history")
-        second.page.wait_for_selector(".timeslip-Panel")
-        second.run("x = 1")
-        second.at(1)
+        book = opened(server, tab="own")
     finally:
-        first.set("startAlways", False)
+        server.set()
+    book.show()
+    book.page.wait_for_selector(".timeslip-Panel")
+    book.run("x = 1")
+    book.at(1)
 
 
 def test_in_notebook_7(opened: Any, server7: Server) -> None:

@@ -35,7 +35,7 @@ def test_nothing_to_undo_is_said(opened: Any, server: Server) -> None:
     book = opened(server)
     book.start()
     book.click("undo")
-    book.page.wait_for_selector(".Toastify__toast >> text=nothing to undo")
+    book.page.wait_for_selector(".Toastify__toast >> text=nothing that can be undone")
 
 
 def test_go_to_a_state_with_variables_cells_and_both(opened: Any, server: Server) -> None:
@@ -81,10 +81,10 @@ def test_outputs_and_text_of_cells_come_back(opened: Any, server: Server) -> Non
     book.choose("cells")
     book.click("go")
     book.until(lambda: book.cells() == ["print('first')"])
-    assert book.text(".jp-Cell .jp-OutputArea-output") == "first"
+    assert book.text(".jp-Cell .jp-OutputArea-output").strip() == "first"
     book.undo_cells()
     assert book.cells() == ["print('second')"]
-    assert book.text(".jp-Cell .jp-OutputArea-output") == "second"
+    assert book.text(".jp-Cell .jp-OutputArea-output").strip() == "second"
 
 
 def test_one_variable_comes_back_in_its_place_or_beside(opened: Any, server: Server) -> None:

@@ -42,7 +42,12 @@ interface IWaiting {
 }
 
 export class KernelLink implements IDisposable {
-  constructor(readonly kernel: Kernel.IKernelConnection) {}
+  constructor(readonly kernel: Kernel.IKernelConnection) {
+    if (kernel.status === 'busy') {
+      this._running = 'unknown';
+    }
+    kernel.iopubMessage.connect(this._onMessage, this);
+  }
 
   get condition(): Condition {
     return this._condition;
@@ -126,9 +131,40 @@ export class KernelLink implements IDisposable {
     }
   }
 
+  /**
+   * Whether somebody's cell is running, after a moment in which it may just be ending.
+   *
+   * The status of the kernel does not tell: it is busy for every message, also for those that look.
+   */
+  async busy(moment = 400): Promise<boolean> {
+    const end = Date.now() + moment;
+    while (this._running !== null && Date.now() < end) {
+      await new Promise(resolve => window.setTimeout(resolve, 20));
+    }
+    return this._running !== null;
+  }
+
+  private _onMessage(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
+    const parent = message.parent_header as any;
+    if (message.header.msg_type !== 'status') {
+      return;
+    }
+    const state = (message.content as any).execution_state;
+    if (state === 'busy' && parent.msg_type === 'execute_request' && !this._own.has(parent.msg_id)) {
+      this._running = parent.msg_id;
+    } else if (state !== 'busy' && (parent.msg_id === this._running || this._running === 'unknown')) {
+      this._running = null;
+    }
+    if (state === 'idle') {
+      this._own.delete(parent.msg_id);
+    }
+  }
+
   /** The kernel is another one from now on, or none: what was open has ended without a word. */
   reset(gone: boolean): void {
     this._turn += 1;
+    this._running = null;
+    this._own.clear();
     this._drop(false);
     this._become(gone ? { kind: 'gone' } : { kind: 'asking' });
   }
@@ -191,6 +227,7 @@ export class KernelLink implements IDisposable {
       stop_on_error: false,
       user_expressions: expressions
     });
+    this._own.add(future.msg.header.msg_id);
     if (progress) {
       future.onIOPub = message => {
         const text = (message.content as any)?.data?.['text/plain'];
@@ -313,6 +350,10 @@ export class KernelLink implements IDisposable {
   private _events: Kernel.IComm | null = null;
   private _isDisposed = false;
   private _lastId = 0;
+  /** Requests of our own that are on their way: no cells. */
+  private _own = new Set<string>();
+  /** The request whose cell is running. */
+  private _running: string | null = null;
   private _rpc: Kernel.IComm | null = null;
   /** Rises with everything that makes an answer on its way obsolete. */
   private _turn = 0;

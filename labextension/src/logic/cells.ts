@@ -50,14 +50,24 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
+/** Whether outputs may act is decided by JupyterLab as they come; it is nothing that the cell shows. */
+function shownMetadata(cell: ICellJson): unknown {
+  const { trusted, ...rest } = cell.metadata ?? {};
+  return rest;
+}
+
 /** Whether two cells show the same. */
 export function sameCell(a: ICellJson, b: ICellJson): boolean {
+  return sourceOf(a) === sourceOf(b) && sameButText(a, b);
+}
+
+/** Whether nothing but their text tells two cells apart. */
+export function sameButText(a: ICellJson, b: ICellJson): boolean {
   return (
     a.cell_type === b.cell_type &&
-    sourceOf(a) === sourceOf(b) &&
     (a.execution_count ?? null) === (b.execution_count ?? null) &&
     canonical(a.outputs ?? []) === canonical(b.outputs ?? []) &&
-    canonical(a.metadata ?? {}) === canonical(b.metadata ?? {})
+    canonical(shownMetadata(a)) === canonical(shownMetadata(b))
   );
 }
 

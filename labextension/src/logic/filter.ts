@@ -27,7 +27,8 @@ export function touches(state: IState, name: string): boolean {
 export function searchable(state: IState, refs: string[]): string {
   const count = state.count === null ? '' : `in[${state.count}]`;
   const names = [...state.created, ...state.changed, ...state.deleted];
-  const said = [count, state.short, state.first ?? '', state.message ?? '', state.outcome, ...names, ...refs];
+  const outcome = { ok: '', error: 'failed error', interrupted: 'interrupted' }[state.outcome];
+  const said = [count, state.short, state.first ?? '', state.message ?? '', outcome, ...names, ...refs];
   return said.join('\n').toLowerCase();
 }
 

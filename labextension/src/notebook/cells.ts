@@ -1,7 +1,7 @@
 /** The cells of an open notebook: as they are, and made to be as they were. */
 import { NotebookPanel } from '@jupyterlab/notebook';
 
-import { ICellJson, ICellPlan, planCells, sourceOf } from '../logic/cells';
+import { ICellJson, ICellPlan, planCells, sameButText, sourceOf } from '../logic/cells';
 import { ICellSeen } from '../logic/staleness';
 
 /** The cells as nbformat has them, with their ids. */
@@ -60,23 +60,16 @@ export function restore(panel: NotebookPanel, then: ICellJson[]): ICellPlan {
 }
 
 function plain(cell: ICellJson): ICellJson {
-  return { ...cell, source: sourceOf(cell), metadata: { ...(cell.metadata ?? {}), trusted: true } };
+  return { ...cell, source: sourceOf(cell) };
 }
 
 function update(shared: any, at: number, cell: ICellJson): void {
   const there = shared.cells[at];
-  if (there.cell_type !== cell.cell_type) {
-    // A cell cannot become one of another kind: a new one takes its place.
-    shared.insertCell(at, plain(cell));
-    shared.deleteCell(at + 1);
+  if (sameButText(there.toJSON(), cell)) {
+    there.setSource(sourceOf(cell));
     return;
   }
-  if (there.getSource() !== sourceOf(cell)) {
-    there.setSource(sourceOf(cell));
-  }
-  there.setMetadata({ ...(cell.metadata ?? {}) });
-  if (cell.cell_type === 'code') {
-    there.setOutputs(cell.outputs ?? []);
-    there.execution_count = cell.execution_count ?? null;
-  }
+  // Not output by output: JupyterLab would add those that come back to those that go. The new cell has the same id.
+  shared.deleteCell(at);
+  shared.insertCell(at, plain(cell));
 }

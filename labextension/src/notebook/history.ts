@@ -4,10 +4,12 @@ import { CodeCell } from '@jupyterlab/cells';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { JSONObject } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { Condition, KernelLink } from '../kernel/link';
+import { Condition, Fault, KernelLink } from '../kernel/link';
+import { IAnswering, StoredHistory } from '../kernel/stored';
 import { IEvent, IHistory, IState } from '../logic/contract';
 import { HistoryModel } from '../logic/model';
 import { standings } from '../logic/staleness';
@@ -42,7 +44,7 @@ export class NotebookHistory implements IDisposable {
     panel.disposed.connect(() => this.dispose());
     panel.content.modelContentChanged.connect(this._onContent, this);
     void session.ready.then(() => {
-      if (!this._isDisposed && !this.link) {
+      if (!this._isDisposed && !this.link && !this.stored) {
         this._take(session.session?.kernel ?? null);
       }
     });
@@ -54,6 +56,8 @@ export class NotebookHistory implements IDisposable {
   selection: string[] = [];
   /** What is being done in the kernel, for people. */
   working: string | null = null;
+  /** What the server reads while no kernel is recorded. */
+  stored: StoredHistory | null = null;
   /** The commit that a new kernel can bring back. */
   resumable: IState | null = null;
 
@@ -72,6 +76,23 @@ export class NotebookHistory implements IDisposable {
 
   get isOn(): boolean {
     return this.link?.isOn ?? false;
+  }
+
+  /** Whether there is a history to look at without a kernel. */
+  get isReading(): boolean {
+    return !this.isOn && this.stored !== null;
+  }
+
+  /** Ask whoever knows the history: the kernel, or the server where none is recorded. */
+  ask(verb: string, details: JSONObject = {}): Promise<any> {
+    const source = this._source;
+    return source
+      ? source.ask(verb, details)
+      : Promise.reject(new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') }));
+  }
+
+  private get _source(): IAnswering | null {
+    return this.link?.isOn ? this.link : this.stored;
   }
 
   dispose(): void {
@@ -96,8 +117,8 @@ export class NotebookHistory implements IDisposable {
 
   /** Ask the kernel for its newest states, and for all older ones when they are not known yet. */
   async load(): Promise<void> {
-    const link = this.link;
-    if (!link?.isOn) {
+    const source = this._source;
+    if (!source) {
       return;
     }
     if (this._loading) {
@@ -106,8 +127,9 @@ export class NotebookHistory implements IDisposable {
     }
     this._loading = true;
     try {
-      let page: IHistory = await link.ask('history', { since: null, limit: FIRST_PAGE, before: null });
-      if (link !== this.link) {
+      let page: IHistory = await source.ask('history', { since: null, limit: FIRST_PAGE, before: null });
+      if (source !== this._source) {
+        this._again = true;
         return;
       }
       this.model.refresh(page);
@@ -115,8 +137,8 @@ export class NotebookHistory implements IDisposable {
       this.tell();
       while (this.model.more && this.model.order.length < MOST) {
         const before = this.model.order[this.model.order.length - 1];
-        page = await link.ask('history', { since: null, limit: PAGE, before });
-        if (link !== this.link || this.model.order[this.model.order.length - 1] !== before) {
+        page = await source.ask('history', { since: null, limit: PAGE, before });
+        if (source !== this._source || this.model.order[this.model.order.length - 1] !== before) {
           break;
         }
         this.model.extend(page);
@@ -176,16 +198,31 @@ export class NotebookHistory implements IDisposable {
       link.conditionChanged.connect(this._onCondition, this);
       link.event.connect(this._onEvent, this);
       void this._begin(link, was);
+    } else {
+      void this._readStore();
     }
     this.tell();
   }
 
   private _forget(): void {
     this.model.clear();
+    this.stored = null;
     this.selection = [];
     this.resumable = null;
     this._ran.clear();
     this.working = null;
+  }
+
+  /** Without a kernel that is recorded, what is in the store can be looked at, and brought back. */
+  private async _readStore(): Promise<void> {
+    const link = this.link;
+    const stored = await StoredHistory.find(this.panel.context.localPath);
+    if (stored && link === this.link && !this.isOn && !this._isDisposed) {
+      this.stored = stored;
+      this.resumable = stored.last;
+      await this.load();
+      this.tell();
+    }
   }
 
   /** Connect to a kernel: it is asked, and recorded at once when that is what the user wants. */
@@ -225,6 +262,7 @@ export class NotebookHistory implements IDisposable {
 
   private _onCondition(link: KernelLink, condition: Condition): void {
     if (condition.kind === 'on') {
+      this._forget();
       const hello = condition.hello;
       this.model.storeBytes = hello.store_bytes ?? null;
       if (hello.paused) {
@@ -239,8 +277,9 @@ export class NotebookHistory implements IDisposable {
           this.tell();
         }
       });
-    } else if (condition.kind === 'off') {
+    } else if (condition.kind === 'off' || (condition.kind === 'gone' && link.kernel.status === 'dead')) {
       this._forget();
+      void this._readStore();
     }
     this.tell();
   }

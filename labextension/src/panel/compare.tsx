@@ -22,7 +22,7 @@ export interface ICompareProps {
 
 export function Compare(props: ICompareProps): JSX.Element {
   const { history, a, b, trans, titles } = props;
-  const { answer, error } = useAsked<IComparison>(`${a} ${b}`, () => history.link!.ask('compare', { a, b, name: null }));
+  const { answer, error } = useAsked<IComparison>(`${a} ${b}`, () => history.ask('compare', { a, b, name: null }));
   return (
     <section className="timeslip-Details timeslip-Compare" aria-label={trans.__('Comparison of %1 and %2', ...titles)}>
       <header className="timeslip-Details-head">
@@ -91,8 +91,8 @@ function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
 function Difference(props: ICompareProps & { value: IDifference; first: boolean }): JSX.Element {
   const { history, a, b, value, trans } = props;
   const [open, setOpen] = React.useState(props.first);
-  const { answer, error } = useAsked<IComparison>(open ? `${a} ${b} ${value.name}` : null, () =>
-    history.link!.ask('compare', { a, b, name: value.name })
+  const { answer, error } = useAsked<IComparison>(open && !history.isReading ? `${a} ${b} ${value.name}` : null, () =>
+    history.ask('compare', { a, b, name: value.name })
   );
   return (
     <li data-name={value.name}>
@@ -100,7 +100,10 @@ function Difference(props: ICompareProps & { value: IDifference; first: boolean 
         {open ? '▾' : '▸'} <b>{value.name}</b> <span className="timeslip-Dim">{value.about}</span>
       </button>
       {open && error && <p className="timeslip-Note">{error}</p>}
-      {open && !error && !answer && <p className="timeslip-Note">{trans.__('Comparing …')}</p>}
+      {open && history.isReading && (
+        <p className="timeslip-Note">{trans.__('Values are compared while the notebook is recorded.')}</p>
+      )}
+      {open && !history.isReading && !error && !answer && <p className="timeslip-Note">{trans.__('Comparing …')}</p>}
       {open && answer?.value && <InFull value={answer.value} trans={trans} />}
     </li>
   );

@@ -27,12 +27,13 @@ export interface IDetailsProps {
 export function Details(props: IDetailsProps): JSX.Element {
   const { history, state, actions, trans, what } = props;
   const here = state.id === history.model.head;
-  const shown = useAsked(state.id, () => history.link!.ask('show', { words: [state.id] }));
-  const kept = useAsked(state.cells ? state.id : null, () => history.link!.ask('cells', { ref: state.id }));
+  const shown = useAsked(state.id, () => history.ask('show', { words: [state.id] }));
+  const kept = useAsked(state.cells ? state.id : null, () => history.ask('cells', { ref: state.id }));
   const cell = (kept.answer as any)?.cells?.cells?.find(
     (one: any) => one.cell_type === 'code' && one.execution_count === state.count && state.count !== null
   );
   const busy = history.working !== null;
+  const reading = history.isReading;
   const choices: [What, string][] = [
     ['variables', trans.__('Variables')],
     ['cells', trans.__('Cells')],
@@ -43,7 +44,7 @@ export function Details(props: IDetailsProps): JSX.Element {
     <section className="timeslip-Details" aria-label={trans.__('State %1', title)}>
       <header className="timeslip-Details-head">
         <h3>
-          {title} {here && <span className="timeslip-Here">{trans.__('you are here')}</span>}
+          {title} {here && !reading && <span className="timeslip-Here">{trans.__('you are here')}</span>}
         </h3>
         <button type="button" className="timeslip-Button timeslip-mod-small" onClick={props.onClose} aria-label={trans.__('Close the details')}>
           ✕
@@ -54,44 +55,50 @@ export function Details(props: IDetailsProps): JSX.Element {
           .filter(Boolean)
           .join(' · ')}
       </p>
-      <div className="timeslip-Go">
-        <div className="timeslip-Choice" role="radiogroup" aria-label={trans.__('What goes to this state')}>
-          {choices.map(([value, label]) => (
-            <label key={value} className={what === value ? 'timeslip-mod-on' : ''}>
-              <input
-                type="radio"
-                name="timeslip-what"
-                value={value}
-                checked={what === value}
-                onChange={() => props.onWhat(value)}
-              />
-              {label}
-            </label>
-          ))}
+      {!reading && (
+        <div className="timeslip-Go">
+          <div className="timeslip-Choice" role="radiogroup" aria-label={trans.__('What goes to this state')}>
+            {choices.map(([value, label]) => (
+              <label key={value} className={what === value ? 'timeslip-mod-on' : ''}>
+                <input
+                  type="radio"
+                  name="timeslip-what"
+                  value={value}
+                  checked={what === value}
+                  onChange={() => props.onWhat(value)}
+                />
+                {label}
+              </label>
+            ))}
+          </div>
+          <button
+            type="button"
+            className="timeslip-Button timeslip-mod-primary"
+            disabled={busy}
+            data-action="go"
+            onClick={() => void actions.goTo(history, state, what)}
+          >
+            {trans.__('Go to this state')}
+          </button>
         </div>
-        <button
-          type="button"
-          className="timeslip-Button timeslip-mod-primary"
-          disabled={busy}
-          data-action="go"
-          onClick={() => void actions.goTo(history, state, what)}
-        >
-          {trans.__('Go to this state')}
-        </button>
-      </div>
+      )}
       <div className="timeslip-Buttons">
         <button type="button" className="timeslip-Button" data-action="compare" disabled={here} onClick={() => props.onCompare(state.id, history.model.head ?? 'HEAD')}>
           {trans.__('Compare with now')}
         </button>
-        <button type="button" className="timeslip-Button" data-action="branch" disabled={busy} onClick={() => void actions.branch(history, state)}>
-          {trans.__('Branch …')}
-        </button>
-        <button type="button" className="timeslip-Button" data-action="tag" disabled={busy} onClick={() => void actions.tag(history, state)}>
-          {trans.__('Tag …')}
-        </button>
-        <button type="button" className="timeslip-Button" data-action="describe" disabled={busy} onClick={() => void actions.describe(history, state)}>
-          {trans.__('Describe …')}
-        </button>
+        {!reading && (
+          <>
+            <button type="button" className="timeslip-Button" data-action="branch" disabled={busy} onClick={() => void actions.branch(history, state)}>
+              {trans.__('Branch …')}
+            </button>
+            <button type="button" className="timeslip-Button" data-action="tag" disabled={busy} onClick={() => void actions.tag(history, state)}>
+              {trans.__('Tag …')}
+            </button>
+            <button type="button" className="timeslip-Button" data-action="describe" disabled={busy} onClick={() => void actions.describe(history, state)}>
+              {trans.__('Describe …')}
+            </button>
+          </>
+        )}
       </div>
       {state.message && <p className="timeslip-Message">{state.message}</p>}
       {state.outcome !== 'ok' && (
@@ -173,7 +180,8 @@ function Name(props: IDetailsProps & { name: string; how: string; value: any }):
         </button>
       </div>
       {why && <p className="timeslip-Note">≈ {why}</p>}
-      {open && (
+      {open && history.isReading && <pre className="timeslip-Code">{value?.text || value?.summary || how}</pre>}
+      {open && !history.isReading && (
         <>
           <div className="timeslip-Buttons">
             <button type="button" className="timeslip-Button" data-action="bring-back" onClick={() => void actions.bringBack(history, state, name)}>

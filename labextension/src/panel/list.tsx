@@ -16,6 +16,8 @@ export interface IListProps {
   states: IState[];
   selection: string[];
   trans: TranslationBundle;
+  /** What the state that the session is at is marked with. */
+  here: string;
   onSelect: (ids: string[]) => void;
   onGo: (state: IState) => void;
 }
@@ -145,6 +147,7 @@ export function List(props: IListProps): JSX.Element {
                 branches={named?.branches ?? NOTHING}
                 tags={named?.tags ?? NOTHING}
                 trans={trans}
+                here={props.here}
                 onPick={picked}
                 onGo={gone}
               />

@@ -24,6 +24,7 @@ export interface IRowProps {
   branches: string[];
   tags: string[];
   trans: TranslationBundle;
+  here: string;
   onPick: (index: number, event: React.MouseEvent) => void;
   onGo: (index: number) => void;
 }
@@ -79,7 +80,7 @@ function spoken(props: IRowProps): string {
   parts.push(moment(state.started), duration(state.duration), size(state.bytes));
   parts.push(...props.branches.map(name => trans.__('branch %1', name)));
   parts.push(...props.tags.map(name => trans.__('tag %1', name)));
-  parts.push(props.head ? trans.__('you are here') : '');
+  parts.push(props.head ? props.here : '');
   return parts.filter(Boolean).join(', ');
 }
 
@@ -125,7 +126,7 @@ function RowView(props: IRowProps): JSX.Element {
               {outcome}
             </span>
           )}
-          {head && <span className="timeslip-Here">{trans.__('here')}</span>}
+          {head && <span className="timeslip-Here">{props.here}</span>}
           {props.branches.map(name => (
             <span key={name} className="timeslip-Ref" title={trans.__('branch %1', name)}>
               {name}

@@ -17,7 +17,7 @@ export interface IPreviewProps {
 
 export function ValuePreview({ history, at, name, trans }: IPreviewProps): JSX.Element {
   const { answer, error } = useAsked(`${at} ${name}`, async () => {
-    const said = await history.link!.ask('preview', { ref: at, names: [name] });
+    const said = await history.ask('preview', { ref: at, names: [name] });
     return (said.values ?? [])[0] as IPreview;
   });
   if (error) {

@@ -37,7 +37,7 @@ export function View(props: IViewProps): JSX.Element {
   if (!history) {
     return <Empty {...props} text={props.trans.__('Open a notebook to see its history.')} />;
   }
-  return history.isOn ? (
+  return history.isOn || history.isReading ? (
     <On key={history.panel.id} {...props} history={history} revision={history.model.revision} />
   ) : (
     <Off {...props} history={history} />
@@ -119,16 +119,20 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
     select(ids);
   };
   const picked = selection.map(id => model.state(id)).filter((state): state is IState => state !== undefined);
-  const go = (state: IState) => void actions.goTo(history, state, what);
+  const go = (state: IState) => {
+    if (history.isOn) {
+      void actions.goTo(history, state, what);
+    }
+  };
   // Of two states, the older one is the first of the comparison.
   const pair = picked.length === 2 ? [...picked].sort((x, y) => model.order.indexOf(y.id) - model.order.indexOf(x.id)) : null;
   return (
     <div className="timeslip-Panel">
-      <Head {...props} />
+      {history.isReading ? <ReadingHead {...props} /> : <Head {...props} />}
       {history.resumable && (
         <div className="timeslip-Bar" role="status">
           <span>{trans.__('State of %1 can be brought back', when(history.resumable.started, new Date()))}</span>
-          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" onClick={() => void actions.resume(history)}>
+          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.link === null} onClick={() => void actions.resume(history)}>
             {trans.__('Bring back')}
           </button>
         </div>
@@ -145,6 +149,7 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
         states={states}
         selection={selection}
         trans={trans}
+        here={history.isReading ? trans.__('last') : trans.__('here')}
         onSelect={choose}
         onGo={go}
       />
@@ -186,6 +191,24 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
         <p className="timeslip-Hint">{trans.__('Select a state to look at it, two to compare them.')}</p>
       )}
     </div>
+  );
+}
+
+/** Over a history that is only read: there is no kernel that it could be brought back into yet, or none is recorded. */
+function ReadingHead({ history, actions, trans }: IViewProps & { history: NotebookHistory }): JSX.Element {
+  const kind = history.condition?.kind;
+  return (
+    <header className="timeslip-Head">
+      <span className="timeslip-Status" role="status" data-activity="reading">
+        <span className="timeslip-Status-dot" aria-hidden="true" />
+        {kind === 'starting' ? trans.__('Starting …') : trans.__('Not recording')}
+      </span>
+      {history.link !== null && kind === 'off' && (
+        <button type="button" className="timeslip-Button" data-action="start" onClick={() => void actions.start(history)}>
+          {trans.__('Start recording')}
+        </button>
+      )}
+    </header>
   );
 }
 
