@@ -33,6 +33,21 @@ STATSMODELS = (
         "x.predict(frame[:2]), x.params",
     ),
     Case(
+        "statsmodels.formula.api.glm (a function of the session)",
+        "frame = pd.DataFrame({'y': y, 'a': A[:, 0]})\nk = 3\ndef f(v): return v * k\n"
+        "x = smf.glm('y ~ f(a) + center(a)', frame).fit()",
+        "k = 5\nx = smf.glm('y ~ f(a)', frame).fit()",
+        "x.predict(frame[:2]).round(9), x.params.round(9)",
+    ),
+    Case(
+        "patsy.DesignMatrix",
+        "frame = pd.DataFrame({'y': y, 'a': A[:, 0], 'g': ['u', 'v'] * 30})\n"
+        "x = patsy.dmatrix('standardize(a) + C(g)', frame)",
+        "x = patsy.dmatrix('a', frame)",
+        "x[:3], x.design_info.column_names, patsy.build_design_matrices([x.design_info], frame[:2])[0]",
+        dist="patsy",
+    ),
+    Case(
         "statsmodels.tsa.arima.ARIMAResults",
         "x = sm.tsa.ARIMA(y, order=(1, 0, 0)).fit()",
         "x = sm.tsa.ARIMA(y, order=(0, 0, 1)).fit()",
@@ -185,7 +200,10 @@ NLTK = (
 
 FAMILIES = (
     Family(
-        "statsmodels", "statsmodels", DATA + "import statsmodels.api as sm, statsmodels.formula.api as smf", STATSMODELS
+        "statsmodels",
+        "statsmodels",
+        DATA + "import statsmodels.api as sm, statsmodels.formula.api as smf, patsy",
+        STATSMODELS,
     ),
     Family("lightgbm", "lightgbm", DATA + "import lightgbm as lgb", LIGHTGBM),
     Family("xgboost", "xgboost-cpu", DATA + "import xgboost as xgb", XGBOOST),

@@ -458,9 +458,9 @@ class Checkout:
         """
         live, prepared, head = self.live, self.prepared, self.live.head
         loaded = (key for body in prepared.records.values() for key in body["keys"])
-        dropped = filterfalse(self.target.__contains__, filter(is_definition, live.records))
-        gone = list(dropped) if prepared.drop else []
-        self.letting_go.look({*prepared.values, *prepared.drop, *loaded, *gone}, [key[4:] for key in gone])
+        apart = list(filterfalse(self.target.__contains__, filter(is_definition, live.records)))
+        gone = apart if prepared.drop else []
+        self.letting_go.look({*prepared.values, *prepared.drop, *loaded, *gone}, [key[4:] for key in gone], apart)
         snapshot = live.namespace.snapshot()
         before = {key: snapshot[key] for key in (*prepared.values, *prepared.drop) if key in snapshot}
         added = [key for key in prepared.values if key not in snapshot]

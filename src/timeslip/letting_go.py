@@ -15,7 +15,8 @@ from typing import Any
 
 from timeslip.codec import finalizers
 from timeslip.codec.changes import Change
-from timeslip.codec.definitions import is_a
+from timeslip.codec.definitions import is_a, of
+from timeslip.codec.kinds import is_of_session
 from timeslip.codec.restore import Loader
 from timeslip.live import Live
 from timeslip.state.covariables import Covariable
@@ -44,8 +45,10 @@ class LettingGo:
         self._followed: dict[int, Any] = {}
         self._gone: list[Any] = []
         """Weak references to what was let go; of what takes none, its address and class."""
+        self.listed: list[weakref.ref[type]] = []
+        """Classes that go, and that classes of the session list as long as they are there."""
 
-    def look(self, keys: Iterable[str], gone: Iterable[str]) -> None:
+    def look(self, keys: Iterable[str], gone: Iterable[str], apart: Iterable[str]) -> None:
         """Before the names among *keys* are unbound or bound anew, and the definitions among them changed in place.
 
         Finds what does something when it goes, and holds what removes files.
@@ -53,6 +56,7 @@ class LettingGo:
         Args:
             keys: node keys.
             gone: identities of the definitions that the state being restored does not have.
+            apart: node keys of the definitions that what is restored does not need; these may go.
 
         Looked for only where there may be something: the objects of a session without ``__del__``, suspended generators
         and `weakref.finalize` are not walked.
@@ -60,6 +64,9 @@ class LettingGo:
         live = self._live
         snapshot = live.namespace.snapshot()
         keys = list(keys)
+        found: Any = map(live.registry.live, (key[4:] for key in apart))
+        defined = (obj for obj in found if is_a(obj, type))
+        self.listed = [weakref.ref(kind) for kind in defined if any(map(is_of_session, of(kind, "__bases__")))]
         groups = {live.tracker.groups[key] for key in keys if key in live.tracker.groups}
         for hole in (hole for group in groups for hole in group.holes if hole.type_name in _REMOVE_FILES):
             found = live.resources.live(hole.identity)
@@ -144,6 +151,16 @@ def _are_garbage(references: list[weakref.ref[Any] | tuple[int, type]]) -> bool:
     """Whether what is left of them is known to be garbage. Nothing here holds any of it afterwards."""
     objects = [None if isinstance(reference, tuple) else reference() for reference in references]
     return all(obj is not None for obj in objects) and are_garbage(objects)
+
+
+def let_classes_go(listed: Iterable[weakref.ref[type]]) -> None:
+    """Collect classes whose making was undone. Once nothing of the restore itself is held any more.
+
+    A class is always held by itself. Programs that ask a class of theirs for its subclasses (``__subclasses__``) would
+    be told of those, too.
+    """
+    if gc.isenabled() and any(reference() is not None for reference in listed):
+        gc.collect()
 
 
 def _reference_to(obj: Any) -> weakref.ref[Any] | tuple[int, type]:

@@ -26,6 +26,7 @@ from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import uninterrupted
 from timeslip.leaving import way_to
+from timeslip.letting_go import let_classes_go
 from timeslip.live import Live
 from timeslip.looking import Cells
 from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
@@ -163,7 +164,10 @@ class Traveller:
                 work.settle(plan)
             work.letting_go.settle()
         self._remember_texts(work, target)
-        return replace(work.result(plan, target, began), at=self._commit(target))
+        result, listed = replace(work.result(plan, target, began), at=self._commit(target)), work.letting_go.listed
+        del work
+        let_classes_go(listed)
+        return result
 
     def _remember_texts(self, work: Checkout, source: CommitId | None) -> None:
         """Tell Python the text of functions that were made in another kernel."""

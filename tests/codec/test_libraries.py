@@ -262,11 +262,26 @@ CASES = {
         "@toolz.curry\ndef add(a, b): return 100\nx = add(2)",
         "(x(2), add(1, 1), type(x).__name__)",
     ),
+    "what tries a function again, and what it has counted in this thread": (
+        "tenacity",
+        "import tenacity\n@tenacity.retry(stop=tenacity.stop_after_attempt(3))\ndef x(): return 1\nx()",
+        "x.retry.statistics['attempt_number'] = 9",
+        "(x(), x.retry.statistics['attempt_number'], x.retry.stop.max_attempt_number)",
+    ),
+    "a function of several types": (
+        "multipledispatch",
+        (
+            "import multipledispatch\nx = multipledispatch.Dispatcher('size')\n"
+            "@x.register(int)\ndef of_int(n): return n\nx(1)"
+        ),
+        "@x.register(str)\ndef of_str(n): return len(n)",
+        "(x(2), x.__name__, len(x.funcs))",
+    ),
     "key points, matches and settings of OpenCV": (
         "cv2",
         (
-            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5), cv2.createCLAHE(3.0)]\n"
-            "x += [cv2.ORB_create(50), cv2.KalmanFilter(2, 1)]"
+            "import cv2\nx = [cv2.KeyPoint(1, 2, 3, 4, 5, 6, 7), cv2.DMatch(1, 2, 3, 0.5)]\n"
+            "x += [cv2.createCLAHE(3.0, (4, 4)), cv2.ORB_create(50), cv2.KalmanFilter(2, 1)]"
         ),
         (
             "x[0].octave = 9; x[1].distance = 2; x[2].setClipLimit(5.0); x[3].setMaxFeatures(7)\n"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip.codec.capture import Encoder
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -147,3 +148,59 @@ def test_callbacks_of_the_user_come_back(attach: Callable[[], Any]) -> None:
     names = again._live.namespace.globals
     again.run(PRESS)
     assert names["seen"] == ["method", "function"]
+
+
+def test_many_names_that_lead_to_a_figure_take_one_pass_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    passes: list[int] = []
+    capture = Encoder.capture
+    monkeypatch.setattr(Encoder, "capture", lambda *given, **more: passes.append(1) or capture(*given, **more))
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.run("import matplotlib.pyplot as plt\nfig = plt.figure(); a = fig.text(0, 0, 'a')")
+        session.run("l0, l1, l2, l3, l4, l5 = [[fig.text(0, 1, 'b')] for _ in range(6)]; a.set_text('b')")
+        passes.clear()
+        names = session.run("l3[0].set_color('red')").commit.names
+        assert names.changed == ("a", "fig", "l0", "l1", "l2", "l3", "l4", "l5")
+        assert len(passes) <= 4  # each name took one, and one more all together
+        passes.clear()
+        assert session.run("t = (a, 'of a')").commit.names.changed == ()
+        assert len(passes) <= 6
+
+
+FIGURE_STEPS: dict[str, tuple[str, ...]] = {
+    "import matplotlib.pyplot as plt": (),
+    "fig = plt.figure(); a = fig.text(0, 0, 'a')": (),
+    "l = [fig.text(0, 1, 'b')]": ("a", "fig"),
+    "l.append(3)": ("l",),
+    "other = fig.texts[0]": (),
+    "other = fig.texts[1]": ("other",),
+    "k = l": (),
+    "k.append(1)": ("k", "l"),
+    "d = {'l': l[0], 'a': a}": (),
+    "d['n'] = 1": ("d",),
+    "o = [a, object()]": (),
+    "a.set_text('k')": ("a", "d", "fig", "k", "l", "o", "other"),
+    "fig = None": ("fig",),
+    "mine = Mine(); mine.set_figure(a.figure)": (),
+    "both = [plt.figure(), a]": (),
+    "both[0].suptitle('k')": ("both",),
+    "l[0].set_text('m')": ("a", "both", "d", "k", "l", "mine", "o", "other"),
+}
+
+
+def test_of_names_that_share_a_figure_those_are_told_that_changed(tmp_path: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="figures") as session:
+        session.run("from matplotlib.artist import Artist\nclass Mine(Artist): pass")
+        for code, changed in FIGURE_STEPS.items():
+            result = session.run(code)
+            assert (result.error, code, result.commit.names.changed) == (None, code, changed)
+        assert session.verify().changed == {}
+        session.undo(5)
+        assert namespace["d"]["a"] is namespace["a"]
+        assert namespace["d"]["l"] is namespace["other"] is namespace["k"][0]
+        assert namespace["l"] is namespace["k"]
+        assert namespace["a"].figure is namespace["fig"]
+        assert session.verify().changed == {}

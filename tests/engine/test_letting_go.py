@@ -65,3 +65,19 @@ def test_what_was_resumed_dies_with_its_last_name(tmp_path: Path) -> None:
         gone = weakref.ref(namespace["k"])
         del namespace["k"]
         assert gone() is None
+
+
+def test_a_class_whose_making_was_undone_is_no_subclass_any_more(tmp_path: Path) -> None:
+    """Programs find their plugins by ``__subclasses__``, where Python lists a class until it is collected."""
+    with timeslip.attach({"__name__": "__main__"}, store=tmp_path / "store", name="letting go") as session:
+        session.run("class Shape: pass\nshapes = []")
+        session.run("class Square(Shape): pass\nshapes.append(Square())")
+        session.run("class Square(Shape): sides = 4\nshapes.append(Square())")
+        listed = session.namespace["Shape"].__subclasses__
+        assert len(listed()) == 2
+        session.undo()
+        assert listed() == [session.namespace["Square"]]
+        session.undo()
+        assert listed() == []
+        session.redo(2)
+        assert len(listed()) == 2

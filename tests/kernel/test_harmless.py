@@ -126,14 +126,9 @@ def test_importing_brings_no_library_of_the_users(kernels: Kernels) -> None:
     assert not added & {"numpy", "pandas", "matplotlib", "scipy", "sklearn", "torch", "polars", "pyarrow"}
 
 
-def test_attaching_is_quick_and_small(kernels: Kernels) -> None:
-    kernel = kernels.start(attach=False)
-    kernel.cells(
-        "import time, resource\nrss0 = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; t0 = time.perf_counter()"
-    )
-    kernel.cells(
-        "%load_ext timeslip\nt1 = time.perf_counter(); rss1 = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss"
-    )
+def test_attaching_is_small(kernels: Kernels) -> None:
+    kernel = kernels.start(attach=False)  # how long it takes is measured by `python -m benchmarks attach`
+    kernel.cells("import resource\nrss0 = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss")
+    kernel.cells("%load_ext timeslip\nrss1 = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss")
     megabytes = kernel.value("(rss1 - rss0) / 1024")
     assert megabytes < 25, "15 MB is the aim; the kernel's own high-water mark is coarse"
-    assert kernel.value("t1 - t0") < 2.0

@@ -185,3 +185,13 @@ def test_a_pause_is_told_and_its_end(front: Front) -> None:
     kernel.send("x = 2")
     assert front.event("resumed")["why"] is None
     assert front.recorded("x = 1")["state"]["lines"] == 2, "nothing of what ran meanwhile is lost"
+
+
+def test_a_renamed_notebook_is_found_again(kernels: Kernels, front: Front) -> None:
+    front.kernel.cells("x = 1")
+    told = front.answer("renamed", **{"from": "notebook.ipynb", "to": "better.ipynb"})
+    assert told["notebook"].endswith("/better.ipynb")
+    front.kernel.stop()
+    again = Front(kernels.start(notebook="better.ipynb"))
+    assert again.answer("history")["states"][0]["first"] == "x = 1"
+    assert again.hello["hello"]["resumable"] == again.answer("history")["states"][0]["id"]

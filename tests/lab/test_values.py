@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import signal
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from tests.lab.looking import Looking
 
-from timeslip.errors import SessionBusyError
+from timeslip.errors import SessionBusyError, TimeslipError
 from timeslip.lab import helper
 from timeslip.lab.helper import Helper
 
@@ -25,7 +27,7 @@ def preview(seen: Looking, *names: str, ref: str = "HEAD") -> list[dict[str, Any
 def test_a_frame_is_a_table_of_text_with_what_is_not_shown(seen: Looking) -> None:
     seen.run("import pandas as pd", "df = pd.DataFrame({f'c{n}': range(100) for n in range(30)}); df['c0'] = '<b>'")
     (found,) = preview(seen, "df")
-    assert (found["sort"], found["kind"], found["shape"]) == ("frame", "pandas.DataFrame", [100, 30])
+    assert (found["sort"], found["kind"].rpartition(".")[2], found["shape"]) == ("frame", "DataFrame", [100, 30])
     assert found["columns"][:2] == [
         {"name": "c0", "dtype": found["columns"][0]["dtype"]},
         {"name": "c1", "dtype": "int64"},
@@ -140,6 +142,29 @@ def test_another_process_loads_what_a_kernel_is_asked_for(seen: Looking, tmp_pat
         helping.close()
     with pytest.raises(SessionBusyError):
         helping.ask(request, seen.session.id, None)
+
+
+def test_who_waits_for_a_value_hears_that_the_session_ends(seen: Looking) -> None:
+    seen.run("class Slow:\n    def __repr__(self):\n        while True: pass\nslow = Slow()")
+    helping = Helper(seen.session.repository.directory)
+    helping.ask({"id": 1, "verb": "preview", "ref": "HEAD", "names": []}, seen.session.id, None)
+    told: list[str] = []
+
+    def wait() -> None:
+        try:
+            helping.ask({"id": 2, "verb": "preview", "ref": "HEAD", "names": ["slow"]}, seen.session.id, None)
+        except TimeslipError as error:
+            told.append(error.code)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while not helping._lock.locked():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    helping.close()
+    waiting.join(10)
+    assert told in (["session-busy"], ["internal"])
+    assert (helping._pid, helping._pipes) == (0, None)
 
 
 def test_what_takes_too_long_is_given_up(seen: Looking, monkeypatch: pytest.MonkeyPatch) -> None:

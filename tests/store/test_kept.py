@@ -150,3 +150,26 @@ def test_what_another_key_signed_is_not_given_and_nothing_is_made_of_it(director
         assert repo.kept_cells(mine.session, second) == kept
         repo.trust()
         assert repo.kept_cells(mine.session, first) is not None
+
+
+def test_above_the_limit_outputs_go_with_the_values_and_sources_stay(directory: Path) -> None:
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        steps = Steps(repo)
+        commits = [steps.commit({"x": os.urandom(1000)}) for _ in range(6)]
+        for number, commit in enumerate(commits):
+            keep(steps, commit, a_list(repo, "a", f"b{number}", shown=os.urandom(30_000).hex()))
+        last = repo.kept_cells(steps.session, commits[-1])
+        policy = maintenance.RetentionPolicy(max_store_bytes=50_000, keep_commits=1, undo_steps=0)
+        assert maintenance.gc(repo, keep=policy).freed_bytes > 100_000
+        for number, commit in enumerate(commits[:-1]):
+            found = repo.kept_cells(steps.session, commit)
+            assert found is not None
+            assert [(repo.get_chunk(cell.cell or ""), cell.outputs) for cell in found.cells] == [
+                (b"a", None),
+                (b"b%d" % number, None),
+            ]
+        assert repo.kept_cells(steps.session, commits[-1]) == last
+        assert last is not None
+        assert repo.has_chunk(last.cells[0].outputs or "")
+        assert maintenance.check(repo).problems == ()
+        maintenance.gc(repo, keep=policy)

@@ -108,6 +108,7 @@ DIFFERENT = {
     # name: (first, second, part of the sentence)
     "value": ("x = {'a': [0, 0, 0, 1]}", "x = {'a': [0, 0, 0, 2]}", "x['a'][3]: 1 != 2"),
     "type": ("x = 1", "x = True", "x: 1 != True"),
+    "thread": ("import threading\nx = threading.local(); x.a = 1", "import threading\nx = threading.local()", "a"),
     "minus zero": ("x = 0.0", "x = -0.0", "x: 0.0 != -0.0"),
     "missing": ("x = y = 1", "x = 1", "y: only in the first state"),
     "alias lost": ("x = [1]; y = x", "x = [1]; y = [1]", "x and y are the same object in the first state only"),

@@ -302,8 +302,9 @@ def has_contents(kind: type) -> bool:
 def attributes(value: Any) -> dict[str, Any]:
     """The ``__dict__`` of an instance (under that name) and its slots, without calling its own ``__getattribute__``."""
     found: dict[str, Any] = {}
+    own = threading.local if issubclass(type(value), threading.local) else object  # which has a dict for each thread
     try:
-        mapping = object.__getattribute__(value, "__dict__")
+        mapping = own.__getattribute__(value, "__dict__")
     except AttributeError:
         mapping = None
     if type(mapping) is dict:

@@ -12,6 +12,7 @@ from timeslip.ipython.events import Events
 from timeslip.lab import requests
 from timeslip.lab.cells import keep
 from timeslip.lab.helper import Helper
+from timeslip.lab.moving import renamed
 from timeslip.lab.view import View
 from timeslip.whereabouts import whereabouts
 
@@ -90,6 +91,8 @@ class Front:
         view = self.view()
         if request.get("verb") == "keep":
             return self._keep(view, request)
+        if request.get("verb") == "renamed":
+            return self._renamed(view, request)
         return requests.read(view, request, self.events.newest_at, self.events.seq)
 
     def _keep(self, view: View, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +100,12 @@ class Front:
         commit = requests.text_of(request, "commit")
         kept = keep(self._session.repository, view.session, commit, request.get("cells"), view.here.most_bytes)
         return answers.answer("keep", **kept)
+
+    def _renamed(self, view: View, request: Mapping[str, Any]) -> dict[str, Any]:
+        paths = requests.text_of(request, "from"), requests.text_of(request, "to")
+        told = renamed(self._session.repository, view.session, self._session.notebook, *paths)
+        self._session.notebook = told["notebook"]
+        return answers.answer("renamed", **told)
 
     def _with_values(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -22,6 +22,9 @@ from timeslip.standard import json, os, signal, time
 PATIENCE = 20.0
 """A request that takes longer is given up, and the process with it, seconds."""
 
+MOST = 8
+"""So many requests wait at a time, each in a thread of its own."""
+
 _BEGIN = "import sys; sys.path[:] = {path!r}; from timeslip.lab.helping import main; main()"
 _PIECE = 1 << 20
 _Popen = subprocess.Popen
@@ -38,6 +41,7 @@ class Helper:
     def __init__(self, directory: Path) -> None:
         self._directory = Path(directory)
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(MOST)
         self._pipes: tuple[int, int] | None = None
         self._pid = 0
         self._closed = False
@@ -50,11 +54,19 @@ class Helper:
             InternalError: the process could not be started, or has died.
         """
         line = json.dumps({"request": dict(request), "session": session, "kernel": kernel}) + "\n"
+        if not self._places.acquire(blocking=False):
+            raise SessionBusyError(f"{MOST} questions about values are waiting already", hint="ask again in a moment")
+        try:
+            return self._in_turn(line.encode())
+        finally:
+            self._places.release()
+
+    def _in_turn(self, line: bytes) -> dict[str, Any]:
         with self._lock:
             while True:
                 fresh = self._pipes is None
                 try:
-                    return self._exchange(line.encode())
+                    return self._exchange(line)
                 except (OSError, EOFError) as error:
                     self._end()
                     if fresh:  # another one may just have ended because nobody had asked: a new one is tried
@@ -67,6 +79,7 @@ class Helper:
     def close(self) -> None:
         """End the process. Harmless when there is none."""
         self._closed = True
+        self._kill()  # whoever waits for an answer hears of it, and gives the lock back
         if self._lock.acquire(timeout=1.0):
             try:
                 self._end()
@@ -75,6 +88,7 @@ class Helper:
 
     def _exchange(self, line: bytes) -> dict[str, Any]:
         if self._closed:
+            self._end()
             raise SessionBusyError("the session is being closed")
         deadline = time.monotonic() + PATIENCE
         if self._pipes is None:
@@ -132,11 +146,14 @@ class Helper:
         pipes, self._pipes = self._pipes, None
         if pipes is None:
             return
+        self._kill()
         for pipe in pipes:
             os.close(pipe)
-        if self._pid:
+
+    def _kill(self) -> None:
+        pid, self._pid = self._pid, 0
+        if pid:
             try:
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
             except OSError:  # it has ended
-                pass
-        self._pid = 0
+                return

@@ -87,7 +87,7 @@ def _is_as_before(key: str, work: Regrouping) -> bool:
     shot = work.nodes.get(work.node_of.get(key, ""))
     if shot is None or shot.captured is None or key.startswith("def:") or key in work.bound:
         return False
-    return work.tracker.node_digests.get(key) == shot.fingerprint.digest
+    return key in work.equal or work.tracker.node_digests.get(key) == shot.fingerprint.digest
 
 
 def _has_its_objects(part: tuple[str, ...], one: Covariable, work: Regrouping) -> bool:

@@ -12,6 +12,7 @@ from timeslip.codec.capture import capture_atom
 from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
+from timeslip.codec.hubs import Hub, as_hub, beside, hub_of
 from timeslip.codec.linking import is_atom
 from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import mark_of
@@ -36,6 +37,8 @@ class _Shot:
     failure: str | None = None
     keys: tuple[str, ...] = ()
     mark: bytes | None = None
+    beside: bool = False
+    """Whether it was made beside a hub, and cannot be stored."""
 
 
 class Regrouping:
@@ -71,6 +74,10 @@ class Regrouping:
         """Address of a value -> its capture under one of its names."""
         self.pending: list[str] = []
         self.unchanged: dict[str, _Shot] = {}
+        self.hubs: dict[int, tuple[Hub, _Shot] | None] = {}
+        """Address of a hub -> its capture, None where nothing can be captured beside it."""
+        self.equal: set[str] = set()
+        """Keys of co-variables that were found as they are, and are only put together with others."""
         self.joint: dict[tuple[str, ...], tuple[frozenset[int] | None, _Shot]] = {}
         """Changed groups of several nodes, as they are now, and what they were captured with."""
         self.definitions: dict[str, Any] = {}
@@ -139,7 +146,7 @@ class Regrouping:
     # ---- captures ----
 
     def _object(self, key: str) -> Any:
-        if not key.startswith("def:"):
+        if not key.startswith("def:") and key is not _HUB:
             return self.snapshot[key]
         known = self.definitions.get(key)
         return known if known is not None else self.tracker.encoder.registry.live(key[4:])
@@ -202,6 +209,8 @@ class Regrouping:
                 self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
             return
         self.broken.add(group)
+        if shot.fingerprint.digest == group.fingerprint.digest:
+            self.equal.update(group.keys)
         if shot.fingerprint.digest == group.fingerprint.digest and within(shot.captured, known_of(group), self.named):
             self.joined.add(group)  # by a name for a part of it
         if len(group.keys) == 1:
@@ -235,10 +244,44 @@ class Regrouping:
             self.checked += 1
             shot = self.unchanged.get(key)
             known = None if key.startswith("def:") else self.values.get(id(self._object(key)))
-            if shot is None and known is not None:
+            if shot is None and known is not None and not known.beside:
                 self._note((key,), self._renamed(known, key))
+            elif shot is None and (near := self._beside(key)) is not None:
+                self._note((key,), near)
+                self.values[id(self._object(key))] = near
             else:
                 self._keep((key,), shot if shot is not None else self._capture((key,)))
+
+    def _beside(self, key: str) -> _Shot | None:
+        """A capture of a value beside the hub that other names lead to, too: one pass over it does for all of them."""
+        obj = None if key.startswith("def:") else self._object(key)
+        led = hub_of(obj) if obj is not None else None
+        if led is None or not (id(led[0]) in self.hubs or self.tracker.sharing(frozenset({id(led[0])}), ())):
+            return None
+        found = self._hub(led[0])
+        if found is None or led[0] is obj:
+            return None if found is None else self._renamed(found[1], key)
+        began = time.perf_counter()
+        captured = beside(self.tracker.encoder, found[0], key, obj, led[1])
+        if captured is None:
+            return None
+        self.taken.append(captured)
+        digest = BESIDE + self.tracker.fingerprint(captured).digest
+        before = self.tracker.node_digests.get(key)
+        if before is not None and not before.startswith(BESIDE) and key not in self.equal:
+            alone = self._steady((key,), self._capture((key,)))  # how it was noted; from now on it is the other way
+            if alone.fingerprint.digest == before:
+                self.equal.add(key)
+        return _Shot(captured, Fingerprint(digest), time.perf_counter() - began, beside=True)
+
+    def _hub(self, obj: Any) -> tuple[Hub, _Shot] | None:
+        if id(obj) not in self.hubs:
+            self.definitions[_HUB] = obj
+            shot = self._steady((_HUB,), self._capture((_HUB,)))
+            del self.definitions[_HUB]
+            hub = as_hub(shot.captured, shot.fingerprint.digest) if shot.captured is not None else None
+            self.hubs[id(obj)] = None if hub is None else (hub, shot)
+        return self.hubs[id(obj)]
 
     def _renamed(self, shot: _Shot, key: str) -> _Shot:
         """The capture of a value under another of its names: but for the name, a pass would give the same."""
@@ -287,6 +330,8 @@ class Regrouping:
                 for group in self.tracker.suspects(captured, self.broken):
                     if self.sharing.between(captured, group):
                         self.joined.add(group)
+                        if group.checked == self.tracker.count:
+                            self.equal.update(group.keys)
                         self._break(group)
             self._take_definitions(unknown)
             self._holding(self.tracker.encoder.registry.scopes.take_fresh())
@@ -379,7 +424,8 @@ class Regrouping:
 
     def _name_changes(self, result: Update) -> None:
         for shot in self.nodes.values():
-            result.names.update(key for key in shot.keys if self.tracker.set_digest(key, shot.fingerprint.digest))
+            changed = {key for key in shot.keys if self.tracker.set_digest(key, shot.fingerprint.digest)}
+            result.names |= changed - self.equal
 
     def _components(self) -> list[tuple[str, ...]]:
         """The captured nodes, put together by what they share."""
@@ -439,7 +485,11 @@ class Regrouping:
 
         shot = self.nodes[self.node_of[keys[0]]]
         attached: frozenset[int] = frozenset()
-        if shot.keys != keys:
+        if shot.keys == keys and shot.beside:
+            shot = self._steady(keys, self._capture(keys))
+            if shot.captured is not None:
+                shot.captured.find_links(self.weak)
+        if shot.keys != keys and len(keys) > 1:
             parts = [self.nodes[key] for key in dict.fromkeys(map(self.node_of.__getitem__, keys))]
             found = [part.captured for part in parts if part.captured is not None]
             attached = _attached(found)
@@ -526,6 +576,13 @@ _FEW = 12
 
 _QUICK, _QUICK_IF_SMALL, _SMALL = 0.005, 0.1, 100_000
 """Captures up to this many seconds may be made twice; the second for those of up to so many bytes."""
+
+
+_HUB = "\0hub"
+"""Stands for the key of a hub while it is captured by itself: among `Regrouping.definitions`."""
+
+BESIDE = b"beside "
+"""Digests of values that were captured beside a hub begin with this: they say nothing beside others."""
 
 
 def _order(key: str) -> tuple[bool, str]:

@@ -8,7 +8,7 @@ in which something was kept (docs/format/v1.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
@@ -110,11 +110,17 @@ class KeptTable:
             parameters,
         )
 
-    def _resolve(self, row: Row, *, trusted: bool) -> tuple[KeptList, int]:
-        """A list put together, and how many it was put together from."""
+    def _resolve(
+        self, row: Row, *, trusted: bool, known: Mapping[bytes, KeptList] | None = None
+    ) -> tuple[KeptList, int]:
+        """A list put together, and how many it was put together from; those that are *known* are not read again."""
         chain: list[dict[str, Any]] = []
         at: Row | None = row
+        cells: tuple[KeptCell, ...] = ()
         while at is not None:
+            if chain and known is not None and at[1] in known:
+                cells = known[at[1]].cells
+                break
             body = self._repo._records.open(at, "text", trusted=trusted)
             chain.append(body)
             if len(chain) > _LONGEST + 1:
@@ -123,7 +129,6 @@ class KeptTable:
             at = self._repo._records.row(base) if base is not None else None
             if base is not None and at is None:
                 raise DamagedStoreError("a list of kept cells needs another one, which is gone")
-        cells: tuple[KeptCell, ...] = ()
         for body in reversed(chain):
             cells = tuple(_applied(body["cells"], cells))
         metadata = chain[0]["metadata"]
@@ -169,28 +174,35 @@ class KeptTable:
         self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (commit, transaction.last))
         return transaction.last
 
-    def rewrite(self, session: str, change: Change) -> list[bytes | None]:
+    def rewrite(self, session: str, change: Change, *, spare: Collection[str] = ()) -> list[bytes | None]:
         """Put what *change* makes of it in the place of every kept cell of *session*, and leave nothing of the old.
 
-        Returns the chunk lists of the records that became tombstones: their references are still to be taken back.
+        The lists of the commits in *spare* stay as they are. Returns the chunk lists of the records that became
+        tombstones: their references are still to be taken back.
         """
         if not self.is_there():
             return []
         rows = self._db.execute(
-            f"""SELECT k.record, {_COLUMNS} FROM kept k JOIN records c ON c.n = k.record JOIN records t ON t.n = k.text
+            f"""SELECT k.record, c.id, {_COLUMNS}
+                FROM kept k JOIN records c ON c.n = k.record JOIN records t ON t.n = k.text
                 WHERE c.session = ? ORDER BY t.n""",
             (self._repo._sessions.number(session),),
         )
         lists: dict[int, KeptList] = {}
-        for row in rows:
+        changed: dict[int, KeptList] = {}
+        known: dict[bytes, KeptList] = {}
+        for n, commit, *row in rows:
             try:
-                lists[int(row[0])] = self._resolve(row[1:], trusted=False)[0]
+                kept = self._resolve(tuple(row), trusted=False, known=known)[0]
             except StoreError:  # damaged: nobody can read it, and it goes
-                lists[int(row[0])] = KeptList(())
-        changed = {n: self._whole(KeptList(tuple(map(change, kept.cells)), kept.metadata)) for n, kept in lists.items()}
+                kept = KeptList(())
+            lists[n] = known[row[1]] = kept
+            spared = commit.hex() in spare
+            changed[n] = kept if spared else KeptList(tuple(map(change, kept.cells)), kept.metadata)
         if changed == lists:
             return []
-        old = self._old(rows)
+        changed = {n: self._whole(kept) for n, kept in changed.items()}
+        old = self._old([row[2:] for row in rows])
         base: Row | None = None
         for n, kept in changed.items():
             number = self._put(n, kept, base)
@@ -219,7 +231,7 @@ class KeptTable:
         """Every record that the lists of *rows* are made of -> its chunk list."""
         found: dict[int, bytes | None] = {}
         for row in rows:
-            at: Row | None = row[1:]
+            at: Row | None = row
             while at is not None and int(at[0]) not in found:
                 found[int(at[0])] = at[10]
                 try:

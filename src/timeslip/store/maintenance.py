@@ -15,7 +15,7 @@ from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
 from timeslip.store.guard import Reading
 from timeslip.store.inspection import Checker, CheckReport, Usages
-from timeslip.store.kept import Change
+from timeslip.store.kept import Change, KeptCell
 from timeslip.store.repository import Repository
 from timeslip.store.retention import DropPlan, RetentionPolicy, plan_drops, protected_commits, values_of
 from timeslip.store.schema import FORGOTTEN, KINDS
@@ -92,6 +92,8 @@ def gc(
     _, dead = collect.dead_chunk_bytes(repository)
     plan = plan_drops(repository, policy, dead)
     dropped = _drop(repository, policy, plan)
+    if plan.values or plan.over:
+        _drop_outputs(repository, policy)
     collect.sweep_chunks(repository, work, progress)
     share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
     held = collect.reclaim_packs(repository, work, share=share, progress=progress)
@@ -134,6 +136,18 @@ def _drop(repository: Repository, policy: RetentionPolicy, plan: DropPlan) -> in
         rows = repository._database.execute("SELECT id, n FROM records WHERE kind = ?", (KINDS["value"],))
         protected = {int(n) for name, n in rows if name.hex() in kept}
         return collect.drop_values(repository, [n for n, _ in plan.values if n not in protected])
+
+
+def _drop_outputs(repository: Repository, policy: RetentionPolicy) -> None:
+    """Drop what kept cells of the notebook have shown, as the values of their commits; sources stay, as code does."""
+    if not repository._kept.is_there():
+        return
+    with repository._database.write():
+        kept = protected_commits(repository, policy)
+        for session in repository.sessions():
+            if repository.commits_with_cells(session.id) - kept:
+                packed = repository._kept.rewrite(session.id, lambda cell: KeptCell(cell.cell), spare=kept)
+                collect.release(repository, packed)
 
 
 @Reading("a table")

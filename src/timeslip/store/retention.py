@@ -1,8 +1,9 @@
 """Which values may go when the store is too large (design rule 9).
 
-Only *values* are ever dropped, never code or log; and never the values of HEADs, branches, tags, and the newest commits
-of a session; nor, for each kernel at work, of both ends of the steps that it can undo and redo, and of the newest
-commits on the way to its HEAD. Among the rest, those go first whose last commit is oldest.
+Only *values*, and what kept cells of a notebook have shown, are ever dropped, never code or log; and never the values
+of HEADs, branches, tags, and the newest commits of a session; nor, for each kernel at work, of both ends of the steps
+that it can undo and redo, and of the newest commits on the way to its HEAD. Among the rest, those go first whose last
+commit is oldest.
 """
 
 from __future__ import annotations

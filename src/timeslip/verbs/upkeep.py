@@ -99,7 +99,8 @@ FORGET = Verb(
     details="With a NAME: every stored version of it. With a REF: that commit's code, message and values. A tombstone "
     "stays in their place; the ids of later commits do not change.\n\nForgetting a NAME leaves code alone: a cell that "
     "made the value stays recorded, with what was written in it as text, and may make it again. The answer lists such "
-    "cells, and says when the value is still in the namespace.",
+    "cells, and says when the value is still in the namespace.\n\nOf the cells of the notebook that a front end has "
+    "kept with commits, those in which forgotten code stands go with it; with a NAME go all outputs that were kept.",
     arguments=(Argument(("target",), "a name or a REF", metavar="NAME|REF", completes="name"), JSON),
     run=_forget,
     effect="names",
