@@ -21,11 +21,15 @@ FRAME = """cities = pd.DataFrame({
 })
 cities"""
 
+PLOT = """fig, ax = plt.subplots(figsize=(5, 2.4))
+ax.barh(cities["city"], cities["density"])
+ax.set_title("people per km²");"""
+
 CELLS = [
     "import pandas as pd\nimport matplotlib.pyplot as plt",
     FRAME,
     'cities["density"] = (cities["people"] * 1000 / cities["area"]).round()\ncities.head(3)',
-    'fig, ax = plt.subplots(figsize=(5, 2))\nax.barh(cities["city"], cities["density"])\nax.set_title("people per km²");',
+    PLOT,
     'cities["people"] = cities["people"].mask(cities["city"] == "Ulm", 128)\ncities = cities.drop(columns="area")',
     "ratio = people / area",
 ]

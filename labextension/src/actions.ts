@@ -5,7 +5,7 @@ import { Widget } from '@lumino/widgets';
 
 import { Fault } from './kernel/link';
 import { ICellJson } from './logic/cells';
-import { IState, ITravel } from './logic/contract';
+import { IFault, IState, ITravel } from './logic/contract';
 import { few } from './logic/formats';
 import { restore } from './notebook/cells';
 import { NotebookHistory } from './notebook/history';
@@ -202,7 +202,12 @@ export class Actions {
       try {
         foreseen = await this._perform(history, [...verb, '--dry-run', ...names]);
       } catch (error) {
-        this._complain(error);
+        if (error instanceof Fault && error.fault.code === 'unrestorable' && (await this._without(error.fault))) {
+          return this._do(history, [...verb, '--allow-lost', ...names], said);
+        }
+        if (!(error instanceof Fault && error.fault.code === 'unrestorable')) {
+          this._complain(error);
+        }
         return false;
       }
       const answer = await this._confirm(foreseen);
@@ -212,6 +217,17 @@ export class Actions {
       verb.push(...answer);
     }
     return this._do(history, [...verb, ...names], said);
+  }
+
+  /** Something that was promised cannot be brought back: whether the user goes there without it. */
+  private async _without(fault: IFault): Promise<boolean> {
+    const go = Dialog.warnButton({ label: this.trans.__('Go without it') });
+    const result = await showDialog({
+      title: this.trans.__('Not everything can be brought back'),
+      body: `${fault.message}. ${this.trans.__('A placeholder would stand in its place and say so.')}`,
+      buttons: [Dialog.cancelButton({ label: this.trans.__('Cancel') }), go]
+    });
+    return result.button.accept;
   }
 
   /** Options to go on with, none when nothing has to be asked, or null: the user does not want it. */

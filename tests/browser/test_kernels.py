@@ -169,3 +169,21 @@ def test_the_history_is_there_without_a_kernel(opened: Any, server: Server) -> N
     book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
     book.until(lambda: book.ask("x") == "[1, 2]")
     book.at(2)
+
+
+def test_reload_while_a_cell_runs(opened: Any, server: Server) -> None:
+    """JupyterLab itself hears of the kernel only when the cell has ended: until then the panel says that it waits."""
+    book = opened(server, tab="own")
+    book.start()
+    book.run("x = 1")
+    book.command("docmanager:save")
+    book.run("import time; time.sleep(6)", wait=False)
+    book.until(lambda: book.busy)
+    book.page.reload()
+    book.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    book.show()
+    book.page.wait_for_selector(".timeslip-Empty")
+    book.at(2)
+    book.click("undo")
+    book.at(1)
+    assert book.ask("x") == "1"

@@ -190,7 +190,8 @@ export class NotebookHistory implements IDisposable {
   }
 
   private _take(kernel: Kernel.IKernelConnection | null): void {
-    const was = this.isOn;
+    // Of another kind of kernel the user has not said that it is to be recorded.
+    const was = this.isOn && this.link!.kernel.name === kernel?.name;
     this.link?.dispose();
     this.link = null;
     this._forget();
