@@ -76,7 +76,6 @@ def take(browser: Any, server: Server, folder: Path) -> None:
     """Those of JupyterLab."""
     book = new(browser, server, "cities", folder)
     book.command("filebrowser:hide-main")
-    book.picture("before")
     scene(book)
     book.pick(5)
     book.page.locator("li[data-name=cities] .timeslip-Disclose").click()
@@ -95,14 +94,28 @@ def take(browser: Any, server: Server, folder: Path) -> None:
     book.pick(2)
     book.pick(5, also=True)
     book.page.wait_for_selector(".timeslip-Compare li[data-name=cities]")
-    book.page.wait_for_timeout(1500)
-    book.picture("compare-narrow")
     book.click("large")
     book.page.locator(".timeslip-CompareWidget li[data-name=cities] .timeslip-Disclose").click()
     book.page.wait_for_selector(".timeslip-CompareWidget table")
     book.page.wait_for_timeout(500)
     book.picture("compare")
+    book.page.set_viewport_size({"width": 760, "height": 700})
+    book.page.locator(".lm-TabBar-tab.lm-mod-current .lm-TabBar-tabCloseIcon").last.click()
+    book.pick(3)
+    book.page.wait_for_timeout(500)
+    book.picture("narrow")
     book.end()
+    many = new(browser, server, "many states", folder)
+    many.command("filebrowser:hide-main")
+    many.start()
+    many.run("x = 0")
+    session = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().session"
+    many.ask(f"[{session}.commit(str(number)) and None for number in range(5000)].clear()")
+    many.until(lambda: int(many.rows.first.get_attribute("aria-setsize")) > 5000, seconds=60)
+    many.page.locator(".timeslip-List").evaluate("list => { list.scrollTop = list.scrollHeight / 2 }")
+    many.page.wait_for_timeout(500)
+    many.picture("many-states")
+    many.end()
 
 
 if __name__ == "__main__":

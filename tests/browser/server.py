@@ -102,7 +102,7 @@ class Server:
         self._log.close()
 
     def _environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "JPY_", "TIMESLIP"))}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "JPY_", "TIMESLIP", "MPL"))}
         own = {
             "HOME": self.top / "home",
             "JUPYTER_CONFIG_DIR": self.top / "config",
@@ -116,7 +116,7 @@ class Server:
         }
         (self.top / "home").mkdir(exist_ok=True)
         sources = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
-        return {**kept, **{key: str(value) for key, value in own.items()}, "MPLBACKEND": "agg", "PYTHONPATH": sources}
+        return {**kept, **{key: str(value) for key, value in own.items()}, "PYTHONPATH": sources}
 
     def _kernel_without(self) -> None:
         """A kernel in whose environment Timeslip is not installed."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.browser.server import Server
+
+import front_end
 
 
 def test_with_the_keyboard_alone(opened: Any, server: Server) -> None:
@@ -76,3 +79,68 @@ def test_in_notebook_7(opened: Any, server7: Server) -> None:
     book.pick(2, also=True)
     book.click("large")
     book.page.wait_for_selector(".jp-Dialog .timeslip-Compare li[data-name=items]")
+
+
+_SCROLL = """() => new Promise(done => {
+    const list = document.querySelector('.timeslip-List');
+    const times = [];
+    let last = performance.now();
+    let most = 0;
+    const step = now => {
+        times.push(now - last);
+        last = now;
+        most = Math.max(most, list.querySelectorAll('.timeslip-Row').length);
+        list.scrollTop += 333;
+        if (times.length < 120) requestAnimationFrame(step);
+        else done({times: times.slice(1), most, top: list.scrollTop});
+    };
+    requestAnimationFrame(step);
+})"""
+
+
+def test_five_thousand_states(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("x = 0")
+    commit = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().session.commit"
+    book.ask(f"[{commit}(message=str(number)) and None for number in range(5000)].clear()")
+    book.until(lambda: int(book.rows.first.get_attribute("aria-setsize")) > 5000, seconds=60)
+    found = book.page.evaluate(_SCROLL)
+    assert found["top"] > 30_000 and found["most"] < 80, "only what is seen is there"
+    times = sorted(found["times"])
+    print(f"frames: median {times[len(times) // 2]:.0f} ms, longest {times[-1]:.0f} ms")
+    assert times[len(times) * 9 // 10] < 50
+    book.page.locator(".timeslip-List").focus()
+    book.page.keyboard.press("End")
+    book.page.wait_for_selector('.timeslip-Row[data-count="1"]')
+    book.page.locator(".timeslip-Filters input").fill("4321")
+    book.until(lambda: book.rows.count() == 1)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_nothing_that_keeps_people_out(opened: Any, server: Server, theme: str) -> None:
+    """The automatic part of an accessibility check, of everything that the panel shows."""
+    axe = front_end.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.is_file():
+        pytest.skip("axe-core is not installed (`make lab` does it)")
+    book = opened(server, tab="own")
+    book.page.evaluate(f"async () => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+    book.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
+    book.start()
+    book.run("import pandas as pd; df = pd.DataFrame({'a': [1, 2]})")
+    book.run("df['b'] = df['a'] * 2; rows = (n for n in df['a'])")
+    book.run("1 / 0")
+    book.page.add_script_tag(path=axe)
+    book.pick(2)
+    book.page.locator("li[data-name=df] .timeslip-Disclose").click()
+    book.page.wait_for_selector("li[data-name=df] table")
+    assert _violations(book) == []
+    book.pick(1)
+    book.pick(2, also=True)
+    book.page.wait_for_selector(".timeslip-Compare li[data-name=df]")
+    assert _violations(book) == []
+
+
+def _violations(book: Any) -> list[str]:
+    found = book.page.evaluate("async () => (await axe.run('.timeslip-HistoryPanel')).violations")
+    return [f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"]]

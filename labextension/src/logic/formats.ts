@@ -37,22 +37,33 @@ export function size(bytes: number): string {
   return '';
 }
 
+const FORMS = new Map<string, Intl.DateTimeFormat>();
+
+/** A date in words. Making a formatter takes longer than drawing the row that shows it: each is made once. */
+function inWords(date: Date, options: Intl.DateTimeFormatOptions, locale?: string): string {
+  const key = `${locale} ${Object.entries(options)}`;
+  let form = FORMS.get(key);
+  if (!form) {
+    form = new Intl.DateTimeFormat(locale, options);
+    FORMS.set(key, form);
+  }
+  return form.format(date);
+}
+
 /** When, as short as it can be said: the clock time today, the day otherwise. */
 export function when(unix: number, now: Date, locale?: string): string {
   const date = new Date(unix * 1000);
   if (date.toDateString() === now.toDateString()) {
-    return date.toLocaleTimeString(locale, { hour: 'numeric', minute: '2-digit' });
+    return inWords(date, { hour: 'numeric', minute: '2-digit' }, locale);
   }
   const sameYear = date.getFullYear() === now.getFullYear();
-  return date.toLocaleDateString(
-    locale,
-    sameYear ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }
-  );
+  const day: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short' };
+  return inWords(date, sameYear ? day : { ...day, year: 'numeric' }, locale);
 }
 
 /** When, in full: for tooltips and details. */
 export function moment(unix: number, locale?: string): string {
-  return new Date(unix * 1000).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+  return inWords(new Date(unix * 1000), { dateStyle: 'medium', timeStyle: 'medium' }, locale);
 }
 
 /** At most *limit* of *names*, and how many more there are. */

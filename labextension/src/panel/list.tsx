@@ -55,8 +55,9 @@ export function List(props: IListProps): JSX.Element {
     return () => observer.disconnect();
   }, []);
 
-  const activeId = active !== null && states.some(state => state.id === active) ? active : selection[0] ?? null;
-  const activeIndex = states.findIndex(state => state.id === activeId);
+  const places = React.useMemo(() => new Map(states.map((state, index) => [state.id, index])), [states]);
+  const activeId = active !== null && places.has(active) ? active : selection[0] ?? null;
+  const activeIndex = activeId === null ? -1 : places.get(activeId) ?? -1;
   const { first, end, offset, height: whole } = windowOf(top, height, ROW, states.length);
 
   const reveal = (index: number) => {
@@ -88,7 +89,9 @@ export function List(props: IListProps): JSX.Element {
       End: states.length - 1
     };
     if (event.key in moves && states.length) {
-      const index = Math.min(states.length - 1, Math.max(0, activeIndex === -1 ? 0 : moves[event.key]));
+      // Before anything is picked, the arrows begin at the top.
+      const wanted = activeIndex === -1 && event.key !== 'End' ? 0 : moves[event.key];
+      const index = Math.min(states.length - 1, Math.max(0, wanted));
       if (event.ctrlKey || event.metaKey) {
         setActive(states[index].id);
         reveal(index);

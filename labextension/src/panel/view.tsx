@@ -198,7 +198,7 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
 function ReadingHead({ history, actions, trans }: IViewProps & { history: NotebookHistory }): JSX.Element {
   const kind = history.condition?.kind;
   return (
-    <header className="timeslip-Head">
+    <div className="timeslip-Head">
       <span className="timeslip-Status" role="status" data-activity="reading">
         <span className="timeslip-Status-dot" aria-hidden="true" />
         {kind === 'starting' ? trans.__('Starting …') : trans.__('Not recording')}
@@ -208,7 +208,7 @@ function ReadingHead({ history, actions, trans }: IViewProps & { history: Notebo
           {trans.__('Start recording')}
         </button>
       )}
-    </header>
+    </div>
   );
 }
 
@@ -224,7 +224,7 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
   const activity = busy ? 'working' : model.activity;
   const others = Object.keys(model.branches).length > 1;
   return (
-    <header className="timeslip-Head">
+    <div className="timeslip-Head">
       <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="undo" disabled={busy} title={trans.__('Undo the last cell: the variables become as they were before it')} aria-label={trans.__('Undo the last cell')} onClick={() => void actions.undo(history)}>
         <backIcon.react tag="span" width="16px" height="16px" />
       </button>
@@ -246,7 +246,7 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
           {model.branch}
         </button>
       )}
-    </header>
+    </div>
   );
 }
 
