@@ -60,9 +60,7 @@ del timeslip, Memory
 def timeslip(name: str, title: str, *, source: Path = ROOT / "src", hashing: bool = False) -> Contender:
     """Timeslip as it is in *source*; with *hashing* as where the kernel does not tell which pages were written."""
     code = _HASHING if hashing else "%load_ext timeslip"
-    return Contender(
-        name, title, "timeslip", ("xxhash",), lambda _home: code, _timeslip_travel, source=source
-    )
+    return Contender(name, title, "timeslip", ("xxhash",), lambda _home: code, _timeslip_travel, source=source)
 
 
 def _whole_namespace(pickler: str, version: str) -> Contender:

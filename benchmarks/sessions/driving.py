@@ -19,10 +19,7 @@ from typing import Any
 
 from benchmarks.sessions.contenders import INSIDE, ROOT, Contender
 from benchmarks.sessions.steps import Step, Workload
-
-from kernels import Kernel, KernelDiedError  # isort: skip  # scripts/ is on the path by `workloads`
-
-PROPERTIES = "user_expressions"
+from kernels import Kernel, KernelDiedError
 
 
 @dataclass
@@ -104,6 +101,9 @@ def opened(contender: Contender, python: Path, workload: Workload, folder: Path)
     try:
         with Kernel(home, notebook=str(work / "benchmark.ipynb"), python=python, cwd=work, environ=environ) as kernel:
             yield kernel, home
+    except KernelDiedError as error:
+        lines = (home / "kernel.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise KernelDiedError(f"{error}: {lines[-1] if lines else 'it said nothing'}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.sessions.steps import Script, Workload
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from notebook_sources import SOURCES, NotAvailableError, cells_of, fetch  # noqa: E402
+from notebook_sources import SOURCES, NotAvailableError, cells_of, fetch
 
 TINY = "k = 1"
 
@@ -53,9 +48,8 @@ def df_columns(scale: float) -> Workload:
     script.redo("redo of an added column")
     script.redo("redo of a changed column")
     script.redo("redo of one value")
-    for _ in range(2):
-        script.checkout("checkout of the first state", first)
-        script.checkout("checkout of the last state", last)
+    script.checkout("checkout of the first state", first)
+    script.checkout("checkout of the last state", last)
     probe = "repr((list(df.columns), float(df.iloc[5, 3]), float(df.iat[1000, 4]), float(df['c8'].sum())))"
     return Workload("df_columns", f"DataFrame of 20 columns of floats, {rows:,} rows", tuple(script.steps), probe)
 
@@ -69,15 +63,11 @@ def _items(name: str, says: str, count: int, build: str, read: str, change: str,
     script.cell("change one element", change.format(at=count // 2, to="changed"))
     script.cell("only read", read)
     script.cell("insert at the front", grow)
-    script.cell("change one element", change.format(at=count // 3, to="changed, too"))
-    last = script.cell("change one element", change.format(at=count // 4, to="changed again"))
-    script.undo("undo of one element")
+    last = script.cell("change one element", change.format(at=count // 3, to="changed, too"))
     script.undo("undo of one element")
     script.redo("redo of one element")
-    script.redo("redo of one element")
-    for _ in range(2):
-        script.checkout("checkout of the first state", first)
-        script.checkout("checkout of the last state", last)
+    script.checkout("checkout of the first state", first)
+    script.checkout("checkout of the last state", last)
     return Workload(name, says, tuple(script.steps), probe)
 
 
@@ -116,7 +106,9 @@ def hot_loop(scale: float) -> Workload:
     count = max(10_000, int(10_000_000 * scale))
     side = max(100, int(1_500 * scale ** (1 / 3)))
     script = Script()
-    script.cell("define", "import numpy as np\nSTEP = 1\ndef work(n):\n    s = 0\n    for _ in range(n):\n        s += STEP")
+    script.cell(
+        "define", "import numpy as np\nSTEP = 1\ndef work(n):\n    s = 0\n    for _ in range(n):\n        s += STEP"
+    )
     script.cell(
         "define",
         "class Counter:\n    def __init__(self): self.n = 0\n    def step(self): self.n += STEP\n"
@@ -128,7 +120,9 @@ def hot_loop(scale: float) -> Workload:
     script.cell("comprehension", f"squares = sum([i * i for i in range({count})])")
     depth = next(n for n in range(15, 40) if 1.618**n > count / 4)
     script.cell("recursion", f"value = fib({depth})")
-    script.cell("matrix product", f"m = np.random.default_rng(0).random(({side}, {side}))\nfor _ in range(5):\n    p = m @ m")
+    script.cell(
+        "matrix product", f"m = np.random.default_rng(0).random(({side}, {side}))\nfor _ in range(5):\n    p = m @ m"
+    )
     return Workload("hot_loop", f"loops of {count:,} iterations, a product of matrices", tuple(script.steps), "repr(s)")
 
 
@@ -139,9 +133,11 @@ def ml(scale: float) -> Workload:
     cells = (
         "import numpy as np, pandas as pd",
         "import matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt",
-        "from sklearn.datasets import make_classification\nfrom sklearn.model_selection import train_test_split\n"
-        "from sklearn.preprocessing import StandardScaler\nfrom sklearn.linear_model import LogisticRegression\n"
-        "from sklearn.ensemble import RandomForestClassifier\nfrom sklearn.metrics import accuracy_score",
+        (
+            "from sklearn.datasets import make_classification\nfrom sklearn.model_selection import train_test_split\n"
+            "from sklearn.preprocessing import StandardScaler\nfrom sklearn.linear_model import LogisticRegression\n"
+            "from sklearn.ensemble import RandomForestClassifier\nfrom sklearn.metrics import accuracy_score"
+        ),
         f"X, y = make_classification(n_samples={rows}, n_features=50, n_informative=20, random_state=0)",
         "shape = X.shape, y.mean()",
         "df = pd.DataFrame(X, columns=[f'f{i}' for i in range(50)]); df['y'] = y",
@@ -174,10 +170,15 @@ def branching(scale: float) -> Workload:
     """One data set, three branches of models, twelve switches among them."""
     rows = max(2_000, int(100_000 * scale))
     script = Script()
-    script.cell("import", "import numpy as np\nfrom sklearn.linear_model import Ridge\nfrom sklearn.tree import DecisionTreeRegressor")
+    script.cell(
+        "import",
+        "import numpy as np\nfrom sklearn.linear_model import Ridge\nfrom sklearn.tree import DecisionTreeRegressor",
+    )
     base = script.cell("build the data", f"X = np.random.default_rng(0).random(({rows}, 20)); y = X @ np.arange(20.0)")
     tips = []
-    for number, model in enumerate(("Ridge()", "DecisionTreeRegressor(max_depth=6)", "DecisionTreeRegressor(max_depth=10)")):
+    for number, model in enumerate(
+        ("Ridge()", "DecisionTreeRegressor(max_depth=6)", "DecisionTreeRegressor(max_depth=10)")
+    ):
         if number:
             script.checkout("switch to the base", base)
         script.cell("fit", f"scaled = (X - X.mean()) * {number + 1}\nmodel = {model}.fit(scaled, y)")
@@ -239,7 +240,9 @@ def notebook(name: str, cache: Path) -> Workload:
     script.checkout("checkout of the last state", numbers[-1])
     probe = "repr(sorted((n, type(v).__name__) for n, v in globals().items() if not n.startswith('_') and n != 'open'))"
     needs = (project, *source.needs)
-    return Workload(name, f"{project}, {Path(path).stem}, {len(numbers)} cells", tuple(script.steps), probe, found.parent, needs)
+    return Workload(
+        name, f"{project}, {Path(path).stem}, {len(numbers)} cells", tuple(script.steps), probe, found.parent, needs
+    )
 
 
 MADE: dict[str, Callable[[float], Workload]] = {
