@@ -64,8 +64,8 @@ class Sessions:
     failures: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
-    def add_timed(self, wanted: Sequence[Request], made: Timed) -> None:
-        """One more repeat."""
+    def add_timed(self, wanted: Sequence[Request], made: Timed, bare: Weighed | None = None) -> None:
+        """One more repeat; with what raises in a *bare* kernel, too."""
         whole = not made.failure
         self.attach.append(_short(made.attach) if whole else None)
         cells = [number for number, request in enumerate(wanted) if request.step.code]
@@ -79,6 +79,7 @@ class Sessions:
                 getattr(kind, what).append(median)
         if made.failure:
             self.failures.append(made.failure)
+        self.failures += _raised(wanted, made, bare or Weighed())
 
     def add_weighed(self, wanted: Sequence[Request], made: Weighed, bare: Weighed) -> None:
         """What the steps left behind, and whether the travels led where they should.
@@ -97,15 +98,17 @@ class Sessions:
         self.attached, self.store = made.attached, None if made.failure else made.total
         if made.failure:
             self.failures.append(f"weighed: {made.failure}")
-        by_number = {request.number: request.step.kind for request in wanted}
-        self.failures += [
-            f"{by_number[number]}: {told}" for number, told in made.raised.items() if number not in bare.raised
-        ]
-        self.failures += made.notes
+        self.failures += _raised(wanted, made, bare) + made.notes
         for request, seen in zip(wanted, made.probes, strict=False):
-            expected = bare.probes[request.step.to] if request.step.to < len(bare.probes) else seen
-            if request.step.travel and seen != expected:
+            to = request.step.to
+            if request.step.travel and to < len(bare.probes) and seen != bare.probes[to]:
                 self.wrong.append(request.step.kind)
+
+
+def _raised(wanted: Sequence[Request], made: Timed | Weighed, bare: Weighed) -> list[str]:
+    """Steps that raised and do not in a bare kernel."""
+    kinds = {request.number: request.step.kind for request in wanted}
+    return [f"{kinds[number]}: {told}" for number, told in made.raised.items() if number not in bare.raised]
 
 
 def _short(seconds: float) -> float:

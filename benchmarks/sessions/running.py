@@ -197,7 +197,7 @@ def _sessions(ready: Field, made: Workload) -> None:
         for contender in [*ready.contenders[turn:], *ready.contenders[:turn]]:
             _say(made, contender, f"{repeat + 1} of {plan.repeats}")
             spent = timed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
-            found[contender.name].add_timed(requests(contender, made), spent)
+            found[contender.name].add_timed(requests(contender, made), spent, bare)
 
 
 def _say(made: Workload, contender: Contender, what: str) -> None:
