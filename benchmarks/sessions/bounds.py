@@ -244,7 +244,7 @@ def whole_sessions(result: Result, contender: str) -> list[Whole]:
     for work, wanted, measure in measures:
         beaten: dict[str, float] = {}
         kishu: list[float] = []
-        for workload in result.sessions:
+        for workload in result.says:  # not those that show how costs grow
             own = measure(View(result, workload, contender))
             if own is None:
                 continue

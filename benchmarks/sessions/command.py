@@ -24,8 +24,13 @@ PASSING = RESULTS / "tmp"
 def _measured(parser: argparse.ArgumentParser, repeats: int = 5) -> None:
     parser.add_argument("--repeats", type=int, default=repeats, help=f"timed sessions of each (default {repeats})")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the full sizes (default 1)")
-    parser.add_argument("--only", action="append", choices=WORKLOADS, help="a workload; may be repeated")
+    parser.add_argument("--only", action="append", choices=(*WORKLOADS, "none"), help="a workload; may be repeated")
     parser.add_argument("--limit", type=float, default=3600.0, help="seconds after which a session is given up")
+
+
+def chosen_workloads(only: Sequence[str] | None) -> Sequence[str]:
+    """Those that were asked for, or all."""
+    return [name for name in only if name != "none"] if only else WORKLOADS
 
 
 def sessions(words: Sequence[str]) -> int:
@@ -35,15 +40,17 @@ def sessions(words: Sequence[str]) -> int:
     parser.add_argument(
         "--against", action="append", choices=NAMES, help="a contender beside bare and timeslip; repeatable"
     )
+    parser.add_argument("--growth", action="store_true", help="also how costs grow; `--only none` leaves out the rest")
     parser.add_argument("--name", default="sessions", help="of the results file")
     parser.add_argument("--write", action="store_true", help="keep the results and write docs/performance.md")
     given = parser.parse_args(words)
     chosen = {"bare", "timeslip", *(given.against or NAMES)}
     plan = Plan(
         [contender for contender in ALL if contender.name in chosen],
-        given.only or WORKLOADS,
+        chosen_workloads(given.only),
         given.scale,
         given.repeats,
+        given.growth,
         given.limit,
         shlex.join(["python", "-m", "benchmarks", "sessions", *words]),
     )
@@ -115,6 +122,6 @@ def _revisions(given: argparse.Namespace, words: Sequence[str]) -> tuple[list, l
         timeslip(f"after-{new}", f"Timeslip {new}", source=new_source),
     ]
     command = shlex.join(["python", "-m", "benchmarks", "compare", *words])
-    plan = Plan(contenders, given.only or WORKLOADS, given.scale, given.repeats, given.limit, command)
+    plan = Plan(contenders, chosen_workloads(given.only), given.scale, given.repeats, False, given.limit, command)
     result = run(plan, PASSING / f"{old}-{new}.json")
     return compared(result, contenders[1].name, result, contenders[2].name)

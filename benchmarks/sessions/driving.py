@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,6 +71,10 @@ class Weighed:
     failure: str = ""
     raised: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+
+_AHEAD = 200
+"""So many cells are sent before the first of them is answered: sockets drop what is more than a thousand."""
 
 
 def size_of(folder: Path) -> int:
@@ -193,10 +198,14 @@ def _run_all(kernel: Kernel, wanted: Sequence[Request], limit: float, made: Time
         TimeoutError: it takes too long.
     """
     closing = Request(-1, Step(""), "pass", False)
-    pending = {_send(kernel, request): request for request in [*wanted, closing]}
+    waiting = deque([*wanted, closing])
+    pending: dict[str, Request] = {}
     replied: dict[int, float] = {}
     deadline = time.perf_counter() + limit
-    while pending:
+    while waiting or pending:
+        while waiting and len(pending) < _AHEAD:
+            request = waiting.popleft()
+            pending[_send(kernel, request)] = request
         try:
             message = kernel.client.get_shell_msg(timeout=1.0)
         except Exception as error:  # queue.Empty; what else a socket may raise is looked into the same way
@@ -206,13 +215,13 @@ def _run_all(kernel: Kernel, wanted: Sequence[Request], limit: float, made: Time
                 kernel.process.kill()
                 raise TimeoutError(f"the session took longer than {limit:.0f} s") from None
             continue
-        request = pending.pop(message["parent_header"].get("msg_id"), None)
-        if request is None or request is closing:
+        answered = pending.pop(message["parent_header"].get("msg_id"), None)
+        if answered is None or answered is closing:
             continue
-        replied[request.number] = time.perf_counter()
+        replied[answered.number] = time.perf_counter()
         if message["content"]["status"] != "ok":
             told = f"{message['content'].get('ename')}: {message['content'].get('evalue')}"
-            made.raised[request.number] = told[:160]
+            made.raised[answered.number] = told[:160]
     return [replied[request.number] for request in wanted]
 
 

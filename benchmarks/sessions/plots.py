@@ -67,23 +67,37 @@ def bars(
 
 
 def lines(
-    title: str, series: Mapping[str, Sequence[tuple[float, float]]], below: str, shown: Callable[[float], str]
+    title: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    below: str,
+    shown: Callable[[float], str],
+    *,
+    both: bool = False,
 ) -> str:
-    """One line for each title, with a logarithmic scale upwards; what is not above zero is left out."""
-    points = {name: [(x, y) for x, y in line if y > 0] for name, line in series.items()}
+    """One line for each title, with a logarithmic scale upwards, or in *both* directions.
+
+    What has no logarithm is left out.
+    """
+    points = {name: [(x, y) for x, y in line if y > 0 and (x > 0 or not both)] for name, line in series.items()}
     heights = [y for line in points.values() for _, y in line]
     parts = [_text(_LEFT, 18, title, 'font-weight="bold"'), *_legend(list(points), 38)]
     if not heights:
         return _drawing(80, parts)
     low, high = _decades(min(heights), max(heights))
     top, tall = 50 + 15 * ((len(points) + 2) // 3), 240
-    most = max(x for line in points.values() for x, _ in line)
+    across = [x for line in points.values() for x, _ in line]
+    least, most = (min(across), max(across)) if both else (0.0, max(across))
+
+    def along(x: float) -> float:
+        if not both:
+            return x / most if most else 0.0
+        return math.log(x / least) / math.log(most / least) if most > least else 0.0
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return _LEFT + _WIDTH * x / most, top + tall * (high - math.log10(y)) / (high - low)
+        return _LEFT + _WIDTH * along(x), top + tall * (high - math.log10(y)) / (high - low)
 
     for decade in range(low, high + 1):
-        _, y = place(0, 10.0**decade)
+        _, y = place(most, 10.0**decade)
         parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _WIDTH}" y2="{y:.1f}" stroke="#ddd"/>')
         parts.append(_text(_LEFT - 8, y + 4, shown(10.0**decade), 'text-anchor="end"'))
     for number, line in enumerate(points.values()):
@@ -91,6 +105,7 @@ def lines(
         colour = COLOURS[number % len(COLOURS)]
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
     parts.append(_text(_LEFT + _WIDTH / 2, top + tall + 32, below, 'text-anchor="middle"'))
-    for part in (0.0, 0.5, 1.0):
-        parts.append(_text(_LEFT + _WIDTH * part, top + tall + 16, f"{most * part:.0f}", 'text-anchor="middle"'))
+    for x in dict.fromkeys(across if both else (0.0, most / 2, most)):
+        words = f"{x:g}" if x < 1e5 else f"{x:.0e}"
+        parts.append(_text(_LEFT + _WIDTH * along(x), top + tall + 16, words, 'text-anchor="middle"'))
     return _drawing(top + tall + 45, parts)

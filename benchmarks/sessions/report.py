@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sessions import growth
 from benchmarks.sessions.bounds import BOUNDS, OURS, Bound, whole_sessions
 from benchmarks.sessions.environments import ROOT
 from benchmarks.sessions.figures import Spread, in_words, multiple, size_in_words, spread
@@ -47,6 +48,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def page(result: Result, source: str) -> str:
     """The whole page."""
     parts = [HEAD.format(source=source), *_about(result), *_bounds(result), *_whole(result)]
+    parts += _growth(result)
     for workload in result.says:
         if workload in result.sessions:
             parts += _workload(result, workload)
@@ -148,6 +150,37 @@ def _whole(result: Result) -> list[str]:
     return [*text, ""]
 
 
+def _growth(result: Result) -> list[str]:
+    """How costs grow: a table and a plot for each family."""
+    text: list[str] = []
+    for family in growth.FAMILIES:
+        rows = []
+        names = [name for name in result.titles if name != "bare" and name in growth.CONTENDERS]
+        values = sorted({value for curve in family.curves for value, _, _ in growth.values_of(result, family, curve)})
+        for curve in family.curves:
+            for name in names:
+                line = dict(growth.points(result, family, curve, name))
+                slope = growth.slope([(value, added.median) for value, added in line.items()])
+                cells = [in_words(line[value].median) if value in line else "–" for value in values]
+                rows.append([curve, result.titles[name], *cells, "–" if slope is None else f"{slope:.2f}"])
+        if values:
+            plots = [f"![{curve}](performance/{drawing_name(family, curve)}.svg)" for curve in family.curves]
+            head = ("", "", *(f"{value:,.0f}" for value in values), "slope")
+            text += [f"### … {family.title} ({family.axis})", "", *plots, "", *table(head, rows)]
+    if not text:
+        return []
+    told = (
+        "What a step adds, or a travel takes, medians. The slope is the power with which it grows: 0 is not at all,\n"
+        "1 is in proportion; what is lost in the noise (not above zero) is left out of it."
+    )
+    return ["## How costs grow", "", told, "", *text]
+
+
+def drawing_name(family: growth.Family, curve: str) -> str:
+    """File of a curve's plot, without its ending."""
+    return f"{family.name}-{curve.replace(' ', '-')}"
+
+
 def _workload(result: Result, workload: str) -> list[str]:
     names = [name for name in result.titles if name in result.sessions[workload]]
     rows = []
@@ -225,9 +258,9 @@ def drawings(result: Result) -> dict[str, str]:
     for workload in result.sessions:
         for name in names:
             view = View(result, workload, name)
-            if time := view.whole_added():
+            if workload in result.says and (time := view.whole_added()):
                 added.setdefault(workload, {})[result.titles[name]] = time.median
-            if view.sessions and view.sessions.store:
+            if workload in result.says and view.sessions and view.sessions.store:
                 stores.setdefault(workload, {})[result.titles[name]] = view.sessions.store
     found = {
         "added": bars("Time added to all cells of a session (logarithmic)", added, titles, in_words),
@@ -242,4 +275,16 @@ def drawings(result: Result) -> dict[str, str]:
                     series.setdefault(result.titles[name], []).append((float(kind.split()[-1]), time.median))
         title = "Added to a tiny cell, by the number of cells before it (logarithmic)"
         found["cells"] = lines(title, series, "cells", in_words)
+    for family in growth.FAMILIES:
+        for curve in family.curves:
+            grown = {
+                result.titles[name]: [
+                    (value, added.median) for value, added in growth.points(result, family, curve, name)
+                ]
+                for name in names
+                if name in growth.CONTENDERS
+            }
+            if any(grown.values()):
+                title = f"{curve}: added, {family.title} (logarithmic)"
+                found[drawing_name(family, curve)] = lines(title, grown, family.axis, in_words, both=True)
     return found

@@ -191,6 +191,10 @@ class View:
         """Those of the bare kernel."""
         return self.result.sessions.get(self.workload, {}).get("bare") or Sessions()
 
+    def kinds(self) -> list[str]:
+        """The kinds of steps that there are."""
+        return list(self.sessions.kinds) if self.sessions else []
+
     def series(self, kind: str, what: str = "delay") -> Series:
         """Seconds for each repeat; empty when there are none."""
         there = self.sessions and self.sessions.kinds.get(kind)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.sessions import environments
+from benchmarks.sessions import environments, growth
 from benchmarks.sessions.contenders import INSIDE, Contender, checked_criu
 from benchmarks.sessions.driving import Weighed, requests, timed, weighed
 from benchmarks.sessions.environments import CACHE, NotAvailableError
@@ -39,6 +39,7 @@ class Plan:
         workloads: their names.
         scale: of the data, 1 for the sizes that the bounds are about.
         repeats: timed sessions of each contender in each workload.
+        growth: also how costs grow.
         limit: seconds after which a session is given up.
         command: how the run was called, for the results.
     """
@@ -47,6 +48,7 @@ class Plan:
     workloads: Sequence[str] = NAMES
     scale: float = 1.0
     repeats: int = 5
+    growth: bool = False
     limit: float = 3600.0
     command: str = ""
 
@@ -60,12 +62,14 @@ class Field:
         result: what is known up to now.
         workloads: that can be run.
         pythons: interpreter of each contender.
+        grown: workloads that show how costs grow.
     """
 
     plan: Plan
     result: Result = field(default_factory=Result)
     workloads: list[Workload] = field(default_factory=list)
     pythons: dict[str, Path] = field(default_factory=dict)
+    grown: list[Workload] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Fetch and install everything, before anything is timed."""
@@ -77,6 +81,8 @@ class Field:
                 continue
             self.result.says[name] = made.says
             self.workloads.append(made)
+        if self.plan.growth:
+            self.grown = list(growth.workloads(self.plan.scale))
         needs = sorted({need for made in self.workloads for need in made.needs})
         for contender in self.plan.contenders:
             distributions = [*contender.distributions, *needs]
@@ -100,10 +106,10 @@ class Field:
             name: environments.versions(python, [*SHOWN, *needs]) for name, python in self.pythons.items()
         }
 
-    @property
-    def contenders(self) -> list[Contender]:
-        """Those that can take part."""
-        return [contender for contender in self.plan.contenders if contender.name in self.pythons]
+    def contenders(self, made: Workload) -> list[Contender]:
+        """Those that can take part in a workload."""
+        names = [name for name in self.pythons if made not in self.grown or name in growth.CONTENDERS]
+        return [contender for contender in self.plan.contenders if contender.name in names]
 
 
 def about(plan: Plan) -> dict[str, object]:
@@ -168,7 +174,7 @@ def run(plan: Plan, keep: Path) -> Result:
         print(f"what the machine itself can do, {number + 1} of {plan.repeats}", flush=True)
         for name, spent in _references(ready.pythons["timeslip"], plan.scale).items():
             result.references.setdefault(name, []).append(spent)
-    for made in ready.workloads:
+    for made in [*ready.workloads, *ready.grown]:
         _sessions(ready, made)
         loads = result.about["load"]
         loads.append(round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0)
@@ -183,7 +189,8 @@ def _sessions(ready: Field, made: Workload) -> None:
     plan = ready.plan
     found = ready.result.sessions.setdefault(made.name, {})
     bare = Weighed()
-    for contender in ready.contenders:
+    contenders = ready.contenders(made)
+    for contender in contenders:
         # The session in which memory and store are measured is the first: it warms up caches for those that are timed.
         _say(made, contender, "weighed")
         seen = weighed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
@@ -193,8 +200,8 @@ def _sessions(ready: Field, made: Workload) -> None:
         sessions.add_weighed(requests(contender, made), seen, bare)
     for repeat in range(plan.repeats):
         # In turn, each time beginning with another one: what drifts meets all of them.
-        turn = repeat % len(ready.contenders)
-        for contender in [*ready.contenders[turn:], *ready.contenders[:turn]]:
+        turn = repeat % len(contenders)
+        for contender in [*contenders[turn:], *contenders[:turn]]:
             _say(made, contender, f"{repeat + 1} of {plan.repeats}")
             spent = timed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
             found[contender.name].add_timed(requests(contender, made), spent, bare)

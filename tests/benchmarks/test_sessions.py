@@ -10,14 +10,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from benchmarks.sessions import command, figures, plots, report
+from benchmarks.sessions import command, figures, growth, plots, report
 from benchmarks.sessions.bounds import BOUNDS, Bound, fair, whole_sessions
 from benchmarks.sessions.compare import compared, is_slower, told
 from benchmarks.sessions.contenders import ALL
 from benchmarks.sessions.driving import Timed, Weighed, requests
 from benchmarks.sessions.figures import Spread, spread
 from benchmarks.sessions.inside import session_clock, whole_namespace
-from benchmarks.sessions.results import Result, Sessions, View
+from benchmarks.sessions.results import Kind, Result, Sessions, View
 from benchmarks.sessions.steps import Script, Workload
 from benchmarks.sessions.workloads import MADE
 
@@ -249,6 +249,44 @@ def test_whole_sessions_are_beaten_by_what_restores_rightly_only() -> None:
     assert whole_sessions(wrong, "timeslip")[1].beaten == {"small": pytest.approx(2.0)}
     wrong.sessions["small"]["cloudpickle"].failures.append("state 3: cannot be pickled")
     assert whole_sessions(wrong, "timeslip")[1].beaten == {}
+
+
+# --- how costs grow
+
+
+def test_a_slope_is_the_power() -> None:
+    assert growth.slope([(10, 0.1), (100, 1.0), (1000, 10.0)]) == pytest.approx(1.0)
+    assert growth.slope([(10, 0.5), (1000, 0.5)]) == pytest.approx(0.0)
+    assert growth.slope([(0, 0.1), (10, 0.1), (100, -0.1)]) is None
+
+
+def test_curves_go_through_workloads_or_through_kinds() -> None:
+    made = Result({"scale": 1.0})
+    for name, kinds in {
+        "size=1000": ["undo"],
+        "size=100": ["undo"],
+        "share": ["change 50", "change 0", "redo"],
+    }.items():
+        sessions = Sessions()
+        for number, kind in enumerate(kinds):
+            sessions.kinds[kind] = Kind(delay=[number + 1.0])
+        made.sessions[name] = {"timeslip": sessions}
+    by_name = {family.name: family for family in growth.FAMILIES}
+    sizes = growth.points(made, by_name["size"], "undo", "timeslip")
+    assert [value for value, _ in sizes] == [100, 1000]
+    shares = growth.points(made, by_name["share"], "change", "timeslip")
+    assert [(value, added.median) for value, added in shares] == [(0, 2.0), (50, 1.0)]
+    assert growth.points(made, by_name["share"], "change", "dill") == []
+
+
+def test_every_curve_has_steps() -> None:
+    made = Result({"scale": 0.01})
+    for workload in growth.workloads(0.01):
+        kinds = {step.kind: Kind(delay=[1.0]) for step in workload.steps}
+        made.sessions[workload.name] = {"timeslip": Sessions(kinds), "bare": Sessions(kinds)}
+    for family in growth.FAMILIES:
+        for curve in family.curves:
+            assert len(growth.points(made, family, curve, "timeslip")) >= 2, (family.name, curve)
 
 
 # --- what is shown
