@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 ALL = ("attach", "loops", "cells", "names", "history", "graphs", "reducers", "buffers", "mapping")
-SMALL = ("--scale", "0.02", "--repeats", "3", "--name", "small")
+SMALL = ("--scale", "0.01", "--repeats", "2", "--name", "small")
 """Sessions in a run of everything: sizes with which it is tried out, not measured."""
 
 

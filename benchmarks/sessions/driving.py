@@ -9,6 +9,7 @@ travelled, whether the right state is there. Times of a weighed session do not c
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections import deque
@@ -82,6 +83,11 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def in_one_line(words: str) -> str:
+    """What went wrong, short, and without the folders of this machine: it goes into results."""
+    return re.sub(r"(?<![\w.])(?:/[\w.@+-]+){2,}/", "…/", " ".join(words.split()))[:160]
+
+
 @contextmanager
 def opened(contender: Contender, python: Path, workload: Workload, folder: Path) -> Iterator[tuple[Kernel, Path]]:
     """A kernel of *contender*, not yet set up, and its home folder. Both are gone afterwards."""
@@ -107,7 +113,8 @@ def opened(contender: Contender, python: Path, workload: Workload, folder: Path)
         with Kernel(home, notebook=str(work / "benchmark.ipynb"), python=python, cwd=work, environ=environ) as kernel:
             yield kernel, home
     except KernelDiedError as error:
-        lines = (home / "kernel.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        log = home / "kernel.log"
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.is_file() else []
         raise KernelDiedError(f"{error}: {lines[-1] if lines else 'it said nothing'}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -165,7 +172,7 @@ def timed(contender: Contender, python: Path, workload: Workload, folder: Path, 
             kernel.run(f"__import__('session_clock').write({str(path)!r}, {-len(wanted) - 1})", silent=True)
             notes = json.loads(path.read_text(encoding="utf-8"))
     except (RuntimeError, KernelDiedError, TimeoutError, OSError) as error:
-        made.failure = f"{type(error).__name__}: {str(error)[:200]}"
+        made.failure = in_one_line(f"{type(error).__name__}: {error}")
         return made
     if len(notes) != len(wanted) + 1:
         made.failure = f"{len(wanted) + 1} cells were sent, and the code of {len(notes)} was begun"
@@ -221,7 +228,7 @@ def _run_all(kernel: Kernel, wanted: Sequence[Request], limit: float, made: Time
         replied[answered.number] = time.perf_counter()
         if message["content"]["status"] != "ok":
             told = f"{message['content'].get('ename')}: {message['content'].get('evalue')}"
-            made.raised[answered.number] = told[:160]
+            made.raised[answered.number] = in_one_line(told)
     return [replied[request.number] for request in wanted]
 
 
@@ -244,7 +251,7 @@ def weighed(contender: Contender, python: Path, workload: Workload, folder: Path
             kernel.stop()
             made.total = size_of(home / "store")
     except (RuntimeError, KernelDiedError, TimeoutError, OSError) as error:
-        made.failure = f"{type(error).__name__}: {str(error)[:200]}"
+        made.failure = in_one_line(f"{type(error).__name__}: {error}")
     return made
 
 
@@ -257,7 +264,7 @@ def _weigh(
     made.peak.append(_memory(kernel, "VmHWM"))
     made.resident.append(_memory(kernel, "VmRSS"))
     if not reply.ok:
-        made.raised[request.number] = reply.error[:160]
+        made.raised[request.number] = in_one_line(reply.error)
     # In the bare kernel every state is looked at, in the others what they have brought back.
     asked = request.step.travel or contender.travel is None
     made.probes.append(_probe(kernel, workload.probe) if asked else "")
@@ -267,14 +274,15 @@ def _probe(kernel: Kernel, expression: str) -> str:
     try:
         return str(kernel.ask(f"__import__('json').dumps({expression})"))
     except RuntimeError as error:
-        return f"raised {str(error).splitlines()[-1][:160]}"
+        return in_one_line(f"raised {str(error).splitlines()[-1]}")
 
 
 def _notes(kernel: Kernel, contender: Contender) -> list[str]:
     """What the contender could not save."""
     if "whole_namespace" not in contender.setup(Path("home")):
         return []
-    return list(kernel.ask("__import__('json').dumps(__import__('whole_namespace').FAILURES)"))
+    told = kernel.ask("__import__('json').dumps(__import__('whole_namespace').FAILURES)")
+    return [in_one_line(one) for one in told]
 
 
 def _memory(kernel: Kernel, what: str) -> int:

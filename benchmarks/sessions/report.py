@@ -188,7 +188,7 @@ def _workload(result: Result, workload: str) -> list[str]:
         view = View(result, workload, name)
         sessions = view.sessions
         assert sessions is not None
-        right = "–" if name == "bare" else "yes"
+        right = "yes" if any(kind.travel for kind in sessions.kinds.values()) else "–"
         if sessions.wrong:
             right = "**no**: " + ", ".join(f"{kind} ({n})" for kind, n in Counter(sessions.wrong).items())
         bare = name == "bare"

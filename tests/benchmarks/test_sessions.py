@@ -14,7 +14,7 @@ from benchmarks.sessions import command, figures, growth, plots, report
 from benchmarks.sessions.bounds import BOUNDS, Bound, fair, whole_sessions
 from benchmarks.sessions.compare import compared, is_slower, told
 from benchmarks.sessions.contenders import ALL
-from benchmarks.sessions.driving import Timed, Weighed, requests
+from benchmarks.sessions.driving import Timed, Weighed, in_one_line, requests
 from benchmarks.sessions.figures import Spread, spread
 from benchmarks.sessions.inside import session_clock, whole_namespace
 from benchmarks.sessions.results import Kind, Result, Sessions, View
@@ -204,6 +204,11 @@ def test_what_a_step_adds() -> None:
     assert undo.least == 1.5, "there is no undo in a bare kernel"
     assert View(result(), "small", "dill").added("change") is None
     assert View(result(), "absent", "timeslip").whole_added() is None
+
+
+def test_what_went_wrong_names_no_folder() -> None:
+    told = in_one_line("FileNotFoundError: [Errno 2]\n'/srv/some-one/x.y/home/notes.json' and a/b and 1/2/3")
+    assert told == "FileNotFoundError: [Errno 2] '…/notes.json' and a/b and 1/2/3"
 
 
 # --- bounds
