@@ -87,7 +87,7 @@ class Field:
         for contender in self.plan.contenders:
             distributions = [*contender.distributions, *needs]
             try:
-                print(f"environment of {contender.title} …", flush=True)
+                _progress(f"environment of {contender.title}")
                 python = environments.environment(
                     contender.environment, distributions, project=contender.source is not None
                 )
@@ -169,9 +169,19 @@ def run(plan: Plan, keep: Path) -> Result:
     ready.prepare()
     result = ready.result
     result.sizes = sizes(plan.scale)
+    try:
+        _measure(ready, keep)
+    finally:
+        shutil.rmtree(WORK, ignore_errors=True)
+    return result
+
+
+def _measure(ready: Field, keep: Path) -> None:
+    """References first, then workload by workload."""
+    plan, result = ready.plan, ready.result
     began = time.monotonic()
     for number in range(plan.repeats if "timeslip" in ready.pythons else 0):
-        print(f"what the machine itself can do, {number + 1} of {plan.repeats}", flush=True)
+        _progress(f"what the machine itself can do, {number + 1} of {plan.repeats}")
         for name, spent in _references(ready.pythons["timeslip"], plan.scale).items():
             result.references.setdefault(name, []).append(spent)
     for made in [*ready.workloads, *ready.grown]:
@@ -180,8 +190,6 @@ def run(plan: Plan, keep: Path) -> Result:
         loads.append(round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0)
         result.about["minutes"] = round((time.monotonic() - began) / 60, 1)
         result.save(keep)
-    shutil.rmtree(WORK, ignore_errors=True)
-    return result
 
 
 def _sessions(ready: Field, made: Workload) -> None:
@@ -192,7 +200,7 @@ def _sessions(ready: Field, made: Workload) -> None:
     contenders = ready.contenders(made)
     for contender in contenders:
         # The session in which memory and store are measured is the first: it warms up caches for those that are timed.
-        _say(made, contender, "weighed")
+        _progress(f"{made.name}: {contender.title}, weighed")
         seen = weighed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
         if contender.name == "bare":
             bare = seen
@@ -202,10 +210,10 @@ def _sessions(ready: Field, made: Workload) -> None:
         # In turn, each time beginning with another one: what drifts meets all of them.
         turn = repeat % len(contenders)
         for contender in [*contenders[turn:], *contenders[:turn]]:
-            _say(made, contender, f"{repeat + 1} of {plan.repeats}")
+            _progress(f"{made.name}: {contender.title}, {repeat + 1} of {plan.repeats}")
             spent = timed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
             found[contender.name].add_timed(requests(contender, made), spent, bare)
 
 
-def _say(made: Workload, contender: Contender, what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {made.name}: {contender.title}, {what}", flush=True, file=sys.stderr)
+def _progress(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", flush=True, file=sys.stderr)
