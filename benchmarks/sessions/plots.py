@@ -18,7 +18,7 @@ def _text(x: float, y: float, words: str, more: str = "") -> str:
 def _legend(titles: Sequence[str], top: float) -> list[str]:
     found = []
     for number, title in enumerate(titles):
-        x, y = _LEFT + (number % 3) * 190, top + 15 * (number // 3)
+        x, y = 20 + (number % 3) * 250, top + 15 * (number // 3)
         found.append(f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{COLOURS[number % len(COLOURS)]}"/>')
         found.append(_text(x + 15, y, title))
     return found
