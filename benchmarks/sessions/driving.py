@@ -79,8 +79,25 @@ _AHEAD = 200
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in *folder*."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files in *folder*. Some may go while it is looked at."""
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            pass
+    return size
+
+
+def settled_size_of(folder: Path, *, pause: float = 0.02, most: float = 30.0) -> int:
+    """The same when it does not grow any more: what is written after the reply belongs to the step, too."""
+    size = size_of(folder)
+    for _ in range(int(most / pause)):
+        time.sleep(pause)
+        before, size = size, size_of(folder)
+        if before == size:
+            break
+    return size
 
 
 def in_one_line(words: str) -> str:
@@ -244,7 +261,7 @@ def weighed(contender: Contender, python: Path, workload: Workload, folder: Path
             size = size_of(home / "store")
             for request in requests(contender, workload):
                 _weigh(kernel, request, workload, made, contender, deadline)
-                now = size_of(home / "store")
+                now = settled_size_of(home / "store")
                 made.stored.append(now - size)
                 size = now
             made.notes = _notes(kernel, contender)

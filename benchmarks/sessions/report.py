@@ -56,9 +56,13 @@ def page(result: Result, source: str) -> str:
 
 
 def write(result: Result, source: str, page_path: Path = PAGE, plots: Path = PLOTS) -> None:
-    """Page and plots."""
+    """Page and plots; plots of an earlier page that this one does not have are removed."""
     plots.mkdir(parents=True, exist_ok=True)
-    for name, drawing in drawings(result).items():
+    made = drawings(result)
+    for old in plots.glob("*.svg"):
+        if old.stem not in made:
+            old.unlink()
+    for name, drawing in made.items():
         (plots / f"{name}.svg").write_text(drawing, encoding="utf-8")
     page_path.write_text(page(result, source), encoding="utf-8")
 
@@ -157,14 +161,15 @@ def _growth(result: Result) -> list[str]:
         rows = []
         names = [name for name in result.titles if name != "bare" and name in growth.CONTENDERS]
         values = sorted({value for curve in family.curves for value, _, _ in growth.values_of(result, family, curve)})
-        for curve in family.curves:
+        drawn = [curve for curve in family.curves if any(growth.points(result, family, curve, name) for name in names)]
+        for curve in drawn:
             for name in names:
                 line = dict(growth.points(result, family, curve, name))
                 slope = growth.slope([(value, added.median) for value, added in line.items()])
                 cells = [in_words(line[value].median) if value in line else "–" for value in values]
                 rows.append([curve, result.titles[name], *cells, "–" if slope is None else f"{slope:.2f}"])
         if values:
-            plots = [f"![{curve}](performance/{drawing_name(family, curve)}.svg)" for curve in family.curves]
+            plots = [f"![{curve}](performance/{drawing_name(family, curve)}.svg)" for curve in drawn]
             head = ("", "", *(f"{value:,.0f}" for value in values), "slope")
             text += [f"### … {family.title} ({family.axis})", "", *plots, "", *table(head, rows)]
     if not text:

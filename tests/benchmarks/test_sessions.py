@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from benchmarks.sessions import command, figures, growth, plots, report
+from benchmarks.sessions import command, driving, figures, growth, plots, report
 from benchmarks.sessions.bounds import BOUNDS, Bound, fair, whole_sessions
 from benchmarks.sessions.compare import compared, is_slower, told
 from benchmarks.sessions.contenders import ALL
@@ -312,6 +313,16 @@ def test_the_page_says_scale_machine_and_what_went_wrong() -> None:
     assert "505 ms [500 ms … 510 ms]" in page
 
 
+def test_every_plot_of_the_page_is_there_and_no_other(tmp_path: Path) -> None:
+    made = result()
+    made.sessions["size=100"] = made.sessions["size=1000"] = made.sessions["small"]
+    (tmp_path / "old.svg").write_text("<svg/>")
+    report.write(made, "results.json", tmp_path / "page.md", tmp_path)
+    shown = set(re.findall(r"\(performance/([^)]+)\)", (tmp_path / "page.md").read_text(encoding="utf-8")))
+    assert shown == {path.name for path in tmp_path.glob("*.svg")}
+    assert "size-undo.svg" in shown
+
+
 def test_a_longer_bar_is_more() -> None:
     drawing = plots.bars("t", {"one": {"a": 1.0, "b": 10.0, "c": 0.0}, "two": {"a": 100.0}}, ["a", "b", "c"], str)
     drawn = ElementTree.fromstring(drawing)
@@ -425,6 +436,15 @@ def test_the_whole_namespace_is_saved_and_comes_back(tmp_path: Path, monkeypatch
     whole_namespace.load(1)
     assert shell.user_ns["x"] == [1, 2]
     assert "made" not in shell.user_ns
+
+
+def test_what_is_written_after_the_reply_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "pack"
+    file.write_bytes(b"12")
+    late = iter([b"3", b"45"])
+    monkeypatch.setattr(driving.time, "sleep", lambda _seconds: file.write_bytes(file.read_bytes() + next(late, b"")))
+    assert driving.settled_size_of(tmp_path) == 5
+    assert driving.settled_size_of(tmp_path / "absent") == 0
 
 
 def test_the_clock_takes_a_cell_within_a_cell_for_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
