@@ -95,7 +95,13 @@ def _about(result: Result) -> list[str]:
         if other:
             text.append(f"* … of {result.titles[name]}, where they differ: {', '.join(other)}")
     text += [f"* {name} does not take part: {why}" for name, why in result.absent.items()]
-    text += [f"* {name} is {why}" for name, why in result.says.items() if why.startswith("left out")]
+    text += [
+        f"* {name} is {why}"
+        if why.startswith("left out")
+        else f"* {name} is not in these results: the run was broken off"
+        for name, why in result.says.items()
+        if name not in result.sessions
+    ]
     text += ["", "What the machine itself can do, in the same run:", ""]
     rows = []
     for name, values in result.references.items():

@@ -304,7 +304,10 @@ def test_the_page_says_scale_machine_and_what_went_wrong() -> None:
     made.about["load"] = [1.0, 6.5]
     made.absent["CRIU"] = "criu is not installed"
     made.sessions["small"]["kishu"].failures.append("change: a | b")
+    made.says.update(nb="left out: no source", late="a list")
     page = report.page(made, "results.json")
+    assert "nb is left out: no source" in page
+    assert "late is not in these results" in page
     assert "scale 0.1 of the full sizes, 2 repeats" in page
     assert "shared with other work" in page
     assert "CRIU does not take part: criu is not installed" in page
