@@ -1,6 +1,6 @@
 """Pictures of the front end for docs/images, each of a real session in a real browser.
 
-    python scripts/screenshots.py [FOLDER]
+python scripts/screenshots.py [FOLDER]
 """
 
 from __future__ import annotations

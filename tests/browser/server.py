@@ -102,7 +102,11 @@ class Server:
         self._log.close()
 
     def _environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "JPY_", "TIMESLIP", "MPL"))}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("JUPYTER", "JPY_", "TIMESLIP", "MPL"))
+        }
         own = {
             "HOME": self.top / "home",
             "JUPYTER_CONFIG_DIR": self.top / "config",
@@ -158,7 +162,14 @@ class Server:
 
     def write(self, path: str, *, cells: list[dict[str, Any]] | None = None, kernel: str = "python3") -> None:
         """Write a notebook file."""
-        empty = {"cell_type": "code", "id": "first", "metadata": {}, "outputs": [], "execution_count": None, "source": ""}
+        empty = {
+            "cell_type": "code",
+            "id": "first",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": "",
+        }
         body = {
             "cells": cells or [empty],
             "metadata": {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},

@@ -143,4 +143,6 @@ def test_nothing_that_keeps_people_out(opened: Any, server: Server, theme: str) 
 
 def _violations(book: Any) -> list[str]:
     found = book.page.evaluate("async () => (await axe.run('.timeslip-HistoryPanel')).violations")
-    return [f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"]]
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"]
+    ]
