@@ -243,6 +243,35 @@ def _verdict(kind: type) -> int:
     return _IF_NAMED if kind is Detached or never_links(kind) else _LINKS
 
 
+PLAIN_HOLDERS = frozenset({list, dict, tuple})
+"""What links of values that are made of nothing but these, text, numbers and the like; and large text."""
+_TEXT = frozenset({str})
+
+
+def plain_holders(objects: Iterable[Any], kinds: Iterable[type], *, texts: bool) -> list[Any]:
+    """What of the plain *objects*, of these *kinds*, links: as `linking_addresses`, for which they are too many.
+
+    Args:
+        objects: what a pass has met.
+        kinds: their types, one by one.
+        texts: whether there may be large text among them.
+    """
+    found = list(compress(objects, map(PLAIN_HOLDERS.__contains__, kinds)))
+    if texts:
+        found += [text for text in texts_of(objects, kinds) if len(text) > _LARGE]
+    return found
+
+
+def texts_of(objects: Iterable[Any], kinds: Iterable[type]) -> list[str]:
+    """The texts among *objects* of these *kinds*."""
+    return list(compress(objects, map(_TEXT.__contains__, kinds)))
+
+
+def named_kinds(kinds: Iterable[type]) -> set[type]:
+    """Those of *kinds* whose instances link only where a name is bound to them."""
+    return {kind for kind in kinds if _verdict(kind) == _IF_NAMED}
+
+
 _condition_cache: dict[type, Callable[[Any], bool] | None] = {}
 
 

@@ -243,4 +243,4 @@ _PICKLES_EMPTY = _pickles_empty()
 
 def _times_held(pickler: Any) -> int:
     """How many references a pickler has to each state that it met: the iterative one keeps all reductions."""
-    return 1 if isinstance(pickler, FastPickler) else 2
+    return 2 if getattr(pickler, "keeps_reductions", False) else 1

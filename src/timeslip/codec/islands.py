@@ -1,0 +1,280 @@
+"""Long lists and dicts, written as many small pickles of some of the elements each: *islands*.
+
+One pickle of a million dicts keeps two million objects in one table, numbers all that it has met, and marks batches of
+a thousand elements: an element more at the front changes all that follows, and the table does not fit in the cache of
+the processor. An island has a memo of its own, so that its bytes depend on its own elements only, and what a pass asks
+of each object is asked while that object is in the cache. Where an island ends is decided by the elements around it, so
+that behind an element more or less the islands are the same as before.
+
+Nothing that can be told from a copy may be on two islands, because each of them would load one of its own. Only short
+text, and tuples of numbers and text, may: their identity means nothing (`linking`). The number of references tells what
+may be on several. If anything is, or is met that only the whole pass knows how to write, the value is written as one
+pickle instead. That must not depend on who else refers to its parts: else it would look changed when somebody does.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from array import array
+from collections.abc import Collection, Container, Sequence
+from itertools import chain, compress, repeat
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from timeslip.codec import load
+from timeslip.codec.addresses import Links, links_of
+from timeslip.codec.kinds import references_in_lists
+from timeslip.codec.linking import (
+    is_value_tuple,
+    linking_addresses,
+    named_kinds,
+    outside_addresses,
+    plain_holders,
+    texts_of,
+)
+from timeslip.codec.marks import PLAIN
+from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
+from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+MANY = 4096
+"""From so many elements on a list or dict is written as islands."""
+
+_BYTES = 1 << 17
+"""An island is to have about so many bytes."""
+_FIRST, _FEWEST, _MOST = 256, 16, 8192
+"""Elements of the first island, and of any other at least and at most, without those that its end is looked for in."""
+_WINDOW = 32
+"""So many elements are compared to find the end of an island."""
+_LIMIT = 1 << 22
+"""An island of more bytes holds more than its elements: what they lead to is large, or all the others."""
+_EVERY = 8
+"""Of so many islands one is looked at to see how much text is on several."""
+_NODES = 16
+"""So many names for it and its elements are written with it at most."""
+
+_ALONE = references_in_lists(4)
+"""An object that nobody else holds is in its container, in the memo, and in two lists of what was found."""
+
+
+class OneStreamError(Exception):
+    """The value has to be written as one pickle."""
+
+
+class _Writer(SegmentWriter):
+    """The file of one island after the other."""
+
+    __slots__ = ("_left",)
+
+    def begin(self) -> None:
+        """An island begins here."""
+        self.segments = []
+        self._left = _LIMIT
+
+    def write(self, data: bytes) -> int:
+        """As any file; what becomes too large for an island is given up at once."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise OneStreamError
+        return super().write(data)
+
+
+class IslandPickler:
+    """Writes the one long value of a pass as islands.
+
+    Args:
+        state: of the pass; what is written goes to its writer.
+
+    Attributes:
+        kept: what the islands hold that links: it must live as long as the capture.
+        others: whether there is something that is not plain among it.
+    """
+
+    def __init__(self, state: Pass) -> None:
+        self._state = state
+        self._whole, state.writer = state.writer, _Writer()
+        self._pickler, self._trial = FastPickler(state), FastPickler(state)
+        self._pickler.bare.update(map(id, gc.get_referents(self._pickler)))
+        self._writer: Any = state.writer
+        self._suspected = set(state.encoder.seed_memo)
+        self._texts: set[int] = set()
+        self._looked = self._again = 0
+        self._islands = 0
+        self._links = array("Q")
+        self._named = array("Q")
+        self.kept: list[list[Any]] = []
+        self.others = False
+
+    def dump(self, payload: list[Any]) -> None:
+        """Write the list *payload*: one long list or dict, and elements of it, or itself again.
+
+        Raises:
+            OneStreamError: it cannot be written so.
+        """
+        value = max(filter(is_long, payload), key=len)
+        self._suspected.add(id(value))
+        self._links.append(id(value))
+        self.kept.append([value])
+        keys = list(value) if type(value) is dict else None
+        elements = value if keys is None else list(value.values())
+        ends = _ends(self._state, payload, value, elements)
+        segments = [b"\x80\x05" + _named("joined") + b"("]
+        size, at, end = _FIRST, 0, len(elements)
+        while at < end:
+            after = self._end(keys, elements, at + size) if at + size + _WINDOW < end else end
+            island = self._island(_part(keys, elements, at, after))
+            segments.append(b"B" + len(island).to_bytes(4, "little") + island)
+            size, at = _size_after(len(island), after - at), after
+        self._pickler.clear_memo()
+        self._whole.segments = [*segments, ends]
+        self._state.writer = self._whole
+
+    def _end(self, keys: list[Any] | None, elements: Sequence[Any], first: int) -> int:
+        """Where an island ends that has all elements before *first*: behind the one that a checksum chooses."""
+
+        def checksum(at: int) -> int:
+            self._begin(self._trial)
+            self._trial.dump(elements[at] if keys is None else (keys[at], elements[at]))
+            return crc32(b"".join(self._writer.segments))
+
+        chosen = min(range(first, first + _WINDOW), key=checksum)
+        self._trial.clear_memo()  # what it holds would count as held by somebody else
+        return chosen + 1
+
+    def _begin(self, pickler: FastPickler) -> None:
+        pickler.clear_memo()
+        self._writer.begin()
+        self._forget_noted()
+
+    def _island(self, part: Any) -> bytes:
+        """The bytes of one island; what it is made of is noted."""
+        self._begin(self._pickler)
+        count = len(part)
+        self._pickler.dump(part)
+        part.clear()  # which held the elements once more
+        segments, state = self._writer.segments, self._state
+        if has_special(segments) or not _is_simple(state):
+            raise OneStreamError
+        if state.dicts_of and shared_attributes(self._pickler, state.dicts_of, state.plain, state.encoder.picklers):
+            raise OneStreamError
+        self._forget_noted()
+        met = met_objects(self._pickler)
+        self._note(met, id(part), texts=may_hold_large_text(segments))
+        if self._islands < _EVERY or self._islands % _EVERY == 0:
+            self._count_texts(met, count)
+        self._islands += 1
+        return b"".join(segments)
+
+    def _note(self, met: list[Any], own: int, *, texts: bool) -> None:
+        """Note what links of what an island has met: as `linking_addresses`, which plain objects are too many for."""
+        state, kinds = self._state, list(map(type, met))
+        others = set(kinds) - PLAIN
+        if not (state.asked or others):
+            found = plain_holders(met, kinds, texts=texts)
+            addresses = array("Q", map(id, found))
+            addresses.remove(own)
+            self._links.extend(addresses)
+            self._keep(found)
+            return
+        links = linking_addresses(met, set(kinds), {own}, (), (), state.met, texts, reduced=state.asked)
+        self.others = True
+        self._links.extend(links)
+        named = named_kinds(others)
+        if named:
+            self._named.extend(id(obj) for obj in met if type(obj) in named)
+        self._keep([obj for obj in met if id(obj) in links])
+
+    def _forget_noted(self) -> None:
+        for noted in self._state.plain.values():
+            noted.clear()
+
+    def _keep(self, found: list[Any]) -> None:
+        """Keep what can be told from copies; on no other island may be any of it."""
+        counts = list(map(sys.getrefcount, found))
+        if counts and max(counts) > _ALONE:
+            held = [obj for obj, count in zip(found, counts, strict=True) if count > _ALONE]
+            addresses = {id(obj) for obj in held if not is_value_tuple(obj)}
+            if not self._suspected.isdisjoint(addresses):
+                raise OneStreamError
+            self._suspected |= addresses
+        self.kept.append(found)
+
+    def _count_texts(self, met: list[Any], count: int) -> None:
+        """See to it that not too many texts are on several islands: they would be loaded that often."""
+        texts = texts_of(met, list(map(type, met)))
+        shared = set(compress(map(id, texts), map(_ALONE.__lt__, map(sys.getrefcount, texts))))
+        self._again += len(self._texts & shared)
+        self._texts |= shared
+        self._looked += count
+        if self._again > self._looked // 2:
+            raise OneStreamError
+
+    # ---- as other picklers ----
+
+    @property
+    def memo(self) -> IslandPickler:
+        """What was met, to be copied."""
+        return self
+
+    def copy(self) -> dict[int, tuple[int, Any]]:
+        """What is kept, as the memo of a pickler has it."""
+        return {id(obj): (number, obj) for number, obj in enumerate(chain.from_iterable(self.kept))}
+
+    def find(self, weak_roots: Collection[int]) -> Links:
+        """As `linking_addresses`, of all islands."""
+        outside = {address for kind in self._state.met for address in outside_addresses(kind)} if self._named else ()
+        named = (address for address in self._named if address in weak_roots and address not in outside)
+        return links_of(self._links + array("Q", named))
+
+
+def _is_simple(state: Pass) -> bool:
+    """Whether there was nothing that has to be put in order for the stream as a whole."""
+    return not (state.buffers or state.out_of_band or state.holes or state.hashing or state.odd or state.nans)
+
+
+def _part(keys: list[Any] | None, elements: Any, first: int, after: int) -> Any:
+    """The elements of one island, as what they are taken from."""
+    part = elements[first:after]
+    if keys is None:
+        return part
+    elements[first:after] = repeat(None, after - first)  # it would count as one that refers to them
+    return dict(zip(keys[first:after], part, strict=True))
+
+
+def _size_after(size: int, elements: int) -> int:
+    """How many elements the island is to have that follows one of *size* bytes: nearly always the same number."""
+    return max(_FEWEST, min(1 << (_BYTES * elements // max(size, 1)).bit_length() - 1, _MOST))
+
+
+def is_long(value: Any) -> bool:
+    """Whether *value* is long enough to be written as islands."""
+    return (type(value) is list or type(value) is dict) and len(value) >= MANY
+
+
+def may_be_islands(nodes: Sequence[tuple[str, Any]], seeds: Container[int]) -> bool:
+    """Whether *nodes* (key, object) may be what `IslandPickler` writes; *seeds*: addresses of what it never does."""
+    if len(nodes) > _NODES or any(key.startswith("def:") for key, _ in nodes):
+        return False
+    return any(is_long(value) and id(value) not in seeds for _, value in nodes)
+
+
+def _named(name: str) -> bytes:
+    return f"c{load.MODULE}\n{name}\n".encode()
+
+
+def _ends(state: Pass, payload: list[Any], value: Any, elements: Sequence[Any]) -> bytes:
+    """What follows the islands of *value*: the list *payload* of it and of some of its *elements*."""
+    again = b"h" + len(state.encoder.seeds).to_bytes(1, "little")  # what comes behind the seeds in the memo
+    places = list(map(id, elements)) if any(obj is not value for obj in payload) else []
+    parts = []
+    for obj in payload:
+        if obj is value:
+            parts.append(again)
+        elif id(obj) in places:
+            parts.append(_named("element") + again + b"J" + places.index(id(obj)).to_bytes(4, "little") + b"\x86R")
+        else:
+            raise OneStreamError
+    return b"tR\x940]\x94(" + b"".join(parts) + b"e."
