@@ -27,10 +27,11 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from pickle import dumps
 from typing import Any
 
-from timeslip.codec import definitions, enumerations, imports, load, numbers, reducers
+from timeslip.codec import definitions, enumerations, imports, load, numbers, picklers, reducers
 from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
@@ -440,7 +441,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 continue
         if checks is None and state.hashing and (checks := _checks(state, pickler)):
             continue
-        met = watch.met(pickler) if not scopes else {}
+        met = watch.met(partial(picklers.met_among, pickler)) if not scopes else {}
         scopes = met or scopes
         if met or again:
             mode = "fast" if mode == "islands" else mode

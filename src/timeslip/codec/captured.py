@@ -112,6 +112,9 @@ class Captured:
         """What the pass met at *addresses*. Only before `release`."""
         if self.memo is None:
             return []
+        if self.islands:
+            found: list[Any] = self.memo[0].objects_at(addresses)
+            return found
         met = met_objects(self.memo[0])  # made anew each time: a reference from here would look like a user's
         return list(compress(met, map(addresses.__contains__, map(id, met))))
 

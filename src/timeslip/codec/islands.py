@@ -18,7 +18,7 @@ import gc
 import sys
 from array import array
 from collections.abc import Collection, Container, Sequence
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -27,7 +27,7 @@ from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
-    linking_addresses,
+    linking_objects,
     named_kinds,
     outside_addresses,
     plain_holders,
@@ -89,7 +89,7 @@ class IslandPickler:
         state: of the pass; what is written goes to its writer.
 
     Attributes:
-        kept: what the islands hold that links: it must live as long as the capture.
+        kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
         others: whether there is something that is not plain among it.
     """
 
@@ -179,13 +179,14 @@ class IslandPickler:
             self._links.extend(addresses)
             self._keep(found)
             return
-        links = linking_addresses(met, set(kinds), {own}, (), (), state.met, texts, reduced=state.asked)
+        found = linking_objects(met, set(kinds), {own}, (), state.met, texts, reduced=state.asked)
         self.others = True
-        self._links.extend(links)
+        self._links.extend(map(id, found))
         named = named_kinds(others)
         if named:
             self._named.extend(id(obj) for obj in met if type(obj) in named)
-        self._keep([obj for obj in met if id(obj) in links])
+        self._keep(found)
+        self.kept[-1] = met
 
     def _forget_noted(self) -> None:
         for noted in self._state.plain.values():
@@ -212,16 +213,9 @@ class IslandPickler:
         if self._again > self._looked // 2:
             raise OneStreamError
 
-    # ---- as other picklers ----
-
-    @property
-    def memo(self) -> IslandPickler:
-        """What was met, to be copied."""
-        return self
-
-    def copy(self) -> dict[int, tuple[int, Any]]:
-        """What is kept, as the memo of a pickler has it."""
-        return {id(obj): (number, obj) for number, obj in enumerate(chain.from_iterable(self.kept))}
+    def objects_at(self, addresses: Container[int]) -> list[Any]:
+        """What of it is kept at *addresses*."""
+        return [obj for part in self.kept for obj in compress(part, map(addresses.__contains__, map(id, part)))]
 
     def find(self, weak_roots: Collection[int]) -> Links:
         """As `linking_addresses`, of all islands."""
