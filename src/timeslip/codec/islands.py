@@ -18,7 +18,7 @@ import gc
 import sys
 from array import array
 from collections.abc import Collection, Container, Sequence
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -215,7 +215,8 @@ class IslandPickler:
 
     def objects_at(self, addresses: Container[int]) -> list[Any]:
         """What of it is kept at *addresses*."""
-        return [obj for part in self.kept for obj in compress(part, map(addresses.__contains__, map(id, part)))]
+        wanted = addresses.__contains__
+        return list(chain.from_iterable(compress(part, map(wanted, map(id, part))) for part in self.kept))
 
     def find(self, weak_roots: Collection[int]) -> Links:
         """As `linking_addresses`, of all islands."""
