@@ -17,10 +17,11 @@ from __future__ import annotations
 import gc
 import sys
 from array import array
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
+
+from xxhash import xxh3_64_intdigest
 
 from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
@@ -45,10 +46,14 @@ MANY = 4096
 
 _BYTES = 1 << 17
 """An island is to have about so many bytes."""
-_FIRST, _FEWEST, _MOST = 256, 16, 8192
-"""Elements of the first island, and of any other at least and at most, without those that its end is looked for in."""
-_WINDOW = 32
-"""So many elements are compared to find the end of an island."""
+_MOST = 1 << 15
+"""Elements of an island at most."""
+_STEP, _FEWEST = 256, 32
+"""After so many elements an island may end; where they are large, after so few."""
+_LARGE = 1 << 13
+"""Bytes of a large element."""
+_WINDOW = 16
+"""So many elements are compared to find where an island may end."""
 _LIMIT = 1 << 22
 """An island of more bytes holds more than its elements: what they lead to is large, or all the others."""
 _EVERY = 8
@@ -62,6 +67,10 @@ _ALONE = references_in_lists(4)
 
 class OneStreamError(Exception):
     """The value has to be written as one pickle."""
+
+
+class _LargeError(OneStreamError):
+    """An island has become too large."""
 
 
 class _Writer(SegmentWriter):
@@ -78,8 +87,9 @@ class _Writer(SegmentWriter):
         """As any file; what becomes too large for an island is given up at once."""
         self._left -= len(data)
         if self._left < 0:
-            raise OneStreamError
-        return super().write(data)
+            raise _LargeError
+        self.segments.append(data)
+        return len(data)
 
 
 class IslandPickler:
@@ -122,39 +132,75 @@ class IslandPickler:
         elements = value if keys is None else list(value.values())
         ends = _ends(self._state, payload, value, elements)
         segments = [b"\x80\x05" + _named("joined") + b"("]
-        size, at, end = _FIRST, 0, len(elements)
+        at, end = 0, len(elements)
         while at < end:
-            after = self._end(keys, elements, at + size) if at + size + _WINDOW < end else end
-            island = self._island(_part(keys, elements, at, after))
+            after = self._end(keys, elements, at, end)
+            while True:
+                try:
+                    island = self._island(keys, elements, at, after)
+                    break
+                except _LargeError:
+                    if after - at <= _FEWEST:
+                        raise
+                    after = at + max((after - at) // _FEWEST, _FEWEST)
             segments.append(b"B" + len(island).to_bytes(4, "little") + island)
-            size, at = _size_after(len(island), after - at), after
+            at = after
         self._pickler.clear_memo()
         self._whole.segments = [*segments, ends]
         self._state.writer = self._whole
 
-    def _end(self, keys: list[Any] | None, elements: Sequence[Any], first: int) -> int:
-        """Where an island ends that has all elements before *first*: behind the one that a checksum chooses."""
+    def _end(self, keys: list[Any] | None, elements: Sequence[Any], at: int, end: int) -> int:
+        """Where the island ends that begins at *at*.
 
-        def checksum(at: int) -> int:
-            self._begin(self._trial)
-            self._trial.dump(elements[at] if keys is None else (keys[at], elements[at]))
-            return crc32(b"".join(self._writer.segments))
-
-        chosen = min(range(first, first + _WINDOW), key=checksum)
+        Every so often one of a few elements is chosen, the one with the least checksum, and the same checksum says
+        whether an island ends behind it: behind a change soon the same are chosen, and what ends an island of many
+        elements would end one of few as well. (Not a CRC: of elements that only count up, its least is always the one
+        at the same place among so many, and what is shifted by more stays shifted.)
+        """
+        begun, step = at, _STEP
+        while at + step + _WINDOW < end and at - begun < _MOST:
+            candidates = self._written(keys, elements, at + step)
+            size = sum(map(len, candidates)) // _WINDOW
+            if step > _FEWEST and size > _LARGE:
+                step = _FEWEST
+                continue
+            sums = list(map(xxh3_64_intdigest, candidates))
+            least = min(sums)
+            at += step + sums.index(least) + 1
+            many = max(_BYTES // (size * step), 1).bit_length() - 1
+            if not least & ((1 << many) - 1):
+                break
+        else:
+            at = end if at + step + _WINDOW >= end else at
         self._trial.clear_memo()  # what it holds would count as held by somebody else
-        return chosen + 1
+        return at
 
-    def _begin(self, pickler: FastPickler) -> None:
-        pickler.clear_memo()
-        self._writer.begin()
+    def _written(self, keys: list[Any] | None, elements: Sequence[Any], first: int) -> list[bytes]:
+        """Some elements from *first* on, each by itself as bytes."""
+        parts: Iterable[Any] = elements[first : first + _WINDOW]
+        if keys is not None:
+            parts = zip(keys[first : first + _WINDOW], parts, strict=True)
+        writer, clear, dump = self._writer, self._trial.clear_memo, self._trial.dump
+        written = []
+        for part in parts:
+            clear()
+            writer.begin()
+            dump(part)
+            written.append(writer.segments[0] if len(writer.segments) == 1 else b"".join(writer.segments))
         self._forget_noted()
+        return written
 
-    def _island(self, part: Any) -> bytes:
-        """The bytes of one island; what it is made of is noted."""
-        self._begin(self._pickler)
-        count = len(part)
+    def _island(self, keys: list[Any] | None, elements: Any, first: int, after: int) -> bytes:
+        """The bytes of the island of some elements; what it is made of is noted."""
+        self._pickler.clear_memo()
+        self._writer.begin()
+        part = elements[first:after]
+        if keys is not None:
+            part = dict(zip(keys[first:after], part, strict=True))
         self._pickler.dump(part)
-        part.clear()  # which held the elements once more
+        part.clear()  # what holds the elements once more would count as somebody else
+        if keys is not None:
+            elements[first:after] = repeat(None, after - first)
         segments, state = self._writer.segments, self._state
         if has_special(segments) or not _is_simple(state):
             raise OneStreamError
@@ -164,7 +210,7 @@ class IslandPickler:
         met = met_objects(self._pickler)
         self._note(met, id(part), texts=may_hold_large_text(segments))
         if self._islands < _EVERY or self._islands % _EVERY == 0:
-            self._count_texts(met, count)
+            self._count_texts(met, after - first)
         self._islands += 1
         return b"".join(segments)
 
@@ -228,20 +274,6 @@ class IslandPickler:
 def _is_simple(state: Pass) -> bool:
     """Whether there was nothing that has to be put in order for the stream as a whole."""
     return not (state.buffers or state.out_of_band or state.holes or state.hashing or state.odd or state.nans)
-
-
-def _part(keys: list[Any] | None, elements: Any, first: int, after: int) -> Any:
-    """The elements of one island, as what they are taken from."""
-    part = elements[first:after]
-    if keys is None:
-        return part
-    elements[first:after] = repeat(None, after - first)  # it would count as one that refers to them
-    return dict(zip(keys[first:after], part, strict=True))
-
-
-def _size_after(size: int, elements: int) -> int:
-    """How many elements the island is to have that follows one of *size* bytes: nearly always the same number."""
-    return max(_FEWEST, min(1 << (_BYTES * elements // max(size, 1)).bit_length() - 1, _MOST))
 
 
 def is_long(value: Any) -> bool:
