@@ -30,7 +30,7 @@ CLASS = """class P:
     def __init__(self, x, y):
         self.x = x
         self.y = [y]
-v = [P(i, f'y{i}') for i in range(5000)]"""
+v = [P(i, f'y{i}') for i in range(4200)]"""
 SLOTS = CLASS.replace("class P:", "class P:\n    __slots__ = ('x', 'y')")
 DATES = (
     "import datetime\nv = [(datetime.date.fromordinal(i + 1), {i}, frozenset([i]), b'x%d' % i) for i in range(5000)]"
@@ -102,11 +102,11 @@ ONE = {
     "neighbours": "v = [{'i': i} for i in range(5000)]\nfor a, b in zip(v, v[1:]): a['next'] = b",
     "a number that is none": "v = [[i] for i in range(9000)]; v[7000] = float('nan')",
     "large text on two": "t = 'x' * 5000; v = [t, *map(str, range(60000)), t]; del t",
-    "an attribute dict on two": CLASS + "\nv[4000].__dict__ = v[0].__dict__",
+    "an attribute dict on two": CLASS + "\nv[4100].__dict__ = v[0].__dict__",
     "instances on two": CLASS + "\nv.append(v[0])",
     "a hole": "import threading\nv = [[i] for i in range(9000)]; v[3] = (i for i in 'abc')",
     "the namespace": "v = [[i] for i in range(9000)]; v[3] = globals()",
-    "many texts": "w = [f'w{i}' for i in range(4000)]; v = [[w[i % 4000], w[i * 7 % 4000]] for i in range(80000)]",
+    "many texts": "w = [f'w{i}' for i in range(9000)]; v = [w[i:i + 4] for j in range(5) for i in range(8000)]",
 }
 
 
@@ -210,7 +210,7 @@ parts = st.recursive(
 
 
 @pytest.mark.usefixtures("small")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     value=st.lists(parts, min_size=1, max_size=20) | st.dictionaries(st.text(max_size=3), parts, min_size=1),
     seed=st.integers(0, 1000),
