@@ -97,7 +97,7 @@ class ValueWriter:
                 body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
             if any(len(own.holes) < len(captured.holes) for own in captured.own.values()):
                 body["holes_of"] = {key: list(own.holes) for key, own in captured.own.items()}
-        body["stream"] = self._stream(captured.segments, chunks)
+        body["stream"] = self._stream(captured.segments, chunks, islands=captured.islands)
         self._torn = False
         split = len(captured.buffers)
         digests = group.fingerprint.pieces
@@ -113,10 +113,11 @@ class ValueWriter:
             chunks += names
         return Encoded(body, tuple(chunks), {} if self._torn else pieces, captured.size, self._torn)
 
-    def _stream(self, segments: Sequence[bytes], chunks: list[str]) -> dict[str, Any]:
+    def _stream(self, segments: Sequence[bytes], chunks: list[str], *, islands: bool = False) -> dict[str, Any]:
         if sum(map(len, segments)) <= self._settings.inline_bytes:
             return {"inline": b64encode(b"".join(segments)).decode()}
-        names = [self._repository.put_chunk(piece) for piece in stream_pieces(segments, self._settings.chunk_bytes)]
+        pieces = stream_pieces(segments, self._settings.chunk_bytes, islands=islands)
+        names = [self._repository.put_chunk(piece) for piece in pieces]
         chunks += names
         return {"chunks": [str(name) for name in names]}
 
