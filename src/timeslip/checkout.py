@@ -158,7 +158,9 @@ class Checkout:
         """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
             failed = self._load_each(sorted((*plan.load, *plan.replay), key=self.comes_later))
-            if self._nameless:
+            left = len(failed) + 1
+            while self._nameless and len(failed) < left:  # what one of them needs may be another one
+                left, self._nameless = len(failed), False
                 self.prepared.loader.broken.clear()  # what these were left without may be there now
                 with names_as_then(self.live, self.prepared.values):
                     failed = self._load_each(failed)
