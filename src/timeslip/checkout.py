@@ -111,8 +111,7 @@ class Checkout:
         self.beside = False
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
-        self._nameless = False
-        self._remade = self._in_context = False
+        self._nameless = self._remade = self._in_context = False
         self.letting_go = LettingGo(live)
         self.loads = Loads(loader, live.repository, target)
 
@@ -156,12 +155,12 @@ class Checkout:
 
     def _load_all(self, plan: Plan) -> dict[str, str]:
         """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""
+        records = sorted((*plan.load, *plan.replay), key=self.comes_later)
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
-            failed = self._load_each(sorted((*plan.load, *plan.replay), key=self.comes_later))
-            left = len(failed) + 1
-            while self._nameless and len(failed) < left:  # what one of them needs may be another one
+            failed, left = self._load_each(records), len(records) + 1
+            while self._nameless and len(failed) < left:  # what these were left without may be there now
                 left, self._nameless = len(failed), False
-                self.prepared.loader.broken.clear()  # what these were left without may be there now
+                self.prepared.loader.broken.clear()
                 with names_as_then(self.live, self.prepared.values):
                     failed = self._load_each(failed)
         return failed
@@ -171,8 +170,8 @@ class Checkout:
         for record in records:
             if (reason := self.load(record)) is not None:
                 failed[record] = reason
-                broken = filter(is_definition, self.live.info(record).keys)
-                self.prepared.loader.broken.update(key[4:] for key in broken)
+                broken = (key[4:] for key in self.live.info(record).keys if is_definition(key))
+                self.prepared.loader.broken.update(broken)
         return failed
 
     def keep(self, keys: Iterable[str]) -> None:

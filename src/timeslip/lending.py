@@ -73,11 +73,9 @@ def lacks_a_name(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         # Errors and what they tell of are of any class: none of their own code is run here.
-        asked = _ASKED.__get__(error) if is_a(error, AttributeError) else None
-        is_main = (
-            is_a(asked, ModuleType) and ModuleType.__getattribute__(asked, "__dict__").get("__name__") == "__main__"
-        )
-        if is_main or is_a(error, NameError):
+        asked: Any = _ASKED.__get__(error) if is_a(error, AttributeError) else None
+        names = ModuleType.__getattribute__(asked, "__dict__") if is_a(asked, ModuleType) else {}
+        if is_a(error, NameError) or names.get("__name__") == "__main__":
             return True
         seen.add(id(error))
         error = error.__cause__ or error.__context__

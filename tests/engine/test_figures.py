@@ -218,5 +218,6 @@ def test_what_is_pickled_beside_a_figure_is_not_taken_for_what_the_figure_holds(
     for place in range(8):  # as the pickler counts what it meets beside it
         hub.places[id(text)] = place
         one, other = (beside(encoder, hub, "k", [text, "name", again], [text]) for again in ("name", text))
-        assert one is not None and other is not None
+        assert one is not None
+        assert other is not None
         assert one.segments != other.segments
