@@ -155,9 +155,9 @@ class Checkout:
 
     def _load_all(self, plan: Plan) -> dict[str, str]:
         """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""
-        records = sorted((*plan.load, *plan.replay), key=self.comes_later)
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
-            failed, left = self._load_each(records), len(records) + 1
+            failed = self._load_each(sorted((*plan.load, *plan.replay), key=self.comes_later))
+            left = len(failed) + 1
             while self._nameless and len(failed) < left:  # what these were left without may be there now
                 left, self._nameless = len(failed), False
                 self.prepared.loader.broken.clear()
@@ -169,9 +169,8 @@ class Checkout:
         failed: dict[str, str] = {}
         for record in records:
             if (reason := self.load(record)) is not None:
-                failed[record] = reason
-                broken = (key[4:] for key in self.live.info(record).keys if is_definition(key))
-                self.prepared.loader.broken.update(broken)
+                failed[record], keys = reason, self.live.info(record).keys
+                self.prepared.loader.broken.update(key[4:] for key in keys if is_definition(key))
         return failed
 
     def keep(self, keys: Iterable[str]) -> None:
