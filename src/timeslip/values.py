@@ -6,6 +6,7 @@ Below the engine the codec knows bytes and the store knows chunks; here they mee
 from __future__ import annotations
 
 import sys
+import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -290,13 +291,16 @@ def _read_list(repository: Repository, name: str) -> tuple[list[str], list[bytes
         starts = range(0, len(data), _ENTRY)
         names = [data[at : at + _NAME].hex() for at in starts]
         known = names, [data[at + _NAME : at + _ENTRY] for at in starts], piece_digest(data)
-        while len(_lists_read) >= _MOST_LISTS:
-            _lists_read.pop(next(iter(_lists_read)), None)
-        _lists_read[name] = known
+        with _reading:
+            while len(_lists_read) >= _MOST_LISTS:
+                del _lists_read[next(iter(_lists_read))]
+            _lists_read[name] = known
     return known
 
 
 _lists_read: dict[str, tuple[list[str], list[bytes], bytes]] = {}
+_reading = threading.Lock()
+"""Held by who adds to them: front ends are answered while the session goes on."""
 _MOST_LISTS = 256
 """So many lists are kept in memory, up to 3 MB: an undo needs them twice, and the next one most of them again."""
 
