@@ -13,7 +13,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _spec = importlib.util.spec_from_file_location("front_end", Path(__file__).parent / "scripts" / "front_end.py")
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 front_end = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(front_end)
 

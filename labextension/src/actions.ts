@@ -308,7 +308,7 @@ export class Actions {
     }, SOON);
     try {
       const { answer, notices } = await link.perform(words, text => {
-        if (shown !== null) {
+        if (shown !== null && text) {
           Notification.update({ id: shown, message: text });
         }
       });

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget;
     const kernel = panel?.sessionContext?.session?.kernel;
-    return !!kernel && panel.sessionContext.isReady && kernel.connectionStatus === 'connected' && kernel.status === 'idle';
+    const there = !!kernel && panel.sessionContext.isReady;
+    return there && kernel.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
 
 _RUN = """async ([code, wait]) => {
@@ -80,7 +81,7 @@ class Notebook:
         """Open it, and wait for its kernel.
 
         Args:
-            within: the application that the tab shows already opens it; otherwise the page is loaded, with a fresh layout.
+            within: the application that the tab shows already opens it; otherwise the page is loaded anew.
         """
         if within:
             self.page.evaluate(_OPEN, self.path)
@@ -182,6 +183,11 @@ class Notebook:
     def show(self) -> None:
         """The panel, whether it is there already or not."""
         self.page.evaluate("() => window.jupyterapp.shell.activateById('timeslip-history')")
+
+    def restart(self) -> None:
+        """Restart the kernel."""
+        self.page.evaluate(f"async () => {{ await {_SHOWN}.sessionContext.session.kernel.restart(); }}")
+        self.ready()
 
     def dismiss_dialogs(self) -> None:
         """Those of JupyterLab itself, such as that a kernel has died."""

@@ -41,6 +41,8 @@ export class NotebookHistory implements IDisposable {
     session.kernelChanged.connect(this._onKernel, this);
     session.statusChanged.connect(this._onStatus, this);
     session.connectionStatusChanged.connect(this._onConnection, this);
+    this._path = panel.context.localPath;
+    panel.context.pathChanged.connect(this._onPath, this);
     panel.disposed.connect(() => this.dispose());
     panel.content.modelContentChanged.connect(this._onContent, this);
     void session.ready.then(() => {
@@ -305,6 +307,15 @@ export class NotebookHistory implements IDisposable {
     this.tell();
   }
 
+  /** The notebook has another name: the session goes with it, so that a new kernel and the server find it. */
+  private _onPath(): void {
+    const [from, to] = [this._path, this.panel.context.localPath];
+    this._path = to;
+    if (this.link?.isOn && from !== to) {
+      this.link.ask('renamed', { from, to }).catch(error => console.warn('timeslip:', error));
+    }
+  }
+
   private _onContent(): void {
     if (this.isOn) {
       this.markSoon();
@@ -351,6 +362,7 @@ export class NotebookHistory implements IDisposable {
   private _loading = false;
   /** Execution counts of cells that ran here and whose commit is not known yet. */
   private _ran = new Set<number>();
+  private _path: string;
   private _timer = 0;
   private _wasOn = false;
 }

@@ -117,7 +117,7 @@ function RowView(props: IRowProps): JSX.Element {
           {state.first ? (
             <code className="timeslip-Code-first">{state.first}</code>
           ) : (
-            <span className="timeslip-Kind">{kindName(state, trans)}</span>
+            <span className="timeslip-Kind">{state.message || kindName(state, trans)}</span>
           )}
         </div>
         <div className="timeslip-Row-line timeslip-Row-second">
@@ -146,7 +146,7 @@ function RowView(props: IRowProps): JSX.Element {
             </span>
           )}
           <span className="timeslip-Changes">
-            {state.message && <em>{state.message} </em>}
+            {state.message && state.first && <em>{state.message} </em>}
             {shown.map(change => (
               <span key={change.name} className={`timeslip-Change timeslip-mod-${change.kind}`}>
                 <b>{change.name}</b> {change.how}
