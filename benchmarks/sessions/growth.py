@@ -86,7 +86,9 @@ def _commits(most: int) -> Workload:
     for number in range(most):
         after = next(step for step in (*COMMITS, most) if number < step)
         kind = f"tiny cell {after}" if number >= after - WINDOW else "between"
-        script.cell(kind, f"things.append({number})" if number % 10 == 0 else f"v{number % 40} = f({number})")
+        script.cell(
+            kind, f"things.append({number}); del things[:-50]" if number % 10 == 0 else f"v{number % 40} = f({number})"
+        )
     return Workload("commits", f"{most:,} tiny cells", tuple(script.steps), "repr(len(things))")
 
 
