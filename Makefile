@@ -58,7 +58,7 @@ ifeq ($(strip $(ARGS)),)
 endif
 	PYTHONPATH=scripts $(BIN)/python -m compat $(ARGS)
 
-bench: $(STAMP)  ## benchmarks against a bare kernel, pairs in one run
+bench: $(STAMP)  ## benchmarks against a bare kernel and other ways to go back (ARGS="sessions --help")
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(STAMP)  ## the long profiles of the state machine and the crash tests

@@ -1,6 +1,13 @@
 """``make bench``: every benchmark, one after the other.
 
 python -m benchmarks [attach] [loops] [cells] [names] [history] [graphs] [reducers] [buffers] [mapping]
+python -m benchmarks sessions [--scale 0.02] [--only WORKLOAD] [--against CONTENDER] [--repeats N] [--write]
+python -m benchmarks report NAME
+python -m benchmarks compare BEFORE AFTER
+
+Whole sessions beside other ways to go back are the second line (`--help` says more); in a run of everything they are
+small ones, and nothing of them is kept. The third writes docs/performance.md from kept results, the last compares two
+results files or two revisions.
 """
 
 from __future__ import annotations
@@ -10,20 +17,33 @@ import sys
 from pathlib import Path
 
 ALL = ("attach", "loops", "cells", "names", "history", "graphs", "reducers", "buffers", "mapping")
+SMALL = ("--scale", "0.01", "--repeats", "2", "--name", "small")
+"""Sessions in a run of everything: sizes with which it is tried out, not measured."""
 
 
 def main() -> int:
     """Run the named benchmarks, or all of them; the exit status is that of the worst."""
-    chosen = sys.argv[1:] or list(ALL)
-    unknown = [name for name in chosen if name not in ALL]
+    words = sys.argv[1:]
+    if words and words[0] in ("sessions", "report", "compare"):
+        from benchmarks.sessions import command
+
+        verbs = {"sessions": command.sessions, "report": command.write_report, "compare": command.compare}
+        return verbs[words[0]](words[1:])
+    unknown = [name for name in words if name not in ALL]
     if unknown:
-        print(f"there is no benchmark '{unknown[0]}'; choose from {', '.join(ALL)}", file=sys.stderr)
+        known = ", ".join([*ALL, "sessions", "report", "compare"])
+        print(f"there is no benchmark '{unknown[0]}'; choose from {known}", file=sys.stderr)
         return 2
     here = Path(__file__).resolve().parent
     status = 0
-    for name in chosen:
+    for name in words or ALL:
         print(f"== {name} ==", flush=True)
         status = max(status, subprocess.run([sys.executable, str(here / f"{name}.py")], check=False).returncode)
+    if not words:
+        from benchmarks.sessions import command
+
+        print("== sessions ==", flush=True)
+        status = max(status, command.sessions(SMALL))
     return status
 
 

@@ -27,7 +27,9 @@ def a_history(folder: Path, commits: int) -> Iterator[Any]:
     with timeslip.attach(namespace={"__name__": "__main__"}, store=folder / "store", name="bench") as session:
         session.run(SETUP)
         for number in range(commits - 1):
-            session.run(f"things.append({number})" if number % 10 == 0 else f"v{number % 40} = f({number})")
+            session.run(
+                f"things.append({number}); del things[:-50]" if number % 10 == 0 else f"v{number % 40} = f({number})"
+            )
         yield session
 
 

@@ -183,6 +183,13 @@ def _language(walk: Walk, value: Any) -> None:
         walk.push(value.pipe_names)
 
 
+def _numba_typed(walk: Walk, value: Any) -> None:
+    """The items and the type by its name: numba counts its types, in the order in which a process meets them."""
+    if not walk.seen(value):
+        walk.token("numba", _name(value), value._numba_type_)
+        walk.push(list(value.items()) if hasattr(value, "items") else list(value))
+
+
 RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("traitlets", "HasTraits"), _traits),
     (_is("torch", "Tensor"), _tensor),
@@ -208,5 +215,6 @@ RULES: tuple[tuple[Callable[[Any, type], bool], Rule], ...] = (
     (_is("botocore.client", "BaseClient"), _service),
     (_is("spacy.language", "Language"), _language),
     (_is("lmfit", "Parameters"), _lmfit_parameters),
+    (_is("numba.typed", "List", "Dict"), _numba_typed),
 )  # fmt: skip
 """Test -> rule, the first that fits."""

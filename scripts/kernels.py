@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class Kernel:
         notebook: path of the notebook that the kernel belongs to; Timeslip finds the session by it.
         python: interpreter to run; this one by default.
         cwd: working directory of the kernel.
+        environ: variables of the process that go before those that are set for it here.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Kernel:
         notebook: str = "notebook.ipynb",
         python: str | Path = sys.executable,
         cwd: Path | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="kernel-", suffix=".json", dir=home)
@@ -94,6 +97,7 @@ class Kernel:
             PYTHONHASHSEED="0",
         )
         environment.pop("MPLBACKEND", None)
+        environment.update(environ or {})
         self._log = (home / "kernel.log").open("ab")
         self.process = subprocess.Popen(
             [str(python), "-m", "ipykernel_launcher", "-f", name],

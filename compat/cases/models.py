@@ -35,8 +35,8 @@ STATSMODELS = (
     Case(
         "statsmodels.formula.api.glm (a function of the session)",
         "frame = pd.DataFrame({'y': y, 'a': A[:, 0]})\nk = 3\ndef f(v): return v * k\n"
-        "x = smf.glm('y ~ f(a) + center(a)', frame).fit()",
-        "k = 5\nx = smf.glm('y ~ f(a)', frame).fit()",
+        "x = smf.glm(f'y ~ {f.__name__}(a) + center(a)', frame).fit()",
+        "k = 5\nx = smf.glm(f'y ~ {f.__name__}(a)', frame).fit()",
         "x.predict(frame[:2]).round(9), x.params.round(9)",
     ),
     Case(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 from timeslip.arguments import check_session_name, check_text
 from timeslip.config import Settings
 from timeslip.continuing import begin, record_found
-from timeslip.errors import DamagedStoreError, NamespaceError, UsageError
+from timeslip.errors import DamagedStoreError, NamespaceError, TimeslipError, UsageError
 from timeslip.ids import SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.listing import row_of
@@ -60,10 +62,23 @@ def attach(
         min_free_bytes=chosen.min_free_bytes,
     )
     try:
-        return _attach(repository, place, chosen, name, notebook, dict(kernel or {}))
+        session = _attach(repository, place, chosen, name, notebook, dict(kernel or {}))
     except BaseException:  # whatever went wrong: the store must not stay open
         repository.close()
         raise
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+    return session
+
+
+def _close_all() -> None:
+    """Close what is open when the process ends: the log of the database is put into it, and others see no one there.
+
+    A process that is killed does not come here, and nothing is lost by that.
+    """
+    for session in open_sessions():
+        with contextlib.suppress(TimeslipError):  # nobody is there to be told, and the next one who opens it looks
+            session.close()
 
 
 def _directory(store: Path | str | None) -> Path:

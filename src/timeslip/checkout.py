@@ -111,8 +111,7 @@ class Checkout:
         self.beside = False
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
         self._after: dict[str, tuple[str, Any]] = {}
-        self._nameless = False
-        self._remade = self._in_context = False
+        self._nameless = self._remade = self._in_context = False
         self.letting_go = LettingGo(live)
         self.loads = Loads(loader, live.repository, target)
 
@@ -158,8 +157,10 @@ class Checkout:
         """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""
         with self.live.progress.phase("loading", sum(map(self._bytes, plan.load))):
             failed = self._load_each(sorted((*plan.load, *plan.replay), key=self.comes_later))
-            if self._nameless:
-                self.prepared.loader.broken.clear()  # what these were left without may be there now
+            left = len(failed) + 1
+            while self._nameless and len(failed) < left:  # what these were left without may be there now
+                left, self._nameless = len(failed), False
+                self.prepared.loader.broken.clear()
                 with names_as_then(self.live, self.prepared.values):
                     failed = self._load_each(failed)
         return failed
@@ -168,9 +169,8 @@ class Checkout:
         failed: dict[str, str] = {}
         for record in records:
             if (reason := self.load(record)) is not None:
-                failed[record] = reason
-                broken = filter(is_definition, self.live.info(record).keys)
-                self.prepared.loader.broken.update(key[4:] for key in broken)
+                failed[record], keys = reason, self.live.info(record).keys
+                self.prepared.loader.broken.update(key[4:] for key in keys if is_definition(key))
         return failed
 
     def keep(self, keys: Iterable[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.definitions import is_a
 from timeslip.codec.holding import not_entered, objects_at
 from timeslip.model import is_definition
 
@@ -70,11 +72,17 @@ def lacks_a_name(error: BaseException | None) -> bool:
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, NameError) or getattr(getattr(error, "obj", None), "__name__", "") == "__main__":
+        # Errors and what they tell of are of any class: none of their own code is run here.
+        asked: Any = _ASKED.__get__(error) if is_a(error, AttributeError) else None
+        names = ModuleType.__getattribute__(asked, "__dict__") if is_a(asked, ModuleType) else {}
+        if is_a(error, NameError) or names.get("__name__") == "__main__":
             return True
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
+
+
+_ASKED = AttributeError.__dict__["obj"]
 
 
 def _unheld(live: Live) -> dict[int, Any]:

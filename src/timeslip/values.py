@@ -6,6 +6,7 @@ Below the engine the codec knows bytes and the store knows chunks; here they mee
 from __future__ import annotations
 
 import sys
+import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class ValueWriter:
                 body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
             if any(len(own.holes) < len(captured.holes) for own in captured.own.values()):
                 body["holes_of"] = {key: list(own.holes) for key, own in captured.own.items()}
-        body["stream"] = self._stream(captured.segments, chunks)
+        body["stream"] = self._stream(captured.segments, chunks, islands=captured.islands)
         self._torn = False
         split = len(captured.buffers)
         digests = group.fingerprint.pieces
@@ -113,10 +114,11 @@ class ValueWriter:
             chunks += names
         return Encoded(body, tuple(chunks), {} if self._torn else pieces, captured.size, self._torn)
 
-    def _stream(self, segments: Sequence[bytes], chunks: list[str]) -> dict[str, Any]:
+    def _stream(self, segments: Sequence[bytes], chunks: list[str], *, islands: bool = False) -> dict[str, Any]:
         if sum(map(len, segments)) <= self._settings.inline_bytes:
             return {"inline": b64encode(b"".join(segments)).decode()}
-        names = [self._repository.put_chunk(piece) for piece in stream_pieces(segments, self._settings.chunk_bytes)]
+        pieces = stream_pieces(segments, self._settings.chunk_bytes, islands=islands)
+        names = [self._repository.put_chunk(piece) for piece in pieces]
         chunks += names
         return {"chunks": [str(name) for name in names]}
 
@@ -289,13 +291,16 @@ def _read_list(repository: Repository, name: str) -> tuple[list[str], list[bytes
         starts = range(0, len(data), _ENTRY)
         names = [data[at : at + _NAME].hex() for at in starts]
         known = names, [data[at + _NAME : at + _ENTRY] for at in starts], piece_digest(data)
-        while len(_lists_read) >= _MOST_LISTS:
-            _lists_read.pop(next(iter(_lists_read)), None)
-        _lists_read[name] = known
+        with _reading:
+            while len(_lists_read) >= _MOST_LISTS:
+                del _lists_read[next(iter(_lists_read))]
+            _lists_read[name] = known
     return known
 
 
 _lists_read: dict[str, tuple[list[str], list[bytes], bytes]] = {}
+_reading = threading.Lock()
+"""Held by who adds to them: front ends are answered while the session goes on."""
 _MOST_LISTS = 256
 """So many lists are kept in memory, up to 3 MB: an undo needs them twice, and the next one most of them again."""
 

@@ -12,7 +12,8 @@ from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import Registry
 from timeslip.codec.resources import Resources
-from timeslip.codec.restore import Loader, Stored, StoredBuffer
+from timeslip.codec.restore import Loader
+from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.testing.graphs import compare_states
 
 HIDDEN = ("__name__", "__builtins__")

@@ -42,7 +42,7 @@ def test_a_design_comes_back_with_what_it_has_learnt_and_the_functions_of_the_se
     made = session.run(DESIGN)
     assert made.commit.names.inexact == {}
     space = session.namespace
-    probe = f"({NEW_DATA}, X.design_info is info, X.tolist())"
+    probe = f"({NEW_DATA}, X.design_info is info, X.tolist(), info.terms[0] is patsy.desc.INTERCEPT)"
     before = repr(eval(probe, space))
     session.run("del info, X, f\nk = 5\nd['x'] = 0.0")
     result = session.checkout(made.commit.id)

@@ -19,7 +19,7 @@ from tests.codec.kernels import Kernel
 
 from timeslip.codec import load
 from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.restore import Stored, StoredBuffer
+from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.errors import InternalError, PlaceholderError, TimeslipError, UnrestorableError
 
 CODE = (

@@ -256,6 +256,15 @@ CASES = {
         "x['c'] = x.pop('b')",
         "(list(x.items()), list(dict.keys(x)))",
     ),
+    "what is sorted by a function that says something else by now": (
+        "sortedcontainers",
+        (
+            "from sortedcontainers import *\nsign = 1\ndef key(v): return sign * v\n"
+            "x = [SortedKeyList([3, 1], key), SortedSet([3, 1], key), SortedDict(key, {3: 1, 1: 2}), SortedList('ba')]"
+        ),
+        "sign = -1\nfor part in x[:2]:\n    part.clear(); part.update([3, 1, 2])\nx[2].clear(); x[3].add('c')",
+        "(list(map(list, x)), [x[0].add(9), x[1].add(9), x[2].update({9: 9})], list(map(list, x)), x[3].index('b'))",
+    ),
     "a curried function whose name has another now": (
         "toolz",
         "import toolz\n@toolz.curry\ndef add(a, b): return a + b\nx = add(1)",

@@ -10,6 +10,9 @@ import pytest
 
 import timeslip
 from timeslip.codec.capture import Encoder
+from timeslip.codec.definitions import Registry
+from timeslip.codec.hubs import as_hub, beside
+from timeslip.codec.resources import Resources
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -204,3 +207,17 @@ def test_of_names_that_share_a_figure_those_are_told_that_changed(tmp_path: Path
         assert namespace["l"] is namespace["k"]
         assert namespace["a"].figure is namespace["fig"]
         assert session.verify().changed == {}
+
+
+def test_what_is_pickled_beside_a_figure_is_not_taken_for_what_the_figure_holds() -> None:
+    figure = pyplot.figure()
+    text = figure.text(0, 0, "a")
+    encoder = Encoder({}, Registry(), Resources())
+    hub = as_hub(encoder.capture([("figure", figure)]), b"")
+    assert hub is not None
+    for place in range(8):  # as the pickler counts what it meets beside it
+        hub.places[id(text)] = place
+        one, other = (beside(encoder, hub, "k", [text, "name", again], [text]) for again in ("name", text))
+        assert one is not None
+        assert other is not None
+        assert one.segments != other.segments

@@ -78,3 +78,32 @@ def test_what_a_library_calls_while_it_loads_finds_the_names_of_the_session(atta
     assert session.namespace["held"][0] is session.namespace["long"]
     session.checkout(session.log()[-1].id)
     assert "long" not in session.namespace
+
+
+def test_what_is_made_with_a_value_that_itself_had_to_wait_for_names_waits_for_it(attach: Attach) -> None:
+    pytest.importorskip("sortedcontainers")
+    session = attach(replay="never")
+    session.run("import math, sortedcontainers as s\ndef by_floor(n): return math.floor(n)")
+    session.run("last = s.SortedKeyList([3.2, 1.5], key=by_floor)\ndef by_last(n): return n * last[0]")
+    session.run("first = s.SortedKeyList([3, 2], key=by_last)")
+    session.close()
+    session = attach(replay="never")
+    result = session.resume()
+    assert set(result.fidelity.values()) == {"exact"}, result.notes
+    assert list(session.namespace["first"]) == [2, 3]
+
+
+def test_an_object_that_lacks_an_attribute_while_something_is_loaded_is_asked_for_no_other(attach: Attach) -> None:
+    pytest.importorskip("sortedcontainers")
+    session = attach(replay="never")
+    session.run("import sortedcontainers\nis_odd = False")
+    session.run(
+        "class Odd:\n"
+        "    def __getattr__(self, name): raise (AttributeError if name == 'x' else RuntimeError)(name)\n"
+        "def by(n): return Odd().x if is_odd else n"
+    )
+    session.run("k = sortedcontainers.SortedKeyList([3, 1, 2], key=by)")
+    session.run("is_odd = True; k = None")
+    result = session.undo()
+    assert session.namespace["is_odd"] is False
+    assert result.fidelity["k"] == "lost" or list(session.namespace["k"]) == [1, 2, 3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import timeslip
 from timeslip import values
 from timeslip.errors import TimeslipError
 from timeslip.store.chunks import ChunkStore
-from timeslip.values import _listed, _lists, pieces_of
+from timeslip.values import _listed, _lists, _read_list, pieces_of
 
 numpy = pytest.importorskip("numpy")
 
@@ -127,3 +128,30 @@ def test_what_is_compared_is_what_is_stored(session: Any, monkeypatch: pytest.Mo
     session.run("a = None")
     session.undo()
     assert session.namespace["a"][7] == 0.75
+
+
+def test_lists_can_be_read_by_two_threads_at_once(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.run(MADE)
+    mine, theirs, *_ = entry_of(session)["lists"]
+    other = threading.Thread(target=_read_list, args=(session.repository, theirs))
+    read = threading.Event()
+
+    class Asked(dict[str, Any]):
+        def __iter__(self) -> Iterator[str]:
+            there = super().__iter__()
+            if other.ident is None:
+                other.start()
+                other.join(0.05)
+            return there
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            if key == theirs:
+                read.wait(0.2)
+            super().__setitem__(key, value)
+
+    monkeypatch.setattr(values, "_lists_read", Asked.fromkeys(map(str, range(values._MOST_LISTS))))
+    assert _read_list(session.repository, mine)[0]
+    read.set()
+    other.join()
+    assert {mine, theirs} <= set(values._lists_read.keys())
+    assert len(values._lists_read) == values._MOST_LISTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -44,3 +45,26 @@ def test_a_module_with_a_class_of_its_own(session: Any, monkeypatch: pytest.Monk
     assert session.namespace["lazy_module"] is module
     assert session.namespace["both"][1] is module
     assert session.namespace["timeslip"] is timeslip
+
+
+ENDING = """
+import subprocess
+import sys
+import timeslip
+session = timeslip.attach({"__name__": "__main__"}, store=sys.argv[1], name="ending", min_free_bytes=0)
+session.run("x = list(range(1000))")
+session.run("x.append(1)")
+sys.exit(3)
+"""
+
+
+def test_a_process_that_ends_closes_its_sessions(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING, str(tmp_path / "store")], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"", b"")
+    assert not list(tmp_path.rglob("*-wal")), "the log of the database is put into it"
+    with timeslip.attach(
+        {"__name__": "__main__"}, store=tmp_path / "store", name="ending", min_free_bytes=0
+    ) as session:
+        assert not session.status().shared
+        session.resume()
+        assert session.namespace["x"][-1] == 1

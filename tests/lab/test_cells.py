@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 from tests.lab.looking import Looking, a_cell
@@ -102,3 +103,33 @@ def test_nothing_of_what_is_kept_is_ever_run(seen: Looking) -> None:
     seen.session.redo(2)
     assert seen.ask("cells", ref="HEAD")["commit"] == commit
     assert seen.session.namespace["x"] == 1
+
+
+def test_cells_are_kept_by_one_thread_while_another_records(seen: Looking) -> None:
+    """As with a front end whose requests come in a subshell's thread: both write to the same store."""
+    commits = [seen.run("import os; x = 0")]
+    problems: list[BaseException] = []
+    done = threading.Event()
+
+    def page() -> None:
+        turn = 0
+        try:
+            while not done.is_set():
+                turn += 1
+                seen.keep(commits[-1], "x = 0", f"x = {turn}", shown=os.urandom(12_000).hex())
+                seen.ask("history", limit=5)
+        except BaseException as error:  # told below: an assertion in a thread fails nobody
+            problems.append(error)
+
+    asking = threading.Thread(target=page)
+    asking.start()
+    try:
+        for number in range(25):
+            commits.append(seen.run(f"x = os.urandom(200_000); y = {number}"))
+    finally:
+        done.set()
+        asking.join(20)
+    assert problems == []
+    assert maintenance.check(seen.session.repository).problems == ()
+    seen.session.undo(5)
+    assert seen.session.namespace["y"] == 19

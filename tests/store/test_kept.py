@@ -120,6 +120,15 @@ def test_what_is_forgotten_is_in_no_list_and_in_no_file(directory: Path) -> None
         assert not file.is_file() or secret.encode()[:200] not in file.read_bytes(), file
 
 
+def test_check_tells_of_cells_that_are_gone(directory: Path) -> None:
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        steps = Steps(repo)
+        commit = steps.commit({"x": b"1"})
+        keep(steps, commit, a_list(repo, "a"))
+        repo._database.execute("UPDATE kept SET text = 99999")
+        assert [commit[:8] in problem.text for problem in maintenance.check(repo).problems] == [True]
+
+
 @pytest.mark.parametrize("parts", ["[[0, 5]]", '[{"cell": 7}]', "[[-1, 1]]", "7"])
 def test_a_list_that_cannot_be_is_called_damaged(directory: Path, parts: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import json

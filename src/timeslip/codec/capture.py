@@ -4,7 +4,7 @@ The C pickler does the walk. Python is called only for objects that are not plai
 `reducer_override`, and most of those calls answer "as usual". Five passes exist, each tried only when the one before
 could not do it:
 
-1. *fast*: as above;
+1. *fast*: as above; a long list or dict is first tried in many small pickles (*islands*, see there);
 2. *nan*: the same with `persistent_id`, when the stream holds a NaN (floats are not memoised by pickle, and the
    identity of a NaN can be seen: ``x in [x]``);
 3. *careful*: the same with every reduction guarded, so that what cannot be pickled leaves a hole with a reason
@@ -27,10 +27,11 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from pickle import dumps
 from typing import Any
 
-from timeslip.codec import definitions, enumerations, imports, load, numbers, reducers
+from timeslip.codec import definitions, enumerations, imports, load, numbers, picklers, reducers
 from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
@@ -41,6 +42,7 @@ from timeslip.codec.headers import header_bytes
 from timeslip.codec.held import HeldWatch, Place, is_in_facet
 from timeslip.codec.hidden import Hidden, set_on, state_of
 from timeslip.codec.holding import states_held_by
+from timeslip.codec.islands import IslandPickler, may_be_islands
 from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.kinds import compares_oddly, is_of_session, users_reducers
 from timeslip.codec.linking import linking_addresses
@@ -121,7 +123,8 @@ class Encoder:
         gc.disable()  # a pass allocates much and frees nothing: collections would only cost
         show, warnings.showwarning = warnings.showwarning, silent
         try:
-            return _capture(self, nodes, shared, "deep" if deep else "fast")
+            islands = not shared and may_be_islands(nodes, self.seed_memo)
+            return _capture(self, nodes, shared, "deep" if deep else "islands" if islands else "fast")
         finally:
             warnings.showwarning = show
             if was_enabled:
@@ -417,7 +420,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
             if mode.startswith("iterative"):
                 problem = error
                 break
-            mode = "deep" if mode in ("fast", "nan") else "iterative"
+            mode = _AFTER_DEPTH.get(mode, "iterative")
             continue
         except Exception as error:  # reductions run users' and libraries' code: anything may come
             if mode == "iterative-careful":
@@ -438,9 +441,10 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
                 continue
         if checks is None and state.hashing and (checks := _checks(state, pickler)):
             continue
-        met = watch.met(pickler) if not scopes else {}
+        met = watch.met(partial(picklers.met_among, pickler)) if not scopes else {}
         scopes = met or scopes
         if met or again:
+            mode = "fast" if mode == "islands" else mode
             continue
         encoder.picklers.add(pickler)
         for noted in state.plain.values():  # what else holds an instance is counted
@@ -478,7 +482,9 @@ def _checks(state: Pass, pickler: Any) -> list[Check]:
     return sorted(checks, key=lambda check: memo[id(check[0])][0])
 
 
+_AFTER_DEPTH = {"islands": "fast", "fast": "deep", "nan": "deep"}
 _AFTER_ERROR = {
+    "islands": "fast",
     "fast": "careful",
     "nan": "careful",
     "deep": "iterative",
@@ -486,7 +492,7 @@ _AFTER_ERROR = {
     "careful": "iterative-careful",
     "iterative": "iterative-careful",
 }
-"""Which pass is tried after one that something could not be pickled in."""
+"""Which pass is tried after one that something could not be pickled in, or that was not deep enough."""
 
 
 def _whole(state: Pass, payload: list[Any], checks: list[Check] | None) -> Any:
@@ -502,6 +508,8 @@ def _called(nodes: Sequence[tuple[str, Any]]) -> str:
 
 
 def _pickler(mode: str, state: Pass) -> Any:
+    if mode == "islands":
+        return IslandPickler(state)
     if mode in ("fast", "deep"):
         pickler: Any = FastPickler(state)
     elif mode in ("nan", "careful", "deep-nan"):
@@ -565,7 +573,7 @@ def _finish(
     for name, module in state.by_hand.items():
         state.note(module, f"it needs {name}, {imports.BY_HAND}", fatal=False)
     segments = state.writer.segments
-    texts = mode not in ("fast", "nan", "deep", "deep-nan") or may_hold_large_text(segments)
+    texts = mode not in ("islands", "fast", "nan", "deep", "deep-nan") or may_hold_large_text(segments)
     captured = Captured(
         keys=tuple(key for key, _ in nodes),
         headers=headers,
@@ -583,7 +591,12 @@ def _finish(
         packages=frozenset(str(of(kind, "__module__")).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
+        islands=mode == "islands",
     )
+    captured.memo = (pickler, payload, state)
+    if isinstance(pickler, IslandPickler):
+        captured.plain, captured.find = not (state.asked or pickler.others), pickler.find
+        return captured
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
     own |= {*map(id, state.scopes.values()), *map(id, state.kept.values())}
 
@@ -601,5 +614,4 @@ def _finish(
         return union([links, captured.hidden]) if captured.hidden else links
 
     captured.find = find
-    captured.memo = (pickler, payload, state)
     return captured

@@ -64,6 +64,7 @@ class Captured:
         hidden: those of *links* that only holes hold, so that no copy of them is ever stored; known with *links*.
         spans: memory ranges as (start, stop, plain): *plain* memory links, copy-on-write memory does not.
         mode: the pass that did it.
+        islands: whether each of the segments is a piece for itself (`codec.islands`).
         roots: addresses of the arrays that own plain memory, and of extension arrays that are held by themselves.
         blocks: addresses of the arrays that own the memory of copy-on-write blocks, and of their extension arrays.
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
@@ -89,6 +90,7 @@ class Captured:
     hidden: frozenset[int] = frozenset()
     spans: list[tuple[int, int, bool]] = field(default_factory=list)
     mode: str = "fast"
+    islands: bool = False
     rows: list[int] = field(default_factory=list)
     roots: set[int] = field(default_factory=set)
     blocks: set[int] = field(default_factory=set)
@@ -110,6 +112,9 @@ class Captured:
         """What the pass met at *addresses*. Only before `release`."""
         if self.memo is None:
             return []
+        if self.islands:
+            found: list[Any] = self.memo[0].objects_at(addresses)
+            return found
         met = met_objects(self.memo[0])  # made anew each time: a reference from here would look like a user's
         return list(compress(met, map(addresses.__contains__, map(id, met))))
 

@@ -31,6 +31,7 @@ from timeslip.codec.kinds import (
     users_modules,
 )
 from timeslip.codec.linking import is_atom, is_value_tuple, never_links
+from timeslip.codec.picklers import met_among
 
 Place = tuple[str, str]
 """Module, and dotted name in it."""
@@ -158,11 +159,12 @@ class HeldWatch:
         more = list(map(gt, self._counts(), self._before))
         if not any(more):
             return {}, []
-        memo = pickler.memo.copy()
         of_python = dict(compress(self._of_python.items(), more))
         of_users = compress(self._of_users, more[len(self._of_python) :])
         found = {id(obj): (module, obj) for module, obj in of_users if _may_be_held(module, obj)}
+        looked_for = {*map(id, of_python.values()), *found}
+        met = met_among(pickler, {address for address in looked_for if address not in self._known})
         return (
-            {place: obj for place, obj in of_python.items() if id(obj) in memo and id(obj) not in self._known},
-            [pair for address, pair in found.items() if address in memo and address not in self._known],
+            {place: obj for place, obj in of_python.items() if id(obj) in met},
+            [pair for address, pair in found.items() if address in met],
         )

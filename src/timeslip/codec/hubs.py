@@ -76,6 +76,10 @@ _DEPTH = 6
 """Subfigures within each other that are gone through."""
 
 
+_FIRST_PLACE = 1 << 31
+"""Added to places in the pass over a hub: the pickler counts from 0 what it meets beside it."""
+
+
 _PLAIN = frozenset({list, tuple, dict})
 
 
@@ -136,7 +140,7 @@ def beside(encoder: Encoder, hub: Hub, key: str, value: Any, parts: Iterable[Any
     """
     if any(id(part) not in hub.places for part in parts):
         return None
-    met = {id(part): (hub.places[id(part)], part) for part in parts}
+    met = {id(part): (_FIRST_PLACE + hub.places[id(part)], part) for part in parts}
     state = Pass(encoder, frozenset())
     pickler = FastPickler(state)
     pickler.memo = met

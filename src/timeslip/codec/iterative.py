@@ -40,7 +40,10 @@ class IterativePickler:
 
     Attributes:
         memo: address -> (number, object), as the C pickler's.
+        keeps_reductions: it refers once more to all that a reduction gave.
     """
+
+    keeps_reductions = True
 
     def __init__(self, state: Pass) -> None:
         self.state = state

@@ -243,6 +243,35 @@ def _verdict(kind: type) -> int:
     return _IF_NAMED if kind is Detached or never_links(kind) else _LINKS
 
 
+PLAIN_HOLDERS = frozenset({list, dict, tuple})
+"""What links of values that are made of nothing but these, text, numbers and the like; and large text."""
+_TEXT = frozenset({str})
+
+
+def plain_holders(objects: Iterable[Any], kinds: Iterable[type], *, texts: bool) -> list[Any]:
+    """What of the plain *objects*, of these *kinds*, links: as `linking_addresses`, for which they are too many.
+
+    Args:
+        objects: what a pass has met.
+        kinds: their types, one by one.
+        texts: whether there may be large text among them.
+    """
+    found = list(compress(objects, map(PLAIN_HOLDERS.__contains__, kinds)))
+    if texts:
+        found += [text for text in texts_of(objects, kinds) if len(text) > _LARGE]
+    return found
+
+
+def texts_of(objects: Iterable[Any], kinds: Iterable[type]) -> list[str]:
+    """The texts among *objects* of these *kinds*."""
+    return list(compress(objects, map(_TEXT.__contains__, kinds)))
+
+
+def named_kinds(kinds: Iterable[type]) -> set[type]:
+    """Those of *kinds* whose instances link only where a name is bound to them."""
+    return {kind for kind in kinds if _verdict(kind) == _IF_NAMED}
+
+
 _condition_cache: dict[type, Callable[[Any], bool] | None] = {}
 
 
@@ -288,7 +317,24 @@ def linking_addresses(
     texts: bool = True,
     reduced: bool = True,
 ) -> Links:
-    """Addresses of those of *objects* that link, and of the NaN objects.
+    """Addresses of those of *objects* that link, and of the NaN objects; arguments as `linking_objects`."""
+    lasting, excluded = _linking(objects, types_met, own, weak_roots, kinds, texts, reduced)
+    del objects
+    found = array("Q", filterfalse(excluded.__contains__, map(id, lasting)))
+    found.extend(map(id, nans))
+    return links_of(found)
+
+
+def linking_objects(
+    objects: list[Any],
+    types_met: Set[type],
+    own: set[int],
+    weak_roots: Collection[int],
+    kinds: Iterable[type],
+    texts: bool = True,
+    reduced: bool = True,
+) -> list[Any]:
+    """Those of *objects* that link.
 
     There may be millions: each of them costs one step of a loop in C, or of a comprehension.
 
@@ -296,13 +342,27 @@ def linking_addresses(
         objects: what the pass met, each held by its memo and by this list.
         types_met: all their types.
         own: addresses that belong to the pass itself.
-        nans: NaN objects that the pass met.
         weak_roots: addresses of values that names are bound to directly. An immutable helper links only when it is
             one of them: then its identity can be compared with a name's.
         kinds: types of the objects that were met, plain containers excepted.
         texts: whether there may be large text or bytes among them.
         reduced: whether there may be something among them that a reduction made.
     """
+    lasting, excluded = _linking(objects, types_met, own, weak_roots, kinds, texts, reduced)
+    found = list(lasting)
+    return list(compress(found, map(not_, map(excluded.__contains__, map(id, found)))))
+
+
+def _linking(
+    objects: list[Any],
+    types_met: Set[type],
+    own: set[int],
+    weak_roots: Collection[int],
+    kinds: Iterable[type],
+    texts: bool,
+    reduced: bool,
+) -> tuple[Iterable[Any], set[int]]:
+    """Those of *objects* that link, and the addresses of those among them that do not."""
     verdicts = {kind: _verdict(kind) for kind in types_met}
     linking, sized, named = ({kind for kind, found in verdicts.items() if found == v} for v in range(1, 4))
     candidates = [obj for obj in objects if type(obj) in linking]
@@ -323,7 +383,4 @@ def linking_addresses(
         lasting = compress(candidates, map(not_, is_temporary))
     for kind in kinds:
         excluded |= outside_addresses(kind)
-    del objects
-    found = array("Q", filterfalse(excluded.__contains__, map(id, lasting)))
-    found.extend(map(id, nans))
-    return links_of(found)
+    return lasting, excluded

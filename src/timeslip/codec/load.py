@@ -53,6 +53,16 @@ def island(data: bytes) -> Any:
     return _outside(data)
 
 
+def joined(*islands: bytes) -> Any:
+    """A long list or dict of which each island, a pickle of its own, has some elements."""
+    return _outside(*islands)
+
+
+def element(whole: Any, position: int) -> Any:
+    """An element of a list, or a value of a dict, that was joined."""
+    return _outside(whole, position)
+
+
 def buffer(index: int, kind: str) -> Any:
     """Buffer number *index* as bytes or bytearray."""
     return _outside(index, kind)

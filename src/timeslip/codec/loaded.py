@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import gc
 import io
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pickle import Unpickler, dumps
 from typing import Any
 
+from timeslip.codec.addresses import links_of
 from timeslip.codec.captured import Captured
-from timeslip.codec.linking import linking_addresses
-from timeslip.codec.marks import is_plain, mark_of
+from timeslip.codec.linking import linking_addresses, plain_holders, texts_of
+from timeslip.codec.marks import PLAIN, is_plain, mark_of
 from timeslip.codec.streams import pieces_may_hold_large_text
 
 
@@ -46,6 +49,22 @@ class Met:
     def __init__(self, unpickler: Any) -> None:
         self._unpickler = unpickler
         self._bare = set(map(id, gc.get_referents(unpickler)))
+        self._links = array("Q")
+        self._islands = self._only_pass = False
+
+    def add(self, island: Met, data: bytes, part: Any) -> None:
+        """Note what was met on one *island*, when its unpickler has loaded *part* from *data*."""
+        self._islands = True
+        met, own = island._objects(), id(part)
+        kinds = list(map(type, met))
+        texts = texts_of(met, kinds)
+        short = [text for text in texts if len(text) < _SHORT] if min(map(len, texts), default=_SHORT) < _SHORT else []
+        if self._only_pass or not PLAIN.issuperset(kinds) or len(set(map(id, short))) < len(short):
+            self._only_pass = True
+            return
+        addresses = array("Q", map(id, plain_holders(met, kinds, texts=pieces_may_hold_large_text([data]))))
+        addresses.remove(own)
+        self._links.extend(addresses)
 
     def capture(self, keys: tuple[str, ...], segments: Sequence[bytes], own: set[int]) -> Captured | None:
         """The capture of the one node that was loaded, its links found; None when only a pass can tell.
@@ -57,11 +76,16 @@ class Met:
         """
         met = self._objects()
         kinds = set(map(type, met))
-        if not is_plain(kinds, met, own) or (_has_short_text(segments) and len(set(map(id, met))) < len(met)):
+        if self._only_pass or not is_plain(kinds, met, own):
             return None
-        texts = pieces_may_hold_large_text(segments)
+        if not self._islands and _may_be_doubled(segments, met):
+            return None
+        texts = not self._islands and pieces_may_hold_large_text(segments)
         links = linking_addresses(met, kinds, own, (), frozenset(), (), texts, reduced=False)
-        return Captured(keys, segments=list(segments), links=links, plain=True)
+        if self._islands:
+            self._links.extend(links)
+            links = links_of(self._links)
+        return Captured(keys, segments=list(segments), links=links, plain=True, islands=self._islands)
 
     def _objects(self) -> list[Any]:
         if not _SHOWS_MEMO:
@@ -75,16 +99,46 @@ class Met:
 _ENDS = 64
 
 
-def _has_short_text(segments: Sequence[bytes]) -> bool:
-    """Whether there may be text in a stream of which Python has one object for all: "" and single characters.
+def _may_be_doubled(segments: Sequence[bytes], met: list[Any]) -> bool:
+    """Whether *met* has an object twice, and is of text of which Python has one object for all.
 
-    An equal text that was an object of its own when it was saved is that one object once it is loaded.
+    That is "" and single characters: an equal text that was an object of its own when it was saved is that one object
+    once it is loaded.
     """
-    return any(opcode in segment for segment in segments for opcode in _SHORT_TEXT)
+    if not any(opcode in segment for segment in segments for opcode in _SHORT_TEXT):
+        return False
+    return len(set(map(id, met))) < len(met)
 
 
+_SHORT = 2
+"""All such text has fewer characters."""
 _SHORT_TEXT = (b"\x8c\x00", b"\x8c\x01", b"\x8c\x02\xc2", b"\x8c\x02\xc3")
 """Opcodes of text without a character, with one of ASCII, with one more of Latin-1."""
+
+
+def join(outer: Any, *islands: bytes) -> Any:
+    """The list or dict of which *islands* have the elements; *outer* is the unpickler that has met them."""
+    made: Any = None
+    for data in islands:
+        inner = outer.beside(data)
+        met = Met(inner) if outer.met is not None else None
+        part = inner.load()
+        outer.took(inner)
+        if met is not None and not outer.asked:
+            outer.met.add(met, data, part)
+        del inner, met
+        if made is None:
+            made = part
+        elif type(made) is dict:
+            made.update(part)
+        else:
+            made += part
+    return made
+
+
+def element(whole: Any, position: int) -> Any:
+    """What stands at *position* in a list, or among the values of a dict."""
+    return whole[position] if type(whole) is list else next(islice(whole.values(), position, None))
 
 
 def with_mark(captured: Captured, value: Any, seconds: float) -> Loaded | None:

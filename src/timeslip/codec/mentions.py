@@ -70,7 +70,8 @@ class _Mentioning(pickle.Unpickler):
             (load.MODULE, "module"): self._module,
             (load.MODULE, "attribute"): self._attribute,
             (load.MODULE, "placed"): self._placed,
-            (load.MODULE, "island"): self._island,
+            (load.MODULE, "island"): self._islands,
+            (load.MODULE, "joined"): self._islands,
             ("builtins", "getattr"): self._getattr,
             ("operator", "attrgetter"): self._named,
             ("operator", "methodcaller"): self._named,
@@ -111,6 +112,7 @@ class _Mentioning(pickle.Unpickler):
         self._found.update(("?", name) for name in names[:1] if isinstance(name, str))
         return _Anything()
 
-    def _island(self, data: bytes) -> Any:
-        _read(io.BytesIO(data), self._found)
+    def _islands(self, *islands: bytes) -> Any:
+        for data in islands:
+            _read(io.BytesIO(data), self._found)
         return _Anything()

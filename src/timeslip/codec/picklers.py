@@ -7,9 +7,9 @@ import gc
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
-from itertools import filterfalse
+from itertools import chain, filterfalse
 from operator import is_
 from pickle import Pickler
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,8 @@ class NanPickler(FastPickler):
 
 def met_objects(pickler: Any) -> list[Any]:
     """What is in the memo of *pickler*, in no order."""
+    if hasattr(pickler, "kept"):
+        return list(chain.from_iterable(pickler.kept))
     if not isinstance(pickler, FastPickler) or not _SHOWS_MEMO:
         return [obj for _, obj in pickler.memo.copy().values()]
     # A list of what the pickler refers to, made in C: twenty times faster than a copy of the memo.
@@ -103,6 +105,13 @@ def met_objects(pickler: Any) -> list[Any]:
     for part in (slice(-_ENDS, None), slice(_ENDS)):  # what it refers to beside its memo comes first or last
         held[part] = [obj for obj in held[part] if id(obj) not in pickler.bare]
     return held
+
+
+def met_among(pickler: Any, addresses: Container[int]) -> set[int]:
+    """Those of *addresses* at which *pickler* has met something."""
+    if hasattr(pickler, "objects_at"):
+        return set(map(id, pickler.objects_at(addresses)))
+    return set(filter(addresses.__contains__, map(id, met_objects(pickler))))
 
 
 _ENDS = 64
@@ -243,4 +252,4 @@ _PICKLES_EMPTY = _pickles_empty()
 
 def _times_held(pickler: Any) -> int:
     """How many references a pickler has to each state that it met: the iterative one keeps all reductions."""
-    return 1 if isinstance(pickler, FastPickler) else 2
+    return 2 if getattr(pickler, "keeps_reductions", False) else 1

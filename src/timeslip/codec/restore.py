@@ -8,7 +8,6 @@ resources (the live object while it is in the recorded state), buffers, and the 
 from __future__ import annotations
 
 import builtins
-import ctypes
 import functools
 import gc
 import io
@@ -26,13 +25,13 @@ from timeslip.codec import definitions, finalizers, imports, load, numbers
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
-from timeslip.codec.loaded import Loaded, Met, with_mark
+from timeslip.codec.loaded import Loaded, Met, element, join, with_mark
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.salvaging import SalvagingUnpickler, missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
-from timeslip.codec.stored import HoleError, Stored, StoredBuffer
+from timeslip.codec.stored import HoleError, Stored, read_all, unfilled
 from timeslip.codec.streams import SegmentReader, framed
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -140,7 +139,7 @@ class Loader:
         began = time.perf_counter()
         file = _file(_seed_prefix(stored.seeds), stored.segments)
         unpickler: Any = (_Salvaging if self.salvage and self.slowly else _Unpickler)(self, file, stored)
-        met = Met(unpickler) if self.captures and _is_large(stored) and not self.salvage else None
+        met = unpickler.met = Met(unpickler) if self.captures and _is_large(stored) and not self.salvage else None
         captured = None
         was_enabled = gc.isenabled()
         show, warnings.showwarning = warnings.showwarning, silent
@@ -151,7 +150,8 @@ class Loader:
             try:
                 payload = unpickler.load()
             finally:
-                self._hold_back(unpickler)
+                unpickler.met = None  # which refers to it
+                self.hold_back(unpickler)
             values = dict(zip(stored.keys, payload, strict=True))
             if met is not None and not unpickler.asked:
                 own = {id(payload), *map(id, self.encoder.seeds)}
@@ -173,7 +173,7 @@ class Loader:
             self._note(key, with_mark(captured, value, time.perf_counter() - began))
         return values
 
-    def _hold_back(self, unpickler: _Unpickler) -> None:
+    def hold_back(self, unpickler: _Unpickler) -> None:
         """Keep what was made now from being finalized, should it be let go again."""
         self._finalizes = self._finalizes or any(map(finalizers.has_one, self.kinds.values()))
         if not self._incomplete:
@@ -486,7 +486,7 @@ class Loader:
 
     def buffer(self, stored: Stored, index: int, kind: str) -> Any:
         """A buffer as bytes or bytearray."""
-        held = _unfilled(stored.buffers[index].size)
+        held = unfilled(stored.buffers[index].size)
         stored.buffers[index].read_into(memoryview(held))
         return held if kind == "bytearray" else bytes(held)
 
@@ -511,6 +511,7 @@ _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,
     "by_hand": imports.by_hand,
+    "element": element,
     "member": instances.member,
     "instance": instances.make_instance,
     "set_instance": instances.set_instance,
@@ -534,16 +535,20 @@ class _Meaning:
 
     def __init__(self, loader: Loader, file: Any, stored: Stored) -> None:
         unpickler: Any = super()
-        unpickler.__init__(file, buffers=_read_all(stored.out_of_band))
+        unpickler.__init__(file, buffers=read_all(stored.out_of_band))
         self._nans: dict[int, Any] = {}
         self._loader = loader
         self._stored = stored
         self.asked = False
         """Whether there is more in the stream than plain containers, numbers and text."""
+        self.met: Met | None = None
+        """What was met, where that is asked for."""
 
     def find_class(self, module_name: str, name: str) -> Any:
         if module_name == load.MODULE and name.startswith("seed") and name[4:].isdecimal():
             return self._loader.seed(int(name[4:]))
+        if (module_name, name) == (load.MODULE, "joined"):
+            return functools.partial(join, self)
         self.asked = True
         if module_name != load.MODULE:
             module_name, name = _RENAMED.get((module_name, name), (module_name, name))
@@ -557,6 +562,15 @@ class _Meaning:
         if name in _OF_STREAM:
             return functools.partial(getattr(self._loader, name), self._stored)
         return _ANYWHERE[name] if name in _ANYWHERE else getattr(self._loader, name)
+
+    def beside(self, data: bytes) -> Any:
+        """One like this for *data*."""
+        return type(self)(self._loader, io.BytesIO(data), self._stored)
+
+    def took(self, inner: Any) -> None:
+        """What *inner* has loaded is part of what this one loads."""
+        self.asked |= inner.asked
+        self._loader.hold_back(inner)
 
     def persistent_load(self, identity: Any) -> Any:
         self.asked = True
@@ -594,24 +608,6 @@ _RENAMED = {
     ("pathlib._local", "PureWindowsPath"): ("pathlib", "PureWindowsPath"),
 }
 """What some Pythons call otherwise -> what all of them know."""
-
-
-_make_bytearray: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
-    ("PyByteArray_FromStringAndSize", ctypes.pythonapi)
-)
-
-
-def _unfilled(size: int) -> bytearray:
-    """A bytearray to be filled: with what happens to be in that memory, because zeros would be written for nothing."""
-    made: bytearray = _make_bytearray(None, size)
-    return made
-
-
-def _read_all(buffers: Sequence[StoredBuffer]) -> Any:
-    for buffer in buffers:
-        held = _unfilled(buffer.size)
-        buffer.read_into(memoryview(held))
-        yield held
 
 
 def _seed_prefix(count: int) -> bytes:

@@ -10,7 +10,7 @@ import builtins
 import sys
 import types
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from timeslip.codec.changes import Change
@@ -182,8 +182,8 @@ class ScopeWatch:
         self._before = registry.all()
         self._counts = [sys.getrefcount(scope) for _, scope in self._before]
 
-    def met(self, pickler: Any) -> dict[str, dict[str, Any]]:
-        """Identity -> dict of those that the memo of *pickler* has."""
+    def met(self, among: Callable[[set[int]], set[int]]) -> dict[str, dict[str, Any]]:
+        """Identity -> dict of those that were met; *among* tells at which of some addresses anything was."""
         found = {
             str(identity): scope
             for (identity, scope), count in zip(self._before, self._counts, strict=True)
@@ -191,6 +191,6 @@ class ScopeWatch:
         }
         known = {identity for identity, _ in self._before}
         fresh = [pair for pair in self._registry.all() if pair[0] not in known]
-        memo = pickler.memo.copy() if fresh else {}
-        found.update({str(identity): scope for identity, scope in fresh if id(scope) in memo})
+        met = among({id(scope) for _, scope in fresh}) if fresh else ()
+        found.update({str(identity): scope for identity, scope in fresh if id(scope) in met})
         return found

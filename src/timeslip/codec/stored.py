@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from timeslip.errors import UnrestorableError
 
@@ -61,3 +63,22 @@ class HoleError(UnrestorableError):
     """The stream has a hole, and the object that belongs there is gone or has changed."""
 
     code = "hole"
+
+
+_make_bytearray: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
+    ("PyByteArray_FromStringAndSize", ctypes.pythonapi)
+)
+
+
+def unfilled(size: int) -> bytearray:
+    """A bytearray to be filled: with what happens to be in that memory, because zeros would be written for nothing."""
+    made: bytearray = _make_bytearray(None, size)
+    return made
+
+
+def read_all(buffers: Sequence[StoredBuffer]) -> Any:
+    """Each of *buffers* as memory that can be written to."""
+    for buffer in buffers:
+        held = unfilled(buffer.size)
+        buffer.read_into(memoryview(held))
+        yield held

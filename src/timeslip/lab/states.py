@@ -123,20 +123,25 @@ class Words:
     def __init__(self, history: History, commits: Sequence[Commit]) -> None:
         self._history = history
         self._versions = history.repository.versions({name for commit in commits for name in _told(commit)})
+        self._manifests = {str(commit.id): str(commit.manifest) for commit in commits}
         self._said: dict[str, Mapping[str, Any]] = {}
 
     def about(self, commit: Commit) -> dict[str, str]:
         """Name -> a few words, such as "-1 column" or "3 → 4 items", for names that were made or changed."""
         found = {**dict.fromkeys(commit.names.created[:_NAMED], "new"), **dict.fromkeys(_told(commit), "changed")}
         try:
-            parent = self._history.repository.commit(commit.parents[0]) if commit.parents else None
-            for name in _told(commit) if parent is not None else ():
-                before = str((parent or {})["manifest"])
+            for name in _told(commit) if commit.parents else ():
+                before = self._manifest(commit.parents[0])
                 pair = (self._versions.of(before, name), self._versions.of(commit.manifest, name))
                 found[name] = how(*(self._summary(record, name) for record in pair))
         except (StoreError, LookupError):  # gone or damaged: which names changed is known all the same
             return found
         return found
+
+    def _manifest(self, commit: str) -> str:
+        if commit not in self._manifests:
+            self._manifests[commit] = str(self._history.repository.commit(commit)["manifest"])
+        return self._manifests[commit]
 
     def _summary(self, record: str | None, name: str) -> tuple[str, str]:
         if record is None:

@@ -89,6 +89,7 @@ class Checker:
         needs = self._check_records()
         self._check_counts(needs)
         self._check_names()
+        self._check_kept()
         self._blame(broken, needs)
         return CheckReport(tuple(self._problems), **self._counts)
 
@@ -205,6 +206,11 @@ class Checker:
                     self._problems.append(Problem("name", session.name, text))
             except StoreError as error:
                 self._problems.append(Problem("name", session.name, error.message))
+
+    def _check_kept(self) -> None:
+        """Whether what the table of kept cells points at is there; the records themselves were read already."""
+        for text, commit in self._repo._kept.broken():
+            self._problems.append(Problem("record", text, f"the cells kept with commit {commit} are gone"))
 
     def _blame(self, broken: dict[int, Problem], needs: dict[int, list[int]]) -> None:
         """Say for every broken chunk whose value it was part of."""

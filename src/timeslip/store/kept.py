@@ -241,6 +241,17 @@ class KeptTable:
                 at = self._repo._records.row(base) if base is not None else None
         return found
 
+    @Reading("the list of kept cells")
+    def broken(self) -> list[tuple[str, str]]:
+        """Rows that point at no record: its number, and the commit that it was kept with."""
+        if not self.is_there():
+            return []
+        rows = self._db.execute(
+            """SELECT k.text, c.id FROM kept k LEFT JOIN records c ON c.n = k.record LEFT JOIN records t ON t.n = k.text
+               WHERE c.n IS NULL OR t.n IS NULL"""
+        )
+        return [(str(int(row[0])), row[1].hex()[:8] if row[1] is not None else "?") for row in rows]
+
     def numbers(self, session: str) -> list[int]:
         """The numbers of the records that commits of *session* point at."""
         if not self.is_there():

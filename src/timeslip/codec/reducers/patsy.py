@@ -22,4 +22,6 @@ def find(kind: type) -> Any:
     if refusal is None or not is_plain(kind):
         return None
     says = getattr(kind, "__getstate__", None)
-    return instances.by_attributes(kind) if says is refusal or kind.__name__ in _MAKES_ITS_OWN_REFUSAL else None
+    if says is not refusal and kind.__name__ not in _MAKES_ITS_OWN_REFUSAL:
+        return None
+    return instances.named(kind, instances.by_attributes(kind))  # every formula has the intercept of the library

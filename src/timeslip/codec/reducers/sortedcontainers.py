@@ -1,23 +1,21 @@
-"""sortedcontainers: a sorted dict with the order in which its keys were put in, which its own pickling forgets."""
+"""sortedcontainers: as they are, without sorting anything again.
+
+Their own pickling makes new ones of the items: that asks the key function, which may say something else in the state
+that is left, and the order in which the keys of a dict were put in is lost.
+"""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from timeslip.codec.reducers import added
+from timeslip.codec.kinds import is_plain
+from timeslip.codec.reducers import instances, subclasses
 
-if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
-
-
-def _sorted_dict(state: Pass, held: Any) -> Any:
-    items = dict(dict.items(held))
-    state.keep.append(items)
-    return type(held), (held._key, items)
+_SORTED = frozenset({"SortedDict", "SortedKeyList", "SortedList", "SortedSet"})
 
 
 def find(kind: type) -> Any:
-    """The reducer for a sorted dict, or None."""
-    library = sys.modules.get("sortedcontainers.sorteddict")
-    return added.keeping(_sorted_dict) if library is not None and kind is library.SortedDict else None
+    """The reducer for a sorted list, set or dict of the library itself, or None."""
+    if kind.__name__ not in _SORTED or not kind.__module__.startswith("sortedcontainers."):
+        return None
+    return instances.by_attributes(kind) if is_plain(kind) else subclasses.container(kind, dict)

@@ -153,7 +153,8 @@ _OVERRIDES = frozenset({"append", "extend", "__setitem__", "update", "items"})
 """Methods of a container that unpickling calls; one of the session's would run then."""
 
 
-def _container(kind: type, library: Any) -> Any:
+def container(kind: type, library: Any) -> Any:
+    """The reducer for a class built on a container of Python: by its items and attributes, running none of its code."""
     family = _FAMILIES[library]
     mapping = issubclass(library, dict)
     slots = own_slots(kind) if is_of_session(kind) else all_slots(kind)
@@ -192,7 +193,7 @@ def find_of_library(kind: type) -> Any:
     if any(name in base.__dict__ for base in own for name in (*_HOOKS, "__new__")):
         return None
     adds = any(name in base.__dict__ for base in own for name in _ADDING)
-    return _container(kind, library) if adds else None
+    return container(kind, library) if adds else None
 
 
 _ADDING = frozenset({"append", "extend", "__setitem__", "update", "add"})
@@ -376,7 +377,7 @@ SPECIAL = frozenset(_ARGUMENTS) | frozenset(_FAMILIES)
 def reducer(kind: type) -> Any:
     """The reducer for a class that is built on more than ``object``."""
     library = library_of(kind)
-    return _container(kind, library) if library in _FAMILIES else _general(kind, library)
+    return container(kind, library) if library in _FAMILIES else _general(kind, library)
 
 
 REDUCERS: dict[type, Any] = {kind: reducer(kind) for kind in (collections.Counter, random.Random, random.SystemRandom)}

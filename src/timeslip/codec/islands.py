@@ -1,0 +1,307 @@
+"""Long lists and dicts, written as many small pickles of some of the elements each: *islands*.
+
+One pickle of a million dicts keeps two million objects in one table, numbers all that it has met, and marks batches of
+a thousand elements: an element more at the front changes all that follows, and the table does not fit in the cache of
+the processor. An island has a memo of its own, so that its bytes depend on its own elements only, and what a pass asks
+of each object is asked while that object is in the cache. Where an island ends is decided by the elements around it, so
+that behind an element more or less the islands are the same as before.
+
+Nothing that can be told from a copy may be on two islands, because each of them would load one of its own. Only short
+text, and tuples of numbers and text, may: their identity means nothing (`linking`). The number of references tells what
+may be on several. If anything is, or is met that only the whole pass knows how to write, the value is written as one
+pickle instead. That must not depend on who else refers to its parts: else it would look changed when somebody does.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from array import array
+from collections.abc import Collection, Container, Iterable, Sequence
+from itertools import chain, compress, repeat
+from typing import TYPE_CHECKING, Any
+
+from xxhash import xxh3_64_intdigest
+
+from timeslip.codec import load
+from timeslip.codec.addresses import Links, links_of
+from timeslip.codec.kinds import references_in_lists
+from timeslip.codec.linking import (
+    is_value_tuple,
+    linking_objects,
+    named_kinds,
+    outside_addresses,
+    plain_holders,
+    texts_of,
+)
+from timeslip.codec.marks import PLAIN
+from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
+from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text
+
+if TYPE_CHECKING:
+    from timeslip.codec.capture import Pass
+
+MANY = 4096
+"""From so many elements on a list or dict is written as islands."""
+
+_BYTES = 1 << 17
+"""An island is to have about so many bytes."""
+_MOST = 1 << 15
+"""Elements of an island at most."""
+_STEP, _FEWEST = 256, 32
+"""After so many elements an island may end; where they are large, after so few."""
+_LARGE = 1 << 13
+"""Bytes of a large element."""
+_WINDOW = 16
+"""So many elements are compared to find where an island may end."""
+_LIMIT = 1 << 22
+"""An island of more bytes holds more than its elements: what they lead to is large, or all the others."""
+_EVERY = 8
+"""Of so many islands one is looked at to see how much text is on several."""
+_NODES = 16
+"""So many names for it and its elements are written with it at most."""
+
+_ALONE = references_in_lists(4)
+"""An object that nobody else holds is in its container, in the memo, and in two lists of what was found."""
+
+
+class OneStreamError(Exception):
+    """The value has to be written as one pickle."""
+
+
+class _LargeError(OneStreamError):
+    """An island has become too large."""
+
+
+class _Writer(SegmentWriter):
+    """The file of one island after the other."""
+
+    __slots__ = ("_left",)
+
+    def begin(self) -> None:
+        """An island begins here."""
+        self.segments = []
+        self._left = _LIMIT
+
+    def write(self, data: bytes) -> int:
+        """As any file; what becomes too large for an island is given up at once."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise _LargeError
+        self.segments.append(data)
+        return len(data)
+
+
+class IslandPickler:
+    """Writes the one long value of a pass as islands.
+
+    Args:
+        state: of the pass; what is written goes to its writer.
+
+    Attributes:
+        kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
+        others: whether there is something that is not plain among it.
+    """
+
+    def __init__(self, state: Pass) -> None:
+        self._state = state
+        self._whole, state.writer = state.writer, _Writer()
+        self._pickler, self._trial = FastPickler(state), FastPickler(state)
+        self._pickler.bare.update(map(id, gc.get_referents(self._pickler)))
+        self._writer: Any = state.writer
+        self._suspected = set(state.encoder.seed_memo)
+        self._texts: set[int] = set()
+        self._looked = self._again = 0
+        self._islands = 0
+        self._links = array("Q")
+        self._named = array("Q")
+        self.kept: list[list[Any]] = []
+        self.others = False
+
+    def dump(self, payload: list[Any]) -> None:
+        """Write the list *payload*: one long list or dict, and elements of it, or itself again.
+
+        Raises:
+            OneStreamError: it cannot be written so.
+        """
+        value = max(filter(is_long, payload), key=len)
+        self._suspected.add(id(value))
+        self._links.append(id(value))
+        self.kept.append([value])
+        keys = list(value) if type(value) is dict else None
+        elements = value if keys is None else list(value.values())
+        ends = _ends(self._state, payload, value, elements)
+        segments = [b"\x80\x05" + _named("joined") + b"("]
+        at, end = 0, len(elements)
+        while at < end:
+            after = self._end(keys, elements, at, end)
+            while True:
+                try:
+                    island = self._island(keys, elements, at, after)
+                    break
+                except _LargeError:
+                    if after - at <= _FEWEST:
+                        raise
+                    after = at + max((after - at) // _FEWEST, _FEWEST)
+            segments.append(b"B" + len(island).to_bytes(4, "little") + island)
+            at = after
+        self._pickler.clear_memo()
+        self._whole.segments = [*segments, ends]
+        self._state.writer = self._whole
+
+    def _end(self, keys: list[Any] | None, elements: Sequence[Any], at: int, end: int) -> int:
+        """Where the island ends that begins at *at*.
+
+        Every so often one of a few elements is chosen, the one with the least checksum, and the same checksum says
+        whether an island ends behind it: behind a change soon the same are chosen, and what ends an island of many
+        elements would end one of few as well. (Not a CRC: of elements that only count up, its least is always the one
+        at the same place among so many, and what is shifted by more stays shifted.)
+        """
+        begun, step = at, _STEP
+        while at + step + _WINDOW < end and at - begun < _MOST:
+            candidates = self._written(keys, elements, at + step)
+            size = sum(map(len, candidates)) // _WINDOW
+            if step > _FEWEST and size > _LARGE:
+                step = _FEWEST
+                continue
+            sums = list(map(xxh3_64_intdigest, candidates))
+            least = min(sums)
+            at += step + sums.index(least) + 1
+            many = max(_BYTES // (size * step), 1).bit_length() - 1
+            if not least & ((1 << many) - 1):
+                break
+        else:
+            at = end if at + step + _WINDOW >= end else at
+        self._trial.clear_memo()  # what it holds would count as held by somebody else
+        return at
+
+    def _written(self, keys: list[Any] | None, elements: Sequence[Any], first: int) -> list[bytes]:
+        """Some elements from *first* on, each by itself as bytes."""
+        parts: Iterable[Any] = elements[first : first + _WINDOW]
+        if keys is not None:
+            parts = zip(keys[first : first + _WINDOW], parts, strict=True)
+        writer, clear, dump = self._writer, self._trial.clear_memo, self._trial.dump
+        written = []
+        for part in parts:
+            clear()
+            writer.begin()
+            dump(part)
+            written.append(writer.segments[0] if len(writer.segments) == 1 else b"".join(writer.segments))
+        self._forget_noted()
+        return written
+
+    def _island(self, keys: list[Any] | None, elements: Any, first: int, after: int) -> bytes:
+        """The bytes of the island of some elements; what it is made of is noted."""
+        self._pickler.clear_memo()
+        self._writer.begin()
+        part = elements[first:after]
+        if keys is not None:
+            part = dict(zip(keys[first:after], part, strict=True))
+        self._pickler.dump(part)
+        part.clear()  # what holds the elements once more would count as somebody else
+        if keys is not None:
+            elements[first:after] = repeat(None, after - first)
+        segments, state = self._writer.segments, self._state
+        if has_special(segments) or not _is_simple(state):
+            raise OneStreamError
+        if state.dicts_of and shared_attributes(self._pickler, state.dicts_of, state.plain, state.encoder.picklers):
+            raise OneStreamError
+        self._forget_noted()
+        met = met_objects(self._pickler)
+        self._note(met, id(part), texts=may_hold_large_text(segments))
+        if self._islands < _EVERY or self._islands % _EVERY == 0:
+            self._count_texts(met, after - first)
+        self._islands += 1
+        return b"".join(segments)
+
+    def _note(self, met: list[Any], own: int, *, texts: bool) -> None:
+        """Note what links of what an island has met: as `linking_addresses`, which plain objects are too many for."""
+        state, kinds = self._state, list(map(type, met))
+        others = set(kinds) - PLAIN
+        if not (state.asked or others):
+            found = plain_holders(met, kinds, texts=texts)
+            addresses = array("Q", map(id, found))
+            addresses.remove(own)
+            self._links.extend(addresses)
+            self._keep(found)
+            return
+        found = linking_objects(met, set(kinds), {own}, (), state.met, texts, reduced=state.asked)
+        self.others = True
+        self._links.extend(map(id, found))
+        named = named_kinds(others)
+        if named:
+            self._named.extend(id(obj) for obj in met if type(obj) in named)
+        self._keep(found)
+        self.kept[-1] = met
+
+    def _forget_noted(self) -> None:
+        for noted in self._state.plain.values():
+            noted.clear()
+
+    def _keep(self, found: list[Any]) -> None:
+        """Keep what can be told from copies; on no other island may be any of it."""
+        counts = list(map(sys.getrefcount, found))
+        if counts and max(counts) > _ALONE:
+            held = [obj for obj, count in zip(found, counts, strict=True) if count > _ALONE]
+            addresses = {id(obj) for obj in held if not is_value_tuple(obj)}
+            if not self._suspected.isdisjoint(addresses):
+                raise OneStreamError
+            self._suspected |= addresses
+        self.kept.append(found)
+
+    def _count_texts(self, met: list[Any], count: int) -> None:
+        """See to it that not too many texts are on several islands: they would be loaded that often."""
+        texts = texts_of(met, list(map(type, met)))
+        shared = set(compress(map(id, texts), map(_ALONE.__lt__, map(sys.getrefcount, texts))))
+        self._again += len(self._texts & shared)
+        self._texts |= shared
+        self._looked += count
+        if self._again > self._looked // 2:
+            raise OneStreamError
+
+    def objects_at(self, addresses: Container[int]) -> list[Any]:
+        """What of it is kept at *addresses*."""
+        wanted = addresses.__contains__
+        return list(chain.from_iterable(compress(part, map(wanted, map(id, part))) for part in self.kept))
+
+    def find(self, weak_roots: Collection[int]) -> Links:
+        """As `linking_addresses`, of all islands."""
+        outside = {address for kind in self._state.met for address in outside_addresses(kind)} if self._named else ()
+        named = (address for address in self._named if address in weak_roots and address not in outside)
+        return links_of(self._links + array("Q", named))
+
+
+def _is_simple(state: Pass) -> bool:
+    """Whether there was nothing that has to be put in order for the stream as a whole."""
+    return not (state.buffers or state.out_of_band or state.holes or state.hashing or state.odd or state.nans)
+
+
+def is_long(value: Any) -> bool:
+    """Whether *value* is long enough to be written as islands."""
+    return (type(value) is list or type(value) is dict) and len(value) >= MANY
+
+
+def may_be_islands(nodes: Sequence[tuple[str, Any]], seeds: Container[int]) -> bool:
+    """Whether *nodes* (key, object) may be what `IslandPickler` writes; *seeds*: addresses of what it never does."""
+    if len(nodes) > _NODES or any(key.startswith("def:") for key, _ in nodes):
+        return False
+    return any(is_long(value) and id(value) not in seeds for _, value in nodes)
+
+
+def _named(name: str) -> bytes:
+    return f"c{load.MODULE}\n{name}\n".encode()
+
+
+def _ends(state: Pass, payload: list[Any], value: Any, elements: Sequence[Any]) -> bytes:
+    """What follows the islands of *value*: the list *payload* of it and of some of its *elements*."""
+    again = b"h" + len(state.encoder.seeds).to_bytes(1, "little")  # what comes behind the seeds in the memo
+    places = list(map(id, elements)) if any(obj is not value for obj in payload) else []
+    parts = []
+    for obj in payload:
+        if obj is value:
+            parts.append(again)
+        elif id(obj) in places:
+            parts.append(_named("element") + again + b"J" + places.index(id(obj)).to_bytes(4, "little") + b"\x86R")
+        else:
+            raise OneStreamError
+    return b"tR\x940]\x94(" + b"".join(parts) + b"e."

@@ -1,0 +1,116 @@
+"""News for front ends: coalesced, numbered, sent to whoever still listens; whoever records never waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.doors.schema import validate_as
+from tests.lab.looking import Looking
+
+from timeslip.ipython import events
+from timeslip.ipython.events import Events
+from timeslip.ipython.faults import Faults
+from timeslip.lab.view import View
+
+
+class Page:
+    """A comm with somebody, or nobody, behind it."""
+
+    def __init__(self, name: str, fails: bool = False) -> None:
+        self.comm_id = name
+        self.fails = fails
+        self.got: list[dict[str, Any]] = []
+        self.closed = False
+
+    def on_close(self, callback: Callable[[Any], None]) -> None:
+        self.leave = callback
+
+    def send(self, data: dict[str, Any]) -> None:
+        if self.fails:
+            raise OSError("nobody there")
+        self.got.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def wait(self, *names: str) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + 10
+        while [told["event"] for told in self.got] != list(names):
+            assert time.monotonic() < deadline, self.got
+            time.sleep(0.01)
+        for told in self.got:
+            validate_as("event", told)
+        return self.got
+
+
+@pytest.fixture
+def news(seen: Looking, tmp_path: Path) -> Iterator[Events]:
+    seen.run("x = 1")
+    made = Events(lambda: seen.view, Faults(tmp_path))
+    seen.session.repository.published = made.nudge
+    yield made
+    seen.session.repository.published = None
+    made.close()
+
+
+def test_what_follows_each_other_quickly_is_told_at_once(seen: Looking, news: Events) -> None:
+    page = Page("one")
+    news.open(page)
+    seen.run("x = 2", "x = 3", "y = 1")
+    (told,) = page.wait("recorded")
+    assert (told["seq"], told["head"]) == (1, seen.session.head)
+    assert [state["first"] for state in told["states"]] == ["y = 1", "x = 3", "x = 2"]
+    assert told["state"] == told["states"][0]
+    assert news.newest_at(0) == 1
+    assert news.newest_at(1) == 4
+
+
+def test_a_page_that_is_gone_is_forgotten_and_keeps_nobody_waiting(seen: Looking, news: Events) -> None:
+    dead, left, alive = Page("dead", fails=True), Page("left"), Page("alive")
+    for page in (dead, left, alive):
+        news.open(page)
+    left.leave(None)
+    seen.run("x = 2")
+    alive.wait("recorded")
+    assert (left.got, list(news._comms)) == ([], ["alive"])
+
+
+def test_no_more_than_so_many_listen(news: Events) -> None:
+    pages = [Page(str(number)) for number in range(events.MOST_COMMS + 2)]
+    for page in pages:
+        news.open(page)
+    assert [page.closed for page in pages] == [True, True] + [False] * events.MOST_COMMS
+
+
+def test_nothing_is_told_where_nothing_has_happened(seen: Looking, news: Events) -> None:
+    page = Page("one")
+    news.open(page)
+    for _ in range(3):
+        news.nudge()
+    seen.ask("history")
+    seen.run("x = 5")
+    page.wait("recorded")
+
+
+def test_going_on_with_another_session_is_told(seen: Looking, news: Events) -> None:
+    page = Page("one")
+    news.open(page)
+    other = seen.session.repository.create_session("other")
+    news._view = lambda: View(seen.beside, other)
+    news.nudge()
+    (told,) = page.wait("moved")
+    assert (told["session"], told["head"], told["states"]) == (other, None, [])
+
+
+def test_the_end_is_told_and_the_thread_ends(seen: Looking, news: Events) -> None:
+    page = Page("one")
+    news.open(page)
+    news.close()
+    assert page.wait("closed")[0]["seq"] == 1
+    assert page.closed
+    assert not [thread for thread in threading.enumerate() if thread.name == "timeslip-events"]
