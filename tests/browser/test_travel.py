@@ -154,6 +154,34 @@ def test_a_loss_is_asked_about_before(opened: Any, server: Server) -> None:
     assert (book.ask("first"), book.here) == ("[1, 2]", "In[2]"), "cancelled: nothing has changed"
 
 
+def test_cells_that_would_run_again_are_asked_about(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("rows = (n for n in range(3))")
+    book.run("rows = 5")
+    book.click("undo")
+    book.page.wait_for_selector(".jp-Dialog .timeslip-Confirm >> text=run again")
+    book.page.locator(".jp-Dialog >> text=Run them").click()
+    book.at(1)
+    assert book.ask("list(rows)") == "[0, 1, 2]"
+
+
+def test_tag_and_describe(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.run("x = 2")
+    book.pick(1)
+    book.click("tag")
+    book.type("good")
+    book.page.wait_for_selector('.timeslip-Row .timeslip-mod-tag >> text="good"')
+    book.click("describe")
+    book.type("before the second try")
+    book.until(lambda: "before the second try" in book.row(1).inner_text())
+    assert book.state(1)["message"] == "before the second try"
+    assert book.here == "In[2]", "naming goes nowhere"
+
+
 def test_before_and_after_a_cell_from_its_menu(opened: Any, server: Server) -> None:
     book = opened(server)
     book.start()
