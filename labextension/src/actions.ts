@@ -69,6 +69,40 @@ export class Actions {
     return done;
   }
 
+  /** Rebuild what is not back by running its recorded cells, which are shown before. */
+  async rebuild(history: NotebookHistory, names: string[]): Promise<boolean> {
+    let steps: { execution_count: number | null; code: string; touches: string[] }[];
+    try {
+      steps = (await this._perform(history, ['replay', ...names, '--dry-run'])).steps ?? [];
+    } catch (error) {
+      this._complain(error);
+      return false;
+    }
+    const body = document.createElement('div');
+    body.className = 'timeslip-Confirm';
+    const head = document.createElement('p');
+    head.textContent = this.trans.__('These cells run again, apart from the session, to rebuild %1:', names.join(', '));
+    body.append(head);
+    for (const step of steps) {
+      const code = document.createElement('pre');
+      code.className = 'timeslip-Code';
+      code.textContent = step.code;
+      body.append(code);
+      if (step.touches.length) {
+        const note = document.createElement('p');
+        note.className = 'timeslip-Note';
+        note.textContent = this.trans.__('It seems to touch: %1', step.touches.join(', '));
+        body.append(note);
+      }
+    }
+    const result = await showDialog({
+      title: this.trans.__('Run cells again'),
+      body: new Widget({ node: body }),
+      buttons: [Dialog.cancelButton({ label: this.trans.__('Cancel') }), Dialog.okButton({ label: this.trans.__('Run them') })]
+    });
+    return result.button.accept && this._do(history, ['replay', ...names], this.trans.__('Rebuilt: %1', names.join(', ')));
+  }
+
   switchTo(history: NotebookHistory, branch: string): Promise<boolean> {
     return this._travel(history, ['switch', branch], this.trans.__('On branch %1', branch));
   }
@@ -293,7 +327,11 @@ export class Actions {
       if (said !== null) {
         const tail = [...messages, lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
         const text = [said, ...tail].join('\n');
-        if (tail.length) {
+        if (lost.length) {
+          const label = this.trans.__('Run their cells again …');
+          const actions = [{ label, callback: () => void this.rebuild(history, lost) }];
+          Notification.warning(text, { autoClose: 20000, actions });
+        } else if (tail.length) {
           Notification.warning(text, { autoClose: 10000 });
         } else {
           Notification.success(text, { autoClose: 2500 });

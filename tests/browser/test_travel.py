@@ -166,6 +166,38 @@ def test_cells_that_would_run_again_are_asked_about(opened: Any, server: Server)
     assert book.ask("list(rows)") == "[0, 1, 2]"
 
 
+def test_what_is_lost_can_be_rebuilt_and_long_work_cancelled(opened: Any, server: Server) -> None:
+    """A cell that waits is never run unasked: it is shown, and run when the user says so."""
+    book = opened(server)
+    book.start()
+    book.run("import time")
+    book.run("time.sleep(4); rows = (n for n in range(3))")
+    book.run("rows = 5")
+    book.click("undo")
+    book.page.wait_for_selector(".jp-Dialog .timeslip-Confirm >> text=it waits")
+    book.accept()
+    book.at(2)
+    for cancel in (True, False):
+        if cancel:
+            book.page.locator(".Toastify__toast >> text=Run their cells again").click()
+        else:
+            book.page.evaluate("() => document.querySelectorAll('.Toastify__close-button').forEach(one => one.click())")
+            book.click("redo")
+            book.at(3)
+            book.click("undo")
+            book.page.wait_for_selector(".jp-Dialog .timeslip-Confirm")
+            book.accept()
+            book.page.locator(".Toastify__toast >> text=Run their cells again").last.click()
+        book.page.wait_for_selector(".jp-Dialog .timeslip-Code >> text=time.sleep(4)")
+        book.accept()
+        book.page.wait_for_selector(".timeslip-Status[data-activity=working]")
+        if cancel:
+            book.page.locator(".Toastify__toast >> text=Cancel").click()
+        book.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
+        assert ("generator" in book.ask("type(rows).__name__")) is not cancel
+    assert book.ask("list(rows)") == "[0, 1, 2]"
+
+
 def test_tag_and_describe(opened: Any, server: Server) -> None:
     book = opened(server)
     book.start()
