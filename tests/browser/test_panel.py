@@ -98,6 +98,7 @@ _SCROLL = """() => new Promise(done => {
 })"""
 
 
+@pytest.mark.slow
 def test_five_thousand_states(opened: Any, server: Server) -> None:
     book = opened(server)
     book.start()
