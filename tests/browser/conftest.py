@@ -34,7 +34,7 @@ def why_not() -> str | None:
         try:
             __import__(module)
         except ImportError:
-            return f"{module} is not installed (`make lab` or `.ci/run` installs it)"
+            return f"{module} is not installed (`pip install --group browser`, or `.ci/run`)"
     if chromium() is None:
         return "there is no Chromium"
     return None if front_end.is_current() else "the front end is not built (`make lab` builds it)"
