@@ -230,7 +230,7 @@ class Notebook:
     @property
     def busy(self) -> bool:
         """Whether a cell is running."""
-        return self.page.locator('.jp-InputPrompt >> text="[*]:"').count() > 0
+        return bool(self.page.locator('.jp-InputPrompt >> text="[*]:"').count())
 
     def at(self, count: int) -> None:
         """Wait until the panel says that the session is at In[count]."""

@@ -162,7 +162,7 @@ class Server:
 
     def write(self, path: str, *, cells: list[dict[str, Any]] | None = None, kernel: str = "python3") -> None:
         """Write a notebook file."""
-        empty = {
+        empty: dict[str, Any] = {
             "cell_type": "code",
             "id": "first",
             "metadata": {},

@@ -163,6 +163,13 @@ def test_what_can_be_brought_back_is_told_while_no_kernel_lives(server: Server) 
             assert (found["kernel"], found["state"]) == ("live", None)
 
 
+def test_of_a_notebook_that_was_never_recorded_there_is_nothing_to_bring_back(server: Server) -> None:
+    (server.root / "fresh.ipynb").write_text("{}")
+    found = server.answer("resumable", path="fresh.ipynb")
+    assert (found["session"], found["kernel"], found["state"]) == (None, "none", None)
+    assert server.get("history", path="fresh.ipynb")[0] == 404
+
+
 @pytest.mark.parametrize("path", [".hidden.ipynb", "../outside.ipynb", "deep/two.ipynb", "gone.ipynb", "", "deep"])
 def test_what_the_server_does_not_show_has_no_history(server: Server, path: str) -> None:
     for verb in ("history", "show", "cells", "resumable"):
