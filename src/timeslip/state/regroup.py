@@ -565,6 +565,7 @@ class Regrouping:
             group.holes = tuple(captured.holes)
             group.bytes = captured.size
             group.mark = shot.mark if captured.plain else None
+            group.islands = captured.parts if captured.plain else ()
         return group
 
 
