@@ -13,9 +13,11 @@ from timeslip.commit import Step
 from timeslip.live import Live
 from timeslip.model import is_name
 from timeslip.noticing import SHIFTING, Look, assumed, late_names
+from timeslip.planner import Plan
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable
 from timeslip.state.mapped import forget_mapped
+from timeslip.values import chunk_names
 
 _AT_ONCE = 0.02
 """So long at once, seconds: a cell waits for no more."""
@@ -104,3 +106,15 @@ def _audit(live: Live, at_most: float) -> int:
         finally:
             update.release()
     return len(waiting) - 1
+
+
+def check_bytes(live: Live, plan: Plan) -> None:
+    """Read every chunk that *plan* needs, before anything is loaded.
+
+    Raises:
+        DamagedStoreError: one is missing or wrong.
+    """
+    with live.progress.phase("reading"):
+        for record in plan.load:
+            for chunk in chunk_names(live.repository, live.body(record)):
+                live.repository.get_chunk(chunk)

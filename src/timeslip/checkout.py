@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import filterfalse
 from typing import Any
 
+from timeslip.codec.loaded import take_marks
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
@@ -30,8 +31,9 @@ from timeslip.replay import Replayer
 from timeslip.standard import time
 from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
+from timeslip.staying import StayingElements
 from timeslip.tearing import still_used, torn_off
-from timeslip.values import chunk_names, doubt, noted, pieces_of, read_stream, rebuilt_reason_of
+from timeslip.values import doubt, islands_of, noted, pieces_of, read_stream, rebuilt_reason_of
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
@@ -110,6 +112,8 @@ class Checkout:
         self.prepared = Prepared(loader)
         self.beside = False
         """What is loaded comes beside the session, as a copy, and shares nothing with it."""
+        self.staying: StayingElements | None = None
+        """Tells what need not be loaded; None where a look has not just told what is live."""
         self._after: dict[str, tuple[str, Any]] = {}
         self._nameless = self._remade = self._in_context = False
         self.letting_go = LettingGo(live)
@@ -145,6 +149,8 @@ class Checkout:
         with lent(self.live), imports_as_then(self.live, prepared.facets):
             failed = self._load_all(plan)
             if failed:
+                if self.staying is not None:  # what is made again now runs code of the user, which may change them
+                    failed.update(self._load_each(self.staying.give_up()))
                 self._foresee_bindings(plan, snapshot)
                 self._rebuild(failed)
         if not self.beside:
@@ -198,7 +204,7 @@ class Checkout:
         try:
             body = self.live.body(record)
             with self._guarded(body):
-                values = self.loads.load(record, body)
+                values = (self.staying or self.loads).load(record, body)
         except UntrustedStoreError:
             raise  # nothing of this is lost, and no other way to it is safe: the user has to decide
         except OutsideReached as reached:
@@ -509,16 +515,22 @@ class Checkout:
         """
         live, tracker = self.live, self.live.tracker
         stale = {tracker.groups[key] for key in self._touched(plan) if key in tracker.groups}
+        loaded = self.prepared.loader.loaded
         with live.progress.phase("looking at names"):
-            update = tracker.update(live.namespace.snapshot(), stale, loaded=self.prepared.loader.loaded)
-        self.prepared.loader.loaded.clear()
+            take_marks(loaded)  # what was replaced is gone
+            update = tracker.update(live.namespace.snapshot(), stale, loaded=loaded)
+        as_stored = {id(known.captured) for known in loaded.values()}
         live.records = dict(self.target)
         for change in update.changed:
             versions = {live.records.get(key) for key in change.covariable.keys}
             record = versions.pop() if len(versions) == 1 else None
             change.covariable.record = record
             if record is not None:  # what of it does not change is not put into the store again
-                change.covariable.chunk_of = pieces_of(live.repository, self.prepared.records.get(record, {}))
+                body = self.prepared.records.get(record, {})
+                change.covariable.chunk_of = pieces_of(live.repository, body)
+                if id(change.captured) in as_stored:
+                    change.covariable.islands_of = islands_of(body, change.covariable.islands)
+        loaded.clear()
         update.release()
         tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
         unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}
@@ -606,15 +618,3 @@ def _has_hole(live: Live, name: str, value: Any) -> bool:
     except UnstorableError:
         return True
     return any(hole.fatal for hole in captured.holes)
-
-
-def check_bytes(live: Live, plan: Plan) -> None:
-    """Read every chunk that *plan* needs, before anything is loaded.
-
-    Raises:
-        DamagedStoreError: one is missing or wrong.
-    """
-    with live.progress.phase("reading"):
-        for record in plan.load:
-            for chunk in chunk_names(live.repository, live.body(record)):
-                live.repository.get_chunk(chunk)

@@ -22,7 +22,7 @@ from timeslip.preview import summarize
 from timeslip.retaining import require_room
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable, Update
-from timeslip.values import Encoded, definition_reason, inexact_reason, pieces_of, python_tag, with_verdicts
+from timeslip.values import Encoded, definition_reason, inexact_reason, islands_of, pieces_of, python_tag, with_verdicts
 
 if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
@@ -419,6 +419,7 @@ def _finish(
             live.records[key] = record
     for group, value in encoded.items():
         group.chunk_of, group.record = value.pieces, None if value.torn else made[group]
+        group.islands_of = islands_of(value.body, group.islands)
         if value.torn:
             live.dirty(group.keys)
         live.remember(made[group], value.body)

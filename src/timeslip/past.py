@@ -9,6 +9,7 @@ from typing import Any
 
 from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
+from timeslip.codec.loaded import Staying
 from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader
 from timeslip.errors import TimeslipError, UnrestorableError
@@ -88,8 +89,8 @@ class Loads:
         itself = weakref.ref(self)
         loader.complete = lambda identity: _complete(itself(), identity)
 
-    def load(self, record: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of a co-variable by node key.
+    def load(self, record: str, body: Mapping[str, Any], staying: Staying | None = None) -> dict[str, Any]:
+        """The values of a co-variable by node key; *staying* as `Loader.load` takes it.
 
         Raises:
             UnrestorableError, StoreError: it cannot be loaded; what was made and collected for it is dropped.
@@ -102,7 +103,7 @@ class Loads:
         if refused is not None:
             raise UnrestorableError(refused)
         try:
-            self.values[record] = self._load(record, body)
+            self.values[record] = self._load(record, body, staying)
         except UnrestorableError:
             if not self.loader.salvage or self.loader.slowly:
                 raise
@@ -113,13 +114,13 @@ class Loads:
                 self.loader.slowly = False
         return self.values[record]
 
-    def _load(self, record: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _load(self, record: str, body: Mapping[str, Any], staying: Staying | None = None) -> dict[str, Any]:
         loader = self.loader
         changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
         figures = len(loader.figures)
         self._running.add(record)
         try:
-            return loader.load(read_value(self._repository, body))
+            return loader.load(read_value(self._repository, body), staying)
         except TimeslipError:
             del loader.changes[changes:], loader.rebuilt[rebuilt:], loader.figures[figures:]
             self.withdraw(made)

@@ -64,14 +64,16 @@ def still_used(
     replaced = _replaced(snapshot, values) if threads or tasks else {}
     if not replaced:
         return
-    for ident, innermost in sys._current_frames().items():
-        frame: types.FrameType | None = innermost if ident in threads else None
+    innermost = sys._current_frames()
+    innermost.pop(threading.get_ident(), None)  # one that refers to itself would keep what is replaced
+    for ident, thread in threads.items():
+        frame: types.FrameType | None = innermost.get(ident or 0)
         used: set[str] = set()
         while frame is not None:
             used.update(replaced[id(value)] for value in list(frame.f_locals.values()) if id(value) in replaced)
             frame = frame.f_back
         if used:
-            yield f"the thread {threads[ident].name!r} goes on with {_as_before(used)}: end it, or start it again"
+            yield f"the thread {thread.name!r} goes on with {_as_before(used)}: end it, or start it again"
     for task in tasks:
         used = {replaced[id(value)] for value in held_while_under_way(task.get_coro()) if id(value) in replaced}
         if used:

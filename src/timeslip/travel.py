@@ -15,7 +15,8 @@ from typing import Any
 
 from timeslip import commit as recording
 from timeslip.arguments import check_count, check_names, check_text
-from timeslip.checkout import Checkout, Options, check_bytes
+from timeslip.auditing import check_bytes
+from timeslip.checkout import Checkout, Options
 from timeslip.codec.placeholder import Placeholder
 from timeslip.commit import Step
 from timeslip.describing.remembering import remember
@@ -33,6 +34,7 @@ from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definiti
 from timeslip.planner import Plan, closure, make_plan
 from timeslip.replay import Replayer
 from timeslip.standard import time
+from timeslip.staying import StayingElements
 from timeslip.steps import STEP, Walked
 
 
@@ -145,6 +147,7 @@ class Traveller:
         if options.verify or live.settings.verify == "eager":
             check_bytes(live, plan)
         work = Checkout(live, self.history, target, state, options)
+        work.staying = StayingElements(live, plan, work.target, work.loads)
         work.prepare(plan)
         on, before, manifest = branch or live.branch, live.head, self._manifest(target)
 

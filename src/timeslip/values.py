@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.captured import Captured
+from timeslip.codec.captured import Captured, Island
 from timeslip.codec.chunking import buffer_pieces, piece_ends, stream_pieces
 from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
 from timeslip.codec.stored import Stored, StoredBuffer
@@ -199,6 +199,17 @@ def read_value(repository: Repository, body: Mapping[str, Any]) -> Stored:
         out_of_band=[_buffer(repository, entry, names) for entry in body.get("out_of_band", ())],
         seeds=body["seeds"],
     )
+
+
+def islands_of(body: Mapping[str, Any], islands: Sequence[Island]) -> tuple[str, ...]:
+    """The chunks that hold *islands*, which are those of a record; none where each has not a chunk of its own."""
+    names = island_names(body)
+    return names if len(names) == len(islands) else ()
+
+
+def island_names(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The chunks of the stream of a record but for the first and last: those of its islands, where it is of some."""
+    return tuple(body.get("stream", {}).get("chunks", ())[1:-1])
 
 
 def read_headers(body: Mapping[str, Any]) -> dict[str, bytes]:

@@ -11,6 +11,8 @@ from tests.engine.test_cases import Sessions, _quiet, sessions
 
 from timeslip.codec import restore
 from timeslip.codec.capture import Encoder
+from timeslip.codec.marks import mark_of
+from timeslip.state import regroup
 from timeslip.testing.graphs import compare_states
 
 __all__ = ["_quiet", "sessions"]  # the fixtures
@@ -58,6 +60,16 @@ def test_a_large_list_is_written_once_for_each_change(sessions: Sessions, passes
     assert live["rows"][9]["name"] == "changed"
     live.run("k = len(rows)")
     assert with_name(passes, "rows") == 0
+
+
+def test_a_mark_that_differs_is_not_taken_again(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = sessions.attach()
+    live.run("rows = [{'id': i} for i in range(300)]")
+    marked = []
+    monkeypatch.setattr(regroup, "mark_of", lambda objects: marked.append(id(objects[0])) or mark_of(objects))
+    live.run("rows[9]['id'] = 'changed'")
+    assert marked.count(id(live["rows"])) == 1
+    assert live.commits[-1].names.changed == ("rows",)
 
 
 def test_instances_with_an_alias_are_not_captured_again_and_again(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +43,23 @@ def test_a_thread_that_is_using_what_is_replaced(tmp_path: Path) -> None:
         assert "the thread 'worker' goes on with q as it was before: end it, or start it again" in result.messages
         before.put(None)
         namespace["t"].join(5)
+
+
+def test_what_is_replaced_is_gone_although_a_thread_is_there(tmp_path: Path) -> None:
+    """At once, not when the garbage collector comes by: it may be most of the memory that there is."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    end = threading.Event()
+    with timeslip.attach(namespace, store=tmp_path / "store", name="torn", min_free_bytes=0) as session:
+        thread = threading.Thread(target=end.wait)
+        thread.start()
+        try:
+            session.run("x = {1}")
+            session.run("x.add(2)")
+            before = weakref.ref(namespace["x"])
+            gc.disable()
+            session.undo()
+            assert before() is None
+        finally:
+            gc.enable()
+            end.set()
+            thread.join()

@@ -596,6 +596,7 @@ def _finish(
     captured.memo = (pickler, payload, state)
     if isinstance(pickler, IslandPickler):
         captured.plain, captured.find = not (state.asked or pickler.others), pickler.find
+        captured.parts = tuple(pickler.parts) if captured.plain else ()
         return captured
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
     own |= {*map(id, state.scopes.values()), *map(id, state.kept.values())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
 from itertools import compress
@@ -48,6 +49,19 @@ class Own:
     hooked: frozenset[type]
 
 
+@dataclass(frozen=True, slots=True)
+class Island:
+    """What one island of a value of plain containers has (`codec.islands`).
+
+    Attributes:
+        count: elements.
+        links: addresses of what of it links, as `Captured.links`.
+    """
+
+    count: int
+    links: array[int]
+
+
 @dataclass(slots=True)
 class Captured:
     """A co-variable as bytes.
@@ -67,6 +81,7 @@ class Captured:
         islands: whether each of the segments is a piece for itself (`codec.islands`).
         roots: addresses of the arrays that own plain memory, and of extension arrays that are held by themselves.
         blocks: addresses of the arrays that own the memory of copy-on-write blocks, and of their extension arrays.
+        parts: the islands, in order; empty where there is more than plain containers, numbers and text on them.
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
         volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.
@@ -91,6 +106,7 @@ class Captured:
     spans: list[tuple[int, int, bool]] = field(default_factory=list)
     mode: str = "fast"
     islands: bool = False
+    parts: tuple[Island, ...] = ()
     rows: list[int] = field(default_factory=list)
     roots: set[int] = field(default_factory=set)
     blocks: set[int] = field(default_factory=set)

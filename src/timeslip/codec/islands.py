@@ -25,6 +25,7 @@ from xxhash import xxh3_64_intdigest
 
 from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
+from timeslip.codec.captured import Island
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
@@ -101,6 +102,7 @@ class IslandPickler:
     Attributes:
         kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
         others: whether there is something that is not plain among it.
+        parts: what is known of each island.
     """
 
     def __init__(self, state: Pass) -> None:
@@ -117,6 +119,7 @@ class IslandPickler:
         self._named = array("Q")
         self.kept: list[list[Any]] = []
         self.others = False
+        self.parts: list[Island] = []
 
     def dump(self, payload: list[Any]) -> None:
         """Write the list *payload*: one long list or dict, and elements of it, or itself again.
@@ -207,11 +210,12 @@ class IslandPickler:
         if state.dicts_of and shared_attributes(self._pickler, state.dicts_of, state.plain, state.encoder.picklers):
             raise OneStreamError
         self._forget_noted()
-        met = met_objects(self._pickler)
+        met, linking = met_objects(self._pickler), len(self._links)
         self._note(met, id(part), texts=may_hold_large_text(segments))
         if self._islands < _EVERY or self._islands % _EVERY == 0:
             self._count_texts(met, after - first)
         self._islands += 1
+        self.parts.append(Island(after - first, self._links[linking:]))
         return b"".join(segments)
 
     def _note(self, met: list[Any], own: int, *, texts: bool) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import gc
 import io
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pickle import Unpickler, dumps
 from typing import Any
 
 from timeslip.codec.addresses import links_of
-from timeslip.codec.captured import Captured
+from timeslip.codec.captured import Captured, Island
 from timeslip.codec.linking import linking_addresses, plain_holders, texts_of
 from timeslip.codec.marks import PLAIN, is_plain, mark_of
 from timeslip.codec.streams import pieces_may_hold_large_text
@@ -29,14 +29,51 @@ class Loaded:
     Attributes:
         value: itself.
         captured: as a pass would give it, its links found.
-        mark: of the value.
+        mark: of the value; None while what holds its elements besides has to go before it can be taken.
         seconds: what loading it took, which is about what a pass would take.
     """
 
     value: Any
     captured: Captured
-    mark: bytes
+    mark: bytes | None
     seconds: float
+
+
+class Staying:
+    """Elements of a live list or dict that go into what is loaded, in the place of copies of themselves.
+
+    Args:
+        value: the list or dict, as it is recorded.
+        places: number of a segment of what is loaded -> the island whose bytes it has, and its first element.
+
+    Attributes:
+        used: whether something was taken.
+    """
+
+    def __init__(self, value: Any, places: Mapping[int, tuple[Island, int]]) -> None:
+        self._places = places
+        self.used = False
+        self._keys = list(value) if type(value) is dict else None
+        self._elements: Any = value if self._keys is None else list(value.values())
+
+    def without(self, segments: Sequence[bytes]) -> list[bytes]:
+        """*segments* of a stream, with numbers in the place of the islands that need not be loaded."""
+        kept = list(segments)
+        for number in self._places:
+            segment = segments[number]
+            if segment[:1] != b"B" or int.from_bytes(segment[1:5], "little") != len(segment) - 5:
+                return list(segments)  # it is part of something larger, which happens to have such bytes
+            kept[number] = b"J" + number.to_bytes(4, "little")
+        return kept
+
+    def part(self, number: int) -> tuple[Any, Island]:
+        """The elements in the place of segment *number*, as a list or dict, and what is known of them."""
+        self.used = True
+        island, first = self._places[number]
+        elements = self._elements[first : first + island.count]
+        if self._keys is None:
+            return elements, island
+        return dict(zip(self._keys[first : first + island.count], elements, strict=True)), island
 
 
 class Met:
@@ -50,21 +87,27 @@ class Met:
         self._unpickler = unpickler
         self._bare = set(map(id, gc.get_referents(unpickler)))
         self._links = array("Q")
-        self._islands = self._only_pass = False
+        self._only_pass = False
+        self._parts: list[Island] = []
 
     def add(self, island: Met, data: bytes, part: Any) -> None:
         """Note what was met on one *island*, when its unpickler has loaded *part* from *data*."""
-        self._islands = True
         met, own = island._objects(), id(part)
         kinds = list(map(type, met))
         texts = texts_of(met, kinds)
         short = [text for text in texts if len(text) < _SHORT] if min(map(len, texts), default=_SHORT) < _SHORT else []
         if self._only_pass or not PLAIN.issuperset(kinds) or len(set(map(id, short))) < len(short):
             self._only_pass = True
+            self._parts.append(Island(len(part), array("Q")))
             return
         addresses = array("Q", map(id, plain_holders(met, kinds, texts=pieces_may_hold_large_text([data]))))
         addresses.remove(own)
-        self._links.extend(addresses)
+        self.stays(Island(len(part), addresses))
+
+    def stays(self, island: Island) -> None:
+        """Note an *island* of which it is known what is met there."""
+        self._links.extend(island.links)
+        self._parts.append(island)
 
     def capture(self, keys: tuple[str, ...], segments: Sequence[bytes], own: set[int]) -> Captured | None:
         """The capture of the one node that was loaded, its links found; None when only a pass can tell.
@@ -78,14 +121,15 @@ class Met:
         kinds = set(map(type, met))
         if self._only_pass or not is_plain(kinds, met, own):
             return None
-        if not self._islands and _may_be_doubled(segments, met):
+        if not self._parts and _may_be_doubled(segments, met):
             return None
-        texts = not self._islands and pieces_may_hold_large_text(segments)
+        texts = not self._parts and pieces_may_hold_large_text(segments)
         links = linking_addresses(met, kinds, own, (), frozenset(), (), texts, reduced=False)
-        if self._islands:
+        if self._parts:
             self._links.extend(links)
             links = links_of(self._links)
-        return Captured(keys, segments=list(segments), links=links, plain=True, islands=self._islands)
+        parts = tuple(self._parts)
+        return Captured(keys, segments=list(segments), links=links, plain=True, islands=bool(parts), parts=parts)
 
     def _objects(self) -> list[Any]:
         if not _SHOWS_MEMO:
@@ -116,17 +160,14 @@ _SHORT_TEXT = (b"\x8c\x00", b"\x8c\x01", b"\x8c\x02\xc2", b"\x8c\x02\xc3")
 """Opcodes of text without a character, with one of ASCII, with one more of Latin-1."""
 
 
-def join(outer: Any, *islands: bytes) -> Any:
-    """The list or dict of which *islands* have the elements; *outer* is the unpickler that has met them."""
+def join(outer: Any, *islands: bytes | int) -> Any:
+    """The list or dict of which *islands* have the elements; *outer* is the unpickler that has met them.
+
+    A number stands for an island whose elements are there already, see `Staying`.
+    """
     made: Any = None
     for data in islands:
-        inner = outer.beside(data)
-        met = Met(inner) if outer.met is not None else None
-        part = inner.load()
-        outer.took(inner)
-        if met is not None and not outer.asked:
-            outer.met.add(met, data, part)
-        del inner, met
+        part = _staying(outer, data) if isinstance(data, int) else _loaded(outer, data)
         if made is None:
             made = part
         elif type(made) is dict:
@@ -136,15 +177,43 @@ def join(outer: Any, *islands: bytes) -> Any:
     return made
 
 
+def _loaded(outer: Any, data: bytes) -> Any:
+    inner = outer.beside(data)
+    met = Met(inner) if outer.met is not None else None
+    part = inner.load()
+    outer.took(inner)
+    if met is not None and not outer.asked:
+        outer.met.add(met, data, part)
+    return part
+
+
+def _staying(outer: Any, number: int) -> Any:
+    part, island = outer.staying.part(number)
+    outer.met.stays(island)
+    return part
+
+
 def element(whole: Any, position: int) -> Any:
     """What stands at *position* in a list, or among the values of a dict."""
     return whole[position] if type(whole) is list else next(islice(whole.values(), position, None))
 
 
-def with_mark(captured: Captured, value: Any, seconds: float) -> Loaded | None:
-    """*captured* with the mark of *value*, which must be taken when the unpickler is gone; None without one."""
+def with_mark(captured: Captured, value: Any, seconds: float, *, later: bool = False) -> Loaded | None:
+    """*captured* with the mark of *value*, which must be taken when the unpickler is gone; None without one.
+
+    *later*: that of a value of which some is live elsewhere is taken when it is not any more (`take_marks`).
+    """
+    if later:
+        return Loaded(value, captured, None, seconds)
     mark = mark_of([value])
     return Loaded(value, captured, mark, seconds) if mark is not None else None
+
+
+def take_marks(loaded: dict[str, Loaded]) -> None:
+    """Take the marks that wait for what was replaced to be gone."""
+    for key, known in loaded.items():
+        if known.mark is None:
+            loaded[key] = replace(known, mark=mark_of([known.value]))
 
 
 def _shows_memo() -> bool:

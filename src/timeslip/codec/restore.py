@@ -25,7 +25,7 @@ from timeslip.codec import definitions, finalizers, imports, load, numbers
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
-from timeslip.codec.loaded import Loaded, Met, element, join, with_mark
+from timeslip.codec.loaded import Loaded, Met, Staying, element, join, with_mark
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
@@ -123,24 +123,27 @@ class Loader:
         self.complete: Callable[[str], None] | None = None
         """Called when a definition was made: loads its content, before anything is done with it."""
         self._incomplete: list[str] = []
-        self._reading = 0
-        self._draining = 0
+        self._reading = self._draining = 0
         self._cells: dict[tuple[str, int], types.CellType] = {}
         self._live_cells: dict[int, types.CellType] = {}
 
     # ---- whole co-variables ----
 
-    def load(self, stored: Stored) -> dict[str, Any]:
+    def load(self, stored: Stored, staying: Staying | None = None) -> dict[str, Any]:
         """The values of *stored* by node key; definitions come as the class or function object.
+
+        Of plain ones that `captures`, *staying* elements take the place of what need not be loaded.
 
         Raises:
             UnrestorableError: the bytes were read, but do not give the value (the message says why).
         """
         began = time.perf_counter()
-        file = _file(_seed_prefix(stored.seeds), stored.segments)
+        tells = self.captures and _is_large(stored) and not self.salvage
+        segments = staying.without(stored.segments) if tells and staying else stored.segments
+        file = _file(_seed_prefix(stored.seeds), segments)
         unpickler: Any = (_Salvaging if self.salvage and self.slowly else _Unpickler)(self, file, stored)
-        met = unpickler.met = Met(unpickler) if self.captures and _is_large(stored) and not self.salvage else None
-        captured = None
+        met = unpickler.met = Met(unpickler) if tells else None
+        unpickler.staying, captured = staying, None
         was_enabled = gc.isenabled()
         show, warnings.showwarning = warnings.showwarning, silent
         try:
@@ -150,7 +153,7 @@ class Loader:
             try:
                 payload = unpickler.load()
             finally:
-                unpickler.met = None  # which refers to it
+                unpickler.met = unpickler.staying = None  # which refers to it
                 self.hold_back(unpickler)
             values = dict(zip(stored.keys, payload, strict=True))
             if met is not None and not unpickler.asked:
@@ -170,7 +173,7 @@ class Loader:
         if captured is not None:
             del payload, met, unpickler  # another reference to everything in it would change its mark
             key, value = next(iter(values.items()))
-            self._note(key, with_mark(captured, value, time.perf_counter() - began))
+            self._note(key, with_mark(captured, value, time.perf_counter() - began, later=staying is not None))
         return values
 
     def hold_back(self, unpickler: _Unpickler) -> None:
@@ -542,7 +545,8 @@ class _Meaning:
         self.asked = False
         """Whether there is more in the stream than plain containers, numbers and text."""
         self.met: Met | None = None
-        """What was met, where that is asked for."""
+        self.staying: Staying | None = None
+        """What was met, where that is asked for, and what need not be loaded."""
 
     def find_class(self, module_name: str, name: str) -> Any:
         if module_name == load.MODULE and name.startswith("seed") and name[4:].isdecimal():

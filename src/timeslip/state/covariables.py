@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from timeslip.codec.addresses import Links, holders
 from timeslip.codec.capture import Encoder
-from timeslip.codec.captured import Captured, Hole
+from timeslip.codec.captured import Captured, Hole, Island
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.codec.loaded import Loaded
 from timeslip.state.fingerprint import Fingerprint, fingerprint
@@ -58,6 +58,8 @@ class Covariable:
         checked: number of the last update that found it as it is.
         failures: how often in a row it could not be captured.
         chunk_of: digest of a piece -> name of the chunk that holds it, kept here for the engine.
+        islands: as `Captured.parts`, of its objects.
+        islands_of: the names of their chunks in its version, kept here for the engine; empty where that is not known.
         aliases: names that have the very object of an earlier one of its names -> that name.
         record: the version that holds it as it is, noted here by the engine; None while there is none.
         parts: names whose values live on unchanged from one earlier co-variable, with the addresses of their linking
@@ -85,6 +87,8 @@ class Covariable:
     checked: int = 0
     failures: int = 0
     chunk_of: dict[Digest, str] = field(default_factory=dict)
+    islands: tuple[Island, ...] = ()
+    islands_of: tuple[str, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     record: str | None = None
     parts: dict[tuple[str, ...], Links] = field(default_factory=dict)
@@ -528,7 +532,7 @@ class Tracker:
         self.remove(group)
         group.fingerprint = now.fingerprint
         group.links, group.hidden, group.spans, group.roots = now.links, now.hidden, now.spans, now.roots
-        group.references, group.holes = now.references, now.holes
+        group.references, group.holes, group.islands = now.references, now.holes, now.islands
         group.mark, group.checked, group.deep = now.mark, now.checked, now.deep
         group.note_seconds(now.seconds)
         self.add(group)

@@ -152,8 +152,15 @@ class Regrouping:
         return known if known is not None else self.tracker.encoder.registry.live(key[4:])
 
     def _capture(
-        self, keys: Iterable[str], shared: frozenset[int] = frozenset(), *, deep: bool = False, marked: bool = True
+        self,
+        keys: Iterable[str],
+        shared: frozenset[int] = frozenset(),
+        *,
+        deep: bool = False,
+        marked: bool = True,
+        mark: bytes | None = None,
     ) -> _Shot:
+        """Capture nodes together; their *mark* is not taken again where it was just taken."""
         began = time.perf_counter()
         self.tracker.looked()
         nodes = [(key, self._object(key)) for key in keys]
@@ -162,7 +169,7 @@ class Regrouping:
             self.taken.append(known.captured)
             print_ = self.tracker.fingerprint(known.captured)
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
-        mark = mark_of([obj for _, obj in nodes]) if marked else None
+        mark = mark_of([obj for _, obj in nodes]) if marked and mark is None else mark
         try:
             captured = self._captured(nodes, shared, deep)
         except UnstorableError as error:
@@ -192,12 +199,13 @@ class Regrouping:
             self.tracker.note_checked(group)
             return
         self.checked += 1
-        if group.mark is not None and mark_of([self._object(key) for key in group.keys]) == group.mark:
+        mark = mark_of([self._object(key) for key in group.keys]) if group.mark is not None else None
+        if mark is not None and mark == group.mark:
             self.tracker.note_checked(group)
             return
         shared = group.roots if len(group.keys) > 1 else frozenset()
         marked = not group.fingerprint.pieces  # no mark counts for buffers, and it would take a copy of them
-        shot = self._capture(group.keys, shared, deep=group.deep, marked=marked)
+        shot = self._capture(group.keys, shared, deep=group.deep, marked=marked, mark=mark)
         group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
@@ -557,6 +565,7 @@ class Regrouping:
             group.holes = tuple(captured.holes)
             group.bytes = captured.size
             group.mark = shot.mark if captured.plain else None
+            group.islands = captured.parts if captured.plain else ()
         return group
 
 
