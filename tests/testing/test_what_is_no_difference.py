@@ -186,3 +186,12 @@ def test_what_lmfit_has_evaluated() -> None:
     assert differences(parameters._asteval, back._asteval) == []
     parameters["a"].value = 5.0
     assert differences(parameters, back) != []
+
+
+def test_what_a_thread_has_made_of_a_coordinate_system() -> None:
+    pyproj: Any = pytest.importorskip("pyproj")
+    system, other = pyproj.CRS("EPSG:4326"), pyproj.CRS("EPSG:3857")
+    back = pickle.loads(pickle.dumps(system))
+    assert system.is_geographic
+    assert differences(system, back) == []
+    assert differences(system, other) != []
