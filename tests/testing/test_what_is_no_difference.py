@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import io
 import itertools
 import pickle
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,3 +198,18 @@ def test_what_a_thread_has_made_of_a_coordinate_system() -> None:
     assert system.is_geographic
     assert differences(system, back) == []
     assert differences(system, other) != []
+
+
+def test_whether_a_thread_has_written_to_a_log() -> None:
+    loguru = pytest.importorskip("loguru")
+    number = loguru.logger.add(io.StringIO())
+    try:
+        handler = loguru.logger._core.handlers[number]
+        other = copy.copy(handler)
+        other._lock_acquired = threading.local()
+        loguru.logger.info("written")
+        assert differences(handler, other) == []
+        other._levelno = 50
+        assert differences(handler, other) != []
+    finally:
+        loguru.logger.remove(number)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MADE_ANEW = {
     "asteval": frozenset({"code_text", "expr", "lineno", "start_time"}),  # what was evaluated last, for its messages
     "astropy": frozenset({"_format_funcs"}),  # how values are written, by format
+    "loguru": frozenset({"_lock_acquired"}),  # whether this thread is writing just now
     "pyproj": frozenset({"_local"}),  # made of the text in each thread that asks for it
     "sympy": frozenset({"_mhash"}),
     "torch": frozenset({"_compiled_call_impl"}),  # a reducer reports where it is lost
