@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import islands, restore
+from timeslip.codec import finalizers, islands, restore
 from timeslip.codec.capture import Encoder
 from timeslip.codec.loaded import Staying
 from timeslip.codec.restore import Loader
@@ -35,6 +35,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(islands, "_BYTES", 64)
     for name, value in (("_STEP", 8), ("_FEWEST", 4), ("_WINDOW", 4)):
         monkeypatch.setattr(islands, name, value)
+    # The files of other tests are the user's own as well, and have classes with finalizers: then nothing stays.
+    monkeypatch.setattr(finalizers, "users_have_some", lambda: False)
 
 
 @pytest.fixture
