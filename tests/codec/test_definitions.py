@@ -260,10 +260,3 @@ def test_what_a_module_holds_is_resolved_without_running_into_trouble(monkeypatc
     assert definitions.resolve_global(None, "x") is None
     assert definitions.resolve_global("collections", "OrderedDict.fromkeys") is not None
     assert definitions.resolve_global("collections", "f.<locals>.g") is None
-
-
-def test_a_function_behind_a_partial_object_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("halves")
-    exec("import functools\n@functools.partial\ndef f(x): return x\ndef g(x): return x", module.__dict__)
-    monkeypatch.setitem(sys.modules, "halves", module)
-    assert [definitions.importable_part(function) for function in (module.f.func, module.g)] == ["func", ""]

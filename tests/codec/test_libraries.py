@@ -342,3 +342,11 @@ def test_looking_at_a_library_changes_nothing_in_it() -> None:
     before = kernel.namespace["x"]["b"]._val
     kernel.stored()
     assert kernel.namespace["x"]["b"]._val == before
+
+
+def test_a_function_that_a_library_has_curried_is_no_definition_of_the_session() -> None:
+    pytest.importorskip("dask.array")
+    kernel = Kernel("import dask.array as da\nx = da.ones((4, 4), chunks=2)")
+    captured = kernel.capture("x")
+    assert not captured.references
+    captured.release()

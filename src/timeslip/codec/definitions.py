@@ -182,13 +182,13 @@ def is_written_in_c(cls: type) -> bool:
     return False
 
 
-_PARTS = ("__func__", "__wrapped__", "fget", "fset", "fdel", "func")
+_PARTS = ("__func__", "__wrapped__", "fget", "fset", "fdel")
 
 
 def importable_part(function: types.FunctionType) -> str | None:
     """Where an installed module has *function*: "" under its own name, or the attribute of what has its name.
 
-    A function behind a class method, a property, a decorator or a partial object has the name of that.
+    A function behind a class method, a property or a decorator has the name of that.
     """
     found = resolve_global(function.__module__, function.__qualname__)
     if found is function:
