@@ -164,13 +164,13 @@ def test_the_names_of_a_stream_do_nothing_outside_a_load(name: str) -> None:
 
 
 def test_every_name_of_a_stream_has_a_meaning_in_a_load() -> None:
-    from timeslip.codec.restore import _Unpickler
+    from timeslip.codec.unpicklers import Unpickler
 
     kernel = Kernel()
     record = Stored((), {}, (), (), (), 0)
     import io
 
-    unpickler = _Unpickler(kernel.loader(record), io.BytesIO(), record)
+    unpickler = Unpickler(kernel.loader(record), io.BytesIO(), record)
     for name in NAMES:
         assert callable(unpickler.find_class("timeslip.codec.load", name))
     for name in ("load", "register", "_names", "seedx"):

@@ -228,9 +228,9 @@ def test_any_value_comes_back_with_what_it_shares(value: Any, seed: int) -> None
 
 @pytest.mark.parametrize("code", [DICTS, LABELS], ids=["dicts", "labels"])
 def test_what_was_loaded_is_known_as_a_capture_would_say(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from timeslip.codec import restore
+    from timeslip.codec import unpicklers
 
-    monkeypatch.setattr(restore, "_SMALL", 0)
+    monkeypatch.setattr(unpicklers, "SMALL", 0)
     kernel = Kernel(code)
     record = kernel.stored("v")
     loader = kernel.loader(record)

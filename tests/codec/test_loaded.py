@@ -11,13 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.codec.kernels import Kernel
 
-from timeslip.codec import restore
+from timeslip.codec import unpicklers
 from timeslip.codec.marks import mark_of
 
 
 @pytest.fixture(autouse=True)
 def _all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore, "_SMALL", 0)
+    monkeypatch.setattr(unpicklers, "SMALL", 0)
 
 
 def loaded_of(kernel: Kernel, name: str = "v") -> tuple[Any, Any]:
@@ -106,11 +106,11 @@ def test_any_plain_value(value: list[Any], twice: bool) -> None:
     assume(not has_twins(value))
     kernel = Kernel()
     kernel.namespace["v"] = [value, [value]] if twice else [value]
-    restore._SMALL, usual = 0, restore._SMALL
+    unpicklers.SMALL, usual = 0, unpicklers.SMALL
     try:
         check(kernel)
     finally:
-        restore._SMALL = usual
+        unpicklers.SMALL = usual
 
 
 @pytest.mark.parametrize(

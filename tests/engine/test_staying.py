@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import finalizers, islands, restore
+from timeslip.codec import finalizers, islands, unpicklers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.loaded import Staying
 from timeslip.codec.restore import Loader
@@ -30,7 +30,7 @@ TABLE = "rows = {f'k{i}': {'id': i, 'in': [i]} for i in range(240)}"
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few hundred elements are many, and are written as dozens of islands."""
-    monkeypatch.setattr(restore, "_SMALL", 64)
+    monkeypatch.setattr(unpicklers, "SMALL", 64)
     monkeypatch.setattr(islands, "MANY", 32)
     monkeypatch.setattr(islands, "_BYTES", 64)
     for name, value in (("_STEP", 8), ("_FEWEST", 4), ("_WINDOW", 4)):

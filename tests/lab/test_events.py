@@ -12,9 +12,13 @@ import pytest
 from tests.doors.schema import validate_as
 from tests.lab.looking import Looking
 
+from timeslip.errors import StoreError
 from timeslip.ipython import events
+from timeslip.ipython.comms import Comms
 from timeslip.ipython.events import Events
 from timeslip.ipython.faults import Faults
+from timeslip.ipython.front import Front
+from timeslip.lab import requests
 from timeslip.lab.view import View
 
 
@@ -114,3 +118,38 @@ def test_the_end_is_told_and_the_thread_ends(seen: Looking, news: Events) -> Non
     assert page.wait("closed")[0]["seq"] == 1
     assert page.closed
     assert not [thread for thread in threading.enumerate() if thread.name == "timeslip-events"]
+
+
+class Unopenable:
+    """A session whose store cannot be opened a second time."""
+
+    class repository:
+        @staticmethod
+        def beside() -> Any:
+            raise StoreError("the store is locked")
+
+
+def test_who_listens_to_a_store_that_cannot_be_opened_is_let_go(tmp_path: Path) -> None:
+    comms, page = Comms(Unopenable(), Faults(tmp_path)), Page("one")
+    comms._open_events(page, {})
+    assert page.closed
+    asking = Page("two")
+    comms._open_rpc(asking, {})
+    assert asking.got[0]["refused"]["message"] == "the store is locked"
+    assert asking.closed
+
+
+def test_a_fault_in_an_answer_is_told_in_a_line_and_noted_whole(
+    seen: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = Faults(tmp_path)
+    front = Front(seen.session, faults)
+    try:
+        monkeypatch.setattr(requests, "read", lambda *_: 1 / 0)
+        page = Page("one")
+        front._at_once(page, {"id": 7, "verb": "log"})
+        assert page.got[0]["id"] == 7
+        assert page.got[0]["error"]["code"] == "internal"
+        assert "ZeroDivisionError" in faults.log_file.read_text(encoding="utf-8")
+    finally:
+        front.close()

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from timeslip.codec import load
-from timeslip.codec.restore import _seed_prefix
 from timeslip.codec.streams import SegmentReader
+from timeslip.codec.unpicklers import seed_prefix
 
 Mentions = set[tuple[str, str]]
 
@@ -48,7 +48,7 @@ def mentioned(segments: Sequence[bytes], headers: Mapping[str, bytes], seeds: in
     """
     found: Mentions = set()
     for parts in ([*segments], *([data] for data in headers.values())):
-        _read(SegmentReader([_seed_prefix(seeds), *parts]), found)
+        _read(SegmentReader([seed_prefix(seeds), *parts]), found)
     return frozenset(found)
 
 

@@ -8,31 +8,27 @@ resources (the live object while it is in the recorded state), buffers, and the 
 from __future__ import annotations
 
 import builtins
-import functools
 import gc
 import io
-import math
-import pickle
 import sys
 import types
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, finalizers, imports, load, numbers
+from timeslip.codec import definitions, finalizers, imports
 from timeslip.codec.capture import Encoder, Pass, silent
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
-from timeslip.codec.loaded import Loaded, Met, Staying, element, join, with_mark
-from timeslip.codec.placeholder import Placeholder
-from timeslip.codec.reducers import caches, instances, iterators, python, system
+from timeslip.codec.loaded import Loaded, Met, Staying, with_mark
+from timeslip.codec.reducers import caches, iterators, python, system
 from timeslip.codec.refilling import refill
-from timeslip.codec.salvaging import SalvagingUnpickler, missing_part
+from timeslip.codec.salvaging import missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
-from timeslip.codec.stored import HoleError, Stored, read_all, unfilled
-from timeslip.codec.streams import SegmentReader, framed
+from timeslip.codec.stored import HoleError, Stored, unfilled
+from timeslip.codec.unpicklers import Salvaging, Unpickler, file_of, is_large, seed_prefix
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
 from timeslip.standard import time
@@ -138,10 +134,10 @@ class Loader:
             UnrestorableError: the bytes were read, but do not give the value (the message says why).
         """
         began = time.perf_counter()
-        tells = self.captures and _is_large(stored) and not self.salvage
+        tells = self.captures and is_large(stored) and not self.salvage
         segments = staying.without(stored.segments) if tells and staying else stored.segments
-        file = _file(_seed_prefix(stored.seeds), segments)
-        unpickler: Any = (_Salvaging if self.salvage and self.slowly else _Unpickler)(self, file, stored)
+        file = file_of(seed_prefix(stored.seeds), segments)
+        unpickler: Any = (Salvaging if self.salvage and self.slowly else Unpickler)(self, file, stored)
         met = unpickler.met = Met(unpickler) if tells else None
         unpickler.staying, captured = staying, None
         was_enabled = gc.isenabled()
@@ -176,7 +172,7 @@ class Loader:
             self._note(key, with_mark(captured, value, time.perf_counter() - began, later=staying is not None))
         return values
 
-    def hold_back(self, unpickler: _Unpickler) -> None:
+    def hold_back(self, unpickler: Unpickler) -> None:
         """Keep what was made now from being finalized, should it be let go again."""
         self._finalizes = self._finalizes or any(map(finalizers.has_one, self.kinds.values()))
         if not self._incomplete:
@@ -229,7 +225,7 @@ class Loader:
         stored = Stored((), {}, (), (), (), seeds)
         self._reading += 1
         try:
-            header = _Unpickler(self, _file(_seed_prefix(seeds), [data]), stored).load()
+            header = Unpickler(self, file_of(seed_prefix(seeds), [data]), stored).load()
         finally:
             self._reading -= 1
         assert isinstance(header, dict)
@@ -485,7 +481,7 @@ class Loader:
 
     def island(self, stored: Stored, data: bytes) -> Any:
         """What a pickle inside the pickle holds."""
-        return _Unpickler(self, io.BytesIO(data), stored).load()
+        return Unpickler(self, io.BytesIO(data), stored).load()
 
     def buffer(self, stored: Stored, index: int, kind: str) -> Any:
         """A buffer as bytes or bytearray."""
@@ -506,115 +502,3 @@ def _attribute(module_name: str, qualname: str) -> Any:
     for part in qualname.split("."):
         module = getattr(module, part)
     return module
-
-
-_KNOWN = frozenset(name for name, value in vars(load).items() if type(value) is types.FunctionType)
-_OF_STREAM = frozenset({"array", "island", "buffer"})
-_ANYWHERE: dict[str, Any] = {
-    "code": definitions.load_code,
-    "module": import_module,
-    "by_hand": imports.by_hand,
-    "element": element,
-    "member": instances.member,
-    "instance": instances.make_instance,
-    "set_instance": instances.set_instance,
-    "filled": instances.fill,
-    "placeholder": Placeholder,
-}
-"""Names of `timeslip.codec.load` that do not depend on the loader; all others are its methods."""
-
-_SMALL = 1 << 20
-
-
-def _file(prefix: bytes, segments: Sequence[bytes]) -> Any:
-    """*prefix* and *segments* as a file; small ones joined, because a file written in C is read many times faster."""
-    if sum(map(len, segments)) <= _SMALL:
-        return io.BytesIO(prefix + framed(b"".join(segments)))
-    return SegmentReader([prefix, *segments])
-
-
-class _Meaning:
-    """What streams refer to: the names of `timeslip.codec.load` mean methods of the loader."""
-
-    def __init__(self, loader: Loader, file: Any, stored: Stored) -> None:
-        unpickler: Any = super()
-        unpickler.__init__(file, buffers=read_all(stored.out_of_band))
-        self._nans: dict[int, Any] = {}
-        self._loader = loader
-        self._stored = stored
-        self.asked = False
-        """Whether there is more in the stream than plain containers, numbers and text."""
-        self.met: Met | None = None
-        self.staying: Staying | None = None
-        """What was met, where that is asked for, and what need not be loaded."""
-
-    def find_class(self, module_name: str, name: str) -> Any:
-        if module_name == load.MODULE and name.startswith("seed") and name[4:].isdecimal():
-            return self._loader.seed(int(name[4:]))
-        if (module_name, name) == (load.MODULE, "joined"):
-            return functools.partial(join, self)
-        self.asked = True
-        if module_name != load.MODULE:
-            module_name, name = _RENAMED.get((module_name, name), (module_name, name))
-            unpickler: Any = super()
-            found = self._loader.named(module_name, name, unpickler.find_class)
-            if isinstance(found, type):
-                self._loader.kinds[id(found)] = found
-            return found
-        if name not in _KNOWN:
-            raise pickle.UnpicklingError(f"{name!r} means nothing in a recorded stream")
-        if name in _OF_STREAM:
-            return functools.partial(getattr(self._loader, name), self._stored)
-        return _ANYWHERE[name] if name in _ANYWHERE else getattr(self._loader, name)
-
-    def beside(self, data: bytes) -> Any:
-        """One like this for *data*."""
-        return type(self)(self._loader, io.BytesIO(data), self._stored)
-
-    def took(self, inner: Any) -> None:
-        """What *inner* has loaded is part of what this one loads."""
-        self.asked |= inner.asked
-        self._loader.hold_back(inner)
-
-    def persistent_load(self, identity: Any) -> Any:
-        self.asked = True
-        if isinstance(identity, tuple):
-            number, data = identity
-            if len(data) <= numbers.LONGEST:
-                return self._nans.setdefault(number, numbers.from_bytes(data))
-            return self._nans.setdefault(number, int.from_bytes(data, "little", signed=True))
-        if identity == "math":
-            return math.nan
-        if identity == "numpy":
-            return import_module("numpy").nan
-        return self._nans.setdefault(identity, float("nan"))
-
-
-class _Unpickler(_Meaning, pickle.Unpickler):
-    """The C unpickler."""
-
-
-class _Salvaging(_Meaning, SalvagingUnpickler):
-    """The one that makes placeholders of what is made from one."""
-
-
-def _is_large(stored: Stored) -> bool:
-    """Whether *stored* is one node whose stream is large, and nothing beside it."""
-    alone = len(stored.keys) == 1 and not (stored.headers or stored.buffers or stored.out_of_band)
-    return alone and sum(map(len, stored.segments)) > _SMALL
-
-
-_RENAMED = {
-    ("enum", "EnumType"): ("enum", "EnumMeta"),  # 3.11 and later; the old name is everywhere
-    ("pathlib._local", "PosixPath"): ("pathlib", "PosixPath"),  # 3.13
-    ("pathlib._local", "WindowsPath"): ("pathlib", "WindowsPath"),
-    ("pathlib._local", "PurePosixPath"): ("pathlib", "PurePosixPath"),
-    ("pathlib._local", "PureWindowsPath"): ("pathlib", "PureWindowsPath"),
-}
-"""What some Pythons call otherwise -> what all of them know."""
-
-
-def _seed_prefix(count: int) -> bytes:
-    """Opcodes that put the seeds into the unpickler's memo, as they were in the pickler's."""
-    module = load.MODULE.encode()
-    return b"\x80\x05" + b"".join(b"c%b\nseed%d\n\x940" % (module, index) for index in range(count))

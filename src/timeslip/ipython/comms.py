@@ -72,7 +72,14 @@ class Comms:
         front.open_rpc(comm, message)
 
     def _open_events(self, comm: Any, message: Any) -> None:
-        self._begun().events.open(comm)
+        from timeslip.errors import TimeslipError
+
+        try:
+            front = self._begun()
+        except TimeslipError:  # the comm for requests says why
+            comm.close()
+            return
+        front.events.open(comm)
 
     def _begun(self) -> Front:
         with self._lock:

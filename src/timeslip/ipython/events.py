@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from timeslip.errors import TimeslipError
 from timeslip.lab import states
 from timeslip.lab.view import View
+from timeslip.standard import time
 
 if TYPE_CHECKING:
     from timeslip.ids import CommitId
     from timeslip.ipython.faults import Faults
 
 MOST_COMMS = 16
-"""So many front ends listen at a time; the oldest is dropped."""
+"""So many front ends are answered, and told, at a time; the oldest is dropped: after a reload nobody is behind it."""
 
 PAUSE = 0.05
 """At least so long between two messages, seconds."""
@@ -92,7 +93,7 @@ class Events:
                 self._thread = threading.Thread(target=self._run, name="timeslip-events", daemon=True)
                 self._thread.start()
         for old in dropped:
-            _close(old)
+            close_quietly(old)
 
     def _forget(self, comm_id: str) -> None:
         with self._lock:
@@ -118,7 +119,7 @@ class Events:
         with self._lock:
             comms, self._comms = list(self._comms.values()), OrderedDict()
         for comm in comms:
-            _close(comm)
+            close_quietly(comm)
 
     # ---- in its thread
 
@@ -126,7 +127,7 @@ class Events:
         while not self._closed:
             self._awake.wait()
             self._awake.clear()
-            threading.Event().wait(PAUSE)
+            time.sleep(PAUSE)
             if self._comms:
                 try:
                     self._tell()
@@ -219,7 +220,8 @@ def _send(comm: Any, body: Json) -> bool:
     return True
 
 
-def _close(comm: Any) -> None:
+def close_quietly(comm: Any) -> None:
+    """Close a comm behind which there may be nobody."""
     try:
         comm.close()
     except Exception:  # it is forgotten whatever it says

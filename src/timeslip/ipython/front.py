@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from timeslip import answers
-from timeslip.ipython.events import Events
+from timeslip.errors import TimeslipError
+from timeslip.ipython.events import MOST_COMMS, Events, close_quietly
 from timeslip.lab import requests
 from timeslip.lab.cells import keep
 from timeslip.lab.helper import Helper
@@ -19,9 +20,6 @@ from timeslip.whereabouts import whereabouts
 if TYPE_CHECKING:
     from timeslip.ipython.faults import Faults
     from timeslip.store.repository import Repository
-
-MOST_COMMS = 16
-"""So many front ends are answered at a time; the oldest is dropped: after a reload of the page nobody is behind it."""
 
 
 class Front:
@@ -88,6 +86,15 @@ class Front:
         threading.Thread(target=wait, name="timeslip-looking", daemon=True).start()
 
     def _perform(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._answer(request)
+        except TimeslipError:
+            raise
+        except Exception as error:  # a fault of ours: whoever asked is told in a line, the log gets all of it
+            self._faults.note(f"answering {request.get('verb')!r}", error)
+            raise
+
+    def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         view = self.view()
         if request.get("verb") == "keep":
             return self._keep(view, request)
@@ -131,11 +138,3 @@ def _data(message: Any) -> object:
         return message["content"]["data"]
     except (KeyError, TypeError):
         return None
-
-
-def close_quietly(comm: Any) -> None:
-    """Close a comm behind which there may be nobody."""
-    try:
-        comm.close()
-    except Exception:  # it is forgotten whatever it says
-        return
