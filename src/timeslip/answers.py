@@ -115,6 +115,7 @@ def status_json(status: Status) -> Json:
         placeholders=dict(status.placeholders),
         assumed=list(status.assumed),
         unfinished=status.unfinished,
+        saving=list(status.saving) if status.saving else None,
         paused=status.paused,
         store_bytes=status.store_bytes,
         resumable=str(status.resumable) if status.resumable else None,
@@ -122,6 +123,7 @@ def status_json(status: Status) -> Json:
         shared=status.shared,
         next_branch=status.next_branch or status.branch,
         large_arrays=status.large_arrays,
+        large_values=status.large_values,
     )
 
 

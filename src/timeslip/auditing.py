@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from timeslip import commit as recording
 from timeslip.activity import user_tasks, user_threads
-from timeslip.commit import Step
 from timeslip.live import Live
 from timeslip.model import is_name
 from timeslip.noticing import SHIFTING, Look, assumed, late_names
+from timeslip.owing import Step
 from timeslip.planner import Plan
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable
@@ -54,6 +54,8 @@ def audit(live: Live, at_most: float) -> int:
     """See `Session.audit`."""
     if live.mutex.locked():
         return 0
+    if live.backlog:
+        return 1  # there is something to do, which does itself
     if live.repository.maps.unverified:
         with live.turn():
             verify_mapped(live, _AT_ONCE)

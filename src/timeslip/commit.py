@@ -6,74 +6,42 @@ Nothing here raises into the user's cell but the errors of `timeslip.errors`; th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, Literal, overload
 
+from timeslip import finishing
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import class_name
+from timeslip.encoding import Draft, Encoded
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
+from timeslip.finishing import label
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
-from timeslip.model import Commit, CommitStats, Names, is_facet, is_name
-from timeslip.naming import free_branch
+from timeslip.model import Commit, Names, Unfinished, is_facet, is_name
 from timeslip.noticing import SHIFTING, Look, look, reach_of
+from timeslip.owing import Entry, Step
 from timeslip.preview import summarize
 from timeslip.retaining import require_room
+from timeslip.saving import why_at_once
 from timeslip.standard import time
 from timeslip.state.covariables import Covariable, Update
-from timeslip.values import Encoded, definition_reason, inexact_reason, islands_of, pieces_of, python_tag, with_verdicts
-
-if TYPE_CHECKING:
-    from timeslip.store.transaction import Transaction
-
-COMMIT_FORMAT = 1
-_LOOKS = 1000
-"""Of so many runs it is remembered which update of the tracker followed them."""
+from timeslip.values import definition_reason, inexact_reason, pieces_of, with_verdicts
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What is known of the step that a commit records.
-
-    Attributes:
-        kind: as `model.Commit.kind`.
-        operation: kind of the entry in the operation log; None for none.
-        code: as typed, or None.
-        source: the same as plain Python, or None: then *code* is taken.
-        execution_count: or None.
-        outcome: "ok", "error" or "interrupted".
-        error: one line, or None.
-        started: Unix time, seconds.
-        duration: of the user's code, seconds.
-        message: the user's own text, or None.
-        details: of the operation.
-        everything: check every co-variable, reached or not.
-        restored: node keys -> record, for co-variables that were just loaded from it.
-        again: names that the restore before made again, as they were at a commit under a name there, and that the step
-            records without having reached them.
-    """
-
-    kind: str = "run"
-    operation: str | None = "run"
-    code: str | None = None
-    source: str | None = None
-    execution_count: int | None = None
-    outcome: str = "ok"
-    error: str | None = None
-    started: float = 0.0
-    duration: float = 0.0
-    message: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    everything: bool = False
-    restored: Mapping[tuple[str, ...], RecordId] = field(default_factory=dict)
-    again: Mapping[str, tuple[CommitId, str]] = field(default_factory=dict)
-
-
-def record(live: Live, step: Step) -> Commit:
+@overload
+def record(live: Live, step: Step, *, later: Literal[False] = False) -> Commit: ...
+@overload
+def record(live: Live, step: Step, *, later: bool) -> Commit | Unfinished: ...
+def record(live: Live, step: Step, *, later: bool = False) -> Commit | Unfinished:
     """Look at the live state and commit it.
 
     All or nothing: when writing fails, HEAD and history stay as they are, and what changed belongs to the next commit.
+
+    Args:
+        live: the session.
+        step: that has just been made.
+        later: the commit may be finished in the background (`saving`).
 
     Raises:
         StoreError: recording is paused; the session goes on.
@@ -89,7 +57,8 @@ def record(live: Live, step: Step) -> Commit:
         with open_to_interrupts():
             found = look(live, source, everything=step.everything)
         try:
-            commit = write(live, replace(step, again=_made_again(live, source, found)), found, began)
+            step = replace(step, again=_made_again(live, source, found))
+            commit = write(live, step, found, began, later=later)
         finally:
             found.release()
     live.prover.begin(live.namespace.snapshot())
@@ -111,20 +80,6 @@ def _made_again(live: Live, source: str | None, found: Look) -> dict[str, tuple[
     return {key: live.made_again[key] for key in unreached if key in live.made_again}
 
 
-def joined(owed: Step, step: Step) -> Step:
-    """One step for two runs, the first of which could not be recorded: what changed cannot be told apart any more."""
-    codes = [part.code for part in (owed, step) if part.code is not None]
-    sources = [part.source if part.source is not None else part.code for part in (owed, step)]
-    return replace(
-        step,
-        code="\n".join(codes) if codes else None,
-        source="\n".join(source for source in sources if source is not None),
-        started=owed.started,
-        duration=owed.duration + step.duration,
-        everything=True,
-    )
-
-
 def _require_space(live: Live) -> None:
     """While recording is paused for want of space, do not look at everything only to fail again."""
     try:
@@ -135,19 +90,25 @@ def _require_space(live: Live) -> None:
         raise
 
 
-def write(live: Live, step: Step, found: Look, began: float) -> Commit:
-    """Write one commit for what `look` found.
+@overload
+def write(live: Live, step: Step, found: Look, began: float, *, later: Literal[False] = False) -> Commit: ...
+@overload
+def write(live: Live, step: Step, found: Look, began: float, *, later: bool) -> Commit | Unfinished: ...
+def write(live: Live, step: Step, found: Look, began: float, *, later: bool = False) -> Commit | Unfinished:
+    """Write one commit for what `look` found; *later* as `record`.
 
     Raises:
         StoreError: nothing was written; recording is paused, and what was found is found again next time.
     """
     try:
         require_room(live)
+        if live.backlog and (not later or not live.backlog.covariables.isdisjoint(found.update.replaced)):
+            _finish_backlog(live)
         try:
-            commit = _write(live, step, found, began, reuse=True)
+            commit = _write(live, step, found, began, reuse=True, later=later)
         except (ChunkMissingError, ForgottenError, NotFoundError):
             # gc dropped what an earlier version could have shared: put everything again
-            commit = _write(live, step, found, began, reuse=False)
+            commit = _write(live, step, found, began, reuse=False, later=False)
     except StoreError as error:
         live.pending_names |= found.update.names | found.update.gone
         live.paused = error.message
@@ -158,64 +119,69 @@ def write(live: Live, step: Step, found: Look, began: float) -> Commit:
     return commit
 
 
-def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool) -> Commit:
-    written = live.repository.bytes_written
+def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool, later: bool) -> Commit | Unfinished:
     amount = sum(change.captured.size for change in found.update.changed if change.captured is not None)
+    before = live.repository.chunk_bytes_here
     with open_to_interrupts(), live.progress.phase("saving", amount):
-        encoded = _encode(live, found, step.restored, reuse)
+        drafts = _drafts(live, found, step.restored, reuse)
         values = dict(_facet_values(live, found))
     gone = _gone(live)
     names = _names(live, step, found, gone)
-    bodies = [with_verdicts(value.body, live.prover.verdict) for value in encoded.values()]
-    names = replace(names, inexact=_inexact(live, bodies, found))
+    bodies = [with_verdicts(draft.body, live.prover.verdict) for draft in drafts.values()]
+    entry = Entry(
+        step=step,
+        values=values,
+        facets=found.facets,
+        gone=gone,
+        names=replace(names, inexact=_inexact(live, bodies, found)),
+        looked_for=found.update.names | found.update.gone,
+        checked=found.update.checked,
+        count=live.tracker.count,
+        began=began,
+        stored=live.repository.chunk_bytes_here - before,
+    )
+    if later:
+        told = _put_off(live, entry, drafts, found.update)
+        if told is not None:
+            return told
+    with open_to_interrupts(), live.progress.phase("saving", amount):
+        finishing.settle(live, entry, drafts)
     # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
     with uninterrupted():
-        return _put(live, step, found, began, written, encoded, values, gone, names)
+        return finishing.put(live, entry)
 
 
-def _put(
-    live: Live,
-    step: Step,
-    found: Look,
-    began: float,
-    written: int,
-    encoded: Mapping[Covariable, Encoded],
-    values: Mapping[str, Encoded],
-    gone: set[str],
-    names: Names,
-) -> Commit:
-    """The transaction, and what is noted of it here."""
-    repository, before = live.repository, live.head
-    with repository.transaction() as transaction:
-        branch = next_branch(live)
-        changes: dict[str, RecordId | None] = {}
-        made: dict[Covariable, RecordId] = {}
-        for group, value in encoded.items():
-            restored = step.restored.get(group.keys)
-            if restored is not None:
-                made[group] = restored
-                changes.update(dict.fromkeys(group.keys, restored))
-                continue
-            made[group] = transaction.put_record("value", value.body, chunks=value.chunks)
-            changes.update(dict.fromkeys(group.keys, made[group]))
-        for key, value in values.items():
-            changes[key] = transaction.put_record("value", value.body, chunks=value.chunks)
-        changes.update(dict.fromkeys(gone))
-        manifest = live.manifest
-        if changes or manifest is None:
-            manifest = transaction.put_manifest(manifest, changes)
-        stats = CommitStats(
-            covariables_checked=found.update.checked,
-            covariables_written=len(encoded),
-            bytes_serialized=sum(value.bytes for value in encoded.values()),
-            bytes_stored=repository.bytes_written - written,
-            seconds=time.perf_counter() - began,
-        )
-        commit = _put_commit(live, transaction, step, manifest, names, stats, branch)
-    _finish(live, commit, changes, encoded, made, found)
-    if step.operation is not None:
-        live.steps.note(step.operation, before, commit.id, step.details)
-    return commit
+def _put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], update: Update) -> Unfinished | None:
+    """Leave *entry* to be finished in the background; None when it is better, or has to be, finished now."""
+    large = why_at_once(drafts.values(), live.settings.background_bytes) is None and not _is_rewritten(update)
+    if large and live.backlog:
+        _finish_backlog(live)  # one at a time: so much memory is kept for what is being saved, and no more
+    if live.paused is not None or not (large or live.backlog):
+        return None
+    if large:
+        live.repository.require_space(sum(draft.missing + draft.streamed for draft in drafts.values()))
+    with uninterrupted():
+        entry.branch = finishing.next_branch(live) if not live.backlog else live.branch
+        return finishing.put_off(live, entry, drafts, large=large)
+
+
+def _is_rewritten(update: Update) -> bool:
+    """Whether most of a large buffer was written anew in place: the next run may do so again.
+
+    It would copy each page of what is being saved, which takes longer than to wait.
+    """
+    ranges = [known for change in update.changed for known in change.covariable.fingerprint.ranges]
+    return any(known.rewritten or known.resting for known in ranges)
+
+
+def _finish_backlog(live: Live) -> None:
+    """Finish what is still being saved, because this step needs it.
+
+    Raises:
+        StoreError: it could not be: nothing of this step is written either, and all of it is owed.
+    """
+    if not finishing.finish_all(live):
+        raise StoreError(live.paused or "what was being saved could not be: it is recorded with the next step")
 
 
 def _gone(live: Live) -> set[str]:
@@ -224,13 +190,13 @@ def _gone(live: Live) -> set[str]:
     return {key for key in tracker.left if key in live.records and key not in tracker.groups and not is_facet(key)}
 
 
-def _encode(
+def _drafts(
     live: Live, found: Look, restored: Mapping[tuple[str, ...], RecordId], reuse: bool
-) -> dict[Covariable, Encoded]:
+) -> dict[Covariable, Draft]:
     known: dict[bytes, str] = {}
     for group in found.update.replaced if reuse else ():
         known.update(group.chunk_of)
-    encoded: dict[Covariable, Encoded] = {}
+    drafts: dict[Covariable, Draft] = {}
     for change in found.update.changed:
         group = change.covariable
         if reuse and group.keys in restored:
@@ -243,8 +209,8 @@ def _encode(
             of = {key: sorted(doubtful.keys() & set(map(class_name, kinds))) for key, kinds in own.items()}
             if any(len(classes) < len(doubtful) for classes in of.values()):
                 about["hooked_of"] = of
-        encoded[group] = live.writer.encode(group, change.captured, known, about)
-    return encoded
+        drafts[group] = live.writer.draft(group, change.captured, known, about)
+    return drafts
 
 
 def _about(live: Live, group: Covariable, snapshot: Mapping[str, Any]) -> dict[str, Any]:
@@ -294,14 +260,10 @@ def _when(live: Live, step: Step, checked: int) -> str:
     """Between which runs something changed that was last found as recorded by update number *checked*."""
     labels = [label for count, label in live.looks if count <= checked]
     since = f"after {labels[-1]}" if labels else "at some time"
-    until = _label(step.execution_count, "") or (live.looks[-1][1] if live.looks and step.kind == "live" else "")
+    until = label(step.execution_count, "") or (live.looks[-1][1] if live.looks and step.kind == "live" else "")
     if labels and until:
         return f"between {labels[-1]} and {until}" if until != labels[-1] else since
     return since
-
-
-def _label(execution_count: int | None, identity: str) -> str:
-    return f"In[{execution_count}]" if execution_count is not None else identity[:8]
 
 
 def _redefined(live: Live, update: Update) -> set[str]:
@@ -327,126 +289,6 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
             for name in group.names:
                 reasons.setdefault(name, reason)
     return dict(sorted(reasons.items()))
-
-
-def next_branch(live: Live) -> str:
-    """The branch of the next commit: the current one when HEAD is its tip, else the first free one of its family."""
-    refs = live.repository.refs(live.session)
-    tips = {ref.name: ref.commit for ref in refs if ref.kind == "branch"}
-    if tips.get(live.branch) == live.head:
-        return live.branch
-    if not tips and live.head is None:
-        return live.branch
-    return free_branch(live.branch, [ref.name for ref in refs])
-
-
-def _put_commit(
-    live: Live,
-    transaction: Transaction,
-    step: Step,
-    manifest: RecordId,
-    names: Names,
-    stats: CommitStats,
-    branch: str,
-) -> Commit:
-    code = transaction.put_record("text", {"text": step.code}) if step.code is not None else None
-    about: dict[str, Any] = {
-        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
-        "stats": asdict(stats),
-        "branch": branch,
-        "error": step.error,
-        **({"made": dict(step.again)} if step.again else {}),
-    }
-    body: dict[str, Any] = {
-        "format": COMMIT_FORMAT,
-        "kind": step.kind,
-        "manifest": manifest,
-        "code": code,
-        "about": transaction.put_record("text", about),
-        "execution_count": step.execution_count,
-        "outcome": step.outcome,
-        "started": step.started or time.time(),
-        "duration": step.duration,
-        "python": python_tag(),
-    }
-    parents = [live.head] if live.head is not None else []
-    identity = transaction.put_commit(live.session, body, parents)
-    transaction.set_ref(live.session, "branch", branch, identity)
-    transaction.set_head(live.session, live.kernel, identity, branch)
-    if step.message is not None:
-        transaction.describe(live.session, identity, step.message)
-    if step.operation is not None:
-        transaction.append_operation(
-            live.session,
-            live.kernel,
-            step.operation,
-            live.head,
-            identity,
-            live.details(branch=branch, **step.details),
-        )
-    return Commit(
-        id=identity,
-        parents=tuple(parents),
-        kind=step.kind,
-        execution_count=step.execution_count,
-        code=step.code,
-        outcome=step.outcome,
-        error=step.error,
-        started=body["started"],
-        duration=step.duration,
-        message=step.message,
-        names=names,
-        stats=stats,
-        branch=branch,
-        manifest=manifest,
-        python=body["python"],
-    )
-
-
-def _finish(
-    live: Live,
-    commit: Commit,
-    changes: Mapping[str, RecordId | None],
-    encoded: Mapping[Covariable, Encoded],
-    made: Mapping[Covariable, RecordId],
-    found: Look,
-) -> None:
-    """The transaction is through: what was written is the recorded live state now."""
-    for key, record in changes.items():
-        if record is None:
-            live.records.pop(key, None)
-        else:
-            live.records[key] = record
-    for group, value in encoded.items():
-        group.chunk_of, group.record = value.pieces, None if value.torn else made[group]
-        group.islands_of = islands_of(value.body, group.islands)
-        if value.torn:
-            live.dirty(group.keys)
-        live.remember(made[group], value.body)
-        if "hooked" in value.body:
-            live.prover.want(group.keys, value.body["hooked"], value.bytes)
-    live.facet_bytes.update(found.facets)
-    _tell_branch(live, commit)
-    live.manifest, live.head, live.branch = commit.manifest, commit.id, commit.branch
-    live.pending_names, live.tracker.left, live.made_again = set(), set(), {}
-    live.owed = None
-    if commit.kind != "live":
-        live.looks.append((live.tracker.count, _label(commit.execution_count, commit.id)))
-        del live.looks[:-_LOOKS]
-    if commit.kind == "live" and commit.names.when:
-        told = "; ".join(f"{name} {when}" for name, when in commit.names.when.items())
-        live.news.append(f"changed without a known reason, and recorded now: {told}")
-
-
-def _tell_branch(live: Live, commit: Commit) -> None:
-    """A branch that starts by itself is said when it happens; the first branch of a session is none."""
-    if commit.branch != live.branch:
-        live.notices.append(
-            f"the session was not at the tip of {live.branch}, so this step creates branch {commit.branch}"
-        )
-    elif live.fresh_branch:
-        live.notices.append(f"this step creates branch {commit.branch}")
-    live.fresh_branch = False
 
 
 def commit_if_changed(live: Live, *, idle: bool = True, details: Mapping[str, Any] | None = None) -> Commit | None:

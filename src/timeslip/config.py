@@ -53,6 +53,8 @@ class Settings:
             arrays; where there is no idle time, at once); "eager" checks all of a restore before it starts.
         inline_bytes: streams up to this size are kept inside their record instead of as chunks, bytes.
         chunk_bytes: largest chunk of a buffer, bytes.
+        background_bytes: what a cell changed is written while the next one runs when it is at least so much, bytes;
+            0 writes everything before the reply (kernels only: elsewhere everything is).
         max_cells_bytes: the cells of a notebook are kept with a commit up to this size, sources and outputs together,
             bytes (only a front end keeps them).
         warn_seconds: a commit that takes longer says so when `announce` is on, seconds.
@@ -74,6 +76,7 @@ class Settings:
     verify: str = "lazy"
     inline_bytes: int = 512
     chunk_bytes: int = 1 << 20
+    background_bytes: int = 8 << 20
     max_cells_bytes: int = 50 * 1000**2
     warn_seconds: float = 2.0
     announce: bool = False

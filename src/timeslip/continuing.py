@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from timeslip import commit as recording
-from timeslip.commit import Step
 from timeslip.errors import DamagedStoreError
 from timeslip.history import guests_beside, main_head
 from timeslip.ids import CommitId, SessionId
@@ -17,6 +16,7 @@ from timeslip.interrupts import uninterrupted
 from timeslip.listing import row_of
 from timeslip.live import Live
 from timeslip.naming import free_branch
+from timeslip.owing import Step
 from timeslip.standard import time
 from timeslip.store.repository import Repository
 from timeslip.store.rows import SessionRow

@@ -20,12 +20,14 @@ from timeslip.codec.definitions import Registry
 from timeslip.codec.reducers import brought
 from timeslip.codec.resources import Resources
 from timeslip.config import Settings
+from timeslip.encoding import ValueWriter
 from timeslip.errors import SessionBusyError, StoreError, UnstorableError
 from timeslip.ids import CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.planner import ValueInfo
 from timeslip.progress import Progress
 from timeslip.proving import PATIENCE, Prover
+from timeslip.saving import Backlog
 from timeslip.standard import os, time
 from timeslip.state.covariables import Tracker
 from timeslip.state.facets import FacetSet
@@ -34,12 +36,12 @@ from timeslip.state.patches import PatchedNamespace
 from timeslip.steps import Steps, steps_in_log
 from timeslip.store import logfile
 from timeslip.store.repository import Repository
-from timeslip.values import ValueWriter, content_of, lost_reason, lost_reason_of, with_verdicts
+from timeslip.values import content_of, lost_reason, lost_reason_of, with_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from timeslip.commit import Step
+    from timeslip.owing import Step
     from timeslip.store.retention import RetentionPolicy
 
 _WAIT_SECONDS = 10.0
@@ -72,6 +74,8 @@ class Live:
         unseen: code ran that was not looked at; the next look takes nothing for granted.
         off: of that code, some was the user's (``%%timeslip off``).
         owed: the last step that could not be recorded; nothing of it is lost, and it is recorded before travelling.
+        backlog: commits that are not finished.
+        provisional: what versions of the backlog are called until they have a name -> their bodies, without content.
         shared: another kernel holds the session; this one is a guest on a branch of its own.
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
         steps: what undo and redo walk over.
@@ -121,6 +125,8 @@ class Live:
         self.unseen = False
         self.off = False
         self.owed: Step | None = None
+        self.backlog = Backlog()
+        self.provisional: dict[str, dict[str, Any]] = {}
         self.shared = False
         self.fresh_branch = False
         self.steps = Steps()
@@ -142,18 +148,26 @@ class Live:
         self.holder: tuple[FrameType, int] | None = None
         self._bodies: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
-    def turn(self) -> _Turn:
+    def turn(self, *, later: bool = False, quietly: bool = False) -> _Turn:
         """A block in which one verb has the session. What an earlier one left half done is put right first.
+
+        Args:
+            later: commits may be left unfinished; else all are finished first.
+            quietly: nothing is put right, and nothing finished.
 
         Raises:
             SessionBusyError: in a forked child, another thread is at it, or a value's own code calls a verb while one
                 is under way.
             StoreError: an earlier verb was torn, and the store does not say what is recorded.
         """
-        return _Turn(self)
+        return _Turn(self, None if quietly else later)
 
-    def begin(self) -> None:
-        """The turn has begun."""
+    def begin(self, *, later: bool) -> None:
+        """The turn has begun; *later* as `turn`."""
+        if self.backlog and not (later and self._whole):
+            from timeslip.finishing import finish_all
+
+            finish_all(self)
         if not self._whole:
             self.recover()
         self.prover.collect()
@@ -228,12 +242,14 @@ class Live:
         Raises:
             StoreError: it cannot be read, is forgotten, or is not trusted.
         """
-        body = self._bodies.get(record)
-        if body is not None:
-            self._bodies.move_to_end(record)
-        else:
-            body = self.repository.record("value", record)
-            self.remember(record, body)
+        body = self.provisional.get(record)
+        if body is None:
+            body = self._bodies.get(record)
+            if body is not None:
+                self._bodies.move_to_end(record)
+            else:
+                body = self.repository.record("value", record)
+                self.remember(record, body)
         return with_verdicts(body, self.prover.verdict) if "hooked" in body else body
 
     def remember(self, record: str, body: dict[str, Any]) -> None:
@@ -332,10 +348,11 @@ class Live:
 class _Turn:
     """See `Live.turn`. A class, not a generator: see `interrupts`."""
 
-    __slots__ = ("_live",)
+    __slots__ = ("_later", "_live")
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, later: bool | None) -> None:
         self._live = live
+        self._later = later
 
     def __enter__(self) -> None:
         live = self._live
@@ -360,7 +377,8 @@ class _Turn:
                 with uninterrupted():  # taken and not noted, it would stay taken for ever
                     taken = live.mutex.acquire(timeout=0.05)
             live.holder = (sys._getframe(1), threading.get_ident())
-            live.begin()
+            if self._later is not None:
+                live.begin(later=self._later)
         except BaseException:  # an interrupt too
             if taken:
                 self.__exit__()

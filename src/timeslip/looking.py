@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from timeslip import commit as recording
+from timeslip import saving
 from timeslip.arguments import check_names, check_text
 from timeslip.auditing import unverified_names, verify_mapped
 from timeslip.checkout import Options
 from timeslip.codec.placeholder import Placeholder
-from timeslip.commit import Step
 from timeslip.diffing import diff_values
 from timeslip.errors import SessionBusyError, StoreError, TimeslipError, UntrustedStoreError
+from timeslip.finishing import next_branch
 from timeslip.foreseeing import foresee
 from timeslip.history import History, name_not_found
 from timeslip.ids import CommitId
@@ -38,6 +39,7 @@ from timeslip.model import (
     is_name,
 )
 from timeslip.noticing import look
+from timeslip.owing import Step
 from timeslip.past import PastState
 from timeslip.preview import preview
 from timeslip.proving import of_release
@@ -301,7 +303,7 @@ def status(
     What is being tried is waited for a moment: whoever asks wants to know of it.
     """
     if kernel == "this":
-        with suppress(SessionBusyError), live.turn():
+        with suppress(SessionBusyError), live.turn(later=True):
             live.await_verdicts()
     last = history.last_made
     tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
@@ -318,14 +320,16 @@ def status(
         inexact=inexact,
         placeholders=placeholders,
         assumed=unverified_names(live),
-        unfinished=live.unfinished,
+        unfinished=live.unfinished + len(live.backlog),
+        saving=live.backlog.progress() if live.backlog else None,
         paused=live.paused,
         store_bytes=live.repository.size_bytes(),
         resumable=resumable,
         kernel=kernel,
         shared=live.shared,
-        next_branch=recording.next_branch(live),
+        next_branch=next_branch(live),
         large_arrays=live.tracker.memory.how if kernel == "this" else "",
+        large_values=saving.how(live.settings.background_bytes) if kernel == "this" else "",
     )
 
 

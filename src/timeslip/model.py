@@ -199,6 +199,19 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run whose commit is not finished yet: what it changed is being saved in the background.
+
+    Attributes:
+        names: what it did to the names.
+        stats: what it took up to the reply; what it takes in the store is not known yet.
+    """
+
+    names: Names
+    stats: CommitStats
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where a session is, and what a user should know about it.
 
@@ -215,6 +228,7 @@ class Status:
         placeholders: name -> reason, for names that are placeholders now.
         assumed: names that the last run is not known to have reached, and that were not looked at since: expensive.
         unfinished: runs whose commit is not finished yet.
+        saving: bytes that are saved, and that there are, of what is being saved in the background, or None.
         paused: why recording is paused, or None.
         store_bytes: size of the store on disk, bytes.
         resumable: the last commit of an earlier kernel that `resume` would bring back, or None.
@@ -222,6 +236,7 @@ class Status:
         shared: another kernel holds the session, and this one is on a branch of its own.
         next_branch: the branch that the next run is recorded on; another one than `branch` when that run starts it.
         large_arrays: how changes of large arrays are noticed here, and why so; empty where no kernel is asked.
+        large_values: when large values are written here, and why so; empty where no kernel is asked.
     """
 
     session: str
@@ -236,6 +251,7 @@ class Status:
     placeholders: dict[str, str] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
     unfinished: int = 0
+    saving: tuple[int, int] | None = None
     paused: str | None = None
     store_bytes: int = 0
     resumable: CommitId | None = None
@@ -243,6 +259,7 @@ class Status:
     shared: bool = False
     next_branch: str = ""
     large_arrays: str = ""
+    large_values: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,20 +23,22 @@ class Progress:
     def __init__(self) -> None:
         self.tell: Tell | None = None
         self._what, self._done, self._total = "", 0, 0
+        self._thread = 0
 
     @contextmanager
     def phase(self, what: str, total: int = 0) -> Iterator[None]:
         """A part of the work; an inner one is shown in the place of the outer."""
         before = self._what, self._done, self._total
         self._what, self._done, self._total = what, 0, total
+        self._thread = threading.get_ident()
         try:
             yield
         finally:
             self._what, self._done, self._total = before
 
     def moved(self, count: int) -> None:
-        """So many bytes went to the store or came from it."""
-        if self._what in BYTES:
+        """So many bytes went to the store or came from it. What other threads do in the background is not counted."""
+        if self._what in BYTES and threading.get_ident() == self._thread:
             self.add(count)
 
     def looked(self) -> None:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from timeslip import auditing, looking
 from timeslip import commit as recording
 from timeslip.arguments import check_text
 from timeslip.checkout import Options
-from timeslip.commit import Step
-from timeslip.config import Settings
 from timeslip.continuing import Begun, said_of, taken_up
-from timeslip.errors import NoSessionError, UsageError
+from timeslip.errors import UsageError
 from timeslip.forgetting import forget_for_good
-from timeslip.history import History, main_head
+from timeslip.history import History
 from timeslip.ids import CommitId, SessionId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.listing import nothing_to_resume, recorded_sessions, row_of
@@ -29,32 +27,32 @@ from timeslip.model import (
     Commit,
     CommitStats,
     Forgotten,
-    Operation,
-    Preview,
     Recorded,
     Ref,
     ReplayStep,
     RunResult,
-    Shown,
-    StateDiff,
-    Status,
+    Unfinished,
     Usage,
     Verification,
 )
 from timeslip.naming import Naming
-from timeslip.progress import Progress
+from timeslip.owing import About, Step, joined, step_of
 from timeslip.retaining import collect, retain
 from timeslip.running import described, run_code
 from timeslip.standard import os, time
 from timeslip.store.maintenance import usage
 from timeslip.store.preferences import save_preference
-from timeslip.store.repository import Repository
 from timeslip.travel import Traveller
+from timeslip.views import Views
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_Made = TypeVar("_Made", bound="Commit | Unfinished")
 _open: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
-class Session:
+class Session(Views):
     """One namespace under recording. Made by `attach`; ended by `close`."""
 
     def __init__(self, begun: Begun) -> None:
@@ -72,52 +70,6 @@ class Session:
         self.name = begun.name
         self.notebook = begun.notebook
 
-    # ---- where
-
-    @property
-    def id(self) -> SessionId:
-        """Random id of the session in its store."""
-        return self._live.session
-
-    @property
-    def repository(self) -> Repository:
-        """The open store."""
-        return self._live.repository
-
-    @property
-    def namespace(self) -> dict[str, Any]:
-        """The dict that user code runs in; always the same object."""
-        return self._live.namespace.globals
-
-    @property
-    def head(self) -> CommitId | None:
-        """The commit that the session is at; None before the first."""
-        return self._live.head
-
-    @property
-    def branch_name(self) -> str:
-        """The branch that the session is on."""
-        return self._live.branch
-
-    @property
-    def settings(self) -> Settings:
-        """The present settings."""
-        return self._live.settings
-
-    @property
-    def moves(self) -> int:
-        """How many verbs have done what they are for: tells, when one was interrupted, whether it was done."""
-        return self._live.moves
-
-    @property
-    def progress(self) -> Progress:
-        """How far long work of this session has come, for whoever shows it."""
-        return self._live.progress
-
-    def names(self) -> list[str]:
-        """The present state names, sorted."""
-        return sorted(self._live.namespace.snapshot())
-
     # ---- recording
 
     def before_run(self, code: str) -> None:
@@ -129,53 +81,46 @@ class Session:
         """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""
         self._live.note_unseen(of_user=code is not None)
 
-    def record(
-        self,
-        code: str | None = None,
-        *,
-        execution_count: int | None = None,
-        outcome: str = "ok",
-        error: str | None = None,
-        started: float | None = None,
-        duration: float = 0.0,
-        source: str | None = None,
-    ) -> Commit:
+    def record(self, code: str | None = None, **about: Unpack[About]) -> Commit:
         """Record what the caller has just run.
 
         Args:
             code: as typed; None when it is not known, then every name is looked at.
-            execution_count: of the cell.
-            outcome: "ok", "error" or "interrupted".
-            error: one line about the exception.
-            started: Unix time, seconds.
-            duration: of the run, seconds.
-            source: the code as plain Python, where magics were turned into calls.
+            about: what else is known of the run, see `About`.
 
         Raises:
             StoreError: recording is paused; what changed belongs to the next commit that succeeds.
         """
-        step = Step(
-            code=code,
-            source=source,
-            execution_count=execution_count,
-            outcome=outcome,
-            error=error,
-            started=time.time() - duration if started is None else started,
-            duration=duration,
-            everything=self._live.unseen or code is None,
-        )
+        with uninterrupted(), self._live.turn():
+            step = self._owed(step_of(code, about, everything=self._live.unseen))
+            return self._recorded(recording.record(self._live, step))
+
+    def record_soon(self, code: str | None = None, **about: Unpack[About]) -> Commit | Unfinished:
+        """As `record`, but what takes long to write is written in the background, while the next code runs.
+
+        Every other verb waits until it is. Raises as `record`; what goes wrong later is among the `notices`, and
+        recorded with the next step.
+        """
+        with uninterrupted(), self._live.turn(later=True):
+            step = self._owed(step_of(code, about, everything=self._live.unseen))
+            return self._recorded(recording.record(self._live, step, later=True))
+
+    def _owed(self, step: Step) -> Step:
+        """*step* and what is owed before it; owed until it is recorded: now, later, or before a verb that travels."""
+        self._require_open()
         live = self._live
-        with uninterrupted(), live.turn():
-            self._require_open()
-            # Owed until it is recorded: now, with the next one, or before the next verb that travels.
-            live.owed = step = step if live.owed is None else recording.joined(live.owed, step)
-            live.unfinished += 1
-            commit = recording.record(live, step)
-            live.unseen = live.off = False
-            live.moves += 1
+        live.owed = step = step if live.owed is None else joined(live.owed, step)
+        live.unfinished += 1
+        return step
+
+    def _recorded(self, commit: _Made) -> _Made:
+        live = self._live
+        live.unseen = live.off = False
+        live.moves += 1
+        if not live.backlog:
             with open_to_interrupts():
                 retain(live)
-            return commit
+        return commit
 
     def run(self, code: str, *, silent: bool = False) -> RunResult:
         """Run *code* in the namespace and record it.
@@ -334,13 +279,6 @@ class Session:
             self._take(begun)
             return said_of(left, begun)
 
-    def _earlier(self) -> CommitId | None:
-        """What `resume` brings: the last state of the session before this kernel; beside a live kernel, that one's."""
-        if self._resumable is None or not self._live.shared:
-            return self._resumable
-        head = main_head(self.repository, self.id)
-        return head.commit if head is not None else self._resumable
-
     def get(self, ref: str, name: str, as_: str | None = None) -> Any:
         """The value that *name* had at *ref*; with *as_* it is bound to that name, recorded as a step.
 
@@ -365,77 +303,7 @@ class Session:
             self._require_open()
             return self._traveller.replay(names, dry_run)
 
-    # ---- looking
-
-    def log(
-        self,
-        ref: str | None = None,
-        *,
-        all: bool = False,  # noqa: A002 - the name of the option at every door
-        limit: int | None = None,
-        names: tuple[str, ...] | list[str] = (),
-        grep: str | None = None,
-    ) -> list[Commit]:
-        """Commits, newest first. See `History.log`."""
-        return self._history.log(ref, all=all, limit=limit, names=names, grep=grep)
-
-    def show(self, ref: str, name: str | None = None) -> Any:
-        """One commit (`Shown`), or with *name* one of its values (`Preview`), without touching the session."""
-        commit = self._history.resolve(ref)
-        if name is not None:
-            shown: Preview | Shown = looking.show_value(self._history, commit, name)
-            return shown
-        return looking.show(self._history, commit)
-
-    def diff(self, a: str | None = None, b: str | None = None, *names: str) -> StateDiff:
-        """What differs between two states. Default: before and after the last run; with only *a*, from there to HEAD.
-
-        "." is the live state.
-
-        Raises:
-            CommitNotFoundError, NameNotFoundError.
-        """
-        if a is None and b is None:
-            head = self._history.resolve("HEAD")
-            parents = self._history.commit(head).parents
-            return looking.diff(self._history, parents[0] if parents else None, head, names)
-        if a == "." and b in (None, "."):
-            raise UsageError("the live state cannot be compared with itself", hint="`diff REF .`")
-        other = b if a == "." else a
-        first = self._history.resolve(other) if other is not None else None
-        if "." in (a, b):
-            with self._live.turn():
-                self._require_open()
-                self._traveller.commit_live()
-                return looking.diff(
-                    self._history,
-                    first,
-                    self.head,
-                    names,
-                    live=self._live.namespace.snapshot(),
-                    live_records=self._live.records,
-                    backwards=a == ".",
-                )
-        return looking.diff(self._history, first, self._history.resolve(b if b is not None else "HEAD"), names)
-
-    def blame(self, name: str) -> list[Commit]:
-        """The runs that made or changed *name*, newest first. Raises NameNotFoundError."""
-        return self._history.blame(name)
-
-    def ops(self, limit: int | None = None) -> list[Operation]:
-        """The operation log, newest first."""
-        return self._history.operations(limit)
-
-    def status(self) -> Status:
-        """Where the session is, and what a user should know about it."""
-        return looking.status(
-            self._live,
-            self._history,
-            name=self.name,
-            notebook=self.notebook,
-            resumable=self._earlier(),
-            kernel="none" if self.closed else "this",
-        )
+    # ---- looking: see `Views`, and
 
     def verify(self, ref: str | None = None) -> Verification:
         """Capture everything again and compare with what is recorded; with *ref*, check that it can be restored."""
@@ -517,7 +385,7 @@ class Session:
 
     def describe(self, ref: str, message: str) -> None:
         """Give a commit a message. Raises CommitNotFoundError."""
-        commit = self._history.resolve(ref)
+        commit = self._past().resolve(ref)
         with self._live.turn():
             self._naming.describe(commit, message)
 
@@ -601,10 +469,6 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _require_open(self) -> None:
-        if self.closed:
-            raise NoSessionError("this session was closed", hint="attach again: timeslip.attach()")
 
 
 def open_sessions() -> list[Session]:

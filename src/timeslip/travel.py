@@ -18,7 +18,6 @@ from timeslip.arguments import check_count, check_names, check_text
 from timeslip.auditing import check_bytes
 from timeslip.checkout import Checkout, Options
 from timeslip.codec.placeholder import Placeholder
-from timeslip.commit import Step
 from timeslip.describing.remembering import remember
 from timeslip.describing.summary import counted
 from timeslip.errors import ConflictError, NameTakenError, NothingToUndoError, ReplayError, TimeslipError, UsageError
@@ -31,6 +30,7 @@ from timeslip.letting_go import let_classes_go
 from timeslip.live import Live
 from timeslip.looking import Cells
 from timeslip.model import CheckoutResult, Commit, ReplayStep, Went, is_definition, is_name
+from timeslip.owing import Step
 from timeslip.planner import Plan, closure, make_plan
 from timeslip.replay import Replayer
 from timeslip.standard import time

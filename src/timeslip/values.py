@@ -7,170 +7,31 @@ from __future__ import annotations
 
 import sys
 import threading
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec.captured import Captured, Island
-from timeslip.codec.chunking import buffer_pieces, piece_ends, stream_pieces
+from timeslip.codec.captured import Island
+from timeslip.codec.chunking import piece_ends
 from timeslip.codec.proof import DIFFERS, FAILS, OUTSIDE, Verdict
 from timeslip.codec.stored import Stored, StoredBuffer
-from timeslip.config import Settings
 from timeslip.errors import DamagedStoreError, StoreError
 from timeslip.model import is_name
-from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import piece_digest
 from timeslip.state.mapped import note_mapped
-from timeslip.store.mapping import MAP_FROM, Part, Piece, phase, place_in_page
+from timeslip.store.mapping import MAP_FROM, Part, Piece, place_in_page
 from timeslip.store.repository import Repository
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    pass
 
 FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A value record that is ready for a transaction.
-
-    Attributes:
-        body: of the record, JSON-ready.
-        chunks: that it needs.
-        pieces: digest of a piece -> chunk, for the next version.
-        bytes: streams and buffers before chunking and compression.
-        torn: a buffer was written while it was being saved: the co-variable has to be looked at again.
-    """
-
-    body: dict[str, Any]
-    chunks: tuple[str, ...]
-    pieces: dict[bytes, str]
-    bytes: int
-    torn: bool = False
 
 
 def python_tag() -> str:
     """Which bytecode this process runs, such as "cpython-311"."""
     return str(sys.implementation.cache_tag)
-
-
-class ValueWriter:
-    """Puts captures into the store as chunks and describes them. Used under the session's lock."""
-
-    def __init__(self, repository: Repository, settings: Settings) -> None:
-        self._repository = repository
-        self._settings = settings
-        self._torn = False
-
-    def encode(
-        self,
-        group: Covariable,
-        captured: Captured | None,
-        known: Mapping[bytes, str],
-        about: Mapping[str, Any],
-    ) -> Encoded:
-        """Put the chunks of one co-variable.
-
-        Args:
-            group: the co-variable.
-            captured: its bytes, before their release; None when it could not be captured.
-            known: chunks of earlier versions by digest of the piece: these are not hashed for their name again.
-            about: further fields of the record: "summary", "seeds", "definitions", "aliases", "hooked", "hooked_of".
-
-        Raises:
-            StoreFullError, StoreReadOnlyError: nothing is published.
-        """
-        body: dict[str, Any] = {"format": FORMAT, "keys": list(group.keys), "python": python_tag(), **about}
-        if group.failure is not None or captured is None:
-            body["failure"] = group.failure or "it could not be captured"
-            return Encoded(body, (), {}, 0)
-        chunks: list[str] = []
-        pieces: dict[bytes, str] = {}
-        if captured.headers:
-            body["headers"] = {key: b64encode(data).decode() for key, data in captured.headers.items()}
-        if captured.references:
-            body["references"] = sorted(captured.references)
-        if captured.holes:
-            body["holes"] = [[hole.type_name, hole.reason, hole.fatal] for hole in captured.holes]
-            if said := [n for n, hole in enumerate(captured.holes) if not hole.identity and not hole.fatal]:
-                body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
-            if any(len(own.holes) < len(captured.holes) for own in captured.own.values()):
-                body["holes_of"] = {key: list(own.holes) for key, own in captured.own.items()}
-        body["stream"] = self._stream(captured.segments, chunks, islands=captured.islands)
-        self._torn = False
-        split = len(captured.buffers)
-        digests = group.fingerprint.pieces
-        lists: list[list[str]] = []
-        buffers = self._buffers(captured.buffers, captured.rows, digests[:split], known, pieces, lists)
-        if buffers:
-            body["buffers"] = buffers
-        extra = captured.out_of_band
-        others = self._buffers(extra, [0] * len(extra), digests[split:], known, pieces, lists)
-        if others:
-            body["out_of_band"] = others
-        for names in (*lists, *(entry.get("lists", ()) for entry in (*buffers, *others))):
-            chunks += names
-        return Encoded(body, tuple(chunks), {} if self._torn else pieces, captured.size, self._torn)
-
-    def _stream(self, segments: Sequence[bytes], chunks: list[str], *, islands: bool = False) -> dict[str, Any]:
-        if sum(map(len, segments)) <= self._settings.inline_bytes:
-            return {"inline": b64encode(b"".join(segments)).decode()}
-        pieces = stream_pieces(segments, self._settings.chunk_bytes, islands=islands)
-        names = [self._repository.put_chunk(piece) for piece in pieces]
-        chunks += names
-        return {"chunks": [str(name) for name in names]}
-
-    def _buffers(
-        self,
-        buffers: Sequence[Any],
-        rows: Sequence[int],
-        digests: Sequence[tuple[bytes, ...]],
-        known: Mapping[bytes, str],
-        pieces: dict[bytes, str],
-        chunks: list[list[str]],
-    ) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = []
-        limit = self._settings.chunk_bytes
-        for buffer, row, marks in zip(buffers, rows, digests, strict=True):
-            data = memoryview(buffer).cast("B")
-            names: list[str] = []
-            start = 0
-            for piece, mark in zip(buffer_pieces(data, row, limit), marks, strict=True):
-                name = known.get(mark) or pieces.get(mark)
-                if name is None:
-                    name = str(self._repository.put_chunk(piece, phase(start), partial(self._compare, mark)))
-                pieces[mark] = name
-                names.append(name)
-                start += len(piece)
-            entry: dict[str, Any] = {"size": len(data), "row": row, "cut": limit}
-            if len(names) > _LISTED and not self._torn:
-                entry["lists"] = [self._list(data, known, pieces) for data in _lists(names, marks)]
-            else:
-                entry["chunks"] = names
-                if len(data) >= MAP_FROM and not self._torn:
-                    entry["marks"] = b64encode(b"".join(marks)).decode()
-            chunks.append(names)
-            entries.append(entry)
-        return entries
-
-    def _compare(self, mark: bytes, stored: Buffer) -> None:
-        """Whether what is stored of a piece is what was compared: a thread may have written to it since."""
-        if piece_digest(stored) != mark:
-            self._torn = True
-
-    def _list(self, data: bytes, known: Mapping[bytes, str], pieces: dict[bytes, str]) -> str:
-        mark = piece_digest(data)
-        pieces[mark] = name = known.get(mark) or str(self._repository.put_chunk(data))
-        return name
-
-    def facet(self, key: str, data: bytes) -> Encoded:
-        """A facet's bytes as a value record."""
-        body: dict[str, Any] = {"format": FORMAT, "keys": [key]}
-        chunks: list[str] = []
-        body["facet"] = self._stream([data], chunks)
-        return Encoded(body, tuple(chunks), {}, len(data))
 
 
 def read_stream(repository: Repository, stream: Mapping[str, Any]) -> list[bytes]:
@@ -260,7 +121,7 @@ def _marks(entry: Mapping[str, Any]) -> list[bytes]:
     return [marks[first : first + _MARK] for first in range(0, len(marks), _MARK)]
 
 
-def _lists(names: Sequence[str], marks: Sequence[bytes]) -> Iterator[bytes]:
+def lists_of(names: Sequence[str], marks: Sequence[bytes]) -> Iterator[bytes]:
     """The lists of the chunks of a buffer, cut where the name of a chunk says so.
 
     As chunks they are stored once like any others: the next version of a large buffer, in which a cell has changed one
@@ -337,7 +198,7 @@ _MARK, _NAME = 16, 32
 _ENTRY = _NAME + _MARK
 """Bytes of the digest of a piece, of the name of a chunk, and of both in a list."""
 
-_LISTED = 64
+LISTED = 64
 """The chunks of buffers of more pieces than that are in lists."""
 
 _SHORT_LIST, _USUAL_LIST, _LONG_LIST = 8, 32, 128

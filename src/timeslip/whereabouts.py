@@ -59,6 +59,6 @@ def whereabouts(session: Session) -> Whereabouts:
         live.paused,
         session._resumable,
         live.shared,
-        live.unfinished,
+        live.unfinished + len(live.backlog),
         live.settings.max_cells_bytes,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import timeslip.commit as recording
 from timeslip.codec.capture import Encoder
 from timeslip.errors import StoreFullError, UnstorableError
 
@@ -95,7 +94,7 @@ def test_a_run_whose_commit_failed_is_a_step_of_its_own(
     session.run("a = 2")
 
     with monkeypatch.context() as patch:
-        patch.setattr(recording, "_put_commit", _fail)
+        patch.setattr("timeslip.finishing._put_commit", _fail)
         with pytest.raises(StoreFullError):
             session.run("a = 3")
     session.undo()
@@ -113,7 +112,7 @@ def test_runs_while_recording_is_paused_for_space_are_found_by_the_next_commit(
     session.run("a = {'k': [1]}; b = a['k']")
 
     with monkeypatch.context() as patch:
-        patch.setattr(recording, "_put_commit", _fail)
+        patch.setattr("timeslip.finishing._put_commit", _fail)
         patch.setattr(type(session.repository), "require_space", _fail)
         for _ in range(2):  # the second one does not even look
             with pytest.raises(StoreFullError):

@@ -15,7 +15,7 @@ import timeslip
 from timeslip import values
 from timeslip.errors import TimeslipError
 from timeslip.store.chunks import ChunkStore
-from timeslip.values import _listed, _lists, _read_list, pieces_of
+from timeslip.values import _listed, _read_list, lists_of, pieces_of
 
 numpy = pytest.importorskip("numpy")
 
@@ -99,9 +99,9 @@ def test_lists_are_cut_by_what_is_in_them(session: Any) -> None:
     assert pieces_of(session.repository, session._live.body(session._live.records["a"])).items() >= {
         *zip(marks, names, strict=True)
     }
-    whole, shorter = ({*_lists(names[start:], marks[start:])} for start in (0, 100))
+    whole, shorter = ({*lists_of(names[start:], marks[start:])} for start in (0, 100))
     assert len(shorter - whole) <= 2
-    assert {len(one) // 48 for one in _lists(names[:1] * 500, marks[:1] * 500)} <= {4, 8, 116, 128}
+    assert {len(one) // 48 for one in lists_of(names[:1] * 500, marks[:1] * 500)} <= {4, 8, 116, 128}
 
 
 def test_few_pieces_are_named_in_the_record(session: Any) -> None:

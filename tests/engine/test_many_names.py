@@ -171,7 +171,7 @@ def test_what_could_not_be_written_is_told_by_the_next_commit(attach: Attach, mo
     session = attach()
     run(session, "a = [1]; b = [2]; gone = 1")
     with monkeypatch.context() as broken:
-        broken.setattr("timeslip.commit._put_commit", lambda *_: 1 / 0)
+        broken.setattr("timeslip.finishing._put_commit", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             session.run("del gone; a.append(1); new = [3]")
     run(session, "x = 1")

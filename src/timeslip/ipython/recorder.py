@@ -21,7 +21,7 @@ from timeslip.ipython.faults import Faults
 from timeslip.ipython.idle import Auditor
 from timeslip.ipython.namespace import UNDERS
 from timeslip.ipython.watching import progress
-from timeslip.model import Commit
+from timeslip.model import Commit, Unfinished
 from timeslip.standard import os, time
 from timeslip.state.magics import is_timeslip_only, is_unrecorded
 
@@ -200,7 +200,7 @@ class Recorder:
         code, source = _part(run, stop)
         self._nudge(_name(run))
         with progress(self._shell, self._session, f"recording {_name(run)}"):
-            commit = self._session.record(
+            commit = self._session.record_soon(
                 code,
                 execution_count=run.count,
                 outcome=outcome,
@@ -212,7 +212,7 @@ class Recorder:
         self._faults.worked()
         self.tell(commit)
 
-    def tell(self, commit: Commit | None = None) -> None:
+    def tell(self, commit: Commit | Unfinished | None = None) -> None:
         """Say what the user should know now, while it can still be acted on: a line each."""
         if commit is not None:
             settings = self._session.settings
@@ -272,7 +272,7 @@ def _name(run: _Run | None) -> str:
     return f"In[{run.count}]" if run is not None and run.count is not None else "the run"
 
 
-def warnings_of(commit: Commit, warn_seconds: float) -> list[str]:
+def warnings_of(commit: Commit | Unfinished, warn_seconds: float) -> list[str]:
     """What a commit has to say at once: names that cannot come back exactly, changes found late, a high price."""
     if not (commit.names.inexact or commit.names.late or commit.stats.seconds > warn_seconds):
         return []

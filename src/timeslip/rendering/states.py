@@ -28,6 +28,8 @@ def status(answer: Json, clock: Clock) -> Document:
         blocks.append(line(span(_unfinished(answer), "warn")))
     if answer["large_arrays"]:
         blocks.append(line(span("large arrays: ", "dim"), one_line(answer["large_arrays"])))
+    if answer["large_values"]:
+        blocks.append(line(span("large values are written ", "dim"), one_line(answer["large_values"])))
     blocks.append(line(span("store   ", "dim"), size(answer["store_bytes"]), span("  " + answer["store"], "dim")))
     return blocks
 
@@ -36,7 +38,8 @@ def _unfinished(answer: Json) -> str:
     runs = plural(answer["unfinished"], "run")
     if answer["paused"]:
         return f"{runs} not recorded since then; what was changed belongs to the next step that is recorded"
-    return f"{runs} still being saved"
+    done, total = answer["saving"] or (0, 0)
+    return f"{runs} still being saved" + (f": {size(done)} of {size(total)}" if total else "")
 
 
 def _where(answer: Json, head: Json | None) -> Line:

@@ -116,14 +116,23 @@ class ChunkStore:
         self.written = 0
         """Bytes that new chunks took since this store was opened, after compression."""
 
+    @property
+    def written_here(self) -> int:
+        """As `written`, by this thread alone."""
+        found: int = getattr(self._threads, "written", 0)
+        return found
+
     # --- putting
 
-    def put(self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None) -> ChunkId:
+    def put(
+        self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None, *, stable: bool = False
+    ) -> ChunkId:
         """Store the present bytes of *data* and return their id; published by the next transaction.
 
         Idempotent: bytes that are known already are not written again. Bytes that are stored raw in a pack start
         *phase* bytes behind the start of a page. *data* may change or be resized after the call, and another thread
-        writing to it meanwhile cannot make a chunk that does not match its id. *look* is called with the bytes that the
+        writing to it meanwhile cannot make a chunk that does not match its id; if it is *stable*, a memoryview of
+        bytes that nobody writes to during the call, no copy is made for that. *look* is called with the bytes that the
         chunk has.
 
         Raises:
@@ -131,18 +140,19 @@ class ChunkStore:
             UnstorableError: more than `MAX_CHUNK` bytes.
         """
         self._db.check_process()
-        stable = self._stable(data)
+        kept = data if stable and isinstance(data, memoryview) else self._stable(data)
+        _check_size(len(kept))
         try:
             if look is not None:
-                look(stable)
-            digest = blake3(stable).digest()
+                look(kept)
+            digest = blake3(kept).digest()
             self._pin(digest)
             if not self._known(digest):
-                self._write(digest, stable, phase)
+                self._write(digest, kept, phase)
             return ChunkId(digest.hex())
         finally:
-            if isinstance(stable, memoryview):
-                stable.release()
+            if isinstance(kept, memoryview) and kept is not data:
+                kept.release()
 
     def _stable(self, data: Buffer) -> bytes | memoryview:
         """*data* as bytes that nobody else can change: itself when immutable, else a copy in a reused buffer."""
@@ -183,6 +193,7 @@ class ChunkStore:
         size = len(data)
         codec, payload = compress(data)
         self.written += len(payload)
+        self._threads.written = self.written_here + len(payload)
         if len(payload) < INLINE_LIMIT:
             entry = _Stored(size, len(payload), codec, INLINE, data=bytes(payload))
             with self._db.lock:
@@ -361,6 +372,12 @@ class ChunkStore:
             self._pins = {d: p for d, p in self._pins.items() if p[0] != me and p[1] > oldest}
             if not self._pins:
                 self._pin_file.release()
+
+    def take_over_pins(self, thread: int) -> None:
+        """What another thread has put is published by the next transaction of this one."""
+        me = threading.get_ident()
+        with self._pin_mutex:
+            self._pins = {d: (me if of == thread else of, at) for d, (of, at) in self._pins.items()}
 
     @contextmanager
     def collecting(self, *, alone: bool) -> Iterator[frozenset[bytes] | None]:

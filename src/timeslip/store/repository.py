@@ -235,6 +235,16 @@ class Repository:
         """
         return self._chunks.written + self._records.written
 
+    @property
+    def record_bytes_written(self) -> int:
+        """The part of `bytes_written` that records took."""
+        return self._records.written
+
+    @property
+    def chunk_bytes_here(self) -> int:
+        """Bytes that new chunks took, after compression, which the calling thread has put."""
+        return self._chunks.written_here
+
     def sync(self) -> None:
         """Return when every finished transaction would survive a power cut. Raises StoreError."""
         self._database.check_process()
@@ -242,11 +252,13 @@ class Repository:
 
     # --- chunks
 
-    def put_chunk(self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None) -> ChunkId:
+    def put_chunk(
+        self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None, *, stable: bool = False
+    ) -> ChunkId:
         """Store the present bytes of *data*; published by the next transaction. See `ChunkStore.put`."""
         if self.read_only:
             raise StoreReadOnlyError("the store was opened for reading only")
-        chunk = self._chunks.put(data, phase, look)
+        chunk = self._chunks.put(data, phase, look, stable=stable)
         if self.moved is not None:
             self.moved(memoryview(data).nbytes)
         return chunk
@@ -294,9 +306,13 @@ class Repository:
 
     # --- writing
 
-    def require_space(self) -> None:
-        """Raise StoreFullError when there is less free space than the floor. Cheap."""
-        self._chunks.require_space()
+    def require_space(self, extra: int = 0) -> None:
+        """Raise StoreFullError when writing *extra* bytes would leave less free space than the floor. Cheap."""
+        self._chunks.require_space(extra)
+
+    def take_over_pins(self, thread: int) -> None:
+        """What that thread has put is published by the next transaction of the calling one."""
+        self._chunks.take_over_pins(thread)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -1,0 +1,334 @@
+"""From captures to value records: which chunks a version of a co-variable needs, and putting them into the store.
+
+In two steps, because the second may be done while code of the user runs again. A *draft* says all that is known when
+the capture is there, and which pieces the store does not have by the names that are known. *Settling* it puts those and
+gives them their names. A draft that is *detached* holds no object of the user's, only addresses: the bytes are then
+read from a snapshot of the memory (`state.snapshots`).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from timeslip.codec.captured import Captured
+from timeslip.codec.chunking import piece_ends, stream_pieces
+from timeslip.config import Settings
+from timeslip.state.covariables import Covariable
+from timeslip.state.fingerprint import piece_digest
+from timeslip.state.mappings import address_of
+from timeslip.store.mapping import MAP_FROM, phase
+from timeslip.store.repository import Repository
+from timeslip.values import FORMAT, LISTED, lists_of, python_tag
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_AT_ONCE = 8 << 20
+"""So many bytes of a snapshot are read at a time: each time costs a turn of the interpreter's lock."""
+
+
+def _unheard(_: int) -> None:
+    """Nobody wants to know."""
+
+
+Read = Callable[[int, memoryview], None]
+"""Fills memory with what was at an address: see `Snapshot.read_into`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value record that is ready for a transaction.
+
+    Attributes:
+        body: of the record, JSON-ready.
+        chunks: that it needs.
+        pieces: digest of a piece -> chunk, for the next version.
+        bytes: streams and buffers before chunking and compression.
+        torn: a buffer was written while it was being saved: the co-variable has to be looked at again.
+    """
+
+    body: dict[str, Any]
+    chunks: tuple[str, ...]
+    pieces: dict[bytes, str]
+    bytes: int
+    torn: bool = False
+
+
+@dataclass(slots=True)
+class _Cut:
+    """One buffer: where its pieces are, and the names of their chunks, None where they are not known.
+
+    Attributes:
+        data: its bytes; None once it is detached.
+        address: of the first byte; known of one that is detached.
+    """
+
+    size: int
+    row: int
+    limit: int
+    marks: tuple[bytes, ...]
+    names: list[str | None]
+    data: memoryview | None
+    address: int = 0
+
+    def parts(self) -> list[tuple[int, int]]:
+        """Where each piece begins and ends."""
+        ends = [*piece_ends(self.size, self.row, self.limit)]
+        return list(zip([0, *ends], ends, strict=False))
+
+
+@dataclass(slots=True)
+class Draft:
+    """A value record whose chunks may not be put yet. See the module.
+
+    Attributes:
+        body: of the record, but for its stream and buffers.
+        size: streams and buffers before chunking and compression, bytes.
+        segments: of the stream; None for a value that could not be captured.
+        islands: as `Captured.islands`.
+        known: chunks of earlier versions by digest of the piece.
+    """
+
+    body: dict[str, Any]
+    size: int = 0
+    segments: Sequence[bytes] | None = None
+    islands: bool = False
+    known: Mapping[bytes, str] = field(default_factory=dict)
+    _buffers: list[_Cut] = field(default_factory=list)
+    _out_of_band: list[_Cut] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        """Bytes of buffers that are not known to be in the store."""
+        return sum(
+            stop - start
+            for cut in self._cuts()
+            for (start, stop), name in zip(cut.parts(), cut.names, strict=True)
+            if name is None
+        )
+
+    @property
+    def streamed(self) -> int:
+        """Bytes of the stream."""
+        return sum(map(len, self.segments or ()))
+
+    def detach(self) -> None:
+        """Hold no object of the user's any more; settle only with what reads from a snapshot."""
+        for cut in self._cuts():
+            if cut.data is not None:
+                cut.address = address_of(cut.data) if None in cut.names else 0
+                cut.data = None
+
+    def _cuts(self) -> Iterator[_Cut]:
+        return chain(self._buffers, self._out_of_band)
+
+
+class ValueWriter:
+    """Puts captures into the store as chunks and describes them.
+
+    `draft` is used under the session's lock, `settle` by any thread, one at a time for a draft.
+    """
+
+    def __init__(self, repository: Repository, settings: Settings) -> None:
+        self._repository = repository
+        self._settings = settings
+
+    def draft(
+        self,
+        group: Covariable,
+        captured: Captured | None,
+        known: Mapping[bytes, str],
+        about: Mapping[str, Any],
+    ) -> Draft:
+        """What there is to say of one co-variable.
+
+        Args:
+            group: the co-variable.
+            captured: its bytes, before their release; None when it could not be captured.
+            known: chunks of earlier versions by digest of the piece: these are not hashed for their name again.
+            about: further fields of the record: "summary", "seeds", "definitions", "aliases", "hooked", "hooked_of".
+        """
+        body: dict[str, Any] = {"format": FORMAT, "keys": list(group.keys), "python": python_tag(), **about}
+        if group.failure is not None or captured is None:
+            body["failure"] = group.failure or "it could not be captured"
+            return Draft(body)
+        if captured.headers:
+            body["headers"] = {key: b64encode(data).decode() for key, data in captured.headers.items()}
+        if captured.references:
+            body["references"] = sorted(captured.references)
+        if captured.holes:
+            body["holes"] = [[hole.type_name, hole.reason, hole.fatal] for hole in captured.holes]
+            if said := [n for n, hole in enumerate(captured.holes) if not hole.identity and not hole.fatal]:
+                body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
+            if any(len(own.holes) < len(captured.holes) for own in captured.own.values()):
+                body["holes_of"] = {key: list(own.holes) for key, own in captured.own.items()}
+        draft = Draft(body, captured.size, captured.segments, captured.islands, known)
+        marks, extra = group.fingerprint.pieces, captured.out_of_band
+        split = len(captured.buffers)
+        draft._buffers = self._cut(captured.buffers, captured.rows, marks[:split], known)
+        draft._out_of_band = self._cut(extra, [0] * len(extra), marks[split:], known)
+        return draft
+
+    def _cut(
+        self,
+        buffers: Sequence[Any],
+        rows: Sequence[int],
+        digests: Sequence[tuple[bytes, ...]],
+        known: Mapping[bytes, str],
+    ) -> list[_Cut]:
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        limit = self._settings.chunk_bytes
+        return [
+            _Cut(len(data), row, limit, marks, [known.get(mark) for mark in marks], data)
+            for data, row, marks in zip(views, rows, digests, strict=True)
+        ]
+
+    def settle(self, draft: Draft, read: Read | None = None, put: Callable[[int], object] = _unheard) -> Encoded:
+        """Put the chunks of *draft* that are missing; the record that is then ready.
+
+        Args:
+            draft: to be used no more.
+            read: for a draft that is detached.
+            put: told of each piece how many bytes it has.
+
+        Raises:
+            StoreFullError, StoreReadOnlyError: nothing is published.
+        """
+        if draft.segments is None:
+            return Encoded(draft.body, (), {}, 0)
+        settling = _Settling(self._repository, draft.known, read, put)
+        body = draft.body
+        body["stream"] = self._stream(draft.segments, settling.chunks, islands=draft.islands, put=put)
+        for field_name, cuts in (("buffers", draft._buffers), ("out_of_band", draft._out_of_band)):
+            entries = [settling.entry(cut) for cut in cuts]
+            if entries:
+                body[field_name] = entries
+        chunks = (*settling.chunks, *settling.named, *settling.lists)
+        return Encoded(body, chunks, {} if settling.torn else settling.pieces, draft.size, settling.torn)
+
+    def _stream(
+        self,
+        segments: Sequence[bytes],
+        chunks: list[str],
+        *,
+        islands: bool = False,
+        put: Callable[[int], object] = _unheard,
+    ) -> dict[str, Any]:
+        if sum(map(len, segments)) <= self._settings.inline_bytes:
+            return {"inline": b64encode(b"".join(segments)).decode()}
+        names: list[str] = []
+        for piece in stream_pieces(segments, self._settings.chunk_bytes, islands=islands):
+            names.append(str(self._repository.put_chunk(piece)))
+            put(len(piece))
+        chunks += names
+        return {"chunks": names}
+
+    def facet(self, key: str, data: bytes) -> Encoded:
+        """A facet's bytes as a value record."""
+        body: dict[str, Any] = {"format": FORMAT, "keys": [key]}
+        chunks: list[str] = []
+        body["facet"] = self._stream([data], chunks)
+        return Encoded(body, tuple(chunks), {}, len(data))
+
+
+class _Settling:
+    """What comes out of settling one draft.
+
+    Attributes:
+        chunks: of its stream.
+        named: of its buffers.
+        lists: that list those.
+        pieces: as `Encoded.pieces`.
+        torn: as `Encoded.torn`.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        known: Mapping[bytes, str],
+        read: Read | None,
+        put: Callable[[int], object],
+    ) -> None:
+        self._repository = repository
+        self._known = known
+        self._read = read
+        self._put = put
+        self.chunks: list[str] = []
+        self.named: list[str] = []
+        self.lists: list[str] = []
+        self.pieces: dict[bytes, str] = {}
+        self.torn = False
+
+    def entry(self, cut: _Cut) -> dict[str, Any]:
+        """Of one buffer, all of whose chunks are there then."""
+        names = self._names(cut)
+        entry: dict[str, Any] = {"size": cut.size, "row": cut.row, "cut": cut.limit}
+        if len(names) > LISTED and not self.torn:
+            entry["lists"] = [self._list(data) for data in lists_of(names, cut.marks)]
+            self.lists += entry["lists"]
+        else:
+            entry["chunks"] = names
+            if cut.size >= MAP_FROM and not self.torn:
+                entry["marks"] = b64encode(b"".join(cut.marks)).decode()
+        self.named += names
+        return entry
+
+    def _names(self, cut: _Cut) -> list[str]:
+        bounds, names = cut.parts(), cut.names
+        wanted = [at for at, name in enumerate(names) if name is None]
+        for at, piece in self._bytes_of(cut, bounds, wanted):
+            mark = cut.marks[at]
+            name = self.pieces.get(mark)
+            if name is None:
+                compare = partial(self._compare, mark)
+                stable = cut.data is None
+                name = str(self._repository.put_chunk(piece, phase(bounds[at][0]), compare, stable=stable))
+            self._put(len(piece))
+            self.pieces[mark] = names[at] = name
+        self.pieces.update(zip(cut.marks, names, strict=True))  # type: ignore[arg-type]  # none is missing by now
+        return names  # type: ignore[return-value]
+
+    def _bytes_of(
+        self, cut: _Cut, bounds: Sequence[tuple[int, int]], wanted: Sequence[int]
+    ) -> Iterator[tuple[int, memoryview]]:
+        """The bytes of pieces; of a buffer that is detached, valid until the next is asked for."""
+        if cut.data is not None:
+            yield from ((at, cut.data[slice(*bounds[at])]) for at in wanted)
+            return
+        assert self._read is not None
+        held: memoryview | None = None
+        first = stop = 0
+        for place, at in enumerate(wanted):
+            start, end = bounds[at]
+            if end > stop or held is None:
+                first, stop = start, _until(bounds, wanted, place)
+                if held is None or len(held) < stop - first:
+                    held = memoryview(bytearray(stop - first))
+                self._read(cut.address + first, held[: stop - first])
+            yield at, held[start - first : end - first]
+
+    def _compare(self, mark: bytes, stored: Buffer) -> None:
+        """Whether what is stored of a piece is what was compared: a thread may have written to it since."""
+        if piece_digest(stored) != mark:
+            self.torn = True
+
+    def _list(self, data: bytes) -> str:
+        mark = piece_digest(data)
+        self.pieces[mark] = name = self._known.get(mark) or str(self._repository.put_chunk(data))
+        return name
+
+
+def _until(bounds: Sequence[tuple[int, int]], wanted: Sequence[int], place: int) -> int:
+    """Where those pieces end that follow the one at *place* in *wanted* without a gap, `_AT_ONCE` bytes at most."""
+    start, stop = bounds[wanted[place]]
+    for at in wanted[place + 1 :]:
+        first, end = bounds[at]
+        if first != stop or end - start > _AT_ONCE:
+            break
+        stop = end
+    return stop

@@ -1,0 +1,221 @@
+"""Large values are put into the store in the background, while the user's next code runs.
+
+What a cell changed is known when its capture is there; the reply need not wait for the disk. A thread puts the chunks,
+reading buffers from a snapshot of the memory (`state.snapshots`), so the next code may write to them at once, and
+nothing here holds an object of the user's. The commit is *finished* when a transaction says so, in the order of the
+runs: until then it is in the backlog of the session. One large commit at a time is saved: the next one waits.
+
+Design: docs/design/028-writing-in-the-background.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from timeslip.encoding import Draft, Encoded, ValueWriter
+from timeslip.ids import RecordId
+from timeslip.owing import Entry
+from timeslip.standard import open_file, os
+from timeslip.state import snapshots
+from timeslip.state.covariables import Covariable
+from timeslip.state.snapshots import NoSnapshotError, Snapshot
+from timeslip.store.repository import Repository
+
+_SHARE = 16
+"""A snapshot is worth its price for at least this part (1 / _SHARE) of what the process has in memory: copying the page
+tables of 1 GB takes about 20 ms, hashing and writing 1 GB about 600 ms."""
+
+_FORKS_ARE_WARNED_OF = sys.version_info >= (3, 12)
+"""A process that forks is warned when it has more than one thread: ours is not to be the first one."""
+
+
+class Saving:
+    """The chunks of some drafts being put by a thread of its own.
+
+    Args:
+        repository: where to.
+        writer: of the session.
+        drafts: detached ones.
+        snapshot: whether they need one.
+        then: called in the thread at the end, whatever it is.
+
+    Attributes:
+        encoded: what came out, in the order of the drafts; whole when `settled` and there is no `failure`.
+        stored: bytes that it took in the store, after compression.
+        total: bytes to put.
+        failure: why it did not work out.
+        thread: that it happens in.
+
+    Raises:
+        NoSnapshotError: a snapshot is needed, and there can be none; nothing was begun.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        writer: ValueWriter,
+        drafts: Sequence[Draft],
+        *,
+        snapshot: bool,
+        then: Callable[[], None],
+    ) -> None:
+        self._repository = repository
+        self._writer = writer
+        self._drafts = list(drafts)
+        self._then = then
+        self._begun, self._detached, self._settled = threading.Event(), threading.Event(), threading.Event()
+        self._done = 0
+        self.encoded: list[Encoded] = []
+        self.stored = 0
+        self.total = sum(draft.missing + draft.streamed for draft in drafts)
+        self.failure: BaseException | None = None
+        self.thread = 0
+        threading.Thread(target=self._work, args=(snapshot,), name="timeslip-saving", daemon=True).start()
+        self._begun.wait()
+        if self.failure is not None:
+            raise self.failure
+        for draft in self._drafts:
+            draft.detach()
+        self._detached.set()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the thread has nothing more to put."""
+        return self._settled.is_set()
+
+    @property
+    def done(self) -> int:
+        """Bytes put so far."""
+        return self.total if self.settled else min(self._done, self.total)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long for `settled`."""
+        return self._settled.wait(seconds)
+
+    def _work(self, snapshot: bool) -> None:
+        with contextlib.ExitStack() as kept:
+            try:
+                found = kept.enter_context(Snapshot()) if snapshot else None
+            except BaseException as error:  # told to whoever wanted it
+                self.failure = error
+                return
+            finally:
+                self._begun.set()
+            self._detached.wait()
+            self._put(found.read_into if found is not None else None)
+            self._then()
+
+    def _put(self, read: Callable[[int, memoryview], None] | None) -> None:
+        self.thread = threading.get_ident()
+        before = self._repository.chunk_bytes_here
+        try:
+            self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
+        except BaseException as error:  # told to whoever finishes the commit, whatever it is
+            self.failure = error
+        finally:
+            self._drafts = []
+            self.stored = self._repository.chunk_bytes_here - before
+            self._settled.set()
+
+    def _note(self, count: int) -> None:
+        self._done += count
+
+
+_Key = TypeVar("_Key")
+
+
+@dataclass(slots=True)
+class Unsaved:
+    """One commit that is not finished.
+
+    Attributes:
+        entry: all that the commit takes, but for its chunks.
+        saving: puts them; None where they are there.
+        made: co-variable -> what its version is called until it has a name.
+        values: facet -> the same.
+    """
+
+    entry: Entry
+    saving: Saving | None
+    made: Mapping[Covariable, RecordId]
+    values: Mapping[str, RecordId]
+
+
+class Backlog:
+    """The commits of one session that are not finished, in order. Changed under the session's lock."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Unsaved] = deque()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    @property
+    def covariables(self) -> set[Covariable]:
+        """Those whose versions are not finished."""
+        return {group for unsaved in self.waiting for group in unsaved.made}
+
+    def names_of(self, keys: Iterable[_Key]) -> dict[_Key, RecordId]:
+        """What versions are called until they are finished: no id of a record looks like it."""
+        keys = list(keys)
+        self._count += len(keys)
+        return {key: RecordId(f"unfinished:{self._count - at}") for at, key in enumerate(keys)}
+
+    def progress(self) -> tuple[int, int]:
+        """Bytes that are put, and that there are, of what is being saved now. Any thread may ask."""
+        savings = [unsaved.saving for unsaved in list(self.waiting) if unsaved.saving is not None]
+        return sum(saving.done for saving in savings), sum(saving.total for saving in savings)
+
+
+def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
+    """Why these are better put now, for people; None when they are better put in the background.
+
+    Args:
+        drafts: of one commit.
+        least: as the setting `background_bytes`.
+    """
+    drafts = list(drafts)
+    missing, streamed = sum(draft.missing for draft in drafts), sum(draft.streamed for draft in drafts)
+    if not least or missing + streamed < least:
+        return "there is little to write"
+    if _FORKS_ARE_WARNED_OF and threading.active_count() == 1:
+        return "this process has one thread alone"
+    if not missing:
+        return None
+    reason = snapshots.why_not()
+    if reason:
+        return reason
+    free = snapshots.available_bytes()
+    if free is not None and missing > free // 2:
+        return "there is too little memory"
+    resident = _resident_bytes()
+    if resident is None or resident > missing * _SHARE:
+        return "a copy of the memory would take longer"
+    return None
+
+
+def how(least: int) -> str:
+    """How large values are written here and why, for people; *least* as the setting `background_bytes`."""
+    if not least:
+        return "before the reply, as was asked for"
+    reason = snapshots.why_not()
+    return f"before the reply: {reason}" if reason else "while the next cell runs"
+
+
+def _resident_bytes() -> int | None:
+    """Memory of this process, bytes (proc_pid_statm(5)); None where that is not said."""
+    try:
+        with open_file("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+__all__ = ["Backlog", "NoSnapshotError", "Saving", "Unsaved", "how", "why_at_once"]

@@ -1,0 +1,211 @@
+"""The memory of this process as it was at one moment, kept by the kernel while code goes on writing to it (Linux).
+
+A snapshot is a copy-on-write copy of the process that does nothing: made by ``clone(2)`` as ``fork`` would make it, but
+it never returns into Python or anybody's code. It sleeps on a lock, and its memory is read through ``/proc`` by the
+process that it is a copy of. So none of what makes forking a process with threads dangerous can happen: it takes no
+lock that a thread may have held, allocates nothing, runs no handler (neither those of ``os.register_at_fork`` nor those
+of ``pthread_atfork``), and shares the table of descriptors, so that closing a socket or a pipe here closes it.
+
+The lock is a robust mutex in shared memory, held by the thread that made the snapshot. The copy ends when the thread
+lets it go, and also when the thread or the process dies, however it dies: nobody has to kill it, and it outlives nobody
+(pthread_mutexattr_setrobust(3)). It is no child that ``wait`` of the user's code would see (its exit signal is none).
+
+What it costs is the copy of the page tables, 2 to 25 ms for 1 GB, and a copied page for each that is written while it
+is there. Choice and measurements: docs/design/028-writing-in-the-background.md.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import sys
+import threading
+from typing import Any
+
+from timeslip.standard import open_file, os, signal
+from timeslip.state.mappings import has_pinned
+
+_MACHINES = frozenset({"x86_64", "aarch64"})
+"""Where the C library's ``clone`` takes the top of a stack that grows down (clone(2))."""
+
+_CLONE_FILES, _CLONE_FS = 0x400, 0x200  # sched.h
+_WAIT_ALL = 0x40000000  # __WALL (wait.h): also a child without an exit signal
+_SHARED, _ROBUST = 1, 1  # PTHREAD_PROCESS_SHARED, PTHREAD_MUTEX_ROBUST
+_STACK = 1 << 16
+_LOCK = 256
+"""More bytes than any C library's mutex or its attributes have (48 at most in glibc and musl)."""
+
+
+class NoSnapshotError(Exception):
+    """There can be no snapshot, or it is gone. Its text says why, for people."""
+
+
+class Snapshot:
+    """One snapshot. Made, read and closed by one thread, which must live as long as it.
+
+    Raises:
+        NoSnapshotError: this system cannot, or must not, make one.
+    """
+
+    def __init__(self) -> None:
+        self._pid = self._memory = -1
+        if has_pinned():  # a device may write to what the copy shares
+            raise NoSnapshotError("memory is pinned for a device")
+        self._library = _library()
+        self._thread = threading.get_ident()
+        # Of a map, because its address is on a page that nothing else is on, and may be shared with the copy.
+        self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+        self._lock = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._shared)))
+        try:
+            self._hold()
+            self._pid = self._copied()
+            self._memory = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self.close()
+            raise NoSnapshotError(f"this system does not let us make one ({error.strerror})") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _hold(self) -> None:
+        """Make the lock, and take it."""
+        library, kind = self._library, ctypes.create_string_buffer(_LOCK)
+        _check(library.pthread_mutexattr_init(kind))
+        _check(library.pthread_mutexattr_setpshared(kind, _SHARED))
+        _check(library.pthread_mutexattr_setrobust(kind, _ROBUST))
+        _check(library.pthread_mutex_init(self._lock, kind))
+        _check(library.pthread_mutex_lock(self._lock))
+
+    def _copied(self) -> int:
+        """The process that is the copy, which waits for the lock. No signal reaches it: it must not run a handler."""
+        with mmap.mmap(-1, _STACK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as stack:
+            held = ctypes.c_char.from_buffer(stack)
+            top = ctypes.c_void_p((ctypes.addressof(held) + _STACK - 64) & ~63)
+            wait = ctypes.cast(self._library.pthread_mutex_lock, ctypes.c_void_p)
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            try:
+                pid: int = self._library.clone(wait, top, _CLONE_FILES | _CLONE_FS, self._lock)
+                error = ctypes.get_errno()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                del held
+        if pid < 0:
+            raise OSError(error, os.strerror(error))
+        return pid
+
+    def read_into(self, address: int, target: memoryview) -> None:
+        """Fill *target*, bytes, with what was at *address*.
+
+        Raises:
+            NoSnapshotError: the copy is gone, or there was nothing.
+        """
+        done = 0
+        while done < len(target):
+            try:
+                count = os.preadv(self._memory, [target[done:]], address + done)
+            except OSError as error:
+                raise NoSnapshotError(f"a copy of the memory cannot be read ({error.strerror})") from error
+            if not count:
+                raise NoSnapshotError("a copy of the memory is gone: somebody has killed it")
+            done += count
+
+    def close(self) -> None:
+        """Let the copy end. Harmless a second time."""
+        if self._memory >= 0:
+            os.close(self._memory)
+            self._memory = -1
+        if self._pid >= 0:
+            self._library.pthread_mutex_unlock(self._lock)
+            try:
+                os.waitpid(self._pid, _WAIT_ALL)
+            except OSError:  # somebody else has waited for it
+                pass
+            self._pid = -1
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_known: Any = None
+_tried: str | None = None
+"""Why there are no snapshots in this process; empty when they work, None before that was tried."""
+
+
+def why_not() -> str:
+    """Why there are no snapshots in this process, for people; empty when they work. The first call tries it out."""
+    global _tried
+    if _tried is None:
+        try:
+            _try()
+            _tried = ""
+        except NoSnapshotError as error:
+            _tried = str(error)
+        except Exception as error:  # whatever the system does not let us do: things are then written at once
+            _tried = f"they do not work here ({type(error).__name__}: {error})"
+    return _tried
+
+
+def _try() -> None:
+    """Whether a snapshot has what was there, and not what is there now.
+
+    Raises:
+        NoSnapshotError: it cannot be made, or has not.
+    """
+    with mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as trial:
+        held = ctypes.c_char.from_buffer(trial)
+        address = ctypes.addressof(held)
+        del held
+        trial[0] = 1
+        found = bytearray(1)
+        with Snapshot() as snapshot:
+            trial[0] = 2
+            snapshot.read_into(address, memoryview(found))
+    if found != b"\1":
+        raise NoSnapshotError("a copy of the memory has not what it should have")
+
+
+def _library() -> Any:
+    """The C library of this process, with the functions that are needed.
+
+    Raises:
+        NoSnapshotError: this is not such a system.
+    """
+    global _known
+    if _known is None:
+        if sys.platform != "linux" or sys.maxsize <= 1 << 32 or os.uname().machine not in _MACHINES:
+            raise NoSnapshotError("this system keeps no copy of memory that is written to")
+        try:
+            library = ctypes.CDLL(None, use_errno=True)
+            clone = library.clone
+            clone.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+            clone.restype = ctypes.c_int
+            for name in ("mutexattr_init", "mutexattr_setpshared", "mutexattr_setrobust", "mutex_init"):
+                getattr(library, f"pthread_{name}").restype = ctypes.c_int
+            for name in ("pthread_mutex_lock", "pthread_mutex_unlock"):
+                getattr(library, name).argtypes = [ctypes.c_void_p]
+        except (OSError, AttributeError) as error:
+            raise NoSnapshotError("the C library of this process has not what it takes") from error
+        _known = library
+    return _known
+
+
+def _check(error: int) -> None:
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+def available_bytes() -> int | None:
+    """Memory that the system could give without swapping, bytes (proc_meminfo(5)); None where it does not say.
+
+    The limit of a container is not in it.
+    """
+    try:
+        with open_file("/proc/meminfo", "rb") as file:
+            found = file.read()
+    except OSError:
+        return None
+    at = found.find(b"MemAvailable:")
+    return int(found[at + 13 : found.index(b"kB", at)]) << 10 if at >= 0 else None
