@@ -102,7 +102,7 @@ def write(live: Live, step: Step, found: Look, began: float, *, later: bool = Fa
     """
     try:
         require_room(live)
-        if live.backlog and (not later or not live.backlog.covariables.isdisjoint(found.update.replaced)):
+        if live.backlog and (not later or _goes_on_from(found.update, live.backlog.unsaved)):
             _finish_backlog(live)
         try:
             commit = _write(live, step, found, began, reuse=True, later=later)
@@ -163,6 +163,13 @@ def _put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], updat
     with uninterrupted():
         entry.branch = finishing.next_branch(live) if not live.backlog else live.branch
         return finishing.put_off(live, entry, drafts, large=large)
+
+
+def _goes_on_from(update: Update, unsaved: set[Covariable]) -> bool:
+    """Whether a changed co-variable takes the place of one that is being saved, and has chunks of it."""
+    taken = update.replaced & unsaved
+    keys = {key for group in taken for key in group.keys}
+    return any(not keys.isdisjoint(change.covariable.keys) for change in update.changed)
 
 
 def _is_rewritten(update: Update) -> bool:

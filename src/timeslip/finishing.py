@@ -252,7 +252,9 @@ def put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], *, lar
         settle(live, entry, drafts)
     made, values = live.backlog.names_of(drafts), live.backlog.names_of(entry.values)
     for group, name in made.items():
-        group.chunk_of, group.islands_of, group.record = {}, (), name
+        value = entry.encoded.get(group)
+        group.chunk_of, group.record = (value.pieces if value is not None else {}), name
+        group.islands_of = islands_of(value.body, group.islands) if value is not None else ()
         live.provisional[name] = bodies[group]
     for key, name in values.items():
         live.provisional[name] = entry.values[key].body
@@ -359,7 +361,6 @@ def _give_up(live: Live, error: BaseException) -> None:
     """None of what waits can be finished: the steps are owed, and what they changed is found again."""
     waiting = [unsaved.entry for unsaved in live.backlog.waiting]
     live.backlog.waiting.clear()
-    live.provisional.clear()
     steps = [entry.step for entry in waiting] + ([live.owed] if live.owed is not None else [])
     live.owed = reduce(joined, steps)
     live.unfinished += len(waiting)

@@ -209,6 +209,7 @@ class Live:
             self.head, self.branch = head.commit, head.branch or self.branch
         self.facet_bytes = {}
         self.forget_bodies()
+        self.provisional.clear()
         for group in self.tracker.covariables():
             for hole in group.holes:
                 if not hole.complete:  # what is used next is not known to have been reached, and cannot be compared

@@ -158,9 +158,9 @@ class Backlog:
         return len(self.waiting)
 
     @property
-    def covariables(self) -> set[Covariable]:
-        """Those whose versions are not finished."""
-        return {group for unsaved in self.waiting for group in unsaved.made}
+    def unsaved(self) -> set[Covariable]:
+        """The co-variables of whose versions it is not known which chunks have them."""
+        return {group for unsaved in self.waiting if unsaved.saving is not None for group in unsaved.made}
 
     def names_of(self, keys: Iterable[_Key]) -> dict[_Key, RecordId]:
         """What versions are called until they are finished: no id of a record looks like it."""

@@ -134,8 +134,9 @@ class Driver:
 
     def _travel(self, line: str, real: Callable[[], Any], reference: Callable[[], Any]) -> Any:
         held = dict(self.namespace)
-        with self._live_commit():
+        with self._live_commit() as outcome:
             result, refused = self._attempt(line, real)
+            outcome["refused"] = refused
         was = self.model.head
         try:
             self._model(reference)
@@ -156,11 +157,18 @@ class Driver:
             return None, True
 
     @contextmanager
-    def _live_commit(self) -> Iterator[None]:
-        """Around a verb that travels: it first commits the live state if that differs from HEAD's."""
+    def _live_commit(self) -> Iterator[dict[str, bool]]:
+        """Around a verb that travels: it first commits the live state if that differs from HEAD's.
+
+        One that is refused changes nothing, if it is given back that it was.
+        """
         pending = self.ahead if self.ahead is not None and self.model.differences(self.ahead) else None
-        yield
-        self.ahead = None
+        outcome = {"refused": False}
+        yield outcome
+        if outcome["refused"]:
+            pending = None
+        else:
+            self.ahead = None
         made = [commit for commit in self.session.log(all=True, limit=4) if commit.id not in self.known]
         live = [commit for commit in made if commit.kind == "live"]
         if pending is None:

@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.engine.driver import Driver
+from tests.engine.soon import SoonDriver, without_price
 
 LONG = bool(os.environ.get("TIMESLIP_LONG")) or os.environ.get("TIMESLIP_TEST_PROFILE") == "soak"
 
@@ -50,12 +52,14 @@ def outside_module() -> types.ModuleType:
 class Sessions(RuleBasedStateMachine):
     """One random session."""
 
+    drive: Callable[[Path], Driver] = Driver
+
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="timeslip-machine-"))
         # A library of its own for each session: a class of one session has no business in the next.
         sys.modules["timeslip_outside"] = outside_module()
-        self.driver = Driver(self.directory)
+        self.driver = self.drive(self.directory)
         self.refs = 0
 
     def teardown(self) -> None:
@@ -466,8 +470,29 @@ class Sessions(RuleBasedStateMachine):
         assert log == set(self.driver.commits)
 
 
+class SoonSessions(Sessions):
+    """The same, with commits that are finished in the background."""
+
+    drive = SoonDriver
+
+    def __init__(self) -> None:
+        self.back = without_price()
+        super().__init__()
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.back()
+
+    @invariant()
+    def history_holds_every_commit(self) -> None:
+        if not self.driver.waiting:
+            super().history_holds_every_commit()
+
+
 TestSessions = pytest.mark.time_limit(24 * 3600 if LONG else 600)(Sessions.TestCase)
-TestSessions.settings = settings(
+PROFILE = settings(
     max_examples=int(os.environ.get("TIMESLIP_MACHINE_EXAMPLES", "2000" if LONG else "120")),
     stateful_step_count=100 if LONG else 40,
     derandomize=not LONG,
@@ -477,3 +502,6 @@ TestSessions.settings = settings(
     phases=[Phase.generate] if os.environ.get("TIMESLIP_MACHINE_NO_SHRINK") else [Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
+TestSessions.settings = PROFILE
+TestSoonSessions = pytest.mark.time_limit(24 * 3600 if LONG else 600)(SoonSessions.TestCase)
+TestSoonSessions.settings = PROFILE

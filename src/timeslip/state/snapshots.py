@@ -55,6 +55,7 @@ class Snapshot:
         self._thread = threading.get_ident()
         # Of a map, because its address is on a page that nothing else is on, and may be shared with the copy.
         self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+        _held.add(self._shared)
         self._lock = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._shared)))
         try:
             self._hold()
@@ -121,6 +122,7 @@ class Snapshot:
             except OSError:  # somebody else has waited for it
                 pass
             self._pid = -1
+        _held.discard(self._shared)
 
     def __enter__(self) -> Snapshot:
         return self
@@ -128,6 +130,9 @@ class Snapshot:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+
+_held: set[mmap.mmap] = set()
+"""The pages of locks that are held: where one is unmapped, nobody hears of the death of its holder."""
 
 _known: Any = None
 _tried: str | None = None

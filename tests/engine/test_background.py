@@ -1,0 +1,394 @@
+"""Large values are saved while the next code runs: what is recorded is what was there, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engine.soon import TINY, without_price
+
+import timeslip
+from timeslip.errors import StoreFullError
+from timeslip.model import Unfinished
+from timeslip.running import run_code
+from timeslip.state import snapshots
+from timeslip.store.repository import Repository
+
+numpy = pytest.importorskip("numpy")
+
+if snapshots.why_not():
+    pytest.skip(f"no snapshots here: {snapshots.why_not()}", allow_module_level=True)
+
+MADE = "import numpy; a = numpy.arange(200_000.0)"  # 1.6 MB, two chunks
+
+
+@pytest.fixture(autouse=True)
+def small_ones_too() -> Iterator[None]:
+    back = without_price()
+    yield
+    back()
+
+
+class Gate:
+    """Holds the thread that saves up before each chunk; may make it fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.open = threading.Event()
+        self.arrived = threading.Event()
+        self.error: BaseException | None = None
+        real = Repository.put_chunk
+
+        def put_chunk(repository: Repository, *args: Any, **options: Any) -> Any:
+            if threading.current_thread().name == "timeslip-saving":
+                self.arrived.set()
+                assert self.open.wait(30)
+                if self.error is not None:
+                    raise self.error
+            return real(repository, *args, **options)
+
+        monkeypatch.setattr(Repository, "put_chunk", put_chunk)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    made = Gate(monkeypatch)
+    yield made
+    made.open.set()
+
+
+@pytest.fixture
+def session(attach: Callable[..., Any], gate: Gate) -> Any:
+    """Depends on the gate, so that it is open when the session is closed."""
+    return attach(facets=(), replay="never", **TINY)
+
+
+def run(session: Any, code: str) -> Any:
+    """Run and record as a kernel does."""
+    session.before_run(code)
+    error = run_code(code, session.namespace)
+    assert error is None, error
+    run.count += 1  # type: ignore[attr-defined]
+    return session.record_soon(code, execution_count=run.count)  # type: ignore[attr-defined]
+
+
+run.count = 0  # type: ignore[attr-defined]
+
+
+def test_what_is_recorded_is_what_was_there_when_the_run_ended(session: Any, gate: Gate) -> None:
+    assert isinstance(run(session, MADE), Unfinished)
+    assert gate.arrived.wait(30)
+    session.namespace["a"][:] = -1.0
+    gate.open.set()
+    run(session, "b = 1")
+    session.undo(2)
+    session.redo()
+    assert (session.namespace["a"] == numpy.arange(200_000.0)).all()
+
+
+def test_runs_that_touch_nothing_that_is_saved_do_not_wait(session: Any, gate: Gate) -> None:
+    run(session, MADE)
+    for code in ("b = 1", "c = [b]", "n = len(a)", "b = 2"):
+        assert isinstance(run(session, code), Unfinished), "nothing has opened the gate"
+    assert session.status().unfinished == 5
+    done, total = session.status().saving
+    assert done == 0
+    assert total >= 1_600_000
+    gate.open.set()
+    log = session.log()
+    assert [commit.code for commit in log][:5] == ["b = 2", "n = len(a)", "c = [b]", "b = 1", MADE]
+    assert all(after.parents == (before.id,) for after, before in itertools.pairwise(log))
+    assert [commit.names.changed for commit in log][:4] == [("b",), (), (), ()]
+    assert log[2].names.created == ("c",)
+    assert log[0].stats.bytes_stored < 5_000 < log[4].stats.bytes_stored
+    assert session.status().unfinished == 0
+    assert session.status().saving is None
+
+
+def test_it_is_finished_without_anybody_asking(session: Any, gate: Gate) -> None:
+    run(session, MADE)
+    run(session, "b = 1")
+    gate.open.set()
+    deadline = time.monotonic() + 30
+    while session.status().unfinished and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert session.repository.commits(session.id, limit=1)[0][0] == session._live.head
+    assert session.log(limit=1)[0].code == "b = 1"
+
+
+def test_a_run_that_changes_what_is_saved_is_recorded_after_it(session: Any, gate: Gate) -> None:
+    run(session, MADE)
+    threading.Timer(0.05, gate.open.set).start()
+    run(session, "a[3] = -7.0")
+    assert session.log()[0].names.changed == ("a",)
+    session.undo()
+    assert session.namespace["a"][3] == 3.0
+    session.redo()
+    assert session.namespace["a"][3] == -7.0
+
+
+def test_aliases_and_regrouping_of_what_is_saved(session: Any, gate: Gate) -> None:
+    run(session, "a = [1, list(range(500))]")
+    gate.open.set()
+    run(session, "b = a")
+    run(session, "c = b[1]; del a")
+    session.undo()
+    space = session.namespace
+    assert space["a"] is space["b"]
+    assert "c" not in space
+    session.redo()
+    assert space["c"] is space["b"][1]
+    assert "a" not in space
+    session.undo(3)
+    session.redo(3)
+    assert space["c"] is space["b"][1]
+    assert "a" not in space
+
+
+def test_nothing_of_the_user_is_held_while_it_is_saved(session: Any, gate: Gate) -> None:
+    run(session, MADE + "\nclass K: pass\nk = K(); k.a = a; k.text = 'x' * 1000")
+    gone = weakref.ref(session.namespace["k"])
+    del session.namespace["k"], session.namespace["a"]
+    gc.collect()
+    assert gone() is None
+    gate.open.set()
+    run(session, "b = 1")
+    session.undo()
+    assert session.namespace["k"].a is session.namespace["a"]
+    assert session.namespace["a"][5] == 5.0
+
+
+def test_memory_that_is_freed_and_used_again_is_recorded_as_it_was(session: Any, gate: Gate) -> None:
+    run(session, "import numpy; a = numpy.ones(4_000_000)")  # a map of its own, which is given back
+    run(session, "del a")
+    others = [bytearray(b"\7") * 32_000_000 for _ in range(3)]
+    gate.open.set()
+    session.undo()
+    assert (session.namespace["a"] == 1.0).all()
+    assert len(others) == 3
+
+
+def test_a_full_disk_pauses_recording_and_nothing_is_lost(session: Any, gate: Gate) -> None:
+    run(session, "x = 0")
+    gate.open.set()
+    before = session.log()
+    gate.open.clear()
+    gate.error = StoreFullError("the disk is full", hint="make room")
+    run(session, MADE)
+    run(session, "y = [1]")
+    gate.open.set()
+    status = session.status()
+    while status.paused is None:
+        time.sleep(0.01)
+        status = session.status()
+    assert status.unfinished == 2
+    assert status.paused == "the disk is full"
+    assert any("recording is paused: the disk is full (make room)" in line for line in session.notices())
+    gate.error = None
+    commit = run(session, "y.append(2)")
+    log = session.log()
+    assert len(log) == len(before) + 1
+    assert log[0].code == f"{MADE}\ny = [1]\ny.append(2)"
+    assert log[0].names.created == ("a", "numpy", "y")
+    assert commit is not None
+    assert session.status().paused is None
+    assert session.status().unfinished == 0
+    session.undo()
+    assert "a" not in session.namespace
+    assert session.namespace["x"] == 0
+    session.redo()
+    assert session.namespace["y"] == [1, 2]
+    assert session.namespace["a"][7] == 7.0
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a fault"), MemoryError()])
+def test_whatever_else_fails_is_recorded_with_the_next_step(session: Any, gate: Gate, error: BaseException) -> None:
+    gate.error = error
+    gate.open.set()
+    run(session, MADE)
+    deadline = time.monotonic() + 30
+    while session._live.backlog and time.monotonic() < deadline:
+        time.sleep(0.01)
+    gate.error = None
+    run(session, "b = 1")
+    assert session.log()[0].code == f"{MADE}\nb = 1"
+    assert any("could not be saved in the background" in line for line in session.notices())
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
+def test_a_verb_records_what_could_not_be_saved(session: Any, gate: Gate) -> None:
+    run(session, "b = 1")
+    gate.error = RuntimeError("a fault")
+    run(session, MADE)
+    gate.open.set()
+    while session._live.backlog:
+        time.sleep(0.01)
+    gate.error = None
+    session.undo()
+    assert "a" not in session.namespace
+    assert session.namespace["b"] == 1
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
+def test_a_copy_that_is_killed_loses_nothing(session: Any, gate: Gate) -> None:
+    run(session, MADE)
+    assert gate.arrived.wait(30)
+    for child in Path("/proc/self/task").iterdir():
+        for pid in (child / "children").read_text().split():
+            if "pthread_mutex" in Path(f"/proc/{pid}/wchan").read_text() or _sleeps_as_we_are(pid):
+                os.kill(int(pid), signal.SIGKILL)
+    gate.open.set()
+    run(session, "b = 1")
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+    assert session.namespace["b"] == 1
+
+
+def _sleeps_as_we_are(pid: str) -> bool:
+    return Path(f"/proc/{pid}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes()
+
+
+def test_an_interrupt_while_a_verb_waits_does_no_harm(session: Any, gate: Gate) -> None:
+    run(session, "b = 1")
+    run(session, MADE)
+
+    def interrupt() -> None:
+        gate.arrived.wait(30)
+        time.sleep(0.1)
+        signal.raise_signal(signal.SIGINT) if False else os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, name="timeslip-test").start()
+    with pytest.raises(KeyboardInterrupt):
+        session.undo()
+    assert "a" in session.namespace
+    gate.open.set()
+    session.undo()
+    assert "a" not in session.namespace
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
+def test_closing_waits(attach: Callable[..., Any], gate: Gate) -> None:
+    first = attach("one", facets=(), **TINY)
+    run(first, MADE)
+    threading.Timer(0.05, gate.open.set).start()
+    first.close()
+    second = attach("one", facets=())
+    assert second.log(limit=1)[0].code == MADE or second.log(limit=2)[1].code == MADE
+    second.resume(second.log(limit=1)[0].id)
+    assert second.namespace["a"][7] == 7.0
+
+
+def test_a_forked_child_goes_on_and_so_do_we(session: Any, gate: Gate) -> None:
+    run(session, MADE)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if session.namespace["a"][7] == 7.0 else 1)
+    gate.open.set()
+    assert os.waitpid(child, 0)[1] == 0
+    run(session, "b = 1")
+    session.undo(2)
+    assert "a" not in session.namespace
+
+
+def test_large_streams_need_no_copy_of_the_memory(session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "why_not", lambda: "there are none")
+    assert isinstance(run(session, "rows = [{'a': n, 'b': [n]} for n in range(2000)]"), Unfinished)
+    session.namespace["rows"][0]["a"] = "changed"
+    gate.open.set()
+    run(session, "b = 1")
+    session.checkout(session.log(limit=2)[1].id)
+    assert session.namespace["rows"][0] == {"a": 0, "b": [0]}
+
+
+def test_without_copies_of_the_memory_arrays_are_saved_at_once(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.open.set()
+    monkeypatch.setattr(snapshots, "why_not", lambda: "this system has none")
+    commit = run(session, MADE)
+    assert not isinstance(commit, Unfinished)
+    assert session.head == commit.id
+    assert session.status().large_values == "before the reply: this system has none"
+    monkeypatch.undo()
+    assert session.status().large_values == "while the next cell runs"
+
+
+def test_record_and_run_return_finished_commits(session: Any, gate: Gate) -> None:
+    gate.open.set()
+    run(session, MADE)
+    result = session.run("b = 1")
+    assert result.commit.parents
+    assert session.head == result.commit.id
+    assert session._live.backlog.waiting == type(session._live.backlog.waiting)()
+
+
+def test_a_switch_off(attach: Callable[..., Any]) -> None:
+    session = attach(facets=(), background_bytes=0)
+    assert not isinstance(run(session, MADE), Unfinished)
+    assert session.status().large_values == "before the reply, as was asked for"
+
+
+KILLED = f"""
+import builtins, os, sys, threading, time
+import timeslip
+from tests.engine.soon import TINY, without_price
+from timeslip.running import run_code
+from timeslip.store.repository import Repository
+without_price()
+space = {{"__name__": "__main__", "__builtins__": builtins}}
+session = timeslip.attach(space, store=sys.argv[1], name="killed", min_free_bytes=0, facets=(), **TINY)
+for count, code in enumerate(["x = 1", {MADE!r}]):
+    run_code(code, space)
+    session.record_soon(code, execution_count=count)
+print(session.head, flush=True)
+real, at = Repository.put_chunk, []
+def put_chunk(*args, **options):
+    at.append(1)
+    if len(at) > int(sys.argv[2]):
+        os.kill(os.getpid(), 9)
+    return real(*args, **options)
+Repository.put_chunk = put_chunk
+for count, code in enumerate(["a += 1; b = a * 2", "y = 2"]):
+    run_code(code, space)
+    session.record_soon(code, execution_count=count)
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_after_a_kill_there_is_the_last_finished_commit(tmp_path: Path, after: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "store"), str(after)],
+        stdout=subprocess.PIPE,
+        env=environment,
+        check=False,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    head = killed.stdout.strip()
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
+    with timeslip.attach(namespace, store=tmp_path / "store", name="killed", min_free_bytes=0, facets=()) as session:
+        session.resume()
+        assert session.log(limit=1)[0].id == head or session.log(limit=2)[1].id == head
+        assert namespace["a"][7] == 7.0
+        assert namespace["x"] == 1
+        assert "b" not in namespace
+        assert "y" not in namespace
+        assert not session.verify(head).unrestorable
