@@ -217,6 +217,8 @@ def test_every_public_thing_is_documented_and_typed(path: Path) -> None:
     assert ast.get_docstring(module), f"{relative(path)}: no docstring"
     for node in module.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            if any(ast.unparse(one) == "overload" for one in node.decorator_list):
+                continue  # the implementation below has it
             assert ast.get_docstring(node), f"{relative(path)}:{node.lineno}: {node.name} has no docstring"
 
 

@@ -21,15 +21,18 @@ from typing import TypeVar
 from timeslip.encoding import Draft, Encoded, ValueWriter
 from timeslip.ids import RecordId
 from timeslip.owing import Entry
-from timeslip.standard import open_file, os
+from timeslip.standard import open_file, os, time
 from timeslip.state import snapshots
 from timeslip.state.covariables import Covariable
 from timeslip.state.snapshots import NoSnapshotError, Snapshot
 from timeslip.store.repository import Repository
 
-_SHARE = 16
-"""A snapshot is worth its price for at least this part (1 / _SHARE) of what the process has in memory: copying the page
-tables of 1 GB takes about 20 ms, hashing and writing 1 GB about 600 ms."""
+_WRITING = 5.5e-10
+"""What hashing and writing takes, seconds a byte."""
+
+_COPYING = 2e-11
+"""What copying the page tables takes until that was seen, seconds for a byte of the process's memory: 2e-11 with small
+pages, a tenth of that with huge ones."""
 
 _FORKS_ARE_WARNED_OF = sys.version_info >= (3, 12)
 """A process that forks is warned when it has more than one thread: ours is not to be the first one."""
@@ -101,7 +104,7 @@ class Saving:
     def _work(self, snapshot: bool) -> None:
         with contextlib.ExitStack() as kept:
             try:
-                found = kept.enter_context(Snapshot()) if snapshot else None
+                found = kept.enter_context(_snapshot()) if snapshot else None
             except BaseException as error:  # told to whoever wanted it
                 self.failure = error
                 return
@@ -174,6 +177,13 @@ class Backlog:
         return sum(saving.done for saving in savings), sum(saving.total for saving in savings)
 
 
+def _snapshot() -> Snapshot:
+    began = time.perf_counter()
+    made = Snapshot()
+    _copied(time.perf_counter() - began)
+    return made
+
+
 def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
     """Why these are better put now, for people; None when they are better put in the background.
 
@@ -189,23 +199,30 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return "this process has one thread alone"
     if not missing:
         return None
-    reason = snapshots.why_not()
-    if reason:
-        return reason
     free = snapshots.available_bytes()
     if free is not None and missing > free // 2:
         return "there is too little memory"
     resident = _resident_bytes()
-    if resident is None or resident > missing * _SHARE:
+    if resident is None or resident * _copying > missing * _WRITING:
         return "a copy of the memory would take longer"
     return None
+
+
+_copying = _COPYING
+"""As seen the last time."""
+
+
+def _copied(seconds: float) -> None:
+    """A snapshot took so long."""
+    global _copying
+    _copying = max(seconds, 0.0005) / max(_resident_bytes() or 0, 1 << 26)
 
 
 def how(least: int) -> str:
     """How large values are written here and why, for people; *least* as the setting `background_bytes`."""
     if not least:
         return "before the reply, as was asked for"
-    reason = snapshots.why_not()
+    reason = snapshots.why_not()  # which tries it: only who asks for the status pays for that
     return f"before the reply: {reason}" if reason else "while the next cell runs"
 
 

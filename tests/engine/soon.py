@@ -19,11 +19,11 @@ TINY = {"background_bytes": 100}
 
 def without_price() -> Callable[[], None]:
     """Let small values be saved from snapshots, too; what undoes that."""
-    before = saving._SHARE, saving._FORKS_ARE_WARNED_OF
-    saving._SHARE, saving._FORKS_ARE_WARNED_OF = 1 << 40, False  # type: ignore[misc]
+    before = saving._WRITING, saving._FORKS_ARE_WARNED_OF
+    saving._WRITING, saving._FORKS_ARE_WARNED_OF = 1e9, False
 
     def back() -> None:
-        saving._SHARE, saving._FORKS_ARE_WARNED_OF = before  # type: ignore[misc]
+        saving._WRITING, saving._FORKS_ARE_WARNED_OF = before
 
     return back
 

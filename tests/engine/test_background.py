@@ -307,7 +307,7 @@ def test_a_forked_child_goes_on_and_so_do_we(session: Any, gate: Gate) -> None:
 
 
 def test_large_streams_need_no_copy_of_the_memory(session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "why_not", lambda: "there are none")
+    monkeypatch.setattr(snapshots, "_never", "there are none")
     assert isinstance(run(session, "rows = [{'a': n, 'b': [n]} for n in range(2000)]"), Unfinished)
     session.namespace["rows"][0]["a"] = "changed"
     gate.open.set()
@@ -320,13 +320,16 @@ def test_without_copies_of_the_memory_arrays_are_saved_at_once(
     session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate.open.set()
-    monkeypatch.setattr(snapshots, "why_not", lambda: "this system has none")
-    commit = run(session, MADE)
-    assert not isinstance(commit, Unfinished)
-    assert session.head == commit.id
-    assert session.status().large_values == "before the reply: this system has none"
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "_never", "this system has none")
+        commit = run(session, MADE)
+        assert not isinstance(commit, Unfinished)
+        assert session.head == commit.id
+        assert session.status().large_values == "before the reply: this system has none"
     assert session.status().large_values == "while the next cell runs"
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
 
 
 def test_record_and_run_return_finished_commits(session: Any, gate: Gate) -> None:

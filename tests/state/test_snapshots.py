@@ -166,20 +166,40 @@ def test_pinned_memory_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_systems_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "_tried", None)
+    monkeypatch.setattr(snapshots, "_never", "")
     monkeypatch.setattr(snapshots, "_known", None)
     monkeypatch.setattr(snapshots.sys, "platform", "darwin")
     assert snapshots.why_not() == "this system keeps no copy of memory that is written to"
 
 
 def test_a_system_that_forbids_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "_tried", None)
+    monkeypatch.setattr(snapshots, "_never", "")
 
     def forbidden(*_: object) -> int:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(snapshots.os, "open", forbidden)
-    assert snapshots.why_not() == "this system does not let us make one (Operation not permitted)"
+    for _ in range(2):
+        assert snapshots.why_not() == "this system does not let us make one (Operation not permitted)"
+
+
+def test_one_that_has_something_else_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "_never", "")
+    monkeypatch.setattr(Snapshot, "read_into", lambda self, address, target: None)
+    for _ in range(2):
+        assert snapshots.why_not() == "a copy of the memory has not what it should have"
+
+
+def test_where_there_is_no_room_for_one_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "_never", "")
+
+    def full(*_: object) -> int:
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "_copied", full)
+        assert snapshots.why_not() == "this system does not let us make one (Cannot allocate memory)"
+    assert snapshots.why_not() == ""
 
 
 def test_the_memory_that_there_is() -> None:

@@ -17,6 +17,7 @@ is there. Choice and measurements: docs/design/028-writing-in-the-background.md.
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import sys
 import threading
@@ -49,6 +50,8 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._pid = self._memory = -1
+        if _never:
+            raise NoSnapshotError(_never)
         if has_pinned():  # a device may write to what the copy shares
             raise NoSnapshotError("memory is pinned for a device")
         self._library = _library()
@@ -59,11 +62,10 @@ class Snapshot:
         self._lock = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._shared)))
         try:
             self._hold()
-            self._pid = self._copied()
-            self._memory = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+            self._make()
         except OSError as error:
             self.close()
-            raise NoSnapshotError(f"this system does not let us make one ({error.strerror})") from error
+            raise _refused(f"this system does not let us make one ({error.strerror})", error.errno) from error
         except BaseException:
             self.close()
             raise
@@ -76,6 +78,24 @@ class Snapshot:
         _check(library.pthread_mutexattr_setrobust(kind, _ROBUST))
         _check(library.pthread_mutex_init(self._lock, kind))
         _check(library.pthread_mutex_lock(self._lock))
+
+    def _make(self) -> None:
+        """Make the copy, and see whether it has what was there when it was made.
+
+        Raises:
+            OSError: something is refused.
+            NoSnapshotError: it has not.
+        """
+        with mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as trial:
+            address = ctypes.addressof(ctypes.c_char.from_buffer(trial))
+            trial[:8] = before = os.urandom(8)
+            self._pid = self._copied()
+            self._memory = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+            trial[:8] = bytes(8)
+            found = bytearray(8)
+            self.read_into(address, memoryview(found))
+        if found != before:
+            raise _refused("a copy of the memory has not what it should have")
 
     def _copied(self) -> int:
         """The process that is the copy, which waits for the lock. No signal reaches it: it must not run a handler."""
@@ -135,41 +155,27 @@ _held: set[mmap.mmap] = set()
 """The pages of locks that are held: where one is unmapped, nobody hears of the death of its holder."""
 
 _known: Any = None
-_tried: str | None = None
-"""Why there are no snapshots in this process; empty when they work, None before that was tried."""
+_never = ""
+"""Why there will be no snapshots in this process, whenever one is wanted; empty while that is not known."""
+
+_FOR_GOOD = frozenset({errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENOSYS})
+"""What is refused so now will be refused again. What lacks memory or processes may find some later."""
+
+
+def _refused(why: str, number: int | None = errno.EPERM) -> NoSnapshotError:
+    global _never
+    if number in _FOR_GOOD:
+        _never = why
+    return NoSnapshotError(why)
 
 
 def why_not() -> str:
-    """Why there are no snapshots in this process, for people; empty when they work. The first call tries it out."""
-    global _tried
-    if _tried is None:
-        try:
-            _try()
-            _tried = ""
-        except NoSnapshotError as error:
-            _tried = str(error)
-        except Exception as error:  # whatever the system does not let us do: things are then written at once
-            _tried = f"they do not work here ({type(error).__name__}: {error})"
-    return _tried
-
-
-def _try() -> None:
-    """Whether a snapshot has what was there, and not what is there now.
-
-    Raises:
-        NoSnapshotError: it cannot be made, or has not.
-    """
-    with mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as trial:
-        held = ctypes.c_char.from_buffer(trial)
-        address = ctypes.addressof(held)
-        del held
-        trial[0] = 1
-        found = bytearray(1)
-        with Snapshot() as snapshot:
-            trial[0] = 2
-            snapshot.read_into(address, memoryview(found))
-    if found != b"\1":
-        raise NoSnapshotError("a copy of the memory has not what it should have")
+    """Why there are no snapshots now, for people; empty when they work. Tries it."""
+    try:
+        with Snapshot():
+            return ""
+    except NoSnapshotError as error:
+        return str(error)
 
 
 def _library() -> Any:
@@ -181,7 +187,7 @@ def _library() -> Any:
     global _known
     if _known is None:
         if sys.platform != "linux" or sys.maxsize <= 1 << 32 or os.uname().machine not in _MACHINES:
-            raise NoSnapshotError("this system keeps no copy of memory that is written to")
+            raise _refused("this system keeps no copy of memory that is written to")
         try:
             library = ctypes.CDLL(None, use_errno=True)
             clone = library.clone
@@ -192,7 +198,7 @@ def _library() -> Any:
             for name in ("pthread_mutex_lock", "pthread_mutex_unlock"):
                 getattr(library, name).argtypes = [ctypes.c_void_p]
         except (OSError, AttributeError) as error:
-            raise NoSnapshotError("the C library of this process has not what it takes") from error
+            raise _refused("the C library of this process has not what it takes") from error
         _known = library
     return _known
 
