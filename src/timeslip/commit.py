@@ -331,13 +331,10 @@ def _inexact(live: Live, bodies: list[dict[str, Any]], found: Look) -> dict[str,
 
 def next_branch(live: Live) -> str:
     """The branch of the next commit: the current one when HEAD is its tip, else the first free one of its family."""
-    refs = live.repository.refs(live.session)
-    tips = {ref.name: ref.commit for ref in refs if ref.kind == "branch"}
-    if tips.get(live.branch) == live.head:
+    if live.repository.ref(live.session, "branch", live.branch) == live.head:
         return live.branch
-    if not tips and live.head is None:
-        return live.branch
-    return free_branch(live.branch, [ref.name for ref in refs])
+    # Only now all of them, which may be thousands: most commits follow the one before.
+    return free_branch(live.branch, [ref.name for ref in live.repository.refs(live.session)])
 
 
 def _put_commit(
@@ -370,7 +367,7 @@ def _put_commit(
         "python": python_tag(),
     }
     parents = [live.head] if live.head is not None else []
-    identity = transaction.put_commit(live.session, body, parents)
+    identity = transaction.put_commit(live.session, body, parents, names.created + names.changed + names.deleted)
     transaction.set_ref(live.session, "branch", branch, identity)
     transaction.set_head(live.session, live.kernel, identity, branch)
     if step.message is not None:

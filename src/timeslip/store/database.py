@@ -325,6 +325,7 @@ class Database:
         if not self.read_only:
             self._set_journal()
             self._migrate()
+            self._add_what_is_new()
 
     def _has_tables(self) -> bool:
         return bool(self.execute("SELECT 1 FROM sqlite_master LIMIT 1"))
@@ -350,7 +351,7 @@ class Database:
         with self.write():
             if self._has_tables():  # another process was first
                 return
-            for statement in schema.TABLES:
+            for statement in (*schema.TABLES, *schema.ADDED):
                 self.execute(statement)
             self.execute("INSERT INTO meta VALUES ('store_id', ?)", (os.urandom(16).hex(),))
             self.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
@@ -377,6 +378,16 @@ class Database:
                     raise DamagedStoreError(f"the store claims format {version}, which never existed")
                 step(self)
                 self.execute(f"PRAGMA user_version = {version + 1}")
+
+    def _add_what_is_new(self) -> None:
+        """Give a store of an earlier release of this format the tables that came since; it reads it all the same."""
+        wanted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'touches'"
+        if self.one(wanted) is not None:
+            return
+        with self.write():
+            if self.one(wanted) is None:  # another process was first
+                for statement in schema.ADDED:
+                    self.execute(statement)
 
     # --- errors
 

@@ -100,12 +100,14 @@ class Transaction:
         return manifest
 
     @Reading("a table")
-    def put_commit(self, session: str, body: Mapping[str, Any], parents: Sequence[str]) -> CommitId:
+    def put_commit(
+        self, session: str, body: Mapping[str, Any], parents: Sequence[str], touched: Iterable[str] | None = None
+    ) -> CommitId:
         """Add a commit to *session*.
 
         The stored body is *body* with "session", "parents", "seq" (position in the session, from 1) and, unless given,
         "created" (Unix time, seconds). It must hold no text of the user: put that into "text" records and refer to
-        them. "execution_count" (an int or None) is indexed.
+        them. "execution_count" (an int or None) is indexed, and so are the names *touched*, by which it is found later.
 
         Raises:
             SessionNotFoundError, CommitNotFoundError (a parent), InternalError (not JSON).
@@ -113,7 +115,7 @@ class Transaction:
         self._require_active("put commit")
         n = self._sessions.number(session)
         ancestors = [self._number(parent, "commit") for parent in parents]
-        row = self._db.one("SELECT commits FROM sessions WHERE n = ?", (n,))
+        row = self._db.one("SELECT commits, indexed FROM sessions WHERE n = ?", (n,))
         if row is None:
             raise NotFoundError(f"session {session[:8]} was removed", hint="start a new session")
         seq = int(row[0]) + 1
@@ -126,8 +128,13 @@ class Transaction:
         )
         for ancestor in ancestors:
             self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?)", (ancestor, record))
+        indexed = int(row[1])
+        # Where earlier ones are missing in the index, they and this one are added when it is asked for.
+        if touched is not None and indexed == seq - 1 and self._repo.paths.index(session, seq, parents, touched):
+            indexed = seq
         self._db.execute(
-            "UPDATE sessions SET commits = ?, last_used = max(last_used, ?) WHERE n = ?", (seq, self._now, n)
+            "UPDATE sessions SET commits = ?, last_used = max(last_used, ?), indexed = ? WHERE n = ?",
+            (seq, self._now, indexed, n),
         )
         return commit
 

@@ -1,0 +1,125 @@
+"""What a verb reads follows what it answers, never how long the history is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import timeslip
+from timeslip.errors import CommitNotFoundError, NameNotFoundError
+from timeslip.history import History
+from timeslip.store.records import RecordTable
+from timeslip.store.repository import Repository
+
+LENGTH = 60
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A session of some commits, with a branch that was left, and notes."""
+    place = tmp_path_factory.mktemp("long") / "store"
+    with timeslip.attach(namespace={"__name__": "__main__"}, store=place, name="long", min_free_bytes=0) as session:
+        session.run("early = [0]\ndef f(x): return x\nclass A: pass")
+        session.run("left = 1")
+        session.undo()
+        for number in range(LENGTH):
+            session.run(f"w = {number}")
+            if number % 20 == 10:
+                session.run("seldom = [1]  # Needle")
+        session.describe("HEAD~30", "a NEEDLE in it")
+        yield session
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of the records that are read from here on."""
+    found: list[str] = []
+    through = RecordTable.open
+
+    def counted(self: RecordTable, row: Any, kind: str, **how: Any) -> dict[str, Any]:
+        found.append(kind)
+        return through(self, row, kind, **how)
+
+    monkeypatch.setattr(RecordTable, "open", counted)
+    return found
+
+
+def slowly(session: Any) -> History:
+    """The same history for somebody who has no index."""
+
+    class Unindexed(History):
+        def _is_indexed(self, body: Any) -> bool:
+            return False
+
+    return Unindexed(session.repository, session.id, session._live.kernel)
+
+
+ASKED: dict[str, Callable[[History], Any]] = {
+    "far back": lambda history: history.resolve("HEAD~55"),
+    "blame": lambda history: [commit.id for commit in history.blame("seldom")],
+    "blame of what is old": lambda history: [commit.id for commit in history.blame("early")],
+    "log of a name": lambda history: [commit.id for commit in history.log(names=["seldom"])],
+    "log of two names": lambda history: [commit.id for commit in history.log(names=["seldom", "early"])],
+    "log of a name, from there": lambda history: [commit.id for commit in history.log("HEAD~30", names=["seldom"])],
+    "log of a name that was left": lambda history: [commit.id for commit in history.log(names=["left"])],
+    "log of a name, everywhere": lambda history: [commit.id for commit in history.log(all=True, names=["left"])],
+    "log of a text": lambda history: [commit.id for commit in history.log(grep="needle")],
+    "log of a text, everywhere": lambda history: [commit.id for commit in history.log(all=True, grep="LEFT = 1")],
+    "log of a text and a name": lambda history: [commit.id for commit in history.log(names=["w"], grep="needle")],
+    "maker": lambda history: history.maker(history.head or "", "early"),
+    "maker of a function": lambda history: history.maker(history.head or "", "f"),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_the_answer_is_that_of_going_through_all_of_it(asked: str, long: Any, reads: list[str]) -> None:
+    wanted = ASKED[asked](slowly(long))
+    reads.clear()
+    assert ASKED[asked](History(long.repository, long.id, long._live.kernel)) == wanted
+    commits = 70 if asked == "log of a text and a name" else 8
+    assert reads.count("commit") <= commits, "only what may be part of the answer is read"
+
+
+def test_what_is_not_there_is_told_as_ever(long: Any) -> None:
+    with pytest.raises(CommitNotFoundError, match="beyond the first"):
+        long.show("HEAD~500")
+    with pytest.raises(NameNotFoundError):
+        long.blame("nowhere")
+    assert long.log(names=["nowhere"]) == long.log(grep="nowhere") == []
+    assert [commit.code for commit in long.log(grep="needle", limit=1)] == ["seldom = [1]  # Needle"]
+
+
+def test_code_that_was_forgotten_is_not_found(tmp_path: Path) -> None:
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("secret = 1")
+        session.run("secret = 2")
+        session.forget(session.head)
+        assert [commit.code for commit in session.log(grep="secret")] == ["secret = 1"]
+        assert len(session.blame("secret")) == 1, "what a commit did to the names went with its texts"
+
+
+def test_a_commit_does_not_read_all_branches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one more after each undo that is followed by a run."""
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("a = 1")
+        monkeypatch.setattr(Repository, "refs", None)
+        session.run("a = 2")
+
+
+def test_a_session_that_an_earlier_release_went_on_with(tmp_path: Path) -> None:
+    """Its commits are indexed a few at a time, when somebody asks; until then the history is gone through."""
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        for number in range(30):
+            session.run(f"v{number % 3} = {number}")
+        wanted = [commit.id for commit in session.blame("v1")]
+        db = session.repository._database
+        with db.write():
+            db.execute("UPDATE sessions SET indexed = 3")
+            db.execute("DELETE FROM forks WHERE seq > 3")
+            db.execute("DELETE FROM touches WHERE seq > 3")
+        assert [commit.id for commit in session.blame("v1")] == wanted
+        assert session.repository.paths.covers(session.id, 30)
+        assert [commit.id for commit in session.blame("v1")] == wanted
