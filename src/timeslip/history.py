@@ -168,12 +168,32 @@ class History:
                 paths.catch_up(self.session, self._touched)
         return paths.covers(self.session, seq)
 
-    def distance(self, commit: CommitId, before: CommitId) -> int | None:
-        """How many steps *before* is before *commit*; None when it does not lead to it, or nobody knows at once."""
-        body, first = (self.repository.commit(end) for end in (commit, before))
-        if first["session"] != self.session or not self._is_indexed(body):
-            return None
-        return self.repository.paths.distance(self.session, int(body["seq"]), int(first["seq"]))
+    def between(self, a: CommitId | None, b: CommitId, most: int) -> tuple[list[Commit], int]:
+        """The commits after *a* up to *b*, oldest first, the newest *most* of them; and how many come before those.
+
+        None when *a* does not lead to *b*. The empty state, None, leads to every commit.
+        """
+        way = self._distance(a, b)
+        found: list[Commit] = []
+        at: CommitId | None = b
+        while at is not None and len(found) < min(way, most):
+            found.append(self.commit(at))
+            at = found[-1].parents[0] if found[-1].parents else None
+        return found[::-1], max(0, way - most)
+
+    def _distance(self, a: CommitId | None, b: CommitId) -> int:
+        """How many commits come after *a* on the way to *b*; 0 when it does not lead there."""
+        last, first = self.repository.commit(b), self.repository.commit(a) if a is not None else None
+        if self._is_indexed(last) and (first is None or first["session"] == self.session):
+            paths, seq = self.repository.paths, int(last["seq"])
+            if first is None:
+                return paths.depth(self.session, seq) + 1
+            return paths.distance(self.session, seq, int(first["seq"])) or 0
+        steps, at = 0, b if b != a else None
+        while at is not None and at != a:
+            parents, steps = self.repository.commit(at)["parents"], steps + 1
+            at = CommitId(parents[0]) if parents else None
+        return steps if at == a else 0
 
     def _by_prefix(self, reference: str) -> CommitId:
         found = self.repository.resolve_prefix(self.session, reference) if _HEX.match(reference) else []

@@ -26,7 +26,6 @@ from timeslip.model import (
     LOST,
     REBUILT,
     REPLAYED,
-    Commit,
     Preview,
     Shown,
     StateDiff,
@@ -52,6 +51,9 @@ from timeslip.values import (
     rebuilt_reason,
     with_verdicts,
 )
+
+RUNS = 100
+"""So many commits between two states are listed at most: the newest, as by `log`."""
 
 SAME = "no difference in value"
 """What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
@@ -191,10 +193,12 @@ def diff(
     found = [value for value in values if asked or value.summary != SAME]
     if not asked:
         found += _facets(first, second)
-    runs = _between(history, a, b) if live is None else ()
     if backwards:
-        return StateDiff(None, a, False, tuple(runs), tuple(found), a_live=True)
-    return StateDiff(a, None if live is not None else b, live is not None, tuple(runs), tuple(found))
+        return StateDiff(None, a, False, (), tuple(found), a_live=True)
+    if live is not None or b is None:
+        return StateDiff(a, None, live is not None, (), tuple(found))
+    runs, more = history.between(a, b, RUNS)
+    return StateDiff(a, b, False, tuple(runs), tuple(found), more_runs=more)
 
 
 def _same_version(history: History, first: Side, second: Side, key: str) -> bool:
@@ -242,17 +246,6 @@ def _facets(first: Side, second: Side) -> list[ValueDiff]:
         change = "changed" if before is not None and after is not None else "created" if after else "deleted"
         found.append(ValueDiff(key, change, describe(key[6:], before, after)))
     return found
-
-
-def _between(history: History, a: CommitId | None, b: CommitId | None) -> list[Commit]:
-    """The commits from *a* (left out) to *b*, oldest first; none when *b* does not descend from *a*."""
-    found: list[Commit] = []
-    at = b
-    while at is not None and at != a:
-        commit = history.commit(at)
-        found.append(commit)
-        at = commit.parents[0] if commit.parents else None
-    return found[::-1] if at == a else []
 
 
 def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:

@@ -123,3 +123,24 @@ def test_a_session_that_an_earlier_release_went_on_with(tmp_path: Path) -> None:
         assert [commit.id for commit in session.blame("v1")] == wanted
         assert session.repository.paths.covers(session.id, 30)
         assert [commit.id for commit in session.blame("v1")] == wanted
+
+
+def test_runs_between_far_states_are_counted(long: Any, reads: list[str]) -> None:
+    """Who compares far states wants to know what differs, and not to read a year of cells."""
+    looked = len(long.diff("HEAD~30", "HEAD").runs)
+    assert looked == 30
+    history, head = History(long.repository, long.id, long._live.kernel), long.head
+    for other in (history, slowly(long)):
+        for ref in ("HEAD~1", "HEAD~12", "HEAD~50"):
+            first, back = history.resolve(ref), int(ref[5:])
+            runs, more = other.between(first, head, 10)
+            assert (len(runs), more) == (min(back, 10), max(0, back - 10))
+            assert runs[-1].id == head
+            assert [run.parents[0] for run in runs[1:]] == [run.id for run in runs[:-1]]
+            assert other.between(head, first, 10) == ([], 0), "it does not lead back"
+        assert other.between(head, head, 10) == ([], 0)
+        runs, more = other.between(None, head, 10)
+        assert (len(runs), more) == (10, len(history.log()) - 10)
+    reads.clear()
+    history.between(None, head, 10)
+    assert reads.count("commit") < 20

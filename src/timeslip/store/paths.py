@@ -104,8 +104,7 @@ class PathTable:
     def ancestor(self, session: str, seq: int, steps: int) -> tuple[int, int]:
         """The number of the commit *steps* before number *seq*, and how many steps are left beyond the first one."""
         n = self._sessions.number(session)
-        fork = self._holding(n, seq)
-        depth = fork.depth + seq - fork.seq
+        fork, depth = self._holding(n, seq), self.depth(session, seq)
         wanted = max(0, depth - steps)
         while fork.depth > wanted:
             jump = self._at(n, fork.jump)
@@ -128,12 +127,17 @@ class PathTable:
             if leads:
                 yield candidate
 
+    @Reading("the index of the history")
+    def depth(self, session: str, seq: int) -> int:
+        """How many commits come before the commit number *seq* on the way to it."""
+        fork = self._holding(self._sessions.number(session), seq)
+        return fork.depth + seq - fork.seq
+
     def distance(self, session: str, seq: int, before: int) -> int | None:
         """How many steps the commit number *before* is before number *seq*; None when it does not lead to it."""
-        n = self._sessions.number(session)
         if not any(self.leading_to(session, seq, [before])):
             return None
-        return self._depth(n, seq) - self._depth(n, before)
+        return self.depth(session, seq) - self.depth(session, before)
 
     def touching(self, session: str, names: Iterable[str], before: int | None = None) -> Iterator[int]:
         """The numbers of the commits that touched one of *names*, newest first, from number *before* on or all."""
@@ -218,10 +222,6 @@ class PathTable:
                 self._db.execute("UPDATE sessions SET indexed = ? WHERE n = ?", (last, n))
 
     # --- helpers
-
-    def _depth(self, n: int, seq: int) -> int:
-        fork = self._holding(n, seq)
-        return fork.depth + seq - fork.seq
 
     def _holding(self, n: int, seq: int) -> _Fork:
         """The last fork up to the commit number *seq*: between the two, the numbers are the way."""
