@@ -189,7 +189,10 @@ def diff(
             raise name_not_found(name, sorted(present))
     keys = asked or sorted(present)
     cells = Cells(history, b if live is None else history.head, a)
-    values = [_differs(first, second, key, cells) for key in keys if not _same_version(history, first, second, key)]
+    redefined = _redefined(first, second)
+    values = [
+        _differs(first, second, key, cells) for key in keys if not _same_version(history, first, second, key, redefined)
+    ]
     found = [value for value in values if asked or value.summary != SAME]
     if not asked:
         found += _facets(first, second)
@@ -201,12 +204,20 @@ def diff(
     return StateDiff(a, b, False, tuple(runs), tuple(found), more_runs=more)
 
 
-def _same_version(history: History, first: Side, second: Side, key: str) -> bool:
-    """Whether a name is bound to the same version on both sides, also of the class or function that it stands for."""
+def _redefined(first: Side, second: Side) -> set[str]:
+    """The nodes of classes and functions that are not the same on both sides."""
+    keys = filter(is_definition, {*first.records, *second.records})
+    return {key for key in keys if first.records.get(key) != second.records.get(key)}
+
+
+def _same_version(history: History, first: Side, second: Side, key: str, redefined: set[str]) -> bool:
+    """Whether a name is bound to the same version on both sides, also of the class or function that it stands for.
+
+    What a name stands for is in its record, which is not read for every name when nothing of that kind differs.
+    """
     if first.records.get(key) != second.records.get(key):
         return False
-    definition = history.definition_key(first.records, key)
-    return definition is None or first.records.get(definition) == second.records.get(definition)
+    return not redefined or history.definition_key(first.records, key) not in redefined
 
 
 def _differs(first: Side, second: Side, key: str, cells: Iterable[str]) -> ValueDiff:

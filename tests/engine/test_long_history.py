@@ -144,3 +144,27 @@ def test_runs_between_far_states_are_counted(long: Any, reads: list[str]) -> Non
     reads.clear()
     history.between(None, head, 10)
     assert reads.count("commit") < 20
+
+
+def test_forgetting_a_name_puts_no_state_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which other names go with it is in the records that go; a state has thousands of names at each commit."""
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("first = [1]; second = [first]; third = 3")
+        for number in range(10):
+            session.run(f"third = {number}")
+        session.repository._manifests.drop_cache()
+        monkeypatch.setattr(Repository, "manifest", None)
+        told = session.forget("first")
+        assert "second, which shared objects with it" in told.messages[0]
+        assert told.code == (session.log()[-1].id,)
+
+
+def test_comparing_states_reads_what_differs(tmp_path: Path, reads: list[str]) -> None:
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("\n".join(f"n{number} = {number}" for number in range(40)) + "\ndef f(): return 1\ng = f")
+        session.run("n3 = 4")
+        reads.clear()
+        assert [value.name for value in session.diff().values] == ["n3"]
+        assert reads.count("value") < 10
+        session.run("def f(): return 2\ng = f")
+        assert [value.name for value in session.diff().values] == ["f", "g"]
