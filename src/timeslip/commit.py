@@ -346,20 +346,13 @@ def _put_commit(
     stats: CommitStats,
     branch: str,
 ) -> Commit:
-    code = transaction.put_record("text", {"text": step.code}) if step.code is not None else None
-    about: dict[str, Any] = {
-        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
-        "stats": asdict(stats),
-        "branch": branch,
-        "error": step.error,
-        **({"made": dict(step.again)} if step.again else {}),
-    }
+    text = transaction.put_record("text", _said(step, names, stats, branch))
     body: dict[str, Any] = {
         "format": COMMIT_FORMAT,
         "kind": step.kind,
         "manifest": manifest,
-        "code": code,
-        "about": transaction.put_record("text", about),
+        "code": text if step.code is not None else None,
+        "about": text,
         "execution_count": step.execution_count,
         "outcome": step.outcome,
         "started": step.started or time.time(),
@@ -398,6 +391,18 @@ def _put_commit(
         manifest=manifest,
         python=body["python"],
     )
+
+
+def _said(step: Step, names: Names, stats: CommitStats, branch: str) -> dict[str, Any]:
+    """What a commit says in words, in one text with the code: every record has an id, a MAC and a salt of its own."""
+    return {
+        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
+        "stats": asdict(stats),
+        "branch": branch,
+        "error": step.error,
+        **({"made": dict(step.again)} if step.again else {}),
+        **({"text": step.code} if step.code is not None else {}),
+    }
 
 
 def _finish(

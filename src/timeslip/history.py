@@ -224,7 +224,7 @@ class History:
         """
         body = self.repository.commit(commit) if body is None else body
         about = self._text(body["about"]) or {}
-        code = self._text(body["code"]) if body["code"] else None
+        code = about if body["code"] == body["about"] else self._text(body["code"]) if body["code"] else None
         names: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in about.get("names", {}).items()}
         return Commit(
             id=CommitId(commit),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,16 @@ def test_comparing_states_reads_what_differs(tmp_path: Path, reads: list[str]) -
         assert reads.count("value") < 10
         session.run("def f(): return 2\ng = f")
         assert [value.name for value in session.diff().values] == ["f", "g"]
+
+
+def test_a_small_commit_takes_little_room(tmp_path: Path) -> None:
+    """Each page that it touches goes into the log as a whole, and each table takes a page of the smallest store."""
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("x = 0")
+        database = session.repository._database
+        assert database.size_bytes() < 60_000
+        log, size = os.stat(database.log_path()).st_size, database.size_bytes()
+        for number in range(20):
+            session.run(f"x = {number}")
+        assert os.stat(database.log_path()).st_size - log < 20 * 25_000
+        assert database.size_bytes() - size < 20 * 1_600

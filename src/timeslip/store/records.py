@@ -27,9 +27,6 @@ from timeslip.store.keys import ALGORITHM, KeyRing
 from timeslip.store.schema import DROPPED, FORGOTTEN, KINDS, LIVE
 
 _NAME_PREFIX = b"timeslip/v1/record\0"
-_TEXT = b'{"text":'
-"""How the bodies of texts begin that say nothing else, as code and messages do."""
-
 SALT_BYTES = 16
 MAX_BODY = 256 << 20
 """Largest body of format v1, bytes."""
@@ -132,8 +129,7 @@ def _inflate(codec: int, size: int, stored: bytes) -> bytes:
 def says(row: Row, text: str) -> bool:
     """Whether a text record contains *text*, in lower case. Nothing is checked: to be read again before it is used."""
     try:
-        raw = _inflate(row[7], row[8], row[9])
-        return raw.startswith(_TEXT) and text in json.loads(raw)["text"].lower()
+        return text in json.loads(_inflate(row[7], row[8], row[9]))["text"].lower()
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError, zlib.error, DamagedStoreError):
         return False  # damaged: whoever reads it will be told
 
