@@ -182,3 +182,16 @@ def test_a_small_commit_takes_little_room(tmp_path: Path) -> None:
             session.run(f"x = {number}")
         assert os.stat(database.log_path()).st_size - log < 20 * 25_000
         assert database.size_bytes() - size < 20 * 1_600
+
+
+def test_a_tiny_cell_asks_the_database_little(tmp_path: Path) -> None:
+    """What is known within a transaction is not asked again: each question costs as much as a small value."""
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("x = 0")
+        session.run("x = 1")
+        asked: list[str] = []
+        connection = session.repository._database._connection
+        connection.set_trace_callback(asked.append)
+        session.run("x = 2")
+        connection.set_trace_callback(None)
+        assert len(asked) <= 21, asked

@@ -96,6 +96,7 @@ class Database:
         self._files = files or Files()
         self._busy_seconds = busy_seconds
         self._pid = os.getpid()
+        self._page_bytes = 0
         self._connection: sqlite3.Connection | None = None
         if not os.path.exists(path) and (read_only or not create):
             raise StoreNotFoundError(
@@ -211,8 +212,10 @@ class Database:
 
     def size_bytes(self) -> int:
         """Size of the database file, bytes, without its log."""
-        pages, size = self.one("PRAGMA page_count"), self.one("PRAGMA page_size")
-        return int((pages or (0,))[0]) * int((size or (0,))[0])
+        pages = self.one("PRAGMA page_count")
+        if not self._page_bytes:  # no database with a log ever changes it
+            self._page_bytes = self._number("page_size")
+        return int((pages or (0,))[0]) * self._page_bytes
 
     def shrink(self) -> None:
         """Give the free pages of the file back to the file system, and empty the log. Needs no transaction."""
