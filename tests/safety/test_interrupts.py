@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import timeslip
-from timeslip import interrupts
+from timeslip import interrupts as holding
 from timeslip.errors import SessionBusyError
 from timeslip.interrupts import INSISTENCE, open_to_interrupts, uninterrupted
 from timeslip.store.maintenance import check
@@ -407,5 +407,5 @@ class TestSections:
 
 def test_holding_signals_back_makes_no_enums() -> None:
     """It happens ten times for each cell: the functions of C are asked, whatever wraps them in this Python."""
-    assert isinstance(interrupts._get, types.BuiltinFunctionType)
-    assert isinstance(interrupts._set, types.BuiltinFunctionType)
+    assert isinstance(holding._get, types.BuiltinFunctionType)
+    assert isinstance(holding._set, types.BuiltinFunctionType)
