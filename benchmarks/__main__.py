@@ -8,8 +8,8 @@ python -m benchmarks compare BEFORE AFTER
 
 A number after a name is how many commits, names, pairs … it takes; without one, as many as take a minute or so. Whole
 sessions beside other ways to go back are the third line (`--help` says more); in a run of everything they are small
-ones, and nothing of them is kept. The fourth writes docs/performance.md from kept results, the last compares two results
-files or two revisions.
+ones, and nothing of them is kept. The fourth writes docs/performance.md from kept results, the last compares two
+results files or two revisions.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from timeslip.arguments import check_count, check_names, check_text
@@ -354,6 +354,13 @@ class History:
             known = sorted(filter(is_name, self.state(self.head_or_last)))
             raise name_not_found(name, known)
         return found
+
+    def changing(self, commit: CommitId | None, names: Collection[str], most: int) -> Iterator[Commit]:
+        """The runs on the way to *commit* that touched one of *names*, newest first; none where that takes long."""
+        if commit is None or not names or not self._is_indexed(self.repository.commit(commit)):
+            return
+        for identity, body in islice(self._likely(commit, False, names, None), most):
+            yield self.commit(identity, body)
 
     def _touched(self, body: Mapping[str, Any]) -> set[str]:
         """The names that a commit made, changed or deleted: of what it says, only that is read."""

@@ -52,6 +52,9 @@ from timeslip.values import (
     with_verdicts,
 )
 
+_NEAREST = 50
+"""So many runs that made or changed a name are looked through before the others."""
+
 RUNS = 100
 """So many commits between two states are listed at most: the newest, as by `log`."""
 
@@ -100,7 +103,7 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
     line = _line(history, name, state[name])
     try:
         value = PastState(history.repository, state).value(name)
-        shown = preview(name, value, cells=Cells(history, commit))
+        shown = preview(name, value, cells=Cells(history, commit, names=(name,)))
     except TimeslipError as error:
         return Preview(name, line.type, line.summary, commit=maker, note=line.note or _why(error))
     return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)
@@ -109,12 +112,13 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
 class Cells:
     """The code of recorded runs, those that led to *commits* first: the text of functions and classes may stand there.
 
-    Read when it is asked for, once.
+    Read when it is asked for, once. The runs that made or changed one of *names* come before all others: they may be
+    far back, and nobody looks through a year of cells.
     """
 
-    def __init__(self, history: History, *commits: CommitId | None) -> None:
+    def __init__(self, history: History, *commits: CommitId | None, names: Iterable[str] = ()) -> None:
         self._known: list[str] = []
-        self._rest = self._read(history, commits)
+        self._rest = self._read(history, commits, tuple(names))
 
     def __iter__(self) -> Iterator[str]:
         yield from self._known
@@ -122,7 +126,9 @@ class Cells:
             self._known.append(text)
             yield text
 
-    def _read(self, history: History, commits: tuple[CommitId | None, ...]) -> Iterator[str]:
+    def _read(self, history: History, commits: tuple[CommitId | None, ...], names: tuple[str, ...]) -> Iterator[str]:
+        for commit in commits if len(names) < _NEAREST else ():
+            yield from (known.code for known in history.changing(commit, names, _NEAREST) if known.code)
         for commit in commits:
             at = commit
             while at is not None:
@@ -188,11 +194,10 @@ def diff(
         if name not in present:
             raise name_not_found(name, sorted(present))
     keys = asked or sorted(present)
-    cells = Cells(history, b if live is None else history.head, a)
     redefined = _redefined(first, second)
-    values = [
-        _differs(first, second, key, cells) for key in keys if not _same_version(history, first, second, key, redefined)
-    ]
+    keys = [key for key in keys if not _same_version(history, first, second, key, redefined)]
+    cells = Cells(history, b if live is None else history.head, a, names=keys)
+    values = [_differs(first, second, key, cells) for key in keys]
     found = [value for value in values if asked or value.summary != SAME]
     if not asked:
         found += _facets(first, second)

@@ -195,3 +195,19 @@ def test_a_tiny_cell_asks_the_database_little(tmp_path: Path) -> None:
         session.run("x = 2")
         connection.set_trace_callback(None)
         assert len(asked) <= 21, asked
+
+
+def test_the_text_of_a_function_is_found_however_far_back_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks through all cells for it, so those that made its name come first."""
+    monkeypatch.setattr("timeslip.describing.sources._MOST_CELLS", 5)
+    with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
+        session.run("def far(x):\n    # told in the cell alone\n    return x")
+        for number in range(12):
+            session.run(f"w = {number}")
+        assert "told in the cell alone" in session.show("HEAD", "far").text
+        session.run("def far(x):\n    # told anew\n    return x + 1")
+        for number in range(12):
+            session.run(f"w = {number}")
+        assert "+    # told anew" in session.diff("HEAD~14", "HEAD", "far").values[0].lines
