@@ -9,7 +9,7 @@ for power cuts.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -470,9 +470,9 @@ class Repository:
         """
         return self._kept.of(session, commit)
 
-    def commits_with_cells(self, session: str) -> set[CommitId]:
-        """The commits with which cells of the notebook are kept."""
-        return self._kept.commits(session)
+    def commits_with_cells(self, session: str, among: Collection[str] | None = None) -> set[CommitId]:
+        """The commits, or those of *among*, with which cells of the notebook are kept."""
+        return self._kept.commits(session) if among is None else self._kept.among(session, among)
 
     def noted(self, session: str) -> list[tuple[CommitId, str]]:
         """Which commits have a note, and the id of its text."""
