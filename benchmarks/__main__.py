@@ -1,12 +1,14 @@
 """``make bench``: every benchmark, one after the other.
 
 python -m benchmarks [attach] [loops] [cells] [names] [history] [graphs] [reducers] [buffers] [mapping]
+python -m benchmarks history 100000
 python -m benchmarks sessions [--scale 0.02] [--only WORKLOAD] [--against CONTENDER] [--repeats N] [--write]
 python -m benchmarks report NAME
 python -m benchmarks compare BEFORE AFTER
 
-Whole sessions beside other ways to go back are the second line (`--help` says more); in a run of everything they are
-small ones, and nothing of them is kept. The third writes docs/performance.md from kept results, the last compares two
+A number after a name is how many commits, names, pairs … it takes; without one, as many as take a minute or so. Whole
+sessions beside other ways to go back are the third line (`--help` says more); in a run of everything they are small
+ones, and nothing of them is kept. The fourth writes docs/performance.md from kept results, the last compares two
 results files or two revisions.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 ALL = ("attach", "loops", "cells", "names", "history", "graphs", "reducers", "buffers", "mapping")
@@ -29,6 +32,8 @@ def main() -> int:
 
         verbs = {"sessions": command.sessions, "report": command.write_report, "compare": command.compare}
         return verbs[words[0]](words[1:])
+    sizes = {name: size for name, size in pairwise(words) if size.isdigit()}
+    words = [word for word in words if not word.isdigit()]
     unknown = [name for name in words if name not in ALL]
     if unknown:
         known = ", ".join([*ALL, "sessions", "report", "compare"])
@@ -38,7 +43,8 @@ def main() -> int:
     status = 0
     for name in words or ALL:
         print(f"== {name} ==", flush=True)
-        status = max(status, subprocess.run([sys.executable, str(here / f"{name}.py")], check=False).returncode)
+        line = [sys.executable, str(here / f"{name}.py"), *([sizes[name]] if name in sizes else [])]
+        status = max(status, subprocess.run(line, check=False).returncode)
     if not words:
         from benchmarks.sessions import command
 

@@ -76,7 +76,8 @@ def tiny_cells(home: Path, counts: list[int]) -> None:
     least = statistics.median(spent[counts[0]][FIRST:])
     for count in counts:
         median = statistics.median(spent[count][FIRST:])
-        more = f"{(median - least) * 1000:+.2f} ms, {median / least:.1f} x"
+        each = (median - least) / max(1, count - counts[0]) * 1e6
+        more = f"{(median - least) * 1000:+.2f} ms, {median / least:.1f} x, {each:.2f} µs a name"
         print(f"tiny cell, {count:6,} names: median {median * 1000:5.2f} ms, {more}", end="")
         stats = sessions[count].status().head.stats
         print(f"; {stats.covariables_checked} looked at, {stats.bytes_stored} bytes stored")

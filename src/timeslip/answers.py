@@ -161,6 +161,7 @@ def diff_json(diff: StateDiff) -> Json:
         a="." if diff.a_live else (str(diff.a) if diff.a else None),
         b="." if diff.b_live else (str(diff.b) if diff.b else None),
         runs=[commit_json(commit) for commit in diff.runs],
+        more_runs=diff.more_runs,
         values=[
             {"name": v.name, "change": v.change, "summary": v.summary, "lines": list(v.lines)} for v in diff.values
         ],

@@ -144,13 +144,10 @@ def label(execution_count: int | None, identity: str) -> str:
 
 def next_branch(live: Live) -> str:
     """The branch of the next commit: the current one when HEAD is its tip, else the first free one of its family."""
-    refs = live.repository.refs(live.session)
-    tips = {ref.name: ref.commit for ref in refs if ref.kind == "branch"}
-    if tips.get(live.branch) == live.head:
+    if live.repository.ref(live.session, "branch", live.branch) == live.head:
         return live.branch
-    if not tips and live.head is None:
-        return live.branch
-    return free_branch(live.branch, [ref.name for ref in refs])
+    # Only now all of them, which may be thousands: most commits follow the one before.
+    return free_branch(live.branch, [ref.name for ref in live.repository.refs(live.session)])
 
 
 def _put_commit(
@@ -162,20 +159,13 @@ def _put_commit(
     stats: CommitStats,
     branch: str,
 ) -> Commit:
-    code = transaction.put_record("text", {"text": step.code}) if step.code is not None else None
-    about: dict[str, Any] = {
-        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
-        "stats": asdict(stats),
-        "branch": branch,
-        "error": step.error,
-        **({"made": dict(step.again)} if step.again else {}),
-    }
+    text = transaction.put_record("text", _said(step, names, stats, branch))
     body: dict[str, Any] = {
         "format": COMMIT_FORMAT,
         "kind": step.kind,
         "manifest": manifest,
-        "code": code,
-        "about": transaction.put_record("text", about),
+        "code": text if step.code is not None else None,
+        "about": text,
         "execution_count": step.execution_count,
         "outcome": step.outcome,
         "started": step.started or time.time(),
@@ -183,7 +173,7 @@ def _put_commit(
         "python": python_tag(),
     }
     parents = [live.head] if live.head is not None else []
-    identity = transaction.put_commit(live.session, body, parents)
+    identity = transaction.put_commit(live.session, body, parents, names.created + names.changed + names.deleted)
     transaction.set_ref(live.session, "branch", branch, identity)
     transaction.set_head(live.session, live.kernel, identity, branch)
     if step.message is not None:
@@ -214,6 +204,18 @@ def _put_commit(
         manifest=manifest,
         python=body["python"],
     )
+
+
+def _said(step: Step, names: Names, stats: CommitStats, branch: str) -> dict[str, Any]:
+    """What a commit says in words, in one text with the code: every record has an id, a MAC and a salt of its own."""
+    return {
+        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
+        "stats": asdict(stats),
+        "branch": branch,
+        "error": step.error,
+        **({"made": dict(step.again)} if step.again else {}),
+        **({"text": step.code} if step.code is not None else {}),
+    }
 
 
 def _tell_branch(live: Live, branch: str) -> None:
@@ -326,8 +328,7 @@ def _finish_next(live: Live) -> bool:
             live.repository.take_over_pins(saving.thread)
             entry.encoded = dict(zip(unsaved.made, saving.encoded, strict=True))
             entry.stored += saving.stored
-        tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
-        if entry.branch in tips and tips[entry.branch] != live.head:
+        if entry.branch is None or live.repository.ref(live.session, "branch", entry.branch) not in (None, live.head):
             entry.branch = None  # somebody else has made or moved it meanwhile
         commit, made, values = _transact(live, entry)
         real: dict[str, RecordId] = {name: made[group] for group, name in unsaved.made.items()}

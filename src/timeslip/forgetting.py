@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from timeslip.describing.summary import counted
 from timeslip.errors import StoreError
@@ -31,7 +32,7 @@ def forget_for_good(live: Live, history: History, target: str) -> Forgotten:
     said = None if commit is None else history.commit(commit)
     if commit is not None:
         records = history.said_by(commit)
-    names = _names_of(live, history, records)
+    names = _names_of(live, records)
     with live.changing():
         report = forget(live.repository, live.session, records, cells=_left_of_cells(live.repository, said))
         live.forget_bodies()
@@ -86,12 +87,13 @@ def _stands_in(lines: list[str], source: list[str]) -> bool:
     return any(source[at : at + count] == lines for at in range(len(source) - count + 1))
 
 
-def _names_of(live: Live, history: History, records: set[RecordId]) -> list[str]:
+def _names_of(live: Live, records: set[RecordId]) -> list[str]:
     """The names whose values go, also those that share objects with what was asked for."""
     found: set[str] = set()
-    for commit, _ in history.repository.commits(live.session):
-        found |= {key for key, record in history.state(commit).items() if record in records and is_name(key)}
-    return sorted(found)
+    for record in records:
+        with suppress(StoreError):  # a text, or a value that is forgotten already
+            found.update(live.repository.record("value", record, trusted=False, dropped=True).get("keys", ()))
+    return sorted(filter(is_name, found))
 
 
 def _done(target: str, said: Commit | None, names: list[str]) -> str:
@@ -132,11 +134,8 @@ def _still(target: str, bound: tuple[str, ...], code: tuple[Commit, ...]) -> lis
 def _code_about(history: History, name: str) -> tuple[Commit, ...]:
     """Commits whose code or message names *name*, newest first, those that made or changed it before the others."""
     word = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
-    made, named = [], []
-    for commit in history.log(all=True):
-        touched = name in commit.names.created or name in commit.names.changed
-        if commit.code is not None and touched:
-            made.append(commit)
-        elif word.search(f"{commit.code or ''}\n{commit.message or ''}"):
-            named.append(commit)
-    return (*made, *named)
+    touching = (commit for commit in history.log(all=True, names=[name]) if commit.code is not None)
+    made = {commit.id: commit for commit in touching if name in (*commit.names.created, *commit.names.changed)}
+    saying = (commit for commit in history.log(all=True, grep=name) if commit.id not in made)
+    named = [commit for commit in saying if word.search(f"{commit.code or ''}\n{commit.message or ''}")]
+    return (*made.values(), *named)

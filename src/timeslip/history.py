@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from heapq import merge
+from itertools import groupby, islice
 from typing import Any
 
 from timeslip.arguments import check_count, check_names, check_text
@@ -25,6 +27,11 @@ from timeslip.store.rows import Head
 _EXECUTION = re.compile(r"In\[(\d+)\]\Z")
 _BACK = re.compile(r"(.+?)~(\d*)\Z")
 _HEX = re.compile(r"[0-9a-f]{2,64}\Z")
+_FEW = 16
+"""So many commits are gone back through sooner than the index is asked."""
+
+_MAKING = frozenset({"run", "attach", "commit", "live"})
+"""Kinds of commits that record what the session did, and not what a restore brought back."""
 
 
 class History:
@@ -99,9 +106,10 @@ class History:
         execution = _EXECUTION.match(reference)
         if execution:
             return self._run(reference, int(execution[1]))
-        for ref in self.repository.refs(self.session):
-            if ref.name == reference:
-                return ref.commit
+        for kind in ("branch", "tag"):
+            named = self.repository.ref(self.session, kind, reference)
+            if named is not None:
+                return named
         return self._by_prefix(reference)
 
     def _run(self, reference: str, count: int) -> CommitId:
@@ -133,14 +141,59 @@ class History:
         return self.repository.last_made(self.session, own) if own is not None else None
 
     def _ancestor(self, commit: CommitId, steps: int, reference: str) -> CommitId:
+        body = self.repository.commit(commit)
+        if steps > _FEW and self._is_indexed(body):
+            seq, steps = self.repository.paths.ancestor(self.session, int(body["seq"]), steps)
+            commit, body = self.repository.numbered_commit(self.session, seq)
         for _ in range(steps):
-            parents = self.repository.commit(commit)["parents"]
-            if not parents:
+            if not body["parents"]:
                 raise CommitNotFoundError(
                     f"'{reference}' goes back beyond the first commit", hint="`log` lists what was"
                 )
-            commit = CommitId(parents[0])
+            commit = CommitId(body["parents"][0])
+            body = self.repository.commit(commit)
         return commit
+
+    def _is_indexed(self, body: Mapping[str, Any]) -> bool:
+        """Whether the index of the history tells of a commit and all before it.
+
+        It lacks commits that an earlier release has made: each time somebody asks, some of them are added, and as long
+        as it is not complete whoever asks goes through the history.
+        """
+        if body["session"] != self.session:
+            return False
+        paths, seq = self.repository.paths, int(body["seq"])
+        if not paths.covers(self.session, seq) and not self.repository.read_only:
+            with suppress(StoreError):  # a commit that cannot be read, or a full disk: then there is no index
+                paths.catch_up(self.session, self._touched)
+        return paths.covers(self.session, seq)
+
+    def between(self, a: CommitId | None, b: CommitId, most: int) -> tuple[list[Commit], int]:
+        """The commits after *a* up to *b*, oldest first, the newest *most* of them; and how many come before those.
+
+        None when *a* does not lead to *b*. The empty state, None, leads to every commit.
+        """
+        way = self._distance(a, b)
+        found: list[Commit] = []
+        at: CommitId | None = b
+        while at is not None and len(found) < min(way, most):
+            found.append(self.commit(at))
+            at = found[-1].parents[0] if found[-1].parents else None
+        return found[::-1], max(0, way - most)
+
+    def _distance(self, a: CommitId | None, b: CommitId) -> int:
+        """How many commits come after *a* on the way to *b*; 0 when it does not lead there."""
+        last, first = self.repository.commit(b), self.repository.commit(a) if a is not None else None
+        if self._is_indexed(last) and (first is None or first["session"] == self.session):
+            paths, seq = self.repository.paths, int(last["seq"])
+            if first is None:
+                return paths.depth(self.session, seq) + 1
+            return paths.distance(self.session, seq, int(first["seq"])) or 0
+        steps, at = 0, b if b != a else None
+        while at is not None and at != a:
+            parents, steps = self.repository.commit(at)["parents"], steps + 1
+            at = CommitId(parents[0]) if parents else None
+        return steps if at == a else 0
 
     def _by_prefix(self, reference: str) -> CommitId:
         found = self.repository.resolve_prefix(self.session, reference) if _HEX.match(reference) else []
@@ -171,7 +224,7 @@ class History:
         """
         body = self.repository.commit(commit) if body is None else body
         about = self._text(body["about"]) or {}
-        code = self._text(body["code"]) if body["code"] else None
+        code = about if body["code"] == body["about"] else self._text(body["code"]) if body["code"] else None
         names: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in about.get("names", {}).items()}
         return Commit(
             id=CommitId(commit),
@@ -239,7 +292,7 @@ class History:
         if limit is not None:
             check_count(limit)
         found: list[Commit] = []
-        for identity, body in self._walk(reference, all):
+        for identity, body in self._likely(reference, all, wanted, text):
             if limit is not None and len(found) >= limit:
                 break
             commit = self.commit(identity, body)
@@ -250,6 +303,33 @@ class History:
                 continue
             found.append(commit)
         return found
+
+    def _likely(
+        self, reference: str | None, everything: bool, names: Collection[str], text: str | None
+    ) -> Iterator[tuple[CommitId, dict[str, Any]]]:
+        """Commits, newest first, among which are all that touched one of *names* and say *text*, as far as given."""
+        if everything and reference is None:
+            start = next(iter(self.repository.commits(self.session, limit=1)), None)
+        else:
+            commit = self.resolve(reference) if reference else self.head_or_last
+            start = (commit, self.repository.commit(commit)) if commit is not None else None
+        if start is None or not (names or text) or not self._is_indexed(start[1]):
+            yield from self._walk(reference, everything)
+            return
+        seq = int(start[1]["seq"])
+        found = self.repository.paths.touching(self.session, names, seq) if names else self._saying(text or "", seq)
+        if not everything or reference is not None:
+            found = self.repository.paths.leading_to(self.session, seq, found)
+        for number in found:
+            yield self.repository.numbered_commit(self.session, number)
+
+    def _saying(self, text: str, newest: int) -> Iterator[int]:
+        """The numbers of the commits up to *newest* whose code or message contains *text*, in lower case."""
+        noted = (commit for commit, _ in self.repository.noted(self.session))
+        likely = [commit for commit in noted if text in (self._message(commit) or "").lower()]
+        notes = sorted((int(self.repository.commit(commit)["seq"]) for commit in likely), reverse=True)
+        both = merge(self.repository.coded(self.session, text, newest), notes, reverse=True)
+        return (number for number, _ in groupby(both) if number <= newest)
 
     def _walk(self, reference: str | None, everything: bool) -> Iterator[tuple[CommitId, dict[str, Any]]]:
         if everything and reference is None:
@@ -268,16 +348,24 @@ class History:
             NameNotFoundError: it is nowhere on that way.
         """
         check_text(name, "the name of a variable or output")
-        found = [self.commit(identity, body) for identity, body in self._walk(None, False) if self._did(body, name)]
+        likely = self._likely(None, False, {name}, None)
+        found = [self.commit(identity, body) for identity, body in likely if name in self._touched(body)]
         if not found:
             known = sorted(filter(is_name, self.state(self.head_or_last)))
             raise name_not_found(name, known)
         return found
 
-    def _did(self, body: Mapping[str, Any], name: str) -> bool:
-        """Whether a commit made, changed or deleted *name*: of what it says, only that is read."""
+    def changing(self, commit: CommitId | None, names: Collection[str], most: int) -> Iterator[Commit]:
+        """The runs on the way to *commit* that touched one of *names*, newest first; none where that takes long."""
+        if commit is None or not names or not self._is_indexed(self.repository.commit(commit)):
+            return
+        for identity, body in islice(self._likely(commit, False, names, None), most):
+            yield self.commit(identity, body)
+
+    def _touched(self, body: Mapping[str, Any]) -> set[str]:
+        """The names that a commit made, changed or deleted: of what it says, only that is read."""
         names = (self._text(body["about"]) or {}).get("names", {})
-        return any(name in names.get(deed, ()) for deed in ("created", "changed", "deleted"))
+        return {name for deed in ("created", "changed", "deleted") for name in names.get(deed, ())}
 
     def operations(self, limit: int | None = None) -> list[Operation]:
         """The operation log, newest first. Raises UsageError for a *limit* that is no number."""
@@ -340,8 +428,9 @@ class History:
     def maker(self, commit: CommitId, key: str) -> CommitId | None:
         """The commit that first had the version of *key* that *commit* has, or None when it is not known any more.
 
-        Looked for among the ancestors first; a version that came in by a checkout is looked for everywhere. Reads one
-        commit and one manifest, as small as its difference, for each commit that is looked at.
+        It is the one that was written together with that version. Where it only recorded what a restore had made, the
+        version is looked for among the ancestors first, and then everywhere: that reads one commit and one manifest, as
+        small as its difference, for each commit that is looked at.
         """
         body = self.repository.commit(commit)
         state = {key: self.repository.versions([key]).of(body["manifest"], key)}
@@ -353,6 +442,13 @@ class History:
             return [versions.of(body["manifest"], name) if body is not None else None for name in keys]
 
         record = version(body)
+        written = self.repository.written_with([value for value in record if value is not None])
+        if written is not None and written[1]["session"] == self.session and version(written[1]) == record:
+            again = self._made_again(written[1], key)
+            if again is not None:
+                return self.maker(*again)
+            if written[1]["kind"] in _MAKING:
+                return written[0]
         at: CommitId | None = commit
         while at is not None:
             parent = CommitId(body["parents"][0]) if body["parents"] else None
@@ -361,7 +457,7 @@ class History:
                 again = self._made_again(body, key)
                 if again is not None:
                     return self.maker(*again)
-                if body["kind"] in ("run", "attach", "commit", "live"):
+                if body["kind"] in _MAKING:
                     return at
                 replayed = self._replayed(at, key)
                 if replayed is not None:
@@ -422,8 +518,8 @@ def guests_beside(repository: Repository, session: str, main: Head) -> list[Head
     ]
     if not guests:
         return []
-    began = repository.operations(session, kernel=main.kernel)[-1].time
-    return [head for head in guests if head.time >= began]
+    began = repository.first_operation(session, main.kernel)
+    return [head for head in guests if began is None or head.time >= began]
 
 
 def name_not_found(name: str, known: Iterable[str]) -> NameNotFoundError:

@@ -21,8 +21,9 @@ INSISTENCE = 3
 """A signal that comes so often within one section is let through: whoever waits must not be locked in."""
 
 # The functions below the ones of the module `signal`, which spend most of their time on making enums.
-_get: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-_set: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+_plain = getattr(signal, "_signal", signal)
+_get: Callable[[int], Any] = _plain.getsignal
+_set: Callable[[int, Any], Any] = _plain.signal
 
 _HELD = tuple(int(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name))
 

@@ -27,7 +27,6 @@ from timeslip.model import (
     LOST,
     REBUILT,
     REPLAYED,
-    Commit,
     Preview,
     Shown,
     StateDiff,
@@ -54,6 +53,12 @@ from timeslip.values import (
     rebuilt_reason,
     with_verdicts,
 )
+
+_NEAREST = 50
+"""So many runs that made or changed a name are looked through before the others."""
+
+RUNS = 100
+"""So many commits between two states are listed at most: the newest, as by `log`."""
 
 SAME = "no difference in value"
 """What `diffing.diff_values` says of values that are stored twice because they were grouped with others."""
@@ -100,7 +105,7 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
     line = _line(history, name, state[name])
     try:
         value = PastState(history.repository, state).value(name)
-        shown = preview(name, value, cells=Cells(history, commit))
+        shown = preview(name, value, cells=Cells(history, commit, names=(name,)))
     except TimeslipError as error:
         return Preview(name, line.type, line.summary, commit=maker, note=line.note or _why(error))
     return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)
@@ -109,12 +114,13 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
 class Cells:
     """The code of recorded runs, those that led to *commits* first: the text of functions and classes may stand there.
 
-    Read when it is asked for, once.
+    Read when it is asked for, once. The runs that made or changed one of *names* come before all others: they may be
+    far back, and nobody looks through a year of cells.
     """
 
-    def __init__(self, history: History, *commits: CommitId | None) -> None:
+    def __init__(self, history: History, *commits: CommitId | None, names: Iterable[str] = ()) -> None:
         self._known: list[str] = []
-        self._rest = self._read(history, commits)
+        self._rest = self._read(history, commits, tuple(names))
 
     def __iter__(self) -> Iterator[str]:
         yield from self._known
@@ -122,7 +128,9 @@ class Cells:
             self._known.append(text)
             yield text
 
-    def _read(self, history: History, commits: tuple[CommitId | None, ...]) -> Iterator[str]:
+    def _read(self, history: History, commits: tuple[CommitId | None, ...], names: tuple[str, ...]) -> Iterator[str]:
+        for commit in commits if len(names) < _NEAREST else ():
+            yield from (known.code for known in history.changing(commit, names, _NEAREST) if known.code)
         for commit in commits:
             at = commit
             while at is not None:
@@ -188,23 +196,35 @@ def diff(
         if name not in present:
             raise name_not_found(name, sorted(present))
     keys = asked or sorted(present)
-    cells = Cells(history, b if live is None else history.head, a)
-    values = [_differs(first, second, key, cells) for key in keys if not _same_version(history, first, second, key)]
+    redefined = _redefined(first, second)
+    keys = [key for key in keys if not _same_version(history, first, second, key, redefined)]
+    cells = Cells(history, b if live is None else history.head, a, names=keys)
+    values = [_differs(first, second, key, cells) for key in keys]
     found = [value for value in values if asked or value.summary != SAME]
     if not asked:
         found += _facets(first, second)
-    runs = _between(history, a, b) if live is None else ()
     if backwards:
-        return StateDiff(None, a, False, tuple(runs), tuple(found), a_live=True)
-    return StateDiff(a, None if live is not None else b, live is not None, tuple(runs), tuple(found))
+        return StateDiff(None, a, False, (), tuple(found), a_live=True)
+    if live is not None or b is None:
+        return StateDiff(a, None, live is not None, (), tuple(found))
+    runs, more = history.between(a, b, RUNS)
+    return StateDiff(a, b, False, tuple(runs), tuple(found), more_runs=more)
 
 
-def _same_version(history: History, first: Side, second: Side, key: str) -> bool:
-    """Whether a name is bound to the same version on both sides, also of the class or function that it stands for."""
+def _redefined(first: Side, second: Side) -> set[str]:
+    """The nodes of classes and functions that are not the same on both sides."""
+    keys = filter(is_definition, {*first.records, *second.records})
+    return {key for key in keys if first.records.get(key) != second.records.get(key)}
+
+
+def _same_version(history: History, first: Side, second: Side, key: str, redefined: set[str]) -> bool:
+    """Whether a name is bound to the same version on both sides, also of the class or function that it stands for.
+
+    What a name stands for is in its record, which is not read for every name when nothing of that kind differs.
+    """
     if first.records.get(key) != second.records.get(key):
         return False
-    definition = history.definition_key(first.records, key)
-    return definition is None or first.records.get(definition) == second.records.get(definition)
+    return not redefined or history.definition_key(first.records, key) not in redefined
 
 
 def _differs(first: Side, second: Side, key: str, cells: Iterable[str]) -> ValueDiff:
@@ -244,17 +264,6 @@ def _facets(first: Side, second: Side) -> list[ValueDiff]:
         change = "changed" if before is not None and after is not None else "created" if after else "deleted"
         found.append(ValueDiff(key, change, describe(key[6:], before, after)))
     return found
-
-
-def _between(history: History, a: CommitId | None, b: CommitId | None) -> list[Commit]:
-    """The commits from *a* (left out) to *b*, oldest first; none when *b* does not descend from *a*."""
-    found: list[Commit] = []
-    at = b
-    while at is not None and at != a:
-        commit = history.commit(at)
-        found.append(commit)
-        at = commit.parents[0] if commit.parents else None
-    return found[::-1] if at == a else []
 
 
 def not_exact(live: Live) -> tuple[dict[str, str], dict[str, str]]:

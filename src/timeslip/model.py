@@ -323,9 +323,11 @@ class StateDiff:
         a: the first commit, or None for the empty state before the first.
         b: the second commit, or None for the live state.
         b_live: True when the second is the live state.
-        runs: the commits on the way from the first to the second, oldest first, when one descends from the other.
+        runs: the commits on the way from the first to the second, oldest first, when one descends from the other; of a
+            long way the newest.
         values: one entry per name that differs, sorted by name.
         a_live: True when the first is the live state.
+        more_runs: how many commits on the way come before those of *runs*.
     """
 
     a: CommitId | None
@@ -334,6 +336,7 @@ class StateDiff:
     runs: tuple[Commit, ...] = ()
     values: tuple[ValueDiff, ...] = ()
     a_live: bool = False
+    more_runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

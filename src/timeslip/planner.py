@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import compress
+from operator import ne
 from types import MappingProxyType
 
 from timeslip.model import is_facet, is_name
@@ -72,16 +74,21 @@ def make_plan(
         info: looks a value record up.
         lives: versions that are not live as such -> those of their names that are -> the live names with these values.
     """
+    # Of thousands of names, few differ: which do is found at the speed of C, and only those are looked at.
+    differing = set(compress(target.values(), map(ne, target.values(), map(live.get, target))))
+    facets = list(filter(is_facet, target))
+    looked_at = {key: record for key, record in target.items() if record in differing} if differing else {}
+    left = {*facets, *looked_at}
+    keep = [key for key in target if key not in left]
     members: dict[str, list[str]] = {}
-    for key, record in target.items():
+    for key, record in looked_at.items():
         if not is_facet(key):
             members.setdefault(record, []).append(key)
-    keep: list[str] = []
     bind: dict[str, str] = {}
     load: list[str] = []
     replay: list[str] = []
     for record, keys in members.items():
-        if all(live.get(key) == record for key in keys) or _same(live, record, keys, info):
+        if _same(live, record, keys, info):
             keep += keys
         elif (found := _living(keys, info(record), lives.get(record, {}))) is not None:
             keep += [key for key in keys if found[key] == key]
@@ -90,9 +97,9 @@ def make_plan(
             load.append(record)
         else:
             replay.append(record)
-    drop = sorted(key for key in live if key not in target and is_name(key))
-    facets = tuple(key for key in target if is_facet(key) and live.get(key) != target[key])
-    return Plan(tuple(keep), tuple(load), tuple(replay), tuple(drop), facets, bind)
+    drop = sorted(filter(is_name, live.keys() - target.keys()))
+    moved = tuple(key for key in facets if live.get(key) != target[key])
+    return Plan(tuple(keep), tuple(load), tuple(replay), tuple(drop), moved, bind)
 
 
 def _same(live: Mapping[str, str], record: str, keys: list[str], info: Callable[[str], ValueInfo]) -> bool:

@@ -175,10 +175,12 @@ class Traveller:
     def _remember_texts(self, work: Checkout, source: CommitId | None) -> None:
         """Tell Python the text of functions that were made in another kernel."""
         loader = work.prepared.loader
-        codes: list[CodeType] = [made.__code__ for made in loader.made.values() if type(made) is FunctionType]
+        made = [made for made in loader.made.values() if type(made) is FunctionType]
+        names = {function.__qualname__.partition(".")[0] for function in made}
+        codes: list[CodeType] = [function.__code__ for function in made]
         codes += [change.value for change in loader.changes if change.attribute == "__code__"]
         with suppress(TimeslipError):  # a damaged store: what was to be brought back is there
-            remember(codes, Cells(self.history, source), self.live.namespace.transform)
+            remember(codes, Cells(self.history, source, names=names), self.live.namespace.transform)
 
     def _manifest(self, commit: CommitId | None) -> RecordId | None:
         return None if commit is None else RecordId(self.live.repository.commit(commit)["manifest"])

@@ -141,7 +141,7 @@ class FakeSession:
             if word is not None and word not in ("HEAD", ".", "main"):
                 raise CommitNotFoundError(f"no commit '{word}'")
         change = ValueDiff("text", "changed", "1 line differs", (" same", "-old", "+new"))
-        return StateDiff(an_id(5), None, True, (HISTORY[0],), (ValueDiff("y", "created", "int 5"), change))
+        return StateDiff(an_id(5), None, True, (HISTORY[0],), (ValueDiff("y", "created", "int 5"), change), more_runs=7)
 
     def blame(self, name: str) -> list[Commit]:
         self._called("blame", name)

@@ -166,6 +166,7 @@ def test_diff_show_blame_ops() -> None:
         text(answers.diff_json(session.diff()))
         == """\
 from 05050505 to the live state
+  7 earlier ones, and then
   06060606  In[6]  x = 6
 +y  int 5
 ~text  1 line differs

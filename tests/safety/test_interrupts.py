@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip import interrupts as holding
 from timeslip.errors import SessionBusyError
 from timeslip.interrupts import INSISTENCE, open_to_interrupts, uninterrupted
 from timeslip.store.maintenance import check
@@ -402,3 +403,9 @@ class TestSections:
         thread.start()
         thread.join()
         assert found == [signal.default_int_handler]
+
+
+def test_holding_signals_back_makes_no_enums() -> None:
+    """It happens ten times for each cell: the functions of C are asked, whatever wraps them in this Python."""
+    assert isinstance(holding._get, types.BuiltinFunctionType)
+    assert isinstance(holding._set, types.BuiltinFunctionType)

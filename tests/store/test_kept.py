@@ -38,6 +38,10 @@ def test_what_was_kept_is_read_again(directory: Path) -> None:
         for commit in (first, second):
             assert repo.kept_cells(steps.session, commit) == two
         assert repo.commits_with_cells(steps.session) == {first, second}
+        third = steps.commit({"x": b"3"})
+        asked = [second, third] * 600
+        assert repo.commits_with_cells(steps.session, asked) == {second}, "of a page only what is on it"
+        assert repo.commits_with_cells(repo.create_session("other"), asked) == set()
         assert maintenance.check(repo).problems == ()
         with pytest.raises(CommitNotFoundError):
             keep(steps, CommitId("00" * 32), one)

@@ -193,6 +193,25 @@ def test_usage_adds_up(repo: Repository) -> None:
     assert used.limit_bytes == 7
 
 
+def test_sizes_of_sessions_are_told_without_reading_them(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked for by everybody who lists the sessions."""
+    one, two = Steps(repo), Steps(repo)
+    repo.rename_session(one.session, "one")
+    described = one.commit({"a": b"1"})
+    for number in range(5):
+        one.commit({"a": b"%d" % number})
+        two.commit({"b": b"%d" % number})
+    before = {row.name: row.bytes for row in maintenance.usage(repo).sessions}
+    with repo.transaction() as tx:  # a message may be added at any time, also after another session's commit
+        tx.describe(one.session, described, "".join(map(str, range(3000))))
+    two.commit({"b": b"6"})
+    monkeypatch.setattr(type(repo._records), "open", None)
+    after = {row.name: row.bytes for row in maintenance.usage(repo).sessions}
+    assert after["one"] - before["one"] > 3000
+    assert after["notebook-2"] - before["notebook-2"] < 3000
+    assert sum(after.values()) < repo.size_bytes()
+
+
 def contains(directory: Path, needle: bytes) -> list[str]:
     return [p.name for p in sorted(directory.rglob("*")) if p.is_file() and needle in p.read_bytes()]
 

@@ -97,7 +97,7 @@ def _in_full(
                 PastState(view.repository, state).value(name) if there else None
                 for state, there in zip(states, present, strict=True)
             ]
-            cells = Cells(view.history, *reversed(commits))
+            cells = Cells(view.history, *reversed(commits), names=(name,))
             found = diff_values(name, *values, present=present, cells=cells)
             told.update(summary=found.summary, lines=list(found.lines))
             if all(present) and all(kind_of(type(value))[0] == "frame" for value in values):

@@ -83,7 +83,7 @@ def _states(view: View, found: list[tuple[CommitId, dict[str, Any]]]) -> list[di
     history = view.history
     commits = [history.commit(identity, body) for identity, body in found]
     words = Words(history, commits)
-    kept = view.repository.commits_with_cells(view.session)
+    kept = view.repository.commits_with_cells(view.session, [commit.id for commit in commits])
     return [_state(commit, words.about(commit), cells=commit.id in kept) for commit in commits]
 
 

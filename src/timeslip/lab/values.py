@@ -51,7 +51,7 @@ def preview(view: View, ref: str, names: Sequence[str] | None) -> Json:
             raise name_not_found(name, sorted(lines))
     wanted = list(lines if names is None else dict.fromkeys(names))
     past = PastState(view.repository, history.state(commit))
-    cells = Cells(history, commit)
+    cells = Cells(history, commit, names=names or ())
     end = time.monotonic() + SECONDS
     values = []
     for name in wanted:

@@ -176,6 +176,8 @@ def diff(answer: Json, clock: Clock) -> Document:
             span("from ", "dim"), span(_state(answer["a"]), "id"), span(" to ", "dim"), span(_state(answer["b"]), "id")
         )
     ]
+    if answer["more_runs"]:
+        blocks.append(line(span(f"  {answer['more_runs']:,} earlier ones, and then", "dim")))
     for commit in answer["runs"]:
         blocks.append(
             Line((span("  " + commit["short"], "id"), span("  " + prompt(commit) + "  ", "prompt"), title(commit)))

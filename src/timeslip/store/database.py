@@ -53,6 +53,10 @@ _open_database = sqlite3.connect
 BUSY_SECONDS = 10.0
 """How long a call waits for another process's transaction before it gives up, seconds."""
 
+_PAGE_BYTES = 1024
+"""Of a new database. A commit changes a few bytes on a dozen pages, and each goes into the log as a whole; and of some
+twenty tables and indexes, each takes a page in the smallest store. Larger ones would make neither faster."""
+
 _AUTOCHECKPOINT_PAGES = 8192
 """Checkpoints are made by the background sync; this one inside a commit only bounds the log when that cannot run."""
 
@@ -92,6 +96,7 @@ class Database:
         self._files = files or Files()
         self._busy_seconds = busy_seconds
         self._pid = os.getpid()
+        self._page_bytes = 0
         self._connection: sqlite3.Connection | None = None
         if not os.path.exists(path) and (read_only or not create):
             raise StoreNotFoundError(
@@ -207,8 +212,10 @@ class Database:
 
     def size_bytes(self) -> int:
         """Size of the database file, bytes, without its log."""
-        pages, size = self.one("PRAGMA page_count"), self.one("PRAGMA page_size")
-        return int((pages or (0,))[0]) * int((size or (0,))[0])
+        pages = self.one("PRAGMA page_count")
+        if not self._page_bytes:  # no database with a log ever changes it
+            self._page_bytes = self._number("page_size")
+        return int((pages or (0,))[0]) * self._page_bytes
 
     def shrink(self) -> None:
         """Give the free pages of the file back to the file system, and empty the log. Needs no transaction."""
@@ -325,6 +332,7 @@ class Database:
         if not self.read_only:
             self._set_journal()
             self._migrate()
+            self._add_what_is_new()
 
     def _has_tables(self) -> bool:
         return bool(self.execute("SELECT 1 FROM sqlite_master LIMIT 1"))
@@ -346,11 +354,12 @@ class Database:
             )
 
     def _create(self) -> None:
-        self.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only possible before the first table
+        self.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # this and the next are only possible before the first table
+        self.execute("PRAGMA auto_vacuum = INCREMENTAL")
         with self.write():
             if self._has_tables():  # another process was first
                 return
-            for statement in schema.TABLES:
+            for statement in (*schema.TABLES, *schema.ADDED):
                 self.execute(statement)
             self.execute("INSERT INTO meta VALUES ('store_id', ?)", (os.urandom(16).hex(),))
             self.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
@@ -377,6 +386,16 @@ class Database:
                     raise DamagedStoreError(f"the store claims format {version}, which never existed")
                 step(self)
                 self.execute(f"PRAGMA user_version = {version + 1}")
+
+    def _add_what_is_new(self) -> None:
+        """Give a store of an earlier release of this format the tables that came since; it reads it all the same."""
+        wanted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'touches'"
+        if self.one(wanted) is not None:
+            return
+        with self.write():
+            if self.one(wanted) is None:  # another process was first
+                for statement in schema.ADDED:
+                    self.execute(statement)
 
     # --- errors
 

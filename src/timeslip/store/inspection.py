@@ -1,16 +1,14 @@
-"""Looking at a store without changing it: what is damaged, and what takes the space."""
+"""Looking at a store without changing it: what is damaged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from timeslip.errors import ForgottenError, StoreError, UntrustedStoreError
-from timeslip.model import UsageRow
-from timeslip.store.log import record_ids_in
 from timeslip.store.records import COLUMNS, unpack_numbers
-from timeslip.store.schema import KINDS, LIVE, MISSING
+from timeslip.store.schema import KINDS, MISSING
 
 if TYPE_CHECKING:
     from timeslip.store.database import Row
@@ -20,8 +18,6 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are (0 when unknown)."""
 
 _KIND_NAMES = {number: name for name, number in KINDS.items()}
-_ROW_BYTES = 120
-"""What a record takes beside its body: id, index entry, MAC and numbers, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +189,7 @@ class Checker:
                 self._problems += [
                     Problem("name", session.name, f"operation {row.seq} is damaged: {row.damage}") for row in damaged
                 ]
-                found = len(self._repo.commits(session.id))
+                found = sum(1 for _ in self._repo.every_commit(session.id))
                 refs = self._repo.refs(session.id)
                 row = self._db.one(
                     "SELECT count(*) FROM refs WHERE session = ?", (self._repo._sessions.number(session.id),)
@@ -234,7 +230,7 @@ def value_places(repository: Repository) -> dict[int, list[str]]:
     }
     found: dict[int, list[str]] = {}
     for session in repository.sessions():
-        for commit, body in repository.commits(session.id):
+        for commit, body in repository.every_commit(session.id):
             for key, value in _changes(repository, body.get("manifest")):
                 if value in numbers:
                     found.setdefault(numbers[value], []).append(f"{session.name}: {key} at {commit.short}")
@@ -251,61 +247,3 @@ def _changes(repository: Repository, manifest: object) -> list[tuple[str, str]]:
         return []
     items = changes.items() if isinstance(changes, dict) else ()
     return [(str(key), value) for key, value in items if isinstance(value, str)]
-
-
-# --- usage
-
-
-class Usages:
-    """Who uses which stored bytes. Reads records and lists of chunks, never the chunks."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repo = repository
-        db = repository._database
-        self._stored = {int(n): int(size) for n, size in db.execute("SELECT n, stored FROM chunks")}
-        rows = db.execute("SELECT id, n, length(body), chunks, state FROM records")
-        self._records = {row[0].hex(): (int(row[1]), int(row[2] or 0) + _ROW_BYTES) for row in rows}
-        self._chunks = {int(row[1]): unpack_numbers(row[3]) for row in rows if row[4] == LIVE and row[3]}
-
-    def by_session(self) -> list[UsageRow]:
-        """One row for each session, largest first."""
-        items, versions = {}, {}
-        for session in self._repo.sessions():
-            commits = self._repo.commits(session.id)
-            records = {self._records[commit] for commit, _ in commits if commit in self._records}
-            for _, body in commits:
-                records |= self._known(record_ids_in(body))
-                records |= self._known({value for _, value in _changes(self._repo, body.get("manifest"))})
-            records |= self._numbered(self._repo._kept.numbers(session.id))
-            items[session.name] = records
-            versions[session.name] = len(commits)
-        return self._rows(items, versions)
-
-    def by_name(self, session: str) -> list[UsageRow]:
-        """One row for each node key of *session*, largest first."""
-        items: dict[str, set[tuple[int, int]]] = {}
-        for _, body in self._repo.commits(session):
-            for key, value in _changes(self._repo, body.get("manifest")):
-                items.setdefault(key, set()).update(self._known({value}))
-        return self._rows(items, {key: len(records) for key, records in items.items()})
-
-    def _numbered(self, numbers: Iterable[int]) -> set[tuple[int, int]]:
-        wanted = set(numbers)
-        return {entry for entry in self._records.values() if entry[0] in wanted} if wanted else set()
-
-    def _known(self, names: Iterable[str]) -> set[tuple[int, int]]:
-        return {self._records[name] for name in names if name in self._records}
-
-    def _rows(self, items: dict[str, set[tuple[int, int]]], versions: dict[str, int]) -> list[UsageRow]:
-        needs = {name: {c for n, _ in records for c in self._chunks.get(n, ())} for name, records in items.items()}
-        users: dict[tuple[str, int], int] = {}
-        for name, records in items.items():
-            for thing in [("record", n) for n, _ in records] + [("chunk", n) for n in needs[name]]:
-                users[thing] = users.get(thing, 0) + 1
-        rows = []
-        for name, records in items.items():
-            sizes = [(("record", n), size) for n, size in records]
-            sizes += [(("chunk", n), self._stored.get(n, 0)) for n in needs[name]]
-            own = sum(size for thing, size in sizes if users[thing] == 1)
-            rows.append(UsageRow(name, sum(size for _, size in sizes), own, versions[name]))
-        return sorted(rows, key=lambda row: (-row.bytes, row.name))

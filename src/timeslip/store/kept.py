@@ -29,6 +29,9 @@ MOST_CELLS = 20_000
 _LONGEST = 32
 """So many lists may have to be read for one; then a whole one is written."""
 
+_ASKED = 500
+"""So many commits are asked for at once: a statement cannot have any number of parameters."""
+
 _COLUMNS = ", ".join("t." + column for column in COLUMNS.split(", "))
 
 
@@ -89,6 +92,24 @@ class KeptTable:
             (self._repo._sessions.number(session),),
         )
         return {CommitId(row[0].hex()) for row in rows}
+
+    @Reading("the list of kept cells")
+    def among(self, session: str, commits: Collection[str]) -> set[CommitId]:
+        """Those of *commits* with which cells are kept: what is asked for a page of a long history."""
+        if not self.is_there():
+            return set()
+        n, known = self._repo._sessions.number(session), list(commits)
+        found: set[CommitId] = set()
+        for start in range(0, len(known), _ASKED):
+            some = [bytes.fromhex(commit) for commit in known[start : start + _ASKED]]
+            marks = ", ".join("?" * len(some))
+            rows = self._db.execute(
+                f"""SELECT c.id FROM records c JOIN kept k ON k.record = c.n
+                    WHERE c.id IN ({marks}) AND c.session = ?""",
+                (*some, n),
+            )
+            found.update(CommitId(row[0].hex()) for row in rows)
+        return found
 
     @Reading("the list of kept cells")
     def of(self, session: str, commit: str) -> KeptList | None:

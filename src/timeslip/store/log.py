@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from timeslip.errors import CommitNotFoundError, DamagedStoreError
@@ -10,9 +10,9 @@ from timeslip.ids import CommitId, OperationId, RecordId
 from timeslip.standard import json
 from timeslip.store.database import Database, Row
 from timeslip.store.guard import Reading
-from timeslip.store.records import COLUMNS, RecordTable
+from timeslip.store.records import COLUMNS, RecordTable, says
 from timeslip.store.rows import Head, OperationRow, Ref
-from timeslip.store.schema import KINDS
+from timeslip.store.schema import KINDS, LIVE
 from timeslip.store.sessions import SessionTable
 
 PREFIX_LIMIT = 1000
@@ -20,6 +20,9 @@ PREFIX_LIMIT = 1000
 
 _PAGE = 200
 """So many commits are read at once where all are gone through."""
+
+_OF_KERNEL = "o.head = (SELECT n FROM heads WHERE session = ? AND kernel = ?)"
+"""Which operations are those of one kernel: they have an index of their own, whatever other kernels did since."""
 
 _RECORD = ", ".join("r." + column for column in COLUMNS.split(", "))
 
@@ -112,6 +115,27 @@ class LogTable:
         return [row[:-1] for row in rows], number, len(rows) == _PAGE
 
     @Reading("the history")
+    def after(self, session: str, seq: int, limit: int) -> list[tuple[CommitId, dict[str, Any]]]:
+        """The next commits of *session* after number *seq*, oldest first, with their bodies; at most *limit*."""
+        rows = self._db.execute(
+            f"""SELECT {_RECORD} FROM commits c JOIN records r ON r.n = c.record
+                WHERE c.session = ? AND c.seq > ? ORDER BY c.seq LIMIT ?""",
+            (self._sessions.number(session), seq, limit),
+        )
+        return [self._with_body(row) for row in rows]
+
+    @Reading("the history")
+    def numbered(self, session: str, seq: int) -> tuple[CommitId, dict[str, Any]]:
+        """The commit number *seq* of *session*, and its body. Raises CommitNotFoundError."""
+        row = self._db.one(
+            f"SELECT {_RECORD} FROM commits c JOIN records r ON r.n = c.record WHERE c.session = ? AND c.seq = ?",
+            (self._sessions.number(session), seq),
+        )
+        if row is None:
+            raise CommitNotFoundError(f"the store holds no commit number {seq} of this session")
+        return self._with_body(row)
+
+    @Reading("the history")
     def _with_body(self, row: Row) -> tuple[CommitId, dict[str, Any]]:
         return _commit_id(row[1]), self._body(row)
 
@@ -136,6 +160,64 @@ class LogTable:
         return [_commit_id(row[0]) for row in rows]
 
     @Reading("the history")
+    def written_with(self, records: Iterable[str]) -> tuple[CommitId, dict[str, Any]] | None:
+        """The commit that was written in the transaction of the newest of *records*, as far as the numbers tell.
+
+        What is added to a store gets a higher number than all that is there, and the commit is added last.
+        """
+        rows = [row for row in map(self._records.row, records) if row is not None]
+        if not rows:
+            return None
+        found = self._db.one(
+            f"SELECT {COLUMNS} FROM records WHERE n > ? AND kind = ? ORDER BY n LIMIT 1",
+            (max(int(row[0]) for row in rows), KINDS["commit"]),
+        )
+        return None if found is None else self._with_body(found)
+
+    def coded(self, session: str, text: str, newest: int) -> Iterator[int]:
+        """The numbers of the commits of *session*, *newest* first, whose code contains *text*, in lower case.
+
+        The texts are read in the order of the disk, and only where one fits, the commit that was written with it.
+        """
+        last, first = self._ends(session, newest)
+        while last > first:
+            page = self._texts(last, first)
+            last = int(page[-1][0]) if page else first
+            for row in page:
+                found = self._coded(row, text)
+                if found is not None and found[1]["session"] == session and int(found[1]["seq"]) <= newest:
+                    yield int(found[1]["seq"])
+
+    @Reading("the history")
+    def _ends(self, session: str, newest: int) -> tuple[int, int]:
+        """Between which records the texts of the commits of *session* up to *newest* are."""
+        n = self._sessions.number(session)
+        last = self._db.one("SELECT record FROM commits WHERE session = ? AND seq = ?", (n, newest))
+        first = self._db.one("SELECT record FROM commits WHERE session = ? ORDER BY seq LIMIT 1", (n,))
+        if last is None or first is None:
+            return 0, 0
+        before = self._db.one(
+            "SELECT n FROM records WHERE n < ? AND kind = ? ORDER BY n DESC LIMIT 1", (first[0], KINDS["commit"])
+        )
+        return int(last[0]), 0 if before is None else int(before[0])
+
+    @Reading("the history")
+    def _texts(self, last: int, first: int) -> list[Row]:
+        """Some texts between two records, the newest first."""
+        return self._db.execute(
+            f"SELECT {COLUMNS} FROM records WHERE n < ? AND n > ? AND kind = ? AND state = ? ORDER BY n DESC LIMIT ?",
+            (last, first, KINDS["text"], LIVE, _PAGE),
+        )
+
+    @Reading("the history")
+    def _coded(self, row: Row, text: str) -> tuple[CommitId, dict[str, Any]] | None:
+        """The commit whose code is the text of *row*, if that contains *text*."""
+        if not says(row, text):
+            return None
+        found = self.written_with([row[1].hex()])
+        return found if found is not None and found[1]["code"] == row[1].hex() else None
+
+    @Reading("the history")
     def maker(self, session: str, commit: str) -> str | None:
         """The kernel whose operation made *commit*; None when the operation log does not say."""
         rows = self._db.execute(
@@ -149,9 +231,9 @@ class LogTable:
     def last_made(self, session: str, kernel: str) -> CommitId | None:
         """The newest commit that *kernel* made; None before its first."""
         rows = self._db.execute(
-            """SELECT r.id FROM operations o JOIN heads h ON h.n = o.head JOIN records r ON r.n = o.after
-               WHERE o.session = ? AND h.kernel = ? AND o.after IS NOT o.before
-               AND o.kind NOT IN ('undo', 'redo', 'checkout', 'resume') ORDER BY o.seq DESC LIMIT 1""",
+            f"""SELECT r.id FROM operations o CROSS JOIN records r ON r.n = o.after
+                WHERE {_OF_KERNEL} AND o.after IS NOT o.before
+                AND o.kind NOT IN ('undo', 'redo', 'checkout', 'resume') ORDER BY o.seq DESC LIMIT 1""",
             (self._sessions.number(session), kernel),
         )
         return next((_commit_id(row[0]) for row in rows), None)
@@ -201,6 +283,16 @@ class LogTable:
         return [Ref(str(kind), str(name), _commit_id(commit)) for kind, name, commit in rows]
 
     @Reading("the history")
+    def ref(self, session: str, kind: str, name: str) -> CommitId | None:
+        """What the branch or tag *name* points at; None when there is none."""
+        row = self._db.one(
+            """SELECT r.id FROM refs f JOIN records r ON r.n = f.record
+               WHERE f.session = ? AND f.kind = ? AND f.name = ?""",
+            (self._sessions.number(session), kind, name),
+        )
+        return None if row is None else _commit_id(row[0])
+
+    @Reading("the history")
     def heads(self, session: str, *, whole: bool = False) -> list[Head]:
         """Where each kernel of *session* is, the newest move first; *whole* leaves out what is damaged."""
         return self._heads(session, None, whole=whole)
@@ -228,15 +320,25 @@ class LogTable:
     @Reading("the history")
     def operations(self, session: str, *, kernel: str | None = None, limit: int | None = None) -> list[OperationRow]:
         """The operation log of *session*, newest first."""
+        n = self._sessions.number(session)
+        whose, mine = ("o.session = ?", (n,)) if kernel is None else (_OF_KERNEL, (n, kernel))
         rows = self._db.execute(
-            """SELECT o.seq, h.kernel, o.kind, b.id, a.id, o.time, o.details
-               FROM operations o JOIN heads h ON h.n = o.head
-               LEFT JOIN records b ON b.n = o.before LEFT JOIN records a ON a.n = o.after
-               WHERE o.session = ? AND (? IS NULL OR h.kernel = ?) ORDER BY o.seq DESC LIMIT ?""",
-            # no ?1: some releases of Python 3.12 warn of it
-            (self._sessions.number(session), kernel, kernel, -1 if limit is None else limit),
+            f"""SELECT o.seq, h.kernel, o.kind, b.id, a.id, o.time, o.details
+                FROM operations o CROSS JOIN heads h ON h.n = o.head
+                LEFT JOIN records b ON b.n = o.before LEFT JOIN records a ON a.n = o.after
+                WHERE {whose} ORDER BY o.seq DESC LIMIT ?""",
+            (*mine, -1 if limit is None else limit),
         )
         return [_operation(row) for row in rows]
+
+    @Reading("the history")
+    def first_operation(self, session: str, kernel: str) -> float | None:
+        """When *kernel* began to work on *session*, Unix time, seconds; None when the log does not say."""
+        row = self._db.one(
+            f"SELECT o.time FROM operations o WHERE {_OF_KERNEL} ORDER BY o.seq LIMIT 1",
+            (self._sessions.number(session), kernel),
+        )
+        return None if row is None else float(row[0])
 
     def _body(self, row: Row) -> dict[str, Any]:
         return self._records.open(row, "commit", trusted=False)

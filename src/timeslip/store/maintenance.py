@@ -14,11 +14,12 @@ from timeslip.model import Collected, Usage
 from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
 from timeslip.store.guard import Reading
-from timeslip.store.inspection import Checker, CheckReport, Usages
+from timeslip.store.inspection import Checker, CheckReport
 from timeslip.store.kept import Change, KeptCell
 from timeslip.store.repository import Repository
 from timeslip.store.retention import DropPlan, RetentionPolicy, plan_drops, protected_commits, values_of
 from timeslip.store.schema import FORGOTTEN, KINDS
+from timeslip.store.usages import Usages
 
 __all__ = ["CheckReport", "Collected", "Forgotten", "RetentionPolicy", "Usage", "check", "forget", "gc", "usage"]
 

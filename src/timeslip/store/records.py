@@ -126,6 +126,14 @@ def _inflate(codec: int, size: int, stored: bytes) -> bytes:
     return raw
 
 
+def says(row: Row, text: str) -> bool:
+    """Whether a text record contains *text*, in lower case. Nothing is checked: to be read again before it is used."""
+    try:
+        return text in json.loads(_inflate(row[7], row[8], row[9]))["text"].lower()
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError, zlib.error, DamagedStoreError):
+        return False  # damaged: whoever reads it will be told
+
+
 def pack_numbers(numbers: Iterable[int]) -> bytes:
     """Sorted distinct numbers as differences in LEB128, the form of the ``chunks`` column."""
     out, last = bytearray(), 0

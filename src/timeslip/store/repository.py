@@ -9,7 +9,7 @@ for power cuts.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from timeslip.store.log import LogTable
 from timeslip.store.manifests import ManifestTable, Versions
 from timeslip.store.mapping import PackMaps, Part, Piece
 from timeslip.store.packs import PACK_LIMIT, PackDirectory
+from timeslip.store.paths import PathTable
 from timeslip.store.records import COLUMNS, RecordTable
 from timeslip.store.rows import Head, Lease, OperationRow, Ref, SessionRow
 from timeslip.store.schema import DROPPED, KINDS
@@ -87,6 +88,8 @@ class Repository:
         self._sessions = SessionTable(database)
         self._kept = KeptTable(self)
         self._log = LogTable(database, self._records, self._sessions)
+        self.paths = PathTable(database, self._sessions, self._log)
+        """Ancestors, and the commits that touched a name, without going through the history."""
         self.verdicts = VerdictFile(directory, read_only=database.read_only)
         """What is known of the classes of libraries. Not part of what is recorded."""
         self._syncer = durable.Syncer(self)
@@ -420,9 +423,21 @@ class Repository:
         """All commits of *session* with bodies, newest first unless *oldest_first*, read as they are asked for."""
         return self._log.every_commit(session, oldest_first=oldest_first)
 
+    def numbered_commit(self, session: str, seq: int) -> tuple[CommitId, dict[str, Any]]:
+        """The commit number *seq* of *session*, and its body. Raises CommitNotFoundError."""
+        return self._log.numbered(session, seq)
+
     def commits_with_execution_count(self, session: str, count: int) -> list[CommitId]:
         """Commits made by the cell run ``In[count]``, newest first."""
         return self._log.with_execution_count(session, count)
+
+    def written_with(self, records: Iterable[str]) -> tuple[CommitId, dict[str, Any]] | None:
+        """The commit that was written in the transaction of the newest of *records*, as far as the numbers tell."""
+        return self._log.written_with(records)
+
+    def coded(self, session: str, text: str, newest: int) -> Iterator[int]:
+        """The numbers of the commits of *session*, *newest* first, whose code contains *text*, in lower case."""
+        return self._log.coded(session, text, newest)
 
     def maker(self, session: str, commit: str) -> str | None:
         """The kernel that made a commit, as far as the operation log says."""
@@ -436,6 +451,10 @@ class Repository:
         """Branches and tags, sorted by kind and name."""
         return self._log.refs(session)
 
+    def ref(self, session: str, kind: str, name: str) -> CommitId | None:
+        """What the branch or tag *name* points at; None when there is none."""
+        return self._log.ref(session, kind, name)
+
     def head(self, session: str, kernel: str | None = None) -> Head | None:
         """Where *kernel* is, or, without one, the kernel that moved last."""
         return self._log.head(session, kernel)
@@ -447,6 +466,10 @@ class Repository:
     def operations(self, session: str, *, kernel: str | None = None, limit: int | None = None) -> list[OperationRow]:
         """The operation log, newest first."""
         return self._log.operations(session, kernel=kernel, limit=limit)
+
+    def first_operation(self, session: str, kernel: str) -> float | None:
+        """When *kernel* began to work on *session*, Unix time, seconds."""
+        return self._log.first_operation(session, kernel)
 
     def note(self, session: str, commit: str) -> str | None:
         """The note of a commit, or None. Raises ForgottenError."""
@@ -463,9 +486,9 @@ class Repository:
         """
         return self._kept.of(session, commit)
 
-    def commits_with_cells(self, session: str) -> set[CommitId]:
-        """The commits with which cells of the notebook are kept."""
-        return self._kept.commits(session)
+    def commits_with_cells(self, session: str, among: Collection[str] | None = None) -> set[CommitId]:
+        """The commits, or those of *among*, with which cells of the notebook are kept."""
+        return self._kept.commits(session) if among is None else self._kept.among(session, among)
 
     def noted(self, session: str) -> list[tuple[CommitId, str]]:
         """Which commits have a note, and the id of its text."""

@@ -65,6 +65,19 @@ TABLES = (
     "CREATE TABLE chunk_data (n INTEGER PRIMARY KEY, data BLOB NOT NULL)",
 )
 
+ADDED = (
+    "ALTER TABLE sessions ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0",
+    """CREATE TABLE forks (
+        session INTEGER NOT NULL, seq INTEGER NOT NULL, parent INTEGER, depth INTEGER NOT NULL, level INTEGER NOT NULL,
+        jump INTEGER NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID""",
+    "CREATE INDEX operations_by_head ON operations (head)",
+    """CREATE TABLE touches (
+        session INTEGER NOT NULL, name INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (session, name, seq)) WITHOUT ROWID""",
+)
+"""What later releases of version 1 add to a store that lacks it, the table ``touches`` last: who does not know it reads
+and writes the store as ever (see `paths`)."""
+
 KEPT = "CREATE TABLE IF NOT EXISTS kept (record INTEGER PRIMARY KEY, text INTEGER NOT NULL)"
 """Made when something is kept for the first time: who does not know it reads and writes the store as ever."""
 

@@ -129,7 +129,7 @@ class SessionTable:
                 self._db.execute(f"DELETE FROM kept WHERE record IN ({mine})", (n,))
             self._db.execute(f"DELETE FROM edges WHERE child IN ({mine}) OR parent IN ({mine})", (n, n))
             self._db.execute(f"DELETE FROM records WHERE n IN ({mine})", (n,))
-            for table in ("commits", "refs", "heads", "operations", "leases"):
+            for table in ("commits", "refs", "heads", "operations", "leases", "forks", "touches"):
                 self._db.execute(f"DELETE FROM {table} WHERE session = ?", (n,))
             self._db.execute("DELETE FROM sessions WHERE n = ?", (n,))
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('orphans', 1)")

@@ -38,6 +38,8 @@ class Transaction:
         self._sessions = repository._sessions
         self._active = True
         self._last = 0
+        self._known: dict[str, tuple[int, int, int | None]] = {}
+        """Records that were asked for or added here: nobody else can take them away before the transaction ends."""
         self._now = time.time()
 
     def _finish(self) -> None:
@@ -71,8 +73,9 @@ class Transaction:
         self._require_active("record")
         record = build(kind, canonical(body), self._repo._ring)
         numbers = self._chunks.reference(dict.fromkeys(chunks))
-        self._last = self._records.insert(record, numbers, session)
-        return record.id.hex()
+        self._last, name = self._records.insert(record, numbers, session), record.id.hex()
+        self._known[name] = (self._last, record.kind, session)
+        return name
 
     def put_manifest(self, base: RecordId | None, changes: Mapping[str, RecordId | None]) -> RecordId:
         """The manifest that *changes* make of *base*: node key to value record, or None to remove the key.
@@ -100,12 +103,14 @@ class Transaction:
         return manifest
 
     @Reading("a table")
-    def put_commit(self, session: str, body: Mapping[str, Any], parents: Sequence[str]) -> CommitId:
+    def put_commit(
+        self, session: str, body: Mapping[str, Any], parents: Sequence[str], touched: Iterable[str] | None = None
+    ) -> CommitId:
         """Add a commit to *session*.
 
         The stored body is *body* with "session", "parents", "seq" (position in the session, from 1) and, unless given,
         "created" (Unix time, seconds). It must hold no text of the user: put that into "text" records and refer to
-        them. "execution_count" (an int or None) is indexed.
+        them. "execution_count" (an int or None) is indexed, and so are the names *touched*, by which it is found later.
 
         Raises:
             SessionNotFoundError, CommitNotFoundError (a parent), InternalError (not JSON).
@@ -113,7 +118,7 @@ class Transaction:
         self._require_active("put commit")
         n = self._sessions.number(session)
         ancestors = [self._number(parent, "commit") for parent in parents]
-        row = self._db.one("SELECT commits FROM sessions WHERE n = ?", (n,))
+        row = self._db.one("SELECT commits, indexed FROM sessions WHERE n = ?", (n,))
         if row is None:
             raise NotFoundError(f"session {session[:8]} was removed", hint="start a new session")
         seq = int(row[0]) + 1
@@ -126,8 +131,13 @@ class Transaction:
         )
         for ancestor in ancestors:
             self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?)", (ancestor, record))
+        indexed = int(row[1])
+        # Where earlier ones are missing in the index, they and this one are added when it is asked for.
+        if touched is not None and indexed == seq - 1 and self._repo.paths.index(session, seq, parents, touched):
+            indexed = seq
         self._db.execute(
-            "UPDATE sessions SET commits = ?, last_used = max(last_used, ?) WHERE n = ?", (seq, self._now, n)
+            "UPDATE sessions SET commits = ?, last_used = max(last_used, ?), indexed = ? WHERE n = ?",
+            (seq, self._now, indexed, n),
         )
         return commit
 
@@ -210,15 +220,24 @@ class Transaction:
     @Reading("a table")
     def _number(self, record: str, kind: str, session: str | None = None) -> int:
         """The row number of a record that must exist and be whole. Raises NotFoundError, ForgottenError."""
+        found = self._known.get(record) or self._asked(record, kind)
+        if found[1] != KINDS[kind] or (session is not None and found[2] != self._sessions.number(session)):
+            raise self._missing(record, kind)
+        return found[0]
+
+    def _asked(self, record: str, kind: str) -> tuple[int, int, int | None]:
         try:
             digest = bytes.fromhex(record)
         except ValueError:  # not an id: reported below as what it is, unknown
             digest = b""
-        row = self._db.one("SELECT n, kind, state, session FROM records WHERE id = ?", (digest,))
-        wrong_session = session is not None and row is not None and row[3] != self._sessions.number(session)
-        if row is None or row[1] != KINDS[kind] or wrong_session:
-            error = CommitNotFoundError if kind == "commit" else NotFoundError
-            raise error(f"the store holds no {kind} {record[:8]}", hint="it may have been removed meanwhile")
-        if row[2] in (FORGOTTEN, DROPPED):
-            raise self._repo._forgotten(kind, record, int(row[2]))
-        return int(row[0])
+        row = self._db.one("SELECT n, kind, session, state FROM records WHERE id = ?", (digest,))
+        if row is None or row[1] != KINDS[kind]:
+            raise self._missing(record, kind)
+        if row[3] in (FORGOTTEN, DROPPED):
+            raise self._repo._forgotten(kind, record, int(row[3]))
+        found = self._known[record] = (int(row[0]), row[1], row[2])
+        return found
+
+    def _missing(self, record: str, kind: str) -> NotFoundError:
+        error = CommitNotFoundError if kind == "commit" else NotFoundError
+        return error(f"the store holds no {kind} {record[:8]}", hint="it may have been removed meanwhile")

@@ -119,8 +119,8 @@ DIFF = Verb(
     name="diff",
     summary="what differs between two states",
     details="Compares A with B: frames by column and row, arrays by shape and count of changed cells, containers by "
-    "key, text as a text diff; and lists the runs between them. Without A and B: before and after the last run. With "
-    "only A: from A to HEAD. '.' is the live state. Names after them limit the answer.",
+    "key, text as a text diff; and lists the runs between them, the newest 100 at most. Without A and B: before and "
+    "after the last run. With only A: from A to HEAD. '.' is the live state. Names after them limit the answer.",
     arguments=(
         ref(nargs="?", dest="a", text="the first state; '.' is the live one"),
         ref(nargs="?", dest="b", text="the second state; '.' is the live one"),
