@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import unpicklers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.marks import mark_of
 from timeslip.state import regroup
@@ -34,7 +33,6 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return usual(self, nodes, **options)
 
     monkeypatch.setattr(Encoder, "capture", capture)
-    monkeypatch.setattr(unpicklers, "SMALL", 1 << 14)
     return made
 
 
