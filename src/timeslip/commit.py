@@ -423,6 +423,7 @@ def _finish(
         if value.torn:
             live.dirty(group.keys)
         live.remember(made[group], value.body)
+        live.note_digest(group)
         if "hooked" in value.body:
             live.prover.want(group.keys, value.body["hooked"], value.bytes)
     live.facet_bytes.update(found.facets)

@@ -320,6 +320,7 @@ class Tracker:
         loaded: Mapping[str, Loaded] | None = None,
         rebound: Rebound | None = None,
         reached: Container[Covariable] = frozenset(),
+        noted: Mapping[str, bytes] | None = None,
     ) -> Update:
         """Bring the groups up to date with *snapshot*.
 
@@ -331,6 +332,7 @@ class Tracker:
             rebound: what `rebound` said of *snapshot*, if it was asked since the last update.
             reached: those of *check* that code may have given an object of another co-variable in the place of an
                 equal one: equal content does not say that nothing has changed.
+            noted: node key -> the digest under which the version that was just loaded was noted before.
         """
         self.count += 1
         self.memory.turn()
@@ -339,7 +341,7 @@ class Tracker:
             self._note_weak(key, None)
         for key in bound:
             self._note_weak(key, snapshot[key])
-        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {}, reached)
+        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {}, reached, noted or {})
         result = work.run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
         self._updated = True
