@@ -6,6 +6,7 @@ import builtins
 import mmap
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +255,7 @@ def test_what_is_mapped_stays_when_the_session_ends_and_the_store_goes(tmp_path:
 @given(cuts=st.sets(st.integers(1, 60), max_size=12), ends=st.sets(st.integers(0, 60), max_size=8))
 def test_what_is_left_to_be_read(cuts: set[int], ends: set[int]) -> None:
     bounds = sorted({0, 60, *cuts})
-    parts = list(zip(bounds, bounds[1:], strict=False))
+    parts = list(pairwise(bounds))
     places = sorted(ends)
     spans = [(first, last, "", 0) for first, last in zip(places[::2], places[1::2], strict=False)]
     untouched = [
