@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import filterfalse
 from typing import Any
 
-from timeslip.codec.loaded import take_marks
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
@@ -28,12 +27,13 @@ from timeslip.model import EXACT, LOST, REBUILT, REPLAYED, CheckoutResult, is_de
 from timeslip.past import Loads, headers_of
 from timeslip.planner import Plan, ValueInfo
 from timeslip.replay import Replayer
+from timeslip.settling import Prepared, settle
 from timeslip.standard import time
 from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.staying import StayingElements
 from timeslip.tearing import still_used, torn_off
-from timeslip.values import doubt, islands_of, noted, pieces_of, read_stream, rebuilt_reason_of
+from timeslip.values import doubt, noted, read_stream, rebuilt_reason_of
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
@@ -53,33 +53,6 @@ class Options:
     replay: str = "auto"
     verify: bool = False
     allow_lost: bool = False
-
-
-@dataclass(slots=True)
-class Prepared:
-    """Everything that a swap needs, made beside the live state.
-
-    Attributes:
-        loader: with the in-place changes that it collected.
-        values: name -> object to bind.
-        drop: names to unbind.
-        facets: facet name -> bytes to restore.
-        records: what is live after the swap, for what was loaded: record -> body.
-        fidelity: name -> what it is.
-        notes: name -> reason.
-        replayed: names.
-        messages: for the user.
-    """
-
-    loader: Loader
-    values: dict[str, Any] = field(default_factory=dict)
-    drop: list[str] = field(default_factory=list)
-    facets: dict[str, bytes] = field(default_factory=dict)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fidelity: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-    replayed: set[str] = field(default_factory=set)
-    messages: list[str] = field(default_factory=list)
 
 
 class Checkout:
@@ -507,48 +480,9 @@ class Checkout:
                 prepared.messages.append(f"the window of figure {show.number} could not be closed: {error}")
 
     def settle(self, plan: Plan) -> None:
-        """After a whole restore: the target is the recorded live state now.
-
-        What was loaded is captured once, so that the next comparison is with the object as it is and not with the bytes
-        it came from (a third of all faithful objects give other bytes when they are written again). Of large plain
-        values the loader knows already what that would show (`codec.loaded`).
-        """
-        live, tracker = self.live, self.live.tracker
-        stale = {tracker.groups[key] for key in self._touched(plan) if key in tracker.groups}
-        loaded = self.prepared.loader.loaded
-        with live.progress.phase("looking at names"):
-            take_marks(loaded)  # what was replaced is gone
-            update = tracker.update(live.namespace.snapshot(), stale, loaded=loaded)
-        as_stored = {id(known.captured) for known in loaded.values()}
-        live.records = dict(self.target)
-        for change in update.changed:
-            versions = {live.records.get(key) for key in change.covariable.keys}
-            record = versions.pop() if len(versions) == 1 else None
-            change.covariable.record = record
-            if record is not None:  # what of it does not change is not put into the store again
-                body = self.prepared.records.get(record, {})
-                change.covariable.chunk_of = pieces_of(live.repository, body)
-                if id(change.captured) in as_stored:
-                    change.covariable.islands_of = islands_of(body, change.covariable.islands)
-        loaded.clear()
-        update.release()
-        tracker.left.update(filterfalse(tracker.groups.__contains__, live.records))
-        unknown = {tracker.groups[key] for key in filterfalse(live.records.__contains__, tracker.groups)}
-        live.made_again = {}
-        for group in unknown:
-            for stale_group in (group, *tracker.users_of([key[4:] for key in group.keys], directly=True)):
-                tracker.forget(stale_group)
-                if self.commit is not None:  # the step that records them is not what made them
-                    live.made_again.update((key, (self.commit, key)) for key in stale_group.names if key in self.target)
-        # What is recorded of the facets, not what they are: one that could not be put back is news for the next step.
-        known = {**live.facet_bytes, **self.prepared.facets}
-        live.facet_bytes = {name: data for name, data in known.items() if f"facet:{name}" in live.records}
-
-    def _touched(self, plan: Plan) -> Iterable[str]:
-        for record in (*plan.load, *plan.replay):
-            yield from self.live.info(record).keys
-        for identity in self.prepared.loader.made:
-            yield f"def:{identity}"
+        """After a whole restore: the target is the recorded live state now."""
+        keys = [key for record in (*plan.load, *plan.replay) for key in self.live.info(record).keys]
+        settle(self.live, self.prepared, self.target, self.commit, keys)
 
     def _changed_in_place(self, plan: Plan) -> set[str]:
         """Kept names of classes and functions whose content was loaded."""

@@ -117,6 +117,7 @@ def _note_version(live: Live, group: Covariable, value: Encoded, record: RecordI
     if value.torn:
         live.dirty(group.keys)
     live.remember(record, value.body)
+    live.note_digest(group)
     if "hooked" in value.body:
         live.prover.want(group.keys, value.body["hooked"], value.bytes)
 

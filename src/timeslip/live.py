@@ -29,7 +29,7 @@ from timeslip.progress import Progress
 from timeslip.proving import PATIENCE, Prover
 from timeslip.saving import Backlog
 from timeslip.standard import os, time
-from timeslip.state.covariables import Tracker
+from timeslip.state.covariables import Covariable, Tracker
 from timeslip.state.facets import FacetSet
 from timeslip.state.namespace import Namespace
 from timeslip.state.patches import PatchedNamespace
@@ -87,6 +87,7 @@ class Live:
         prover: tries out whether classes of libraries come back as they were.
         news: sentences about what was found changed between two runs, for the next answer of a verb that travels.
         wanted: how many value records the state has that is being restored.
+        digests: value record of one name -> the digest under which the tracker noted it last, in this process.
         set_aside: objects that undo took out and that would remove files of the user's with them.
         hooked: why code of the session may run without being named, or None.
         hook_names: names that the runs reached which handed such code on: what it can reach.
@@ -146,6 +147,7 @@ class Live:
         self._whole = True
         self.mutex = threading.Lock()
         self.holder: tuple[FrameType, int] | None = None
+        self.digests: dict[str, bytes] = {}
         self._bodies: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def turn(self, *, later: bool = False, quietly: bool = False) -> _Turn:
@@ -258,6 +260,18 @@ class Live:
         self._bodies[record] = body
         while len(self._bodies) > max(_BODIES, len(self.records), self.wanted):
             self._bodies.popitem(last=False)
+
+    def note_digest(self, group: Covariable) -> None:
+        """Remember the digest of *group*, which has just been recorded or loaded as the version that it is.
+
+        Only of single names: several are captured one by one after a restore.
+        """
+        if group.record is None or len(group.keys) > 1:
+            return
+        self.digests.pop(group.record, None)
+        self.digests[group.record] = group.fingerprint.digest
+        while len(self.digests) > max(_BODIES, len(self.records), self.wanted):
+            del self.digests[next(iter(self.digests))]
 
     def await_verdicts(self) -> None:
         """Before values are brought back: start the trials that are wanted, and wait a while for what is under way."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
@@ -23,20 +24,38 @@ def torn_off(snapshot: Mapping[str, Any], values: Mapping[str, Any], own: Mappin
     replaced = _replaced(snapshot, values)
     if not replaced:
         return
-    installed = (os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, ""), *installed_folders())
-    loaded: list[tuple[str, Any]] = list(sys.modules.items())  # programs put other things than modules there, too
-    for module_name, module in loaded:
-        space = module_names(module) if is_a(module, types.ModuleType) else {}
+    for module_name, space in _not_installed():
         if space is own:
-            continue
-        file = space.get("__file__")
-        if type(file) is not str or file.startswith(installed) or module_name.partition(".")[0] == "timeslip":
             continue
         for attribute, value in list(space.items()):
             name = replaced.get(id(value))
             if name is not None:
                 place = f"{module_name}.{attribute}"
                 yield f"{name} is an object of its own now: {place} keeps the one that both had before"
+
+
+_installed: dict[str, weakref.ref[types.ModuleType]] = {}
+"""Modules that were found to be installed, by the name under which they are loaded: they stay so. There are thousands,
+and to look at each one anew is a good part of what an undo takes."""
+
+
+def _not_installed() -> Iterable[tuple[str, dict[str, Any]]]:
+    """Name and dict of each loaded module with a file that is neither installed nor our own."""
+    prefixes: tuple[str, ...] = ()
+    loaded: list[tuple[str, Any]] = list(sys.modules.items())  # programs put other things than modules there, too
+    for name, module in loaded:
+        known = _installed.get(name)
+        if known is not None and known() is module:
+            continue
+        space = module_names(module) if is_a(module, types.ModuleType) else {}
+        file = space.get("__file__")
+        if type(file) is not str:
+            continue
+        prefixes = prefixes or (os.path.join(sys.prefix, ""), os.path.join(sys.base_prefix, ""), *installed_folders())
+        if not file.startswith(prefixes) and name.partition(".")[0] != "timeslip":
+            yield name, space
+        else:
+            _installed[name] = weakref.ref(module)
 
 
 def _replaced(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> dict[int, str]:

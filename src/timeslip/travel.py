@@ -102,10 +102,16 @@ class Traveller:
     def checkout(self, target: CommitId, kind: str, options: Options, branch: str | None = None) -> CheckoutResult:
         """Make the live state equal to *target*'s.
 
+        Args:
+            target: the commit.
+            kind: of the operation.
+            options: how.
+            branch: to continue; who names one has committed the live state before, because that may move the branch.
+
         Raises:
             UnrestorableError, StoreError: nothing was changed.
         """
-        if not options.dry_run:
+        if not options.dry_run and branch is None:
             self.commit_live()
         return self._go(target, kind, options, {}, branch)
 

@@ -92,9 +92,9 @@ def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, 
     def read_into(target: memoryview, mapped: Sequence[Part] = ()) -> None:
         target = target.cast("B") if target.format != "B" or target.ndim != 1 else target
         chunks, _, parts = listed()
-        for chunk, (start, stop) in zip(chunks, parts, strict=True):
-            if not any(first < stop and start < last for first, last, *_ in mapped):
-                repository.read_chunk_into(chunk, target[start:stop])
+        for number in _beside(parts, mapped):
+            start, stop = parts[number]
+            repository.read_chunk_into(chunks[number], target[start:stop])
 
     def map_into(target: memoryview, alone: bool) -> None:
         mapped = repository.map_over(target, lying(), names, alone=alone)
@@ -105,6 +105,16 @@ def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, 
     if not repository.maps.allowed or entry["size"] < MAP_FROM:
         return StoredBuffer(entry["size"], read_into)
     return StoredBuffer(entry["size"], read_into, map_into, lambda: place_in_page(lying(), entry["size"]))
+
+
+def _beside(parts: Sequence[tuple[int, int]], mapped: Sequence[Part]) -> Iterator[int]:
+    """Numbers of those of *parts* of a buffer that have nothing in what was *mapped*; both from front to back."""
+    at, count = 0, len(mapped)
+    for number, (start, stop) in enumerate(parts):
+        while at < count and mapped[at][1] <= start:
+            at += 1
+        if at == count or mapped[at][0] >= stop:
+            yield number
 
 
 def _parts(entry: Mapping[str, Any], count: int) -> list[tuple[int, int]]:

@@ -53,6 +53,28 @@ def test_the_pieces_of_a_stream_join_to_it(segments: list[bytes], limit: int) ->
     assert all(len(piece) <= limit for piece in pieces)
 
 
+def tree(depth: int, parent: Any = None) -> dict[str, Any]:
+    made: dict[str, Any] = {"value": depth * 1.5, "parent": parent, "name": f"node {depth}"}
+    made["children"] = [tree(depth - 1, made) for _ in range(5)] if depth else []
+    return made
+
+
+def test_a_change_in_a_tree_stays_in_few_pieces() -> None:
+    """Its lists are short, and nothing in it begins behind something new: there are other places to cut at."""
+    root = tree(6)
+
+    def pieces() -> set[bytes]:
+        writer = SegmentWriter()
+        pickle.Pickler(writer, 5).dump(root)
+        return set(map(bytes, stream_pieces(unframed(writer.segments), 1 << 20)))
+
+    before = pieces()
+    root["children"][2]["children"][1]["name"] = "changed"
+    after = pieces()
+    assert len(before) > 8
+    assert len(after - before) <= 2
+
+
 def test_a_large_segment_stands_alone() -> None:
     large = b"L" * 250
     pieces = [bytes(piece) for piece in stream_pieces([b"a" * 30, b"b" * 30, large, b"c" * 30], 100)]

@@ -13,7 +13,7 @@ from tests.doors.fakes import FakeSession, a_commit
 from tests.doors.shells import a_shell, run
 
 from timeslip.errors import CommitNotFoundError, StoreFullError
-from timeslip.ipython import extension
+from timeslip.ipython import extension, idle
 from timeslip.ipython.faults import Faults
 from timeslip.ipython.idle import Auditor
 from timeslip.model import CommitStats, Names
@@ -273,3 +273,27 @@ def test_what_is_mapped_is_verified_later_only_where_there_is_idle_time(audit: b
 
     asyncio.run(in_a_kernel())
     assert session.repository.maps.later is audit
+
+
+def test_what_the_first_command_needs_is_imported_before_anything_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    session: Any = SimpleNamespace(
+        repository=SimpleNamespace(maps=SimpleNamespace(later=None)),
+        settings=SimpleNamespace(audit=True),
+        audit=lambda seconds: done.append("audit") or 0,
+    )
+    monkeypatch.setattr(idle, "PATIENCE", ((0.0, 0.2),))
+    monkeypatch.setattr(idle, "_PAUSE", 0.0)
+    monkeypatch.setattr(idle, "import_module", done.append)
+    auditor = Auditor(session, Faults(Path()), lambda: False)
+
+    async def idle_for_a_while() -> None:
+        auditor.begin()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(idle_for_a_while())
+    asyncio.run(idle_for_a_while())
+    assert done == [*idle._FOR_VERBS, "audit", "audit"]
+    assert "timeslip.ipython.perform" in done

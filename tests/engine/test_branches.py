@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip import commit
 from timeslip.naming import free_branch
 
 
@@ -53,6 +54,25 @@ def test_every_branch_that_starts_by_itself_is_told(session: Any) -> None:
     session.namespace["x"] = 6
     session.checkout("main")
     assert session.notices() == ["the session was not at the tip of main-3, so this step creates branch main-4"]
+
+
+def test_a_switch_looks_once_at_the_live_state(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.run("x = [1]")
+    session.branch("other")
+    session.run("x.append(2)")
+    session.namespace["x"].append(3)  # found late: it belongs to the branch that is left
+    looked: list[bool] = []
+    usual = commit.look
+
+    def look(*arguments: Any, **named: Any) -> Any:
+        looked.append(True)
+        return usual(*arguments, **named)
+
+    monkeypatch.setattr(commit, "look", look)
+    session.switch("other")
+    assert (session.namespace["x"], session.branch_name, len(looked)) == ([1], "other", 1)
+    session.switch("main")
+    assert (session.namespace["x"], session.branch_name, len(looked)) == ([1, 2, 3], "main", 2)
 
 
 def test_a_tag_is_no_free_name(session: Any) -> None:

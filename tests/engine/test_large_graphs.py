@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import unpicklers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.marks import mark_of
-from timeslip.state import regroup
+from timeslip.state import covariables, regroup
 from timeslip.testing.graphs import compare_states
 
 __all__ = ["_quiet", "sessions"]  # the fixtures
@@ -34,7 +33,6 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return usual(self, nodes, **options)
 
     monkeypatch.setattr(Encoder, "capture", capture)
-    monkeypatch.setattr(unpicklers, "SMALL", 1 << 14)
     return made
 
 
@@ -224,3 +222,34 @@ def test_what_code_that_was_handed_on_reaches_is_looked_at_and_nothing_else(
         assert live.commits[-1].names.changed == ("ll",)
     finally:
         sys.excepthook = sys.__excepthook__
+
+
+@pytest.mark.parametrize("few", [0, 2, 8])
+def test_who_shares_with_large_lists_is_found(few: int, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether each address is in the table of owners, or large lists are compared one by one, or some of them."""
+    monkeypatch.setattr(covariables, "_MANY_LINKS", 5)
+    monkeypatch.setattr(covariables, "_FEW_LARGE", few)
+    live = sessions.attach()
+    live.run("\n".join(f"l{i} = [[{i}, j] for j in range(9)]" for i in range(5)), "small = [[1]]")
+    live.run("l3.append(l1[2])", "small.append(l4[0])", "l0 = [l2]")
+
+    def together() -> set[tuple[str, ...]]:
+        return {tuple(group.names) for group in live.session._live.tracker.covariables() if len(group.names) > 1}
+
+    shared = {("l1", "l3"), ("l4", "small"), ("l0", "l2")}
+    assert together() == shared
+    live.session.undo()
+    assert together() == shared - {("l0", "l2")}
+    live.session.undo(2)
+    assert together() == set()
+    live.session.redo(3)
+    assert together() == shared
+    assert live["l3"][-1] is live["l1"][2]
+    live.run("del l3[-1]", "l0[0] = 5")
+    assert together() == {("l4", "small")}
+
+
+def test_the_links_of_a_large_list_are_in_no_table(sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run("rows = [[] for _ in range(11_000)]")
+    assert len(live.session._live.tracker._owners) < 1_000

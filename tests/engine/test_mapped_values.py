@@ -6,12 +6,16 @@ import builtins
 import mmap
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import timeslip
+from timeslip import values
 from timeslip.codec.reducers.numpy import empty_pages
 from timeslip.errors import DamagedStoreError, TimeslipError
 from timeslip.state import fingerprint, mapped
@@ -245,3 +249,18 @@ def test_what_is_mapped_stays_when_the_session_ends_and_the_store_goes(tmp_path:
     assert (namespace["a"] == before).all()
     namespace["a"][:] = 0
     assert not namespace["a"].any()
+
+
+@settings(deadline=None)
+@given(cuts=st.sets(st.integers(1, 60), max_size=12), ends=st.sets(st.integers(0, 60), max_size=8))
+def test_what_is_left_to_be_read(cuts: set[int], ends: set[int]) -> None:
+    bounds = sorted({0, 60, *cuts})
+    parts = list(pairwise(bounds))
+    places = sorted(ends)
+    spans = [(first, last, "", 0) for first, last in zip(places[::2], places[1::2], strict=False)]
+    untouched = [
+        number
+        for number, (start, stop) in enumerate(parts)
+        if not any(first < stop and start < last for first, last, *_ in spans)
+    ]
+    assert list(values._beside(parts, spans)) == untouched

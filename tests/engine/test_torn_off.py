@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import types
 import weakref
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip import tearing
 
 
 def test_an_object_of_a_helper_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +28,26 @@ def test_an_object_of_a_helper_module(tmp_path: Path, monkeypatch: pytest.Monkey
         told = "CACHE is an object of its own now: a_helper_file.CACHE keeps the one that both had before"
         assert result.messages == (told,)
     sys.modules.pop("a_helper_file")
+
+
+def test_an_installed_module_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, own = types.ModuleType("a_module"), types.ModuleType("a_module")
+    installed.__file__, own.__file__ = f"{sys.prefix}/lib/a_module.py", str(tmp_path / "a_module.py")
+    value = [1]
+    vars(own)["value"] = vars(installed)["value"] = value
+    monkeypatch.setitem(sys.modules, "a_module", installed)
+
+    def told() -> list[str]:
+        return list(tearing.torn_off({"x": value}, {"x": [2]}, {}))
+
+    assert told() == []
+    asked: list[Any] = []
+    monkeypatch.setattr(tearing, "module_names", lambda module: asked.append(module) or vars(module))
+    assert told() == []
+    assert installed not in asked
+    assert len(asked) < len(sys.modules) // 2
+    sys.modules["a_module"] = own  # another one of the same name is another matter
+    assert told() == ["x is an object of its own now: a_module.value keeps the one that both had before"]
 
 
 def test_a_thread_that_is_using_what_is_replaced(tmp_path: Path) -> None:

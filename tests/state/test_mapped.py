@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import random
@@ -19,6 +20,7 @@ from timeslip.codec.chunking import buffer_pieces
 from timeslip.state import fingerprint as plain
 from timeslip.state import mapped
 from timeslip.state.fingerprint import piece_digest
+from timeslip.state.mappings import private_map_at
 from timeslip.state.memory import Memory
 from timeslip.store.pages import PAGE, is_possible, map_over
 
@@ -33,6 +35,37 @@ def nothing_known() -> Iterator[None]:
     mapped.forget_mapped()
     yield
     mapped.forget_mapped()
+
+
+@pytest.fixture(params=["asked", "read"], autouse=True)
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the kernel is asked about single maps, where it can be, or all of them are read."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOTTY, "not here")
+
+    if request.param == "read":
+        monkeypatch.setattr(mapped, "private_map_at", refuse)
+    return str(request.param)
+
+
+def test_one_map_is_asked_for_and_not_all_are_read(how: str, noise: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    array, other = mapped_array(noise), numpy.empty(SIZE, "u1")
+    with open("/proc/self/maps", "rb") as maps:
+        try:
+            found = private_map_at(maps.fileno(), array.ctypes.data + PAGE)
+            assert private_map_at(maps.fileno(), 0) is None
+        except OSError as error:
+            pytest.skip(f"this kernel does not answer: {error}")
+        lines = maps.read().splitlines()
+    assert found is not None
+    start, stop, offset, path = found
+    line = next(line for line in lines if line.startswith(b"%x-%x " % (start, stop)))
+    assert line.split()[1:3] == [b"rw-p", b"%08x" % offset]
+    assert line.endswith(path)
+    monkeypatch.setattr(mapped, "_lines_of_packs", list)  # as if none were there
+    assert (asked(array) is not None) == (how == "asked")
+    assert asked(other) is None
 
 
 @pytest.fixture(scope="module")

@@ -75,6 +75,11 @@ def links_of(addresses: Collection[int]) -> Links:
     return Addresses(addresses) if len(addresses) > MANY else frozenset(addresses)
 
 
+def are_disjoint(first: Links, second: Links) -> bool:
+    """Whether no address is in both."""
+    return second.isdisjoint(first) if isinstance(second, Addresses) else first.isdisjoint(second)
+
+
 def union(parts: Collection[Links]) -> Links:
     """All of *parts* together."""
     if len(parts) == 1:

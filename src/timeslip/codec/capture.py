@@ -179,6 +179,8 @@ class Pass:
         """Addresses of classes whose reducer has left an instance to what its class says itself."""
         self.islands: dict[type, Reducer | None] = {}
         """The same on islands, see `reducers.pandas`."""
+        self.sampled: set[int] = set()
+        """Addresses of some texts in arrays that were met, see `reducers.items`."""
         self.by_name: dict[int, type] = {}
         """Classes, by address, that are known to be found by their names."""
         self.hashing: set[type] = set()

@@ -73,7 +73,9 @@ def _cut(held: bytearray, limit: int, left: int) -> Iterator[bytes]:
 
 _BATCHES = re.compile(rb"[eu]\(")
 _PARTS = re.compile(rb"\x94[\]}]\x94")
-"""How two batches of items meet in a stream, and how an inner container begins; text may look so by chance."""
+_INNER = re.compile(rb"[\]}]\x94\(")
+"""How two batches of items meet in a stream, how a container begins behind something new, and how any that is not empty
+does; text may look so by chance."""
 
 _FEW = 64
 """So many places are compared."""
@@ -89,7 +91,8 @@ def _next_cut(data: bytearray, limit: int) -> int:
         return crc32(data[max(place.start() - _SEEN, 0) : place.start() + _SEEN])
 
     short, usual = limit // 16, limit // 4
-    for pattern, start, end in ((_BATCHES, short, usual), (_PARTS, short, usual), (_BATCHES, usual, limit)):
+    nearby = [(pattern, short, usual) for pattern in (_BATCHES, _PARTS, _INNER)]
+    for pattern, start, end in (*nearby, (_BATCHES, usual, limit)):
         places = list(islice(pattern.finditer(data, max(start, 1), end), _FEW))
         if places:
             return min(places, key=checksum).start()

@@ -9,6 +9,7 @@ import itertools
 import struct
 import sys
 import types
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,9 @@ def is_users_module(name: Any) -> bool:
 
 
 _users_modules: tuple[tuple[int, str], list[str]] = ((0, ""), [])
+_others: dict[str, weakref.ref[types.ModuleType]] = {}
+"""Modules with a file that is none of the user's, by name: they stay so. Where libraries are loaded there are
+thousands, and each import would have all of them looked at again."""
 
 
 def users_modules() -> list[str]:
@@ -72,8 +76,20 @@ def users_modules() -> list[str]:
     global _users_modules
     seen = len(sys.modules), next(reversed(sys.modules))  # the newest stands last
     if _users_modules[0] != seen:
-        _users_modules = seen, [name for name in list(sys.modules) if is_users_module(name)]
+        _users_modules = seen, list(_find_users_modules())
     return [name for name in _users_modules[1] if name in sys.modules]
+
+
+def _find_users_modules() -> Iterator[str]:
+    loaded: list[tuple[str, Any]] = list(sys.modules.items())  # programs put other things than modules there, too
+    for name, module in loaded:
+        known = _others.get(name)
+        if known is not None and known() is module:
+            continue
+        if is_users_module(name):
+            yield name
+        elif is_a(module, types.ModuleType) and type(module_names(module).get("__file__")) is str:
+            _others[name] = weakref.ref(module)
 
 
 _users_reducers: tuple[tuple[int, ...], frozenset[type]] = ((), frozenset())

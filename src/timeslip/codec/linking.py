@@ -19,7 +19,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Set
 from itertools import chain, compress, filterfalse
-from operator import not_
+from operator import le, not_
 from typing import Any
 
 from timeslip.codec.addresses import Links, links_of
@@ -214,14 +214,15 @@ def _drop_parts(temporary: list[Any]) -> set[int]:
     work = temporary
     while work := [holder for holder in work if type(holder) in _CONTAINERS]:
         met = list(chain.from_iterable([holder.values() if type(holder) is dict else holder for holder in work]))
-        met = [part for part in met if type(part) not in _NO_PARTS]
+        met = list(compress(met, map(not_, map(_NO_PARTS.__contains__, map(type, met)))))
         addresses = list(map(id, met))
         counts.update(addresses)
         parts = dict(zip(addresses, met, strict=True))
         del met, work
         unique = list(parts.values())
         references = map(sys.getrefcount, unique)
-        alone = [a for a, count in zip(parts, references, strict=True) if count <= _OF_PARTS + counts[a]]
+        most = map(_OF_PARTS.__add__, map(counts.__getitem__, parts))
+        alone = list(compress(parts, map(le, references, most)))
         del unique, references
         work = list(map(parts.__getitem__, filterfalse(dropped.__contains__, alone)))
         dropped.update(alone)
@@ -365,16 +366,21 @@ def _linking(
     """Those of *objects* that link, and the addresses of those among them that do not."""
     verdicts = {kind: _verdict(kind) for kind in types_met}
     linking, sized, named = ({kind for kind, found in verdicts.items() if found == v} for v in range(1, 4))
-    candidates = [obj for obj in objects if type(obj) in linking]
+    met = list(map(type, objects))
+
+    def among(wanted: Set[type]) -> Iterable[Any]:
+        return compress(objects, map(wanted.__contains__, met)) if wanted else ()
+
+    candidates = list(among(linking))
     if frozenset in linking:
         candidates = [obj for obj in candidates if type(obj) is not frozenset or obj]
     if sized and texts:
-        candidates += [text for text in objects if type(text) in sized and len(text) > _LARGE]
+        candidates += [text for text in among(sized) if len(text) > _LARGE]
     for kind in named:
         links = _condition(kind)
-        candidates += [obj for obj in objects if type(obj) is kind and links(obj)] if links is not None else ()
-    if weak_roots and named:
-        candidates += [obj for obj in objects if type(obj) in named and id(obj) in weak_roots]
+        candidates += filter(links, among({kind})) if links is not None else ()
+    if weak_roots:
+        candidates += [obj for obj in among(named) if id(obj) in weak_roots]
     excluded = set(own)
     lasting: Iterable[Any] = candidates
     is_temporary = list(map(_OWN_REFERENCES.__ge__, map(sys.getrefcount, candidates))) if reduced else []

@@ -7,7 +7,7 @@ import gc
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
 from itertools import chain, filterfalse
 from operator import is_
@@ -107,11 +107,13 @@ def met_objects(pickler: Any) -> list[Any]:
     return held
 
 
-def met_among(pickler: Any, addresses: Container[int]) -> set[int]:
+def met_among(pickler: Any, addresses: Set[int]) -> set[int]:
     """Those of *addresses* at which *pickler* has met something."""
+    if not addresses:
+        return set()
     if hasattr(pickler, "objects_at"):
         return set(map(id, pickler.objects_at(addresses)))
-    return set(filter(addresses.__contains__, map(id, met_objects(pickler))))
+    return set(addresses).intersection(map(id, met_objects(pickler)))
 
 
 _ENDS = 64

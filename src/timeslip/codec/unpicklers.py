@@ -41,13 +41,15 @@ _ANYWHERE: dict[str, Any] = {
 }
 """Names of `timeslip.codec.load` that do not depend on the loader; all others are its methods."""
 
-SMALL = 1 << 20
-"""Streams up to this many bytes are read as one, and what was met is not noted for them, bytes."""
+SMALL = 1 << 12
+"""What was met is not noted for streams up to this many bytes: a pass over their values costs no more than that."""
+_JOINED = 1 << 20
+"""Streams up to this many bytes are read as one."""
 
 
 def file_of(prefix: bytes, segments: Sequence[bytes]) -> Any:
     """*prefix* and *segments* as a file; small ones joined, because a file written in C is read many times faster."""
-    if sum(map(len, segments)) <= SMALL:
+    if sum(map(len, segments)) <= _JOINED:
         return io.BytesIO(prefix + framed(b"".join(segments)))
     return SegmentReader([prefix, *segments])
 

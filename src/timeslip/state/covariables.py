@@ -14,7 +14,7 @@ from itertools import compress
 from operator import ne
 from typing import Any, TypeVar
 
-from timeslip.codec.addresses import Links, holders
+from timeslip.codec.addresses import Links, are_disjoint, holders
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured, Hole, Island
 from timeslip.codec.linking import is_atom, never_links
@@ -29,6 +29,11 @@ Digest = bytes  # a field of `Covariable` is called bytes
 
 _SMALL_SECONDS, _BYTES_PER_SECOND = 1e-4, 2e7
 """A cautious guess of what a capture costs."""
+
+_MANY_LINKS, _FEW_LARGE = 10_000, 8
+"""Co-variables with more links, so many of them, are compared one by one with what may share with them. A table that
+says of each address whose it is takes longer to change than all else that is done for an undo in a list of so many
+elements; but where there are many of those lists, to compare each with all takes longer than that."""
 
 _MOST_DOUBLINGS = 10
 """What cannot be captured is tried again at the latest after 2 ** 10 updates."""
@@ -320,6 +325,7 @@ class Tracker:
         loaded: Mapping[str, Loaded] | None = None,
         rebound: Rebound | None = None,
         reached: Container[Covariable] = frozenset(),
+        noted: Mapping[str, bytes] | None = None,
     ) -> Update:
         """Bring the groups up to date with *snapshot*.
 
@@ -331,6 +337,7 @@ class Tracker:
             rebound: what `rebound` said of *snapshot*, if it was asked since the last update.
             reached: those of *check* that code may have given an object of another co-variable in the place of an
                 equal one: equal content does not say that nothing has changed.
+            noted: node key -> the digest under which the version that was just loaded was noted before.
         """
         self.count += 1
         self.memory.turn()
@@ -339,7 +346,7 @@ class Tracker:
             self._note_weak(key, None)
         for key in bound:
             self._note_weak(key, snapshot[key])
-        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {}, reached)
+        work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {}, reached, noted or {})
         result = work.run(bound, lost, check, retry)
         self._note_bindings(snapshot, bound, lost)
         self._updated = True
@@ -437,11 +444,12 @@ class Tracker:
             if not users:
                 self._users.pop(identity, None)
         self._loose |= group.references
-        if isinstance(group.links, frozenset):
+        if group in self._large:
+            self._large.discard(group)
+        else:
             for address in group.links:
                 if self._owners.get(address) is group:
                     del self._owners[address]
-        self._large.discard(group)
         if group in self._spanned:
             self._spanned.discard(group)
             self._span_index = None
@@ -459,10 +467,11 @@ class Tracker:
                 self._loose.add(key[4:])
         for identity in group.references:
             self._users.setdefault(identity, {})[group] = None
-        if isinstance(group.links, frozenset):
-            self._owners.update(dict.fromkeys(group.links, group))
-        else:
+        few = len(self._large) < _FEW_LARGE and len(group.links) > _MANY_LINKS
+        if few or not isinstance(group.links, frozenset):
             self._large.add(group)
+        else:
+            self._owners.update(dict.fromkeys(group.links, group))
         if group.spans:
             self._spanned.add(group)
             self._span_index = None
@@ -554,5 +563,5 @@ class Tracker:
     def sharing(self, links: Links, known: Container[Covariable]) -> set[Covariable]:
         """Groups that have one of *links* among theirs, those of *known* excepted."""
         found: set[Covariable] = {group for group in holders(links, self._owners) if group not in known}
-        found.update(group for group in self._large if group not in known and not group.links.isdisjoint(links))
+        found.update(group for group in self._large if group not in known and not are_disjoint(group.links, links))
         return found

@@ -13,14 +13,15 @@ from __future__ import annotations
 import ctypes
 import mmap
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import xxhash
 
 from timeslip.codec.chunking import piece_ends
 from timeslip.standard import open_file
-from timeslip.state.mappings import address_of
+from timeslip.state.mappings import address_of, private_map_at
 
 _PAGE = mmap.PAGESIZE
 _ENTRY = 8
@@ -87,39 +88,59 @@ def forget_mapped() -> None:
 
 
 class Lying:
-    """Which pieces of which files lie where, as of the first question."""
+    """Which pieces of which files lie where. Where all maps have to be read for it: as of the first question."""
 
     def __init__(self) -> None:
         self._lines: list[bytes] | None = None
 
     def all_of(self, address: int, parts: Iterable[Part]) -> bool:
         """Whether all of these parts of the buffer at *address* are mapped from the same place as when it came."""
-        return all(
-            self._lies(address + start, address + stop, name.encode(), offset) for start, stop, name, offset in parts
-        )
-
-    def _lies(self, start: int, stop: int, name: bytes, offset: int) -> bool:
-        for line in self._of(name):
-            found = _LINE.match(line)
-            if found is None:
-                continue
-            first, last, place = (int(number, 16) for number in found.groups())
-            if first <= start < last:
-                if place + start - first != offset:
-                    return False
-                if stop <= last:
-                    return True
-                start, offset = last, offset + last - start  # somebody has cut it in two
-        return False
-
-    def _of(self, name: bytes) -> list[bytes]:
+        places = [(address + start, address + stop, name.encode(), offset) for start, stop, name, offset in parts]
         if self._lines is None:
             try:
-                with open_file("/proc/self/maps", "rb") as file:
-                    self._lines = [line for line in file if b".pack" in line]
-            except OSError:  # it may not be asked
-                self._lines = []
-        return [line for line in self._lines if name in line]
+                with open_file("/proc/self/maps", "rb", buffering=0) as file:
+                    return all(_lies(partial(_told, file.fileno()), *place) for place in places)
+            except (OSError, ImportError):  # the kernel does not answer questions about a single map
+                self._lines = _lines_of_packs()
+        return all(_lies(partial(_read, self._lines), *place) for place in places)
+
+
+_At = Callable[[int, bytes], "tuple[int, int, int] | None"]
+"""The private map of a file of that name at an address: where it begins and ends, and where in the file."""
+
+
+def _lies(at: _At, start: int, stop: int, name: bytes, offset: int) -> bool:
+    while (found := at(start, name)) is not None:
+        first, last, place = found
+        if place + start - first != offset:
+            return False
+        if stop <= last:
+            return True
+        start, offset = last, offset + last - start  # somebody has cut it in two
+    return False
+
+
+def _told(maps: int, address: int, name: bytes) -> tuple[int, int, int] | None:
+    found = private_map_at(maps, address)
+    return found[:3] if found is not None and name in found[3] else None
+
+
+def _read(lines: Iterable[bytes], address: int, name: bytes) -> tuple[int, int, int] | None:
+    for line in lines:
+        found = _LINE.match(line) if name in line else None
+        if found is not None:
+            first, last, place = (int(number, 16) for number in found.groups())
+            if first <= address < last:
+                return first, last, place
+    return None
+
+
+def _lines_of_packs() -> list[bytes]:
+    try:
+        with open_file("/proc/self/maps", "rb") as file:
+            return [line for line in file if b".pack" in line]
+    except OSError:  # it may not be asked
+        return []
 
 
 def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple[bytes, ...] | None:

@@ -9,10 +9,19 @@ are given back to the kernel.
 from __future__ import annotations
 
 import ctypes
+import errno
+import struct
 from bisect import bisect_right
 from typing import Any
 
 from timeslip.standard import open_file
+
+_QUERY = 0xC0686611  # PROCMAP_QUERY (linux/fs.h): _IOWR('f', 17, struct procmap_query)
+_QUERY_ARG = struct.Struct("=9Q4I2Q")
+"""struct procmap_query: size, query_flags, query_addr, vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode,
+dev_major, dev_minor, vma_name_size, build_id_size, vma_name_addr, build_id_addr."""
+_PRIVATE_WRITABLE = 1 | 2  # PROCMAP_QUERY_VMA_READABLE | …_WRITABLE, and neither …_EXECUTABLE nor …_SHARED
+_LONGEST_PATH = 4096
 
 _USUAL_MOST = 65530
 """Maps that a process may have where the system does not say (the kernel's default)."""
@@ -55,6 +64,37 @@ def _is_ordinary(line: bytes) -> bool:
     if permissions[:2] != b"rw" or permissions[3:] != b"p" or inode != b"0":
         return False
     return not path or path[0] == b"[heap]" or path[0].startswith(b"[anon:")
+
+
+def private_map_at(maps: int, address: int) -> tuple[int, int, int, bytes] | None:
+    """The private map that may be written at *address*: start, stop, offset in its file, and the path of that.
+
+    Asks for this one alone (Linux 6.11 or later), which takes 6 µs: where libraries are loaded a process has a thousand
+    of them and more, and reading all takes 1 µs or 2 each.
+
+    Args:
+        maps: descriptor of /proc/self/maps.
+        address: any.
+
+    Returns:
+        None where there is no such map.
+
+    Raises:
+        OSError: the kernel does not answer.
+    """
+    import fcntl  # there is none on Windows
+
+    path = ctypes.create_string_buffer(_LONGEST_PATH)
+    at, size = ctypes.addressof(path), _QUERY_ARG.size
+    asked = bytearray(_QUERY_ARG.pack(size, 0, address, 0, 0, 0, 0, 0, 0, 0, 0, _LONGEST_PATH, 0, at, 0))
+    try:
+        fcntl.ioctl(maps, _QUERY, asked, True)
+    except OSError as error:
+        if error.errno == errno.ENOENT:  # nothing is mapped there
+            return None
+        raise
+    _, _, _, start, stop, flags, _, offset, *_ = _QUERY_ARG.unpack(asked)
+    return (start, stop, offset, path.value) if flags == _PRIVATE_WRITABLE else None
 
 
 def most_maps() -> int:

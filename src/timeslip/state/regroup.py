@@ -51,7 +51,8 @@ class Regrouping:
         snapshot: node key -> object of every name.
         weak: see `linking.linking_addresses`.
         loaded: node key -> a value that was just loaded, whose capture is known.
-        reached: see `Tracker.update`.
+        reached: see `Tracker.update`, as *noted*.
+        noted: see there.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Regrouping:
         weak: Collection[int],
         loaded: Mapping[str, Loaded],
         reached: Container[Covariable],
+        noted: Mapping[str, bytes],
     ) -> None:
         self.tracker = tracker
         self.snapshot = snapshot
         self.weak = weak
         self.loaded = loaded
         self.reached = reached
+        self.noted = noted
         self.nodes: dict[str, _Shot] = {}
         """First key -> capture of one node, or of many definitions together."""
         self.node_of: dict[str, str] = {}
@@ -305,6 +308,8 @@ class Regrouping:
         """
         if shot.captured is None or not shot.captured.reduced:
             return shot
+        if len(keys) == 1 and self.noted.get(keys[0]) == shot.fingerprint.digest:
+            return shot  # loaded, and steady already: this is what was noted of that version after a second capture
         # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
         if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
             return shot

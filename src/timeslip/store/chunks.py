@@ -423,22 +423,21 @@ class ChunkStore:
             chunks: all of its pieces.
             parts: where each begins and ends in the buffer.
         """
-        places = self._raw_places(chunks)
+        digests = list(map(_digest, chunks))
+        raw = self._raw(list(dict.fromkeys(digests)))
         return [
-            Piece(digest, start, stop - start, place)
-            for (start, stop), digest in zip(parts, map(_digest, chunks), strict=True)
-            if (place := places.get((digest, stop - start))) is not None
+            Piece(digest, start, stop - start, entry.location)
+            for (start, stop), digest in zip(parts, digests, strict=True)
+            if (entry := raw.get(digest)) is not None and entry.size == stop - start
         ]
 
     @Reading("the list of chunks")
-    def _raw_places(self, chunks: Sequence[str]) -> dict[tuple[bytes, int], Location]:
-        """Digest and size of those of *chunks* that lie in packs as they are -> where."""
-        wanted = list(map(_digest, dict.fromkeys(chunks)))
+    def _raw(self, wanted: list[bytes]) -> dict[bytes, _Stored]:
+        """Those chunks of *wanted* digests that lie in packs as they are."""
         found = {digest: _entry(row) for digest, row in self._rows(wanted).items()}
         with self._db.lock:
             found.update((digest, self._pending[digest]) for digest in wanted if digest in self._pending)
-        raw = {digest: entry for digest, entry in found.items() if entry.codec == RAW and entry.place == PACKED}
-        return {(digest, entry.size): entry.location for digest, entry in raw.items()}
+        return {digest: entry for digest, entry in found.items() if entry.codec == RAW and entry.place == PACKED}
 
     def _read(self, chunk: str, target: memoryview | None) -> bytes:
         digest = _digest(chunk)

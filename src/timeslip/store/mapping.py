@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -40,9 +41,8 @@ Part = tuple[int, int, str, int]
 """A part of a buffer that was mapped: start and stop in the buffer, name of the file, and offset in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of a buffer that lies in a pack as it is.
+class Piece(NamedTuple):
+    """A piece of a buffer that lies in a pack as it is; a thousand of a large one.
 
     Attributes:
         digest: of the chunk.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import definitions, load
 from timeslip.codec.kinds import attributes_of, filled, is_of_session, own_slots, set_slots
 from timeslip.codec.reducers import added, views
+from timeslip.codec.reducers.items import Packed, packed, unpacked
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass
@@ -101,7 +102,8 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     order = "C" if flags.c_contiguous else _order(array)
     if dtype.hasobject:
         items = straight(array, order).flatten().tolist()
-        return object_array, (array.shape, dtype, order), (items, flags.writeable), None, None, fill_objects
+        held = packed(state, items) or items
+        return object_array, (array.shape, dtype, order), (held, flags.writeable), None, None, fill_objects
     if array.nbytes <= IN_BAND or dtype.itemsize == 0:
         data = array.tobytes() if order == "C" else straight(array, order).tobytes()
         return small_array, (data, array.shape, dtype, order, flags.writeable)
@@ -425,9 +427,10 @@ def object_array(shape: Any, dtype: Any, order: Order) -> Any:
     return empty(shape, dtype, order)
 
 
-def fill_objects(array: Any, state: tuple[list[Any], bool]) -> None:
+def fill_objects(array: Any, state: tuple[list[Any] | Packed, bool]) -> None:
     """State setter for arrays of Python objects."""
-    items, writeable = state
+    held, writeable = state
+    items = held if isinstance(held, list) else unpacked(*held)
     line = straight(array, _order(array)).reshape(-1)
     numpy = library()  # which would take a list of lists apart, so that it is given them one by one
     if array.dtype == numpy.dtype("O") and tuple(map(int, numpy.__version__.split(".")[:2])) >= (1, 23):
