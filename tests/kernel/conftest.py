@@ -167,10 +167,10 @@ while not os.path.exists('answered'): time.sleep(0.05)
 """A cell that runs until it may end; in the kernel's working directory."""
 
 
-def wait_for(path: Path) -> None:
-    """Wait until *path* is there."""
+def wait_for(path: Path, *, filled: bool = False) -> None:
+    """Wait until *path* is there, and has something in it if it is to be *filled*."""
     deadline = time.monotonic() + 60
-    while not path.exists():
+    while not path.exists() or (filled and path.stat().st_size == 0):
         assert time.monotonic() < deadline, f"{path.name} was not made"
         time.sleep(0.02)
 
