@@ -53,13 +53,12 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Libraries that a file was the first to import stay for all that follow; what its fixtures made has gone."""
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Libraries that a test was the first to import stay for all that follow; what the test itself made has gone."""
     try:
         return (yield)
     finally:
-        of_another_file = nextitem is not None and nextitem.path != item.path
-        if of_another_file and len(sys.modules) >= _modules_aside + _MANY_MODULES:
+        if len(sys.modules) >= _modules_aside + _MANY_MODULES:
             set_aside_what_stays()
 
 
