@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 
 from kernels import ANSI, Kernel
 
-COUNT = re.compile(r"0x[0-9a-f]+|ipykernel_\d+|/tmp/[^\s'\"]+|\bpid=?\s*\d+")
+COUNT = re.compile(rf"0x[0-9a-f]+|ipykernel_\d+|{re.escape(tempfile.gettempdir())}/[^\s'\"]+|\bpid=?\s*\d+")
 TIMES = re.compile(r"(CPU times|Wall time): .*|\d+(\.\d+)?(e[-+]\d+)?\s*(ns|[µμ]s|us|ms|s|min)\b")
 
 REPORT = re.compile(
