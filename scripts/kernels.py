@@ -73,6 +73,7 @@ class Kernel:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        self.home = home
         home.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="kernel-", suffix=".json", dir=home)
         os.close(handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +31,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow (`make soak`)"))
 
 
-def pytest_collection_finish() -> None:
-    """What is there before the first test stays: tests that collect garbage need not go through it each time."""
+_MANY_MODULES = 50
+"""From so many modules that a test has brought in, what they hold is worth setting aside."""
+
+_modules_aside = 0
+
+
+def set_aside_what_stays() -> None:
+    """What is there now stays: collecting garbage need not go through it each time.
+
+    Restores and tests collect it often, and with a few libraries loaded that takes longer than most tests.
+    """
+    global _modules_aside
     gc.collect()
     gc.freeze()
+    _modules_aside = len(sys.modules)
+
+
+def pytest_collection_finish() -> None:
+    set_aside_what_stays()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Libraries that a test was the first to import stay for all that follow; what the test itself made has gone."""
+    try:
+        return (yield)
+    finally:
+        if len(sys.modules) >= _modules_aside + _MANY_MODULES:
+            set_aside_what_stays()
 
 
 class TimeLimitExceeded(BaseException):

@@ -531,3 +531,13 @@ def test_a_key_of_its_own_container_is_hashed_by_a_long_tuple_too() -> None:
     found = resumed(Kernel(HASHED + code), "a", "b").namespace
     assert found["a"] in found["a"].keys
     assert found["b"] in found["b"].keys
+
+
+def test_what_a_stream_only_refers_to_is_no_part_of_a_value_with_keys_that_hash_themselves() -> None:
+    kernel = Kernel(
+        "class K:\n    n = 1\n    def __eq__(self, other): return self is other\n    def __hash__(self): return 1\n"
+        "k = {K()}"
+    )
+    before = b"".join(map(bytes, kernel.capture("k").segments))
+    kernel.run("globals()[K()] = 'elsewhere'")
+    assert b"".join(map(bytes, kernel.capture("k").segments)) == before

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from timeslip.codec import held
-from timeslip.codec.holding import referred
+from timeslip.codec import held, holding
+from timeslip.codec.holding import referred, states_held_by
 
 HOLDERS = [
     pytest.param("x = [1, 2, 3]\ng = (i for i in x)", "x.append(4)", "list(g)", id="a generator over a list"),
@@ -298,3 +299,18 @@ def test_a_finalizer_of_an_object_that_is_replaced_is_not_said_to_be_exact(attac
     result = session.undo()
     assert result.fidelity["f"] == "lost"
     assert "finalizer" in result.notes["f"]
+
+
+def test_modules_are_only_gone_through_where_a_dict_may_be_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    names = holding._names_of_modules
+    monkeypatch.setattr(holding, "_names_of_modules", lambda: asked.append(1) or names())
+    reader = iter([1])
+    assert states_held_by((i for i in reader), []) == {id(reader)}
+    assert asked == []
+    of_json = iter([2])
+    monkeypatch.setattr(json, "reader", of_json, raising=False)
+    found = states_held_by((i for i in [{"names": vars(json), "reader": reader}]), [])
+    assert id(reader) in found
+    assert id(of_json) not in found
+    assert asked == [1]

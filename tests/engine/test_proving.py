@@ -653,14 +653,12 @@ home, store, mark = os.getpid(), *sys.argv[1:]
 def hang():
     if {who}:
         with open(mark, "w") as file: file.write(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(600)
 
 os.register_at_fork(after_in_child=hang)
 session = timeslip.attach({{"__name__": "__main__"}}, store=store, name="trial", facets=(), min_free_bytes=0)
 session.run("import some_library as library")
-began = time.monotonic()
 session.run("x = library.Drops()")
-assert time.monotonic() - began < 5
 session.run("y = library.Drops()")
 try:
     os.wait()
@@ -672,7 +670,7 @@ time.sleep(proving._LIFE + 1.1)
 session.run("z = 1")
 verdict = session._live.prover.verdict("some_library.Drops", "some_library 1.5")
 assert verdict is None or verdict.word == "unknown", verdict
-for _ in range(100):
+for _ in range(1000):
     try:
         with open(f"/proc/{{open(mark).read()}}/stat") as file: state = file.read().rpartition(")")[2].split()[0]
     except FileNotFoundError:

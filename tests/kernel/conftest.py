@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 
 from kernels import ANSI, Kernel
 
-COUNT = re.compile(r"0x[0-9a-f]+|ipykernel_\d+|/tmp/[^\s'\"]+|\bpid=?\s*\d+")
+COUNT = re.compile(rf"0x[0-9a-f]+|ipykernel_\d+|{re.escape(tempfile.gettempdir())}/[^\s'\"]+|\bpid=?\s*\d+")
 TIMES = re.compile(r"(CPU times|Wall time): .*|\d+(\.\d+)?(e[-+]\d+)?\s*(ns|[µμ]s|us|ms|s|min)\b")
 
 REPORT = re.compile(
@@ -167,10 +168,10 @@ while not os.path.exists('answered'): time.sleep(0.05)
 """A cell that runs until it may end; in the kernel's working directory."""
 
 
-def wait_for(path: Path) -> None:
-    """Wait until *path* is there."""
+def wait_for(path: Path, *, filled: bool = False) -> None:
+    """Wait until *path* is there, and has something in it if it is to be *filled*."""
     deadline = time.monotonic() + 60
-    while not path.exists():
+    while not path.exists() or (filled and path.stat().st_size == 0):
         assert time.monotonic() < deadline, f"{path.name} was not made"
         time.sleep(0.02)
 

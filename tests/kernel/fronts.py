@@ -65,7 +65,7 @@ class Front:
         validate(answer)
         return answer
 
-    def event(self, name: str, timeout: float = 20.0, **expected: Any) -> dict[str, Any]:
+    def event(self, name: str, timeout: float = 60.0, **expected: Any) -> dict[str, Any]:
         """The next event of that name."""
         found: dict[str, Any] = self.wait(self.events, timeout, event=name, **expected)
         validate_as("event", found)
@@ -78,7 +78,7 @@ class Front:
             if told["state"]["first"].startswith(first):
                 return told
 
-    def wait(self, comm: str, timeout: float = 20.0, **expected: Any) -> Any:
+    def wait(self, comm: str, timeout: float = 60.0, **expected: Any) -> Any:
         """The first message on *comm* that says what is *expected*; None for its end."""
         deadline = time.monotonic() + timeout
         while True:

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.kernel.conftest import Kernels, LabKernel, reset
+from tests.kernel.conftest import Kernels, LabKernel, reset, wait_for
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,10 @@ def test_every_state_comes_back(name: str, kernels: Kernels, bare: LabKernel) ->
 
 def test_an_interrupted_cell_is_recorded_as_far_as_it_came(kernel: LabKernel) -> None:
     kernel.cells("import time\nx = [0]")
-    request = kernel.send("for i in range(1, 1000):\n    x.append(i)\n    time.sleep(0.02)")
-    time.sleep(0.6)
+    request = kernel.send(
+        "for i in range(1, 9000):\n    x.append(i)\n    if i == 5: open('far', 'w').close()\n    time.sleep(0.02)"
+    )
+    wait_for(kernel.home / "far")
     kernel.interrupt()
     outcome = kernel.collect(request)
     assert outcome.error == "KeyboardInterrupt"

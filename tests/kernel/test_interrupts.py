@@ -6,12 +6,14 @@ import random
 import time
 
 import pytest
-from tests.kernel.conftest import Kernels, LabKernel, Outcome
+from tests.kernel.conftest import Kernels, LabKernel, Outcome, wait_for
 
 MODULE = """
-import time
+import os, time
 times = {'saving': 0.0, 'loading': 0.0}
+naps = os.open('naps', os.O_CREAT | os.O_WRONLY | os.O_APPEND)
 def nap(seconds):
+    if seconds: os.write(naps, b'z')
     end = time.monotonic() + seconds
     while time.monotonic() < end: time.sleep(0.005)
 def make(items):
@@ -31,8 +33,9 @@ SLOW = (
 )
 """A class whose instances take as long to be saved and loaded as one likes; how long is no state of the session.
 
-It counts as installed: what classes of the user's own say of their pickling is not asked. It is not tried out in a copy
-of the process: that would find that it takes too long to load.
+It tells of each nap in a file that is open from the beginning: what is loaded may open none. It counts as installed:
+what classes of the user's own say of their pickling is not asked. It is not tried out in a copy of the process: that
+would find that it takes too long to load.
 """
 
 
@@ -49,6 +52,23 @@ def last_code(kernel: LabKernel) -> str:
     return code
 
 
+def interrupted_when_slow(kernel: LabKernel, code: str) -> Outcome:
+    forget_naps(kernel)
+    request = kernel.send(code)
+    stop_when_slow(kernel)
+    return kernel.collect(request)
+
+
+def forget_naps(kernel: LabKernel) -> None:
+    (kernel.home / "naps").write_bytes(b"")
+
+
+def stop_when_slow(kernel: LabKernel) -> None:
+    """Interrupt *kernel* as soon as it saves or loads an instance of the slow class."""
+    wait_for(kernel.home / "naps", filled=True)
+    kernel.interrupt()
+
+
 def interrupted_after(kernel: LabKernel, code: str, seconds: float, timeout: float = 60) -> Outcome:
     request = kernel.send(code)
     time.sleep(seconds)
@@ -59,8 +79,7 @@ def interrupted_after(kernel: LabKernel, code: str, seconds: float, timeout: flo
 def test_while_a_cell_is_recorded(slow: LabKernel) -> None:
     request = slow.send("slow.times['saving'] = 3; s = slow.Slow(); z = 1; 'its result'")
     waiting = slow.send("after = 1")
-    time.sleep(1.0)
-    slow.interrupt()
+    stop_when_slow(slow)
     outcome, next_one = slow.collect(request), slow.collect(waiting)
     assert outcome.results == ["'its result'"]
     assert outcome.error == "KeyboardInterrupt"
@@ -79,7 +98,7 @@ def test_while_a_cell_is_recorded(slow: LabKernel) -> None:
 
 
 def test_while_a_cell_is_recorded_and_another_runs_next(slow: LabKernel) -> None:
-    outcome = interrupted_after(slow, "slow.times['saving'] = 3; s = slow.Slow(); x.append(3)", 1.0)
+    outcome = interrupted_when_slow(slow, "slow.times['saving'] = 3; s = slow.Slow(); x.append(3)")
     assert "nothing is lost" in outcome.stderr
     slow.cells("slow.times['saving'] = 0; w = 1", "v = 2")
     assert slow.value("__import__('timeslip').session().verify().changed") == {}
@@ -92,7 +111,7 @@ def test_while_a_cell_is_recorded_and_another_runs_next(slow: LabKernel) -> None
 def test_while_a_verb_prepares(slow: LabKernel) -> None:
     slow.cells("slow.times['loading'] = 3; s = slow.Slow()", "del s; x.append(3)")
     before = slow.head()
-    outcome = interrupted_after(slow, "%undo", 1.0)
+    outcome = interrupted_when_slow(slow, "%undo")
     assert outcome.error == "VerbInterrupted"
     assert outcome.traceback.splitlines() == [
         "interrupted: undo was not done; the session is as it was",
@@ -108,7 +127,7 @@ def test_while_a_verb_prepares(slow: LabKernel) -> None:
 def test_while_a_verb_ends_it_is_done_first(slow: LabKernel) -> None:
     """What was loaded is saved once more at the end, when all has been put in place."""
     slow.cells("s = slow.Slow()", "del s; x.append(3)", "slow.times['saving'] = 1.5; t = 1")
-    outcome = interrupted_after(slow, "%undo 2", 0.8)
+    outcome = interrupted_when_slow(slow, "%undo 2")
     assert "undo was done before the interrupt came through" in outcome.traceback
     assert slow.value("(s, x, 't' in globals())") == [[], [1, 2], False]
     slow.cells("%redo 2")
@@ -117,10 +136,10 @@ def test_while_a_verb_ends_it_is_done_first(slow: LabKernel) -> None:
 
 def test_a_command_from_a_shell(slow: LabKernel) -> None:
     slow.cells("slow.times['loading'] = 3; s = slow.Slow()", "del s; x.append(3)")
+    forget_naps(slow)
     call = "__import__('timeslip.ipython.remote', fromlist=['call']).call(['undo'], 1e12).body"
     request = slow.client.execute("", silent=True, store_history=False, user_expressions={"answer": call})
-    time.sleep(1.0)
-    slow.interrupt()
+    stop_when_slow(slow)
     while (reply := slow.client.get_shell_msg(timeout=60))["parent_header"].get("msg_id") != request:
         continue
     assert "'code': 'interrupted'" in reply["content"]["user_expressions"]["answer"]["data"]["text/plain"]
@@ -130,7 +149,7 @@ def test_a_command_from_a_shell(slow: LabKernel) -> None:
 def test_loading_the_extension(kernels: Kernels) -> None:
     kernel = kernels.start(attach=False)
     kernel.cells(SLOW, "slow.times['saving'] = 2; s = slow.Slow(); x = [1]")
-    outcome = interrupted_after(kernel, "%load_ext timeslip", 1.0)
+    outcome = interrupted_when_slow(kernel, "%load_ext timeslip")
     assert "%load_ext timeslip was not done" in outcome.traceback
     assert len(outcome.traceback.splitlines()) == 2
     kernel.cells("slow.times['saving'] = 0", "%load_ext timeslip", "x.append(2)", "%undo")

@@ -43,7 +43,7 @@ class Page:
         self.closed = True
 
     def wait(self, *names: str) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while [told["event"] for told in self.got] != list(names):
             assert time.monotonic() < deadline, self.got
             time.sleep(0.01)

@@ -139,17 +139,17 @@ class Writer:
 
     def later(self) -> None:
         """Write when told to."""
-        self.begin.wait(10)
+        self.begin.wait(60)
         self()
 
     def others(self) -> None:
         """Write in a thread that this one starts when told to."""
-        self.begin.wait(10)
+        self.begin.wait(60)
         threading.Thread(target=self).start()
 
     def outcome(self) -> BaseException | None:
         """What stopped the next write, None where nothing did."""
-        return self.outcomes.get(timeout=10)
+        return self.outcomes.get(timeout=60)
 
 
 def test_threads_of_the_user_that_nobody_lists_go_on(place: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from timeslip.state import putback
 from timeslip.state.putback import Attributes, Definitions, Process, Variables
 
 
@@ -87,6 +88,18 @@ def test_attributes_of_modules_and_classes() -> None:
     assert not hasattr(collections, "zzz")
     assert vars(collections).pop("other") == 1, "no name that was asked for"
     assert sys.maxsize == largest
+
+
+def test_modules_and_classes_are_gone_through_once_and_only_asked_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+    attributes_of = putback._attributes
+    monkeypatch.setattr(putback, "_attributes", lambda target: read.append(target) or attributes_of(target))
+    kept = Attributes(["zzz"])
+    looked_at = len(read)
+    json.zzz = 1  # type: ignore[attr-defined]
+    kept.put_back()
+    assert not hasattr(json, "zzz")
+    assert len(read) <= looked_at + 1, "most have none of the names, before and after"
 
 
 class Plain:

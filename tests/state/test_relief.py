@@ -43,7 +43,7 @@ def told(start: int, most: int = 10 * PAGES) -> int:
 
 
 def soon(happens: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while not happens() and time.monotonic() < until:
         time.sleep(0.005)
     return happens()

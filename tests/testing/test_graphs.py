@@ -27,10 +27,10 @@ SAME = {
     "plain": "a = 1; b = 'x'; c = [1, 2.5, None, True, b'z', (1, 2)]; d = {'k': {1, 2}}",
     "nan": "n = float('nan'); m = n; s = {n}; d = {n: 1}; other = float('nan')",
     "cycle": "a = []; a.append(a); d = {'a': a}; d['d'] = d",
-    "deep list": "x = None\nfor i in range(100_000): x = [x]",
-    "deep dict": "x = {}\nfor i in range(100_000): x = {'next': x}",
-    "deep instances": "class N: pass\nx = None\nfor i in range(100_000):\n    n = N(); n.next = x; x = n",
-    "deep tuples": "x = ([],)\nfor i in range(100_000): x = (x,)",
+    "deep list": "x = None\nfor i in range(20_000): x = [x]",
+    "deep dict": "x = {}\nfor i in range(20_000): x = {'next': x}",
+    "deep instances": "class N: pass\nx = None\nfor i in range(20_000):\n    n = N(); n.next = x; x = n",
+    "deep tuples": "x = ([],)\nfor i in range(20_000): x = (x,)",
     "closures": """
 def make():
     count = 0

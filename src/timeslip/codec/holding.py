@@ -112,13 +112,17 @@ def states_held_by(value: Any, outside: Iterable[Any]) -> set[int]:
     first = [part for part in _parts(value) if _is_entered(part)]
     if not first or stands_alone(type(value)):
         return found
-    closed = not_entered(outside)
+    closed, modules = {id(obj) for obj in outside}, None
     seen = {id(value)}
     work = first
     while work and len(seen) < _NEAR:
         part = work.pop()
         if id(part) in seen or id(part) in closed:
             continue
+        if type(part) is dict:
+            modules = _names_of_modules() if modules is None else modules  # thousands, and seldom asked for
+            if id(part) in modules:
+                continue
         seen.add(id(part))
         if stands_alone(type(part)):
             continue
@@ -135,10 +139,12 @@ _NEAR, _FEW = 1000, 100
 
 def not_entered(outside: Iterable[Any]) -> set[int]:
     """Addresses of what no walk goes through: *outside* (the namespace, lists of the session), and what modules are."""
-    closed = {id(obj) for obj in outside}
+    return {id(obj) for obj in outside} | _names_of_modules()
+
+
+def _names_of_modules() -> set[int]:
     modules = [module for module in list(sys.modules.values()) if is_a(module, types.ModuleType)]
-    closed.update(id(module_names(module)) for module in modules)
-    return closed
+    return {id(module_names(module)) for module in modules}
 
 
 def _is_entered(part: Any) -> bool:

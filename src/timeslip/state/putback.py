@@ -18,7 +18,7 @@ import io
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -138,31 +138,29 @@ class Attributes:
     """
 
     def __init__(self, names: Iterable[str], but: Iterable[Any] = ()) -> None:
-        self._names = frozenset(names)
-        self._kept: list[tuple[Any, dict[str, Any]]] = []
+        self._names = tuple(frozenset(names))
+        self._kept: list[tuple[Any, Mapping[str, Any], dict[str, Any]]] = []
         if not self._names:
             return
         skipped = {id(obj) for obj in but}
         for module in {id(module): module for module in list(sys.modules.values())}.values():
-            if not issubclass(type(module), types.ModuleType):
-                continue  # anything may be put into the table
-            self._kept.append((module, self._present(module)))
+            if issubclass(type(module), types.ModuleType):  # anything may be put into the table
+                self._keep(module)
         for kind in _classes():
             if id(kind) not in skipped:
-                self._kept.append((kind, self._present(kind)))
+                self._keep(kind)
 
-    def _present(self, target: Any) -> dict[str, Any]:
+    def _keep(self, target: Any) -> None:
+        """Take note of *target*; there are thousands, and most have none of the names."""
         attributes = _attributes(target)
-        return {name: attributes[name] for name in self._names & attributes.keys()}
+        self._kept.append((target, attributes, {name: attributes[name] for name in self._names if name in attributes}))
 
     def put_back(self) -> None:
         """See `Keeper.put_back`."""
-        for target, before in self._kept:
-            now = self._present(target)
-            for name in now.keys() - before.keys():
-                _set_attribute(target, name, _MISSING)
-            for name, value in before.items():
-                if now.get(name, _MISSING) is not value:
+        for target, attributes, before in self._kept:
+            for name in self._names:
+                value = before.get(name, _MISSING)
+                if attributes.get(name, _MISSING) is not value:
                     _set_attribute(target, name, value)
 
 
