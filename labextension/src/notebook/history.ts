@@ -8,12 +8,13 @@ import { JSONObject } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { Condition, Fault, KernelLink } from '../kernel/link';
+import { Condition, Fault, IRan, KernelLink } from '../kernel/link';
 import { IAnswering, StoredHistory } from '../kernel/stored';
 import { IEvent, IHistory, IState } from '../logic/contract';
 import { HistoryModel } from '../logic/model';
 import { standings } from '../logic/staleness';
-import { seen, snapshot } from './cells';
+import { seen } from './cells';
+import { Keeper } from './keeping';
 import { mark, unmark } from './marks';
 
 /** States in the first page, which is shown at once, and in the ones that follow. */
@@ -37,6 +38,7 @@ export class NotebookHistory implements IDisposable {
     readonly options: IOptions,
     private readonly trans: TranslationBundle
   ) {
+    this._keeper = new Keeper(panel, options, () => this._onKept());
     const session = panel.sessionContext;
     session.kernelChanged.connect(this._onKernel, this);
     session.statusChanged.connect(this._onStatus, this);
@@ -103,9 +105,22 @@ export class NotebookHistory implements IDisposable {
     }
     this._isDisposed = true;
     this.link?.dispose();
+    this._keeper.dispose();
     window.clearTimeout(this._timer);
+    window.clearTimeout(this._keptTimer);
     Signal.disconnectReceiver(this);
     Signal.clearData(this);
+  }
+
+  /** A kernel of the notebook's kind, where there is none; whether one is there. */
+  async startKernel(): Promise<boolean> {
+    if (this.link === null) {
+      const context = this.panel.sessionContext;
+      const spec = this.panel.content.model?.getMetadata('kernelspec') as { name?: string } | undefined;
+      const name = spec?.name ?? context.kernelPreference.name;
+      await context.changeKernel(name ? { name } : {});
+    }
+    return this.link !== null;
   }
 
   /** Say that something has changed; the marks in the cells follow. */
@@ -135,6 +150,9 @@ export class NotebookHistory implements IDisposable {
         return;
       }
       this.model.refresh(page);
+      if (this.link?.isOn) {
+        this._keeper.match(this.model, this.link);
+      }
       this.selection = this.selection.filter(id => this.model.state(id));
       this.tell();
       while (this.model.more && this.model.order.length < MOST) {
@@ -157,13 +175,9 @@ export class NotebookHistory implements IDisposable {
     }
   }
 
-  /** The code cell has run: its commit is the newest with its execution count. */
+  /** A code cell has run in this page. */
   executed(cell: CodeCell): void {
-    const count = cell.model.sharedModel.execution_count;
-    if (count !== null && this.isOn) {
-      this._ran.add(count);
-      void this._keep();
-    } else if (!this.isOn && /timeslip/.test(cell.model.sharedModel.getSource())) {
+    if (!this.isOn && /timeslip/.test(cell.model.sharedModel.getSource())) {
       // %load_ext timeslip was typed: the panel shows it as if its button had been used.
       void this.link?.probe();
     }
@@ -190,8 +204,10 @@ export class NotebookHistory implements IDisposable {
   }
 
   private _take(kernel: Kernel.IKernelConnection | null): void {
-    // Of another kind of kernel the user has not said that it is to be recorded.
-    const was = this.isOn && this.link!.kernel.name === kernel?.name;
+    if (kernel && kernel.name !== this._wanted) {
+      // Of another kind of kernel the user has not said that it is to be recorded.
+      this._wanted = null;
+    }
     this.link?.dispose();
     this.link = null;
     this._forget();
@@ -200,7 +216,8 @@ export class NotebookHistory implements IDisposable {
       this.link = link;
       link.conditionChanged.connect(this._onCondition, this);
       link.event.connect(this._onEvent, this);
-      void this._begin(link, was);
+      link.ran.connect(this._onRan, this);
+      void this._begin(link);
     } else {
       void this._readStore();
     }
@@ -212,7 +229,7 @@ export class NotebookHistory implements IDisposable {
     this.stored = null;
     this.selection = [];
     this.resumable = null;
-    this._ran.clear();
+    this._keeper.clear();
     this.working = null;
   }
 
@@ -229,8 +246,8 @@ export class NotebookHistory implements IDisposable {
   }
 
   /** Connect to a kernel: it is asked, and recorded at once when that is what the user wants. */
-  private async _begin(link: KernelLink, was: boolean): Promise<void> {
-    if (was || this.options.startAlways) {
+  private async _begin(link: KernelLink): Promise<void> {
+    if (this._wanted !== null || this.options.startAlways) {
       await link.start();
     } else {
       await link.probe();
@@ -244,15 +261,12 @@ export class NotebookHistory implements IDisposable {
     }
     if (status === 'restarting' || status === 'autorestarting' || status === 'dead' || status === 'terminating') {
       if (link.condition.kind !== 'gone') {
-        this._wasOn = this._wasOn || link.isOn;
         this._forget();
         link.reset(true);
       }
     } else if (status === 'idle' && link.condition.kind === 'gone') {
-      const was = this._wasOn;
-      this._wasOn = false;
       link.reset(false);
-      void this._begin(link, was);
+      void this._begin(link);
     }
     this._changed.emit();
   }
@@ -265,6 +279,7 @@ export class NotebookHistory implements IDisposable {
 
   private _onCondition(link: KernelLink, condition: Condition): void {
     if (condition.kind === 'on') {
+      this._wanted = link.kernel.name;
       this._forget();
       const hello = condition.hello;
       this.model.storeBytes = hello.store_bytes ?? null;
@@ -273,7 +288,7 @@ export class NotebookHistory implements IDisposable {
         this.model.why = hello.paused;
       }
       void this.load().then(() => {
-        this._before = new Set(this.model.order);
+        this._keeper.begin(this.model);
         const state = this.model.state(hello.resumable ?? null);
         if (state && this.model.head !== state.id && link === this.link) {
           this.resumable = state;
@@ -281,6 +296,9 @@ export class NotebookHistory implements IDisposable {
         }
       });
     } else if (condition.kind === 'off' || (condition.kind === 'gone' && link.kernel.status === 'dead')) {
+      if (condition.kind === 'off') {
+        this._wanted = null;
+      }
       this._forget();
       void this._readStore();
     }
@@ -300,7 +318,7 @@ export class NotebookHistory implements IDisposable {
       void this.load();
     }
     if (event.event === 'recorded') {
-      void this._keep();
+      this._keeper.match(this.model, link);
     }
     if (event.event === 'moved' && this.resumable && this.model.head === this.resumable.id) {
       this.resumable = null;
@@ -323,47 +341,34 @@ export class NotebookHistory implements IDisposable {
     }
   }
 
-  /** Keep the cells with the commits of cells that ran in this tab, as soon as both are known. */
-  private async _keep(): Promise<void> {
-    const link = this.link;
-    for (const count of [...this._ran]) {
-      // Counts begin anew with each kernel: a commit that was there at the beginning is of another run.
-      const state = this.model.states.find(
-        one => one.count === count && one.kind === 'run' && !this._before.has(one.id)
-      );
-      if (!state || !link || state.cells || this._kept.has(state.id)) {
-        continue;
-      }
-      this._ran.delete(count);
-      this._kept.add(state.id);
-      if (!this.options.keepCells) {
-        continue;
-      }
-      const cells = snapshot(this.panel);
-      if (JSON.stringify(cells).length > this.options.keepCellsMegabytes * 1e6) {
-        continue;
-      }
-      try {
-        await link.ask('keep', { commit: state.id, cells: { cells: cells as any, metadata: {} } });
-        state.cells = true;
-        this.model.revision += 1;
-        this.tell();
-      } catch (error) {
-        console.warn('timeslip: the cells of the notebook were not kept:', error);
-      }
+  /** Cells were kept: the details say so soon. What else is shown does not change with it. */
+  private _onKept(): void {
+    if (this._keptTimer === 0) {
+      this._keptTimer = window.setTimeout(() => {
+        this._keptTimer = 0;
+        if (!this._isDisposed) {
+          this.model.revision += 1;
+          this._changed.emit();
+        }
+      }, 500);
+    }
+  }
+
+  private _onRan(link: KernelLink, ran: IRan): void {
+    if (link.isOn) {
+      this._keeper.ran(ran);
+      this._keeper.match(this.model, link);
     }
   }
 
   private _again = false;
-  /** Commits that were there when this kernel's history was first seen. */
-  private _before = new Set<string>();
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
-  private _kept = new Set<string>();
   private _loading = false;
-  /** Execution counts of cells that ran here and whose commit is not known yet. */
-  private _ran = new Set<number>();
+  private _keeper: Keeper;
+  private _keptTimer = 0;
   private _path: string;
   private _timer = 0;
-  private _wasOn = false;
+  /** The kind of kernel that the user wants to be recorded here: a new one of that kind is, too. */
+  private _wanted: string | null = null;
 }

@@ -132,7 +132,7 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
       {history.resumable && (
         <div className="timeslip-Bar" role="status">
           <span>{trans.__('State of %1 can be brought back', when(history.resumable.started, new Date()))}</span>
-          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.link === null} onClick={() => void actions.resume(history)}>
+          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.working !== null} onClick={() => void actions.resume(history)}>
             {trans.__('Bring back')}
           </button>
         </div>
