@@ -407,6 +407,13 @@ test('an event brings all states since the one before, or says that there were t
   assert.equal(model.apply({ ...event, seq: 3, more: true }), 'gap');
 });
 
+test('what was forgotten is asked for again', () => {
+  const model = modelOf(chain('a'), 'a');
+  const event = { event: 'rewritten' as const, seq: 2, head: 'a', branch: 'main', state: null, states: [], more: true };
+  assert.equal(model.apply(event), 'gap');
+  assert.equal(model.rewritten, 1);
+});
+
 test('names of the user stand before results of cells', () => {
   const names = ['Out[2]', 'b', '_', '_3', '_own', 'a'].map(name => ({ name }));
   assert.deepEqual(ownFirst(names).map(one => one.name), ['b', '_own', 'a', 'Out[2]', '_', '_3']);

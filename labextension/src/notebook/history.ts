@@ -149,7 +149,12 @@ export class NotebookHistory implements IDisposable {
         this._again = true;
         return;
       }
-      this.model.refresh(page);
+      if (this._rewritten) {
+        this._rewritten = false;
+        this.model.replace(page);
+      } else {
+        this.model.refresh(page);
+      }
       if (this.link?.isOn) {
         this._keeper.match(this.model, this.link);
       }
@@ -313,6 +318,8 @@ export class NotebookHistory implements IDisposable {
       void this.load();
       return;
     }
+    // Older pages, too, may say what is not there any more.
+    this._rewritten = this._rewritten || event.event === 'rewritten';
     const applied = this.model.apply(event);
     if (applied === 'gap') {
       void this.load();
@@ -368,6 +375,7 @@ export class NotebookHistory implements IDisposable {
   private _keeper: Keeper;
   private _keptTimer = 0;
   private _path: string;
+  private _rewritten = false;
   private _timer = 0;
   /** The kind of kernel that the user wants to be recorded here: a new one of that kind is, too. */
   private _wanted: string | null = null;
