@@ -381,7 +381,9 @@ export class Actions {
     } else if (tail.length) {
       Notification.warning(text, { autoClose: 10000 });
     } else {
-      Notification.success(text, { autoClose: 2500 });
+      // What was done before is said no longer: several in a row would hide the panel.
+      Notification.dismiss(this._said);
+      this._said = Notification.success(text, { autoClose: 2500 });
     }
   }
 
@@ -424,6 +426,8 @@ export class Actions {
       history.tell();
     }
   }
+
+  private _said = '';
 
   private _complain(error: unknown): void {
     if (error instanceof Fault) {

@@ -192,6 +192,33 @@ class Notebook:
         self.page.wait_for_selector(".jp-Dialog")
         self.accept()
 
+    def change_kernel(self, name: str) -> None:
+        """Kernel > Change Kernel…"""
+        self.page.evaluate(f"async name => {{ await {_SHOWN}.sessionContext.changeKernel({{name}}); }}", name)
+        self.ready()
+
+    def menu(self, *path: str) -> dict[str, bool]:
+        """Open a menu of the menu bar, and those in it; what is in the last one, and whether it can be chosen."""
+        self.page.locator(f'.lm-MenuBar-item >> text="{path[0]}"').click()
+        for name in path[1:]:
+            self.page.locator(f'.lm-Menu-item >> text="{name}"').last.click()
+        self.page.locator(".lm-Menu").nth(len(path) - 1).wait_for()
+        items = self.page.locator(".lm-Menu").last.locator(".lm-Menu-item[data-type=command]").all()
+        found = {
+            item.locator(".lm-Menu-itemLabel").inner_text(): "lm-mod-disabled" not in item.get_attribute("class")
+            for item in items
+        }
+        for _ in path:
+            self.page.keyboard.press("Escape")
+        return found
+
+    def palette(self, words: str) -> None:
+        """Type *words* into the command palette, and take what it finds first."""
+        self.page.keyboard.press("Control+Shift+c")
+        self.page.locator(".lm-CommandPalette-input:visible").fill(words)
+        self.page.locator(".lm-CommandPalette-item.lm-mod-active", has_text=words).wait_for()
+        self.page.keyboard.press("Enter")
+
     def shut_down(self) -> None:
         """Kernel > Shut Down Kernel."""
         self.page.evaluate(f"async () => {{ await {_SHOWN}.sessionContext.shutdown(); }}")

@@ -97,6 +97,14 @@ def test_all_names_of_a_state_and_those_that_are_not_there(seen: Looking) -> Non
     assert seen.reply("preview", ref="HEAD~9", names=["x"])["error"]["code"] == "commit-not-found"
 
 
+def test_why_a_value_is_not_there_is_said_once(seen: Looking) -> None:
+    first = seen.run("token = 'hunter2'")
+    seen.run("token = 1")
+    seen.session.forget("token")
+    (found,) = preview(seen, "token", ref=first)
+    assert found["note"].count("removed for good") == 1
+
+
 def test_a_figure_is_a_picture(seen: Looking) -> None:
     pytest.importorskip("matplotlib")
     seen.run(

@@ -34,6 +34,8 @@ export interface IRowProps {
 /** What a kind of state that is no cell run is called. */
 export function kindName(state: IState, trans: TranslationBundle): string {
   switch (state.kind) {
+    case 'run':
+      return trans.__('Its code was removed for good');
     case 'attach':
       return trans.__('Recording began');
     case 'commit':

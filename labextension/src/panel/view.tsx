@@ -137,6 +137,11 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
           </button>
         </div>
       )}
+      {history.isOn && model.head === null && model.order.length > 0 && (
+        <p className="timeslip-Note timeslip-Nothing">
+          {history.resumable ? trans.__('A new kernel: nothing has run in it yet.') : trans.__('You are before the first state.')}
+        </p>
+      )}
       <Filters {...props} filter={filter} onFilter={setFilter} />
       {states.length === 0 && (
         <p className="timeslip-Note timeslip-Nothing">

@@ -82,7 +82,7 @@ def _loaded(past: PastState, name: str, known: Json, cells: Cells) -> Json:
             notes = [known["note"], found.note]
             body.update(text=found.text, **_pictured(value, body["sort"], notes))
     except TimeslipError as error:
-        return {"note": "; ".join(filter(None, (known["note"], _why(error))))}
+        return {"note": "; ".join(dict.fromkeys(filter(None, (known["note"], _why(error)))))}
     return {**body, "note": "; ".join(dict.fromkeys(filter(None, notes)))}
 
 
