@@ -42,7 +42,9 @@ class FakeKernel {
   asked: any[] = [];
   /** What an execute request of the link is answered with. */
   answer: any = { status: 'ok' };
-  opened = (comm: FakeComm) => comm.onMsg({ content: { data: { hello: HELLO } } });
+  process = 'first';
+  opened = (comm: FakeComm) =>
+    comm.onMsg({ header: { session: this.process }, content: { data: { hello: HELLO } } });
 
   constructor(private readonly language = 'python') {}
 
@@ -70,7 +72,7 @@ class FakeKernel {
 
   says(id: string, type: string, content: any): void {
     this.iopubMessage.emit({
-      header: { msg_type: type },
+      header: { msg_type: type, session: this.process },
       parent_header: { msg_id: id, msg_type: 'execute_request' },
       content
     });
@@ -142,7 +144,7 @@ test('a kernel that is not Python is not asked for anything', async () => {
 test('a kernel that closes the comm without a word, or knows no version of ours, is older', async () => {
   for (const said of [{}, { refused: { code: 'version', message: 'speaks version 9' } }]) {
     const kernel = new FakeKernel();
-    kernel.opened = comm => comm.onClose({ content: { data: said } });
+    kernel.opened = comm => comm.onClose({ header: {}, content: { data: said } });
     const link = linked(kernel);
     await link.start();
     assert.deepEqual(link.condition, { kind: 'older' });
@@ -166,6 +168,25 @@ test('to start twice at once is to start once', async () => {
   await Promise.all([link.start(), link.start()]);
   assert.equal(link.isOn, true);
   assert.equal(kernel.asked.length, 1);
+});
+
+test('a kernel that somebody else has started again is another one', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  let replaced = 0;
+  link.replaced.connect(() => (replaced += 1));
+  await link.start();
+  kernel.ends('a');
+  assert.equal(replaced, 0);
+  kernel.iopubMessage.emit({
+    header: { msg_type: 'status', session: 'of the server' },
+    parent_header: {},
+    content: { execution_state: 'restarting' }
+  });
+  assert.equal(replaced, 0, 'the server tells it otherwise');
+  kernel.process = 'second';
+  kernel.ends('b');
+  assert.equal(replaced, 1);
 });
 
 test('what was asked of a kernel that has ended is answered with that', async () => {

@@ -109,6 +109,12 @@ def test_two_tabs_on_one_kernel(opened: Any, server: Server) -> None:
     right.page.bring_to_front()
     right.at(1)
     assert (left.ask("x"), right.ask("x")) == ("1", "1")
+    left.page.bring_to_front()
+    left.restart_from_menu()
+    right.page.bring_to_front()
+    right.page.wait_for_selector(".timeslip-Panel >> text=nothing has run in it yet")
+    right.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    right.until(lambda: right.ask("globals().get('x')") == "1")
 
 
 def test_an_unsaved_notebook_keeps_its_cells(opened: Any, server: Server) -> None:

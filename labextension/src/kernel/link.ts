@@ -80,6 +80,15 @@ export class KernelLink implements IDisposable {
     return this._ran;
   }
 
+  /**
+   * The kernel was started again by somebody else: what is open here has ended, and nobody says so.
+   *
+   * JupyterLab tells it only to the page that asked for it. What the new process sends has another session.
+   */
+  get replaced(): ISignal<this, void> {
+    return this._replaced;
+  }
+
   /** Whether somebody's cell is running, or one of this page waits for its turn. */
   get isRunning(): boolean {
     return this._running !== null || this._cells.size > 0;
@@ -194,6 +203,11 @@ export class KernelLink implements IDisposable {
     if (message.header.msg_type === 'execute_input' && cell) {
       cell.count = content.execution_count;
     } else if (message.header.msg_type === 'status') {
+      // A status without a parent may be the server's.
+      if (this.isOn && parent.msg_id && message.header.session !== this._process) {
+        this._replaced.emit();
+        return;
+      }
       this._onStatus(content.execution_state, parent);
     }
   }
@@ -327,6 +341,7 @@ export class KernelLink implements IDisposable {
       comm.onMsg = message => {
         const data = message.content.data as any;
         if (data.hello || data.refused) {
+          this._process = message.header.session;
           resolve(data);
           return;
         }
@@ -417,9 +432,12 @@ export class KernelLink implements IDisposable {
   private _lastId = 0;
   /** Requests of our own that are on their way: no cells. */
   private _own = new Set<string>();
+  /** The session in which the kernel's process sends what it says. */
+  private _process = '';
   private _ran = new Signal<this, IRan>(this);
   /** The request whose cell is running. */
   private _running: string | null = null;
+  private _replaced = new Signal<this, void>(this);
   private _rpc: Kernel.IComm | null = null;
   private _starting: Promise<void> | null = null;
   /** Rises with everything that makes an answer on its way obsolete. */

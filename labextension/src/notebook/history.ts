@@ -222,6 +222,7 @@ export class NotebookHistory implements IDisposable {
       link.conditionChanged.connect(this._onCondition, this);
       link.event.connect(this._onEvent, this);
       link.ran.connect(this._onRan, this);
+      link.replaced.connect(this._onReplaced, this);
       void this._begin(link);
     } else {
       void this._readStore();
@@ -257,6 +258,12 @@ export class NotebookHistory implements IDisposable {
     } else {
       await link.probe();
     }
+  }
+
+  private _onReplaced(link: KernelLink): void {
+    this._forget();
+    link.reset(false);
+    void this._begin(link);
   }
 
   private _onStatus(_: ISessionContext, status: Kernel.Status): void {
