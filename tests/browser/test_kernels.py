@@ -168,6 +168,23 @@ def test_a_notebook_gets_another_name(opened: Any, server: Server) -> None:
     book.until(lambda: book.ask("x") == "1")
 
 
+def test_a_notebook_gets_another_name_while_it_has_no_kernel(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.command("docmanager:save")
+    book.shut_down()
+    book.page.wait_for_selector(".timeslip-Status[data-activity=reading]")
+    book.rename("named later.ipynb")
+    book.page.wait_for_timeout(700)
+    book.pick(1)
+    book.page.wait_for_selector("li[data-name=x] >> text=1")
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.page.wait_for_selector(".Toastify__toast >> text=goes on where it was")
+    assert book.ask("x") == "1"
+    assert book.ask("__import__('os').environ['JPY_SESSION_NAME']").endswith("named later.ipynb'")
+
+
 @pytest.mark.skipif(
     int(metadata.version("ipykernel").partition(".")[0]) < 7, reason="ipykernel 6 answers when the cell has ended"
 )

@@ -1,6 +1,7 @@
 /** The history of one open notebook: its kernel's link, what is known of the states, and its cells. */
 import { ISessionContext } from '@jupyterlab/apputils';
 import { CodeCell } from '@jupyterlab/cells';
+import { PathExt } from '@jupyterlab/coreutils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
@@ -20,6 +21,8 @@ import { mark, unmark } from './marks';
 /** States in the first page, which is shown at once, and in the ones that follow. */
 const FIRST_PAGE = 200;
 const PAGE = 1000;
+/** After so long the server has told the store that a notebook was renamed, milliseconds. */
+const MOVING = 500;
 /** More states than anybody looks through. */
 const MOST = 20000;
 
@@ -344,8 +347,21 @@ export class NotebookHistory implements IDisposable {
   private _onPath(): void {
     const [from, to] = [this._path, this.panel.context.localPath];
     this._path = to;
-    if (this.link?.isOn && from !== to) {
+    if (from === to) {
+      return;
+    }
+    if (this.link?.isOn) {
       this.link.ask('renamed', { from, to }).catch(error => console.warn('timeslip:', error));
+    } else if (this.stored) {
+      // The server ties the history to the new path as soon as the file has it.
+      window.setTimeout(() => void this._readStore(), MOVING);
+    }
+    const context = this.panel.sessionContext as any;
+    if (context.session === null && context._path === from) {
+      // JupyterLab tells a kernel's session of the new path; one that begins later would get the old one, and a kernel
+      // that goes by it would look for the history of a notebook that is not there.
+      context._path = to;
+      context._name = PathExt.basename(to);
     }
   }
 
