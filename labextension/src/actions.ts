@@ -12,6 +12,19 @@ import { NotebookHistory } from './notebook/history';
 
 export type What = 'variables' | 'cells' | 'both';
 
+/** What a verb says of a name that will not do. */
+const NAMING = ['usage', 'conflict', 'name-taken', 'namespace'];
+
+/** A question for a name, and what is done with it. */
+interface IAskedName {
+  title: string;
+  label: string;
+  text?: string;
+  okLabel: string;
+  words: (name: string) => string[];
+  said: (name: string) => string;
+}
+
 /** A travel that takes longer than this is said, with a way to end it; milliseconds. */
 const SOON = 700;
 
@@ -23,8 +36,16 @@ export class Actions {
     return state.count === null ? state.short : `In[${state.count}]`;
   }
 
-  async start(history: NotebookHistory): Promise<void> {
-    await history.link?.start();
+  /** Begin to record. A kernel is started where there is none. */
+  async start(history: NotebookHistory): Promise<boolean> {
+    try {
+      if (await history.startKernel()) {
+        await history.link?.start();
+      }
+    } catch (error) {
+      this._complain(error);
+    }
+    return history.isOn;
   }
 
   undo(history: NotebookHistory): Promise<boolean> {
@@ -58,8 +79,8 @@ export class Actions {
 
   /** Bring the last state of an earlier kernel into this one. */
   async resume(history: NotebookHistory): Promise<boolean> {
-    if (!history.isOn) {
-      await this.start(history);
+    if (!history.isOn && !(await this.start(history))) {
+      return false; // the panel says why
     }
     const done = await this._travel(history, ['resume'], this.trans.__('The session goes on where it was'));
     if (done) {
@@ -133,43 +154,36 @@ export class Actions {
 
   /** The past value under another name, beside the present one. */
   async bringBackAs(history: NotebookHistory, state: IState, name: string): Promise<boolean> {
-    const suggested = `${name}_${state.count ?? state.short}`.replace(/\W/g, '_');
-    const picked = await InputDialog.getText({
+    return this._named(history, {
       title: this.trans.__('Bring back %1 as …', name),
       label: this.trans.__('Name of the variable that holds the value as it was after %1', this.title(state)),
-      text: suggested,
-      okLabel: this.trans.__('Bring back')
+      text: `${name}_${state.count ?? state.short}`.replace(/\W/g, '_'),
+      okLabel: this.trans.__('Bring back'),
+      words: given => ['get', state.id, name, `--as=${given}`],
+      said: given => this.trans.__('%1 holds %2 as it was after %3', given, name, this.title(state))
     });
-    const given = picked.value?.trim();
-    if (!picked.button.accept || !given) {
-      return false;
-    }
-    const said = this.trans.__('%1 holds %2 as it was after %3', given, name, this.title(state));
-    return this._do(history, ['get', state.id, name, '--as', given], said);
   }
 
   async branch(history: NotebookHistory, state: IState): Promise<void> {
-    const name = await this._ask(
-      this.trans.__('New branch at %1', this.title(state)),
-      this.trans.__('A name for another idea. Nothing moves; switch goes there.'),
-      this.trans.__('Create')
-    );
-    if (name) {
-      await this._do(history, ['branch', name, state.id], this.trans.__('Branch %1 begins at %2', name, this.title(state)));
-      await history.load();
-    }
+    await this._named(history, {
+      title: this.trans.__('New branch at %1', this.title(state)),
+      label: this.trans.__('A name for another idea. Nothing moves; switch goes there.'),
+      okLabel: this.trans.__('Create'),
+      words: name => ['branch', name, state.id],
+      said: name => this.trans.__('Branch %1 begins at %2', name, this.title(state))
+    });
+    await history.load();
   }
 
   async tag(history: NotebookHistory, state: IState): Promise<void> {
-    const name = await this._ask(
-      this.trans.__('Tag %1', this.title(state)),
-      this.trans.__('A name that stays with this state. Its values are always kept.'),
-      this.trans.__('Tag')
-    );
-    if (name) {
-      await this._do(history, ['tag', name, state.id], this.trans.__('%1 is called %2', this.title(state), name));
-      await history.load();
-    }
+    await this._named(history, {
+      title: this.trans.__('Tag %1', this.title(state)),
+      label: this.trans.__('A name that stays with this state. Its values are always kept.'),
+      okLabel: this.trans.__('Tag'),
+      words: name => ['tag', name, state.id],
+      said: name => this.trans.__('%1 is called %2', this.title(state), name)
+    });
+    await history.load();
   }
 
   async describe(history: NotebookHistory, state: IState): Promise<void> {
@@ -180,14 +194,37 @@ export class Actions {
       okLabel: this.trans.__('Save')
     });
     if (picked.button.accept) {
-      await this._do(history, ['describe', state.id, '-m', picked.value ?? ''], null);
+      await this._do(history, ['describe', state.id, `--message=${picked.value ?? ''}`], null);
       await history.load();
     }
   }
 
-  private async _ask(title: string, label: string, okLabel: string): Promise<string | null> {
-    const picked = await InputDialog.getText({ title, label, okLabel });
-    return picked.button.accept ? picked.value?.trim() || null : null;
+  /** Ask for a name and do something with it; asked again, with what was typed, as long as the name will not do. */
+  private async _named(history: NotebookHistory, asked: IAskedName): Promise<boolean> {
+    let { label, text } = asked;
+    for (;;) {
+      const picked = await InputDialog.getText({ title: asked.title, label, text, okLabel: asked.okLabel });
+      const name = picked.button.accept ? picked.value?.trim() : '';
+      if (!name) {
+        return false;
+      }
+      text = name;
+      if (name.startsWith('-')) {
+        label = this.trans.__('A name cannot begin with “-”.');
+        continue;
+      }
+      try {
+        this._tell(history, await this._perform(history, asked.words(name)), asked.said(name));
+        return true;
+      } catch (error) {
+        if (error instanceof Fault && NAMING.includes(error.fault.code)) {
+          label = `${error.fault.message}.`;
+          continue;
+        }
+        this._complain(error);
+        return false;
+      }
+    }
   }
 
   private async _cellsOf(history: NotebookHistory, state: IState): Promise<ICellJson[] | null> {
@@ -322,20 +359,8 @@ export class Actions {
   private async _do(history: NotebookHistory, words: string[], said: string | null): Promise<boolean> {
     try {
       const answer = await this._perform(history, words);
-      const lost: string[] = answer.placeholders ?? [];
-      const messages: string[] = answer.messages ?? [];
       if (said !== null) {
-        const tail = [...messages, lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
-        const text = [said, ...tail].join('\n');
-        if (lost.length) {
-          const label = this.trans.__('Run their cells again …');
-          const actions = [{ label, callback: () => void this.rebuild(history, lost) }];
-          Notification.warning(text, { autoClose: 20000, actions });
-        } else if (tail.length) {
-          Notification.warning(text, { autoClose: 10000 });
-        } else {
-          Notification.success(text, { autoClose: 2500 });
-        }
+        this._tell(history, answer, said);
       }
       return true;
     } catch (error) {
@@ -344,12 +369,34 @@ export class Actions {
     }
   }
 
+  private _tell(history: NotebookHistory, answer: any, said: string): void {
+    const lost: string[] = answer.placeholders ?? [];
+    const messages: string[] = answer.messages ?? [];
+    const tail = [...messages, lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
+    const text = [said, ...tail].join('\n');
+    if (lost.length) {
+      const label = this.trans.__('Run their cells again …');
+      const actions = [{ label, callback: () => void this.rebuild(history, lost) }];
+      Notification.warning(text, { autoClose: 20000, actions });
+    } else if (tail.length) {
+      Notification.warning(text, { autoClose: 10000 });
+    } else {
+      // What was done before is said no longer: several in a row would hide the panel.
+      Notification.dismiss(this._said);
+      this._said = Notification.success(text, { autoClose: 2500 });
+    }
+  }
+
   private async _perform(history: NotebookHistory, words: string[]): Promise<any> {
     const link = history.link;
     if (!link?.isOn) {
       throw new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') });
     }
-    if (history.working !== null || (await link.busy())) {
+    if (history.working !== null) {
+      const working = this.trans.__('Timeslip is at work already. Nothing was changed.');
+      throw new Fault({ code: 'session-busy', message: working, hint: this.trans.__('Try again in a moment.') });
+    }
+    if (await link.busy()) {
       const busy = this.trans.__('A cell is running. Nothing was changed.');
       throw new Fault({ code: 'session-busy', message: busy, hint: this.trans.__('Try again when it has ended, or interrupt it.') });
     }
@@ -379,6 +426,8 @@ export class Actions {
       history.tell();
     }
   }
+
+  private _said = '';
 
   private _complain(error: unknown): void {
     if (error instanceof Fault) {

@@ -132,8 +132,8 @@ export function addCommands(parts: ICommandParts): void {
   /** The state after the newest run of the active cell; of several, the one that leads to where the session is. */
   const ofCell = (history: NotebookHistory): IState | undefined => {
     const cell = history.panel.content.activeCell;
-    const count = (cell?.model.sharedModel as any)?.execution_count ?? null;
-    const runs = runsOf(history.model, count);
+    const shared = cell?.model.sharedModel as any;
+    const runs = runsOf(history.model, shared?.execution_count ?? null, shared?.getSource() ?? '');
     const line = history.model.lineOf(history.model.head);
     return runs.find(run => line.has(run.id)) ?? runs[0];
   };
@@ -148,7 +148,10 @@ export function addCommands(parts: ICommandParts): void {
         if (history && state) {
           await actions.goTo(history, state, 'variables');
         } else if (history) {
-          Notification.info(trans.__('No state of this cell is recorded.'), { autoClose: 4000 });
+          const why = run
+            ? trans.__('Recording began with this cell: there is no state before it.')
+            : trans.__('No state of this cell is recorded.');
+          Notification.info(why, { autoClose: 4000 });
         }
       }
     });

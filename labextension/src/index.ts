@@ -99,7 +99,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
             options.marks = composite.marks;
             options.ask = composite.askBeforeLoss;
             for (const history of manager.all()) {
-              if (options.startAlways && !always && history.condition?.kind === 'off') {
+              const kind = history.condition?.kind;
+              if (options.startAlways && !always && (kind === 'off' || kind === 'asking')) {
                 void actions.start(history);
               }
               history.tell();

@@ -7,7 +7,8 @@ import { connected, filtered, namesOf, NO_FILTER, ownFirst } from '../src/logic/
 import { duration, few, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
-import { firstLine, standings } from '../src/logic/staleness';
+import { matched } from '../src/logic/keeping';
+import { firstLine, runsOf, standings } from '../src/logic/staleness';
 import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
 import { scrollFor, windowOf } from '../src/logic/windowing';
 import { chain, history, state } from './helpers';
@@ -209,6 +210,28 @@ test('a checkout that was recorded as a state of its own is at the run before it
   assert.equal(standings(model, [{ id: 'x', count: 1, source: '' }]).get('x'), 'here');
 });
 
+test('what was brought back without a run is not said to be as it was after the last one', () => {
+  const back = state('k', ['b'], { kind: 'checkout', changed: ['x'] });
+  const model = modelOf([back, ...chain('a', 'b')], 'k');
+  const cells = [1, 2].map(count => ({ id: `cell${count}`, count, source: '' }));
+  assert.deepEqual([...standings(model, cells).values()], ['current', 'near']);
+});
+
+test('of runs with the same count, a cell is the one whose first line it has', () => {
+  const old = state('old', [], { count: 1, first: 'x = 1' });
+  const fresh = state('fresh', [], { count: 1, first: 'y = 2' });
+  const model = modelOf([fresh, old], 'fresh');
+  const cells = ['x = 1\nx', 'y = 2', 'edited since'].map(source => ({ id: source, count: 1, source }));
+  assert.deepEqual([...standings(model, cells).values()], ['stale', 'here', 'here']);
+  assert.deepEqual(runsOf(model, 1, 'x = 1').map(run => run.id), ['old']);
+});
+
+test('cells are kept with the commit of their own run', () => {
+  const model = modelOf([...chain('a', 'b', 'c', 'd')], 'd');
+  const found = matched(model, [4, 3, 7, 1], new Set(['a', 'b']));
+  assert.deepEqual(found.map(([count, run]) => [count, run.id]), [[3, 'c'], [4, 'd']]);
+});
+
 test('the first line of code is the first that says something', () => {
   assert.equal(firstLine('\n\n  x = 1\ny = 2'), 'x = 1');
   assert.equal(firstLine(''), '');
@@ -382,6 +405,13 @@ test('an event brings all states since the one before, or says that there were t
   assert.equal(model.apply({ ...event, seq: 2 }), 'applied');
   assert.deepEqual(model.order, ['c', 'b', 'a']);
   assert.equal(model.apply({ ...event, seq: 3, more: true }), 'gap');
+});
+
+test('what was forgotten is asked for again', () => {
+  const model = modelOf(chain('a'), 'a');
+  const event = { event: 'rewritten' as const, seq: 2, head: 'a', branch: 'main', state: null, states: [], more: true };
+  assert.equal(model.apply(event), 'gap');
+  assert.equal(model.rewritten, 1);
 });
 
 test('names of the user stand before results of cells', () => {

@@ -54,6 +54,8 @@ def diff_values(
 def _nothing(before: object, after: object, report: Report) -> str:
     if report.work.cut:
         return "no difference found in the part that was compared"
+    if report.work.unseen:
+        return "no difference that can be seen; not all of it can"
     if not same_sharing(before, after, report.work):
         return "equal, but which of its parts are one and the same object differs"
     return "no difference in value"

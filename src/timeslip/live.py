@@ -69,6 +69,7 @@ class Live:
         made_again: names that the last restore made again and that are still to be recorded -> where they were so.
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
+        rewritten: how often what was recorded was changed in its place: by `forget`, `gc`, `trust`.
         no_room_for: the retention policy under which the store was found to have no room left, or None.
         told_drop: the user has been told that old values were dropped.
         unseen: code ran that was not looked at; the next look takes nothing for granted.
@@ -118,6 +119,7 @@ class Live:
         self.made_again: dict[str, tuple[CommitId, str]] = {}
         self.paused: str | None = None
         self.unfinished = 0
+        self.rewritten = 0
         self.no_room_for: RetentionPolicy | None = None
         self.told_drop = False
         self.hooked: str | None = None
@@ -324,6 +326,7 @@ class Live:
     def forget_bodies(self) -> None:
         """After gc, forget or trust: what was cached may not be there any more, or may be now."""
         self._bodies.clear()
+        self.rewritten += 1
 
     def moved_facets(self) -> set[str]:
         """Keys of the facets that are not as they are recorded: moved since, or never put back."""

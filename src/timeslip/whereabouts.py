@@ -28,6 +28,7 @@ class Whereabouts:
         resumable: the last commit of an earlier kernel that `resume` would bring back, or None.
         shared: another kernel holds the session, and this one is on a branch of its own.
         unfinished: runs whose commit is not finished yet.
+        rewritten: how often what was recorded was changed in its place.
         most_bytes: what the cells of a notebook that are kept with one commit may take, bytes.
     """
 
@@ -42,6 +43,7 @@ class Whereabouts:
     resumable: CommitId | None
     shared: bool
     unfinished: int
+    rewritten: int
     most_bytes: int
 
 
@@ -60,5 +62,6 @@ def whereabouts(session: Session) -> Whereabouts:
         session._resumable,
         live.shared,
         live.unfinished + len(live.backlog),
+        live.rewritten,
         live.settings.max_cells_bytes,
     )

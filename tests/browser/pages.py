@@ -56,6 +56,8 @@ _CLOSE = """() => {
 
 _SHOWN = "window.jupyterapp.shell.currentWidget"
 
+_VIEW = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().comms._front.view()"
+
 _CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => cell.getSource())"""
 
 
@@ -184,6 +186,43 @@ class Notebook:
         """The panel, whether it is there already or not."""
         self.page.evaluate("() => window.jupyterapp.shell.activateById('timeslip-history')")
 
+    def restart_from_menu(self) -> None:
+        """Kernel > Restart Kernel…, and the question that JupyterLab asks."""
+        self.command("notebook:restart-kernel", wait=False)
+        self.page.wait_for_selector(".jp-Dialog")
+        self.accept()
+
+    def change_kernel(self, name: str) -> None:
+        """Kernel > Change Kernel…"""
+        self.page.evaluate(f"async name => {{ await {_SHOWN}.sessionContext.changeKernel({{name}}); }}", name)
+        self.ready()
+
+    def menu(self, *path: str) -> dict[str, bool]:
+        """Open a menu of the menu bar, and those in it; what is in the last one, and whether it can be chosen."""
+        self.page.locator(f'.lm-MenuBar-item >> text="{path[0]}"').click()
+        for name in path[1:]:
+            self.page.locator(f'.lm-Menu-item >> text="{name}"').last.click()
+        self.page.locator(".lm-Menu").nth(len(path) - 1).wait_for()
+        items = self.page.locator(".lm-Menu").last.locator(".lm-Menu-item[data-type=command]").all()
+        found = {
+            item.locator(".lm-Menu-itemLabel").inner_text(): "lm-mod-disabled" not in item.get_attribute("class")
+            for item in items
+        }
+        for _ in path:
+            self.page.keyboard.press("Escape")
+        return found
+
+    def palette(self, words: str) -> None:
+        """Type *words* into the command palette, and take what it finds first."""
+        self.page.keyboard.press("Control+Shift+c")
+        self.page.locator(".lm-CommandPalette-input:visible").fill(words)
+        self.page.locator(".lm-CommandPalette-item.lm-mod-active", has_text=words).wait_for()
+        self.page.keyboard.press("Enter")
+
+    def shut_down(self) -> None:
+        """Kernel > Shut Down Kernel."""
+        self.page.evaluate(f"async () => {{ await {_SHOWN}.sessionContext.shutdown(); }}")
+
     def restart(self) -> None:
         """Restart the kernel."""
         self.page.evaluate(f"async () => {{ await {_SHOWN}.sessionContext.session.kernel.restart(); }}")
@@ -270,10 +309,19 @@ class Notebook:
     def state(self, count: int) -> dict[str, Any]:
         """The newest state of In[count], as it is recorded; nothing of it when there is none yet."""
         states = "__import__('timeslip.lab.states', fromlist=['page']).page"
-        view = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().comms._front.view()"
-        asked = f"[one for one in {states}({view})['states'] if one['count'] == {count}][:1]"
+        asked = f"[one for one in {states}({_VIEW})['states'] if one['count'] == {count}][:1]"
         found = ast.literal_eval(self.ask(asked))
         return dict(found[0]) if found else {"cells": False, "branch": None}
+
+    def kept(self, count: int) -> list[str] | None:
+        """What the cells kept with the newest state of In[count] have printed; None when none are kept with it."""
+        found = self.state(count)
+        if not found["cells"]:
+            return None
+        cells = "__import__('timeslip.lab.cells', fromlist=['cells']).cells"
+        asked = f"""[''.join(one.get('text', '') for one in cell.get('outputs', ()))
+            for cell in {cells}({_VIEW}, {found["id"]!r})['cells']['cells']]"""
+        return list(ast.literal_eval(self.ask(asked.replace("\n", " "))))
 
     def cells(self) -> list[str]:
         """The sources of the cells."""

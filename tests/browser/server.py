@@ -33,6 +33,22 @@ sys.meta_path.insert(0, Missing())
 """sitecustomize.py of an environment in which Timeslip is not installed."""
 
 
+OTHER = """
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.kernelbase import Kernel
+
+class Other(Kernel):
+    implementation, implementation_version, banner = "other", "1", "other"
+    language_info = {"name": "R", "mimetype": "text/plain", "file_extension": ".r"}
+
+    def do_execute(self, code, silent, *others, **more):
+        return {"status": "ok", "execution_count": self.execution_count, "payload": [], "user_expressions": {}}
+
+IPKernelApp.launch_instance(kernel_class=Other)
+"""
+"""A kernel that speaks another language."""
+
+
 class Server:
     """One application in a process group of its own.
 
@@ -60,6 +76,8 @@ class Server:
         quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
         (config / "page_config.json").write_text(json.dumps(quiet))
         self._kernel_without()
+        (self.top / "other.py").write_text(OTHER)
+        self._kernel("other", "R", [str(self.top / "other.py")], {})
         options = [
             *("--no-browser", f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0"),
             *(f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.folder}"),
@@ -127,13 +145,16 @@ class Server:
         site = self.top / "without"
         site.mkdir()
         (site / "sitecustomize.py").write_text(BLOCK)
-        spec = self.top / "data" / "kernels" / "without"
+        self._kernel("without", "python", ["-m", "ipykernel_launcher"], {"PYTHONPATH": str(site)})
+
+    def _kernel(self, name: str, language: str, words: list[str], environment: dict[str, str]) -> None:
+        spec = self.top / "data" / "kernels" / name
         spec.mkdir(parents=True)
         body = {
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Without Timeslip",
-            "language": "python",
-            "env": {"PYTHONPATH": str(site)},
+            "argv": [sys.executable, *words, "-f", "{connection_file}"],
+            "display_name": name,
+            "language": language,
+            "env": environment,
         }
         (spec / "kernel.json").write_text(json.dumps(body))
 

@@ -25,6 +25,50 @@ def test_a_crash_and_one_click(opened: Any, server: Server) -> None:
     book.at(1)
 
 
+def test_recording_goes_on_after_a_restart_from_the_menu(opened: Any, server: Server) -> None:
+    """JupyterLab says that the kernel is another one then, though it is the same."""
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.restart_from_menu()
+    book.page.wait_for_selector(".jp-NotebookPanel .timeslip-Bar >> text=can be brought back")
+    book.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
+    book.run("y = 2")
+    assert book.state(1)["created"] == ["y"]
+
+
+def test_one_click_without_a_kernel(opened: Any, server: Server) -> None:
+    """There is none to bring the state back into: one is started."""
+    book = opened(server)
+    book.start()
+    book.run("x = [1, 2]")
+    book.shut_down()
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.page.wait_for_selector(".Toastify__toast >> text=goes on where it was")
+    assert book.ask("x") == "[1, 2]"
+
+
+def test_run_all(opened: Any, server: Server) -> None:
+    """What is asked for between two of its cells is not done after all of them; each state keeps its own notebook."""
+    book = opened(server)
+    book.start()
+    book.edit(0, "x = 0; print(0)")
+    for number in (1, 2, 3, 4):
+        book.add(f"import time; time.sleep(0.4); x = {number}; print({number})")
+    book.command("notebook:run-all-cells", wait=False)
+    book.at(1)
+    for _ in range(3):  # whichever cell has just ended
+        book.click("undo")
+        book.page.wait_for_timeout(150)
+    book.page.wait_for_selector(".Toastify__toast >> text=A cell is running")
+    book.at(5)
+    assert book.ask("x") == "4"
+    book.until(lambda: all(book.kept(count) is not None for count in (2, 3, 4, 5)))
+    printed = [f"{number}\n" for number in range(5)]
+    for count in (2, 3, 4, 5):
+        assert book.kept(count) == [*printed[:count], *[""] * (5 - count)]
+
+
 def test_a_kernel_without_timeslip(opened: Any, server: Server) -> None:
     book = opened(server, kernel="without")
     book.button()
@@ -65,6 +109,12 @@ def test_two_tabs_on_one_kernel(opened: Any, server: Server) -> None:
     right.page.bring_to_front()
     right.at(1)
     assert (left.ask("x"), right.ask("x")) == ("1", "1")
+    left.page.bring_to_front()
+    left.restart_from_menu()
+    right.page.bring_to_front()
+    right.page.wait_for_selector(".timeslip-Panel >> text=nothing has run in it yet")
+    right.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    right.until(lambda: right.ask("globals().get('x')") == "1")
 
 
 def test_an_unsaved_notebook_keeps_its_cells(opened: Any, server: Server) -> None:
@@ -116,6 +166,23 @@ def test_a_notebook_gets_another_name(opened: Any, server: Server) -> None:
     book.page.wait_for_selector(".jp-NotebookPanel .timeslip-Bar >> text=can be brought back")
     book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
     book.until(lambda: book.ask("x") == "1")
+
+
+def test_a_notebook_gets_another_name_while_it_has_no_kernel(opened: Any, server: Server) -> None:
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.command("docmanager:save")
+    book.shut_down()
+    book.page.wait_for_selector(".timeslip-Status[data-activity=reading]")
+    book.rename("named later.ipynb")
+    book.page.wait_for_timeout(700)
+    book.pick(1)
+    book.page.wait_for_selector("li[data-name=x] >> text=1")
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.page.wait_for_selector(".Toastify__toast >> text=goes on where it was")
+    assert book.ask("x") == "1"
+    assert book.ask("__import__('os').environ['JPY_SESSION_NAME']").endswith("named later.ipynb'")
 
 
 @pytest.mark.skipif(

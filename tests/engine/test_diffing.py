@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import queue
 import re
 import time
 import warnings
@@ -603,3 +604,30 @@ def test_figures() -> None:
     one, two = figures.Figure(), figures.Figure()
     two.add_subplot()
     assert said(one, two) == ("+1 plot", "+ .axes[0]: axes")
+
+
+def test_what_shows_nothing_of_itself_is_not_said_to_be_the_same() -> None:
+    """Two wrappers of objects written in C that say nothing: nobody can know whether they differ."""
+    assert said(Plain(queue=queue.SimpleQueue()), Plain(queue=queue.SimpleQueue())) == (
+        "no difference that can be seen; not all of it can",
+    )
+    assert said(Plain(mark=object()), Plain(mark=object())) == SAME
+
+
+def test_frames_of_polars_by_column() -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": [1, 2, None], "b": ["x", "y", "z"], "f": [NAN, 1.0, 2.0]})
+    assert said(frame, frame.clone()) == SAME
+    assert said(frame, frame.with_columns(a=polars.Series([1, 5, None]), c=polars.lit(True)))[:2] == (
+        "column 'c' added; 1 cell of 'a' changed",
+        "+ column 'c' (Boolean)",
+    )
+    assert said(frame, frame.head(2).drop("f"))[0] == "column 'f' dropped; 3 -> 2 rows"
+    assert said(frame["a"], frame["a"] * 2) == ("2 values changed", "  at 0: 1 -> 2", "  at 1: 2 -> 4")
+    assert said([frame], [frame.with_columns(b=polars.Series(["x", "y", "q"]))])[1:] == (
+        "  [0]: 1 cell of 'b' changed",
+        "  [0]['b'] at 2: 'z' -> 'q'",
+    )
+    nested = polars.DataFrame({"l": [[1, 2], None], "s": [{"x": 1}, {"x": 2}]})
+    assert said(nested, nested.clone()) == SAME
+    assert said(nested, nested.with_columns(s=nested["s"].reverse()))[0] == "2 cells of 's' changed"

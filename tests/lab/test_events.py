@@ -101,6 +101,20 @@ def test_nothing_is_told_where_nothing_has_happened(seen: Looking, news: Events)
     page.wait("recorded")
 
 
+def test_what_was_forgotten_is_told(seen: Looking, news: Events) -> None:
+    page = Page("one")
+    news.open(page)
+    seen.run("secret = 'key'")
+    page.wait("recorded")
+    seen.session.forget("secret")
+    news.nudge()
+    told = page.wait("recorded", "rewritten")[-1]
+    assert (told["more"], told["states"], told["head"]) == (True, [], seen.session.head)
+    news.nudge()
+    seen.run("y = 1")
+    page.wait("recorded", "rewritten", "recorded")
+
+
 def test_going_on_with_another_session_is_told(seen: Looking, news: Events) -> None:
     page = Page("one")
     news.open(page)

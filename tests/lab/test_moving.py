@@ -8,7 +8,7 @@ import pytest
 from tests.store.steps import Steps
 
 from timeslip.errors import ConflictError, UsageError
-from timeslip.lab.moving import renamed
+from timeslip.lab.moving import moved, renamed
 from timeslip.store.repository import Repository
 
 
@@ -36,4 +36,20 @@ def test_the_session_is_found_by_the_new_path(tmp_path: Path) -> None:
             "one": "/home/me/work/two.ipynb",
             "empty": None,
             "other": "/home/me/work/three.ipynb",
+        }
+
+
+def test_all_notebooks_of_a_folder_move_with_it(tmp_path: Path) -> None:
+    with Repository.open(tmp_path, min_free_bytes=0) as repo:
+        for path in ("/w/a/one.ipynb", "/w/a/deep/two.ipynb", "/w/ab/three.ipynb", "/w/b/one.ipynb"):
+            Steps(repo, repo.create_session(path, path)).commit({"x": b"1"})
+        Steps(repo, repo.create_session("four", "/w/four.ipynb")).commit({"x": b"1"})
+        assert moved(repo, "/w/a", "/w/b") == ["/w/b/deep/two.ipynb"], "one that has a history there keeps it"
+        assert moved(repo, "/w/four.ipynb", "/w/five.ipynb") == ["/w/five.ipynb"]
+        assert {row.name: row.notebook for row in repo.sessions()} == {
+            "/w/a/one.ipynb": "/w/a/one.ipynb",
+            "/w/a/deep/two.ipynb": "/w/b/deep/two.ipynb",
+            "/w/ab/three.ipynb": "/w/ab/three.ipynb",
+            "/w/b/one.ipynb": "/w/b/one.ipynb",
+            "five": "/w/five.ipynb",
         }

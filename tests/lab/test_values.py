@@ -39,6 +39,43 @@ def test_a_frame_is_a_table_of_text_with_what_is_not_shown(seen: Looking) -> Non
     assert "<b>" not in found["html"]
 
 
+def test_arrays_of_two_dimensions_are_tables(seen: Looking) -> None:
+    seen.run("import numpy as np", "a = np.arange(2100).reshape(70, 30) / 2; v = np.arange(3); e = np.zeros((0, 3))")
+    seen.run("t = np.array([['2024-01-02', '2024-01-03']], dtype='datetime64[ns]')")
+    found = {value["name"]: value for value in preview(seen, "a", "v", "e", "t")}
+    table = found["a"]
+    assert (table["sort"], table["shape"], len(table["rows"]), len(table["columns"])) == ("array", [70, 30], 50, 20)
+    assert (table["columns"][1], table["index"][1]) == ({"name": "1", "dtype": "float64"}, "1")
+    assert table["rows"][1][:3] == ["15.0", "15.5", "16.0"]
+    assert table["note"] == "shown: 50 of 70 rows, 20 of 30 columns"
+    assert "2024-01-03" in found["t"]["rows"][0][1]
+    assert (found["v"]["rows"], found["e"]["rows"]) == (None, None)
+
+
+def test_frames_of_polars_are_tables_and_compared_by_column(seen: Looking) -> None:
+    pytest.importorskip("polars")
+    seen.run("import polars as pl", "df = pl.DataFrame({'n': [1, 2, 3], 's': ['x', None, 'z']}); s = df['n']")
+    first = str(seen.session.head)
+    then, series = preview(seen, "df", "s")
+    assert then["columns"] == [{"name": "n", "dtype": "Int64"}, {"name": "s", "dtype": "String"}]
+    assert (then["index"], then["rows"][1], then["shape"]) == (["0", "1", "2"], ["2", "None"], [3, 2])
+    assert (series["shape"], series["rows"]) == ([3], [["1"], ["2"], ["3"]])
+    seen.run("df = df.with_columns(n=pl.Series([1, 20, 3]), d=pl.col('n') * 2).drop('s')")
+    value = seen.ask("compare", a=first, b="HEAD", name="df")["value"]
+    assert value["summary"] == "column 's' dropped; column 'd' added; 1 cell of 'n' changed"
+    frame = value["frame"]
+    assert [(column["name"], column["change"]) for column in frame["columns"]] == [
+        *(("n", "changed"), ("s", "removed"), ("d", "added"))
+    ]
+    assert frame["rows"][1] == {
+        "label": "1",
+        "a": ["2", "None", None],
+        "b": ["20", None, "4"],
+        "changed": [True, False, False],
+    }
+    assert (frame["changed_rows"], frame["changed_cells"], frame["of"]) == (1, 1, 3)
+
+
 def test_values_are_as_they_were_and_the_session_is_as_it_is(seen: Looking) -> None:
     seen.run(
         "class Point:\n    def __init__(self, x): self.x = x", "x = [1]; p = Point(1); s = x", "x.append(2); p.x = 5"
@@ -58,6 +95,14 @@ def test_all_names_of_a_state_and_those_that_are_not_there(seen: Looking) -> Non
     assert found["lock"]["note"]
     assert seen.reply("preview", ref="HEAD", names=["y"])["error"]["code"] == "name-not-found"
     assert seen.reply("preview", ref="HEAD~9", names=["x"])["error"]["code"] == "commit-not-found"
+
+
+def test_why_a_value_is_not_there_is_said_once(seen: Looking) -> None:
+    first = seen.run("token = 'hunter2'")
+    seen.run("token = 1")
+    seen.session.forget("token")
+    (found,) = preview(seen, "token", ref=first)
+    assert found["note"].count("removed for good") == 1
 
 
 def test_a_figure_is_a_picture(seen: Looking) -> None:

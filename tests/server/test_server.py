@@ -53,6 +53,13 @@ class Server:
             with error:
                 return error.code, json.loads(error.read() or b"{}")
 
+    def rename(self, old: str, new: str) -> None:
+        body = json.dumps({"path": new}).encode()
+        request = urllib.request.Request(f"{self.address}api/contents/{old}", method="PATCH", data=body)
+        request.add_header("Authorization", f"token {self.token}")
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            assert reply.status == 200
+
     def answer(self, verb: str, **query: str) -> dict[str, Any]:
         status, body = self.get(verb, **query)
         assert status == 200, body
@@ -195,3 +202,20 @@ def test_only_what_the_store_alone_can_tell_is_answered(
 ) -> None:
     status, body = server.get(verb, path="one.ipynb", **query)
     assert (status, set(body)) == (expected, {"error", "message"})
+
+
+def test_what_the_server_moves_takes_its_history_along(server: Server) -> None:
+    folder = server.root / "moving"
+    folder.mkdir()
+    (folder / "three.ipynb").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIMESLIP_KEY_FILE", str(server.store.parent / "key"))
+        _, head = record(server.store, folder / "three.ipynb")
+    server.rename("moving/three.ipynb", "moving/four.ipynb")
+    server.rename("moving", "moved")
+    deadline = time.monotonic() + 10
+    while server.get("history", path="moved/four.ipynb")[0] == 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    found = server.answer("resumable", path="moved/four.ipynb")
+    assert (found["name"], found["state"]["id"]) == ("four", head)

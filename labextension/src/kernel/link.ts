@@ -23,6 +23,14 @@ export type Condition =
   | { kind: 'failed'; fault: IFault }
   | { kind: 'gone' };
 
+/** A cell that has run, and shown all that it shows. */
+export interface IRan {
+  /** Its execution count. */
+  count: number;
+  /** Its id in the notebook, where that is known. */
+  cell: string | null;
+}
+
 /** What a verb has refused, with what helps. */
 export class Fault extends Error {
   constructor(readonly fault: IFault) {
@@ -46,7 +54,9 @@ export class KernelLink implements IDisposable {
     if (kernel.status === 'busy') {
       this._running = 'unknown';
     }
+    kernel.anyMessage.connect(this._onRequest, this);
     kernel.iopubMessage.connect(this._onMessage, this);
+    kernel.connectionStatusChanged.connect(this._onConnection, this);
   }
 
   get condition(): Condition {
@@ -63,6 +73,25 @@ export class KernelLink implements IDisposable {
 
   get event(): ISignal<this, IEvent> {
     return this._event;
+  }
+
+  /** A cell that this page has asked for has run. */
+  get ran(): ISignal<this, IRan> {
+    return this._ran;
+  }
+
+  /**
+   * The kernel was started again by somebody else: what is open here has ended, and nobody says so.
+   *
+   * JupyterLab tells it only to the page that asked for it. What the new process sends has another session.
+   */
+  get replaced(): ISignal<this, void> {
+    return this._replaced;
+  }
+
+  /** Whether somebody's cell is running, or one of this page waits for its turn. */
+  get isRunning(): boolean {
+    return this._running !== null || this._cells.size > 0;
   }
 
   get isDisposed(): boolean {
@@ -102,7 +131,19 @@ export class KernelLink implements IDisposable {
   }
 
   /** Begin to record the kernel, and connect. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    if (this._starting === null) {
+      const starting = this._start().finally(() => {
+        if (this._starting === starting) {
+          this._starting = null;
+        }
+      });
+      this._starting = starting;
+    }
+    return this._starting;
+  }
+
+  private async _start(): Promise<void> {
     if (this.isOn) {
       return;
     }
@@ -132,39 +173,75 @@ export class KernelLink implements IDisposable {
   }
 
   /**
-   * Whether somebody's cell is running, after a moment in which it may just be ending.
+   * Whether somebody's cell is running, or waits in the queue, after a moment in which it may just be ending.
    *
-   * The status of the kernel does not tell: it is busy for every message, also for those that look.
+   * The status of the kernel does not tell: it is busy for every message, also for those that look. Nor is it enough to
+   * know what runs: between two cells of "run all" nothing does, and what is asked for then is done after all of them.
    */
   async busy(moment = 400): Promise<boolean> {
     const end = Date.now() + moment;
-    while (this._running !== null && Date.now() < end) {
+    while (this.isRunning && Date.now() < end) {
       await new Promise(resolve => window.setTimeout(resolve, 20));
     }
-    return this._running !== null;
+    return this.isRunning;
+  }
+
+  /** What this page asks for, and what is only answered: a cell that the kernel drops because one before it failed. */
+  private _onRequest(_: Kernel.IKernelConnection, { msg, direction }: Kernel.IAnyMessageArgs): void {
+    const content = msg.content as any;
+    if (direction === 'send' && msg.header.msg_type === 'execute_request' && !content.silent) {
+      this._cells.set(msg.header.msg_id, { count: null, cell: (msg.metadata as any)?.cellId ?? null });
+    } else if (direction === 'recv' && msg.header.msg_type === 'execute_reply' && content.status === 'aborted') {
+      this._cells.delete((msg.parent_header as any).msg_id);
+    }
   }
 
   private _onMessage(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
     const parent = message.parent_header as any;
-    if (message.header.msg_type !== 'status') {
-      return;
+    const content = message.content as any;
+    const cell = this._cells.get(parent.msg_id);
+    if (message.header.msg_type === 'execute_input' && cell) {
+      cell.count = content.execution_count;
+    } else if (message.header.msg_type === 'status') {
+      // A status without a parent may be the server's.
+      if (this.isOn && parent.msg_id && message.header.session !== this._process) {
+        this._replaced.emit();
+        return;
+      }
+      this._onStatus(content.execution_state, parent);
     }
-    const state = (message.content as any).execution_state;
-    if (state === 'busy' && parent.msg_type === 'execute_request' && !this._own.has(parent.msg_id)) {
-      this._running = parent.msg_id;
-    } else if (state !== 'busy' && (parent.msg_id === this._running || this._running === 'unknown')) {
+  }
+
+  private _onStatus(state: string, parent: { msg_id?: string; msg_type?: string }): void {
+    const id = parent.msg_id ?? '';
+    if (state === 'busy' && parent.msg_type === 'execute_request' && !this._own.has(id)) {
+      this._running = id;
+    } else if (state !== 'busy' && (id === this._running || this._running === 'unknown')) {
       this._running = null;
     }
     if (state === 'idle') {
-      this._own.delete(parent.msg_id);
+      this._own.delete(id);
+      const { count, cell } = this._cells.get(id) ?? { count: null, cell: null };
+      this._cells.delete(id);
+      if (count !== null) {
+        this._ran.emit({ count, cell });
+      }
+    }
+  }
+
+  /** What is told while the connection is away is not heard: no cell may count as running for ever. */
+  private _onConnection(_: Kernel.IKernelConnection, status: Kernel.ConnectionStatus): void {
+    if (status !== 'connected') {
+      this._cells.clear();
     }
   }
 
   /** The kernel is another one from now on, or none: what was open has ended without a word. */
   reset(gone: boolean): void {
     this._turn += 1;
-    this._running = null;
+    this._running = this._starting = null;
     this._own.clear();
+    this._cells.clear();
     this._drop(false);
     this._become(gone ? { kind: 'gone' } : { kind: 'asking' });
   }
@@ -264,6 +341,7 @@ export class KernelLink implements IDisposable {
       comm.onMsg = message => {
         const data = message.content.data as any;
         if (data.hello || data.refused) {
+          this._process = message.header.session;
           resolve(data);
           return;
         }
@@ -344,6 +422,8 @@ export class KernelLink implements IDisposable {
     }
   }
 
+  /** Cells of this page that have not ended, by their request: their execution counts as soon as they begin. */
+  private _cells = new Map<string, { count: number | null; cell: string | null }>();
   private _condition: Condition = { kind: 'asking' };
   private _conditionChanged = new Signal<this, Condition>(this);
   private _event = new Signal<this, IEvent>(this);
@@ -352,9 +432,14 @@ export class KernelLink implements IDisposable {
   private _lastId = 0;
   /** Requests of our own that are on their way: no cells. */
   private _own = new Set<string>();
+  /** The session in which the kernel's process sends what it says. */
+  private _process = '';
+  private _ran = new Signal<this, IRan>(this);
   /** The request whose cell is running. */
   private _running: string | null = null;
+  private _replaced = new Signal<this, void>(this);
   private _rpc: Kernel.IComm | null = null;
+  private _starting: Promise<void> | null = null;
   /** Rises with everything that makes an answer on its way obsolete. */
   private _turn = 0;
   private _waiting = new Map<number, IWaiting>();

@@ -51,6 +51,7 @@ export type EventKind =
   | 'recording'
   | 'paused'
   | 'resumed'
+  | 'rewritten'
   | 'saving'
   | 'closed';
 

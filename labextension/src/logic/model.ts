@@ -23,6 +23,8 @@ export class HistoryModel {
   /** Why recording is paused. */
   why: string | null = null;
   storeBytes: number | null = null;
+  /** How often what is recorded was changed in its place: answers from before say more than there is. */
+  rewritten = 0;
   /** Rises with every change: what is computed from the model is kept as long as it stays. */
   revision = 0;
 
@@ -97,6 +99,9 @@ export class HistoryModel {
       return 'gap';
     }
     this.seq = event.seq;
+    if (event.event === 'rewritten') {
+      this.rewritten += 1;
+    }
     if (event.more) {
       return 'gap';
     }

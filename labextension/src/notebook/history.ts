@@ -1,6 +1,7 @@
 /** The history of one open notebook: its kernel's link, what is known of the states, and its cells. */
 import { ISessionContext } from '@jupyterlab/apputils';
 import { CodeCell } from '@jupyterlab/cells';
+import { PathExt } from '@jupyterlab/coreutils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
@@ -8,17 +9,20 @@ import { JSONObject } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { Condition, Fault, KernelLink } from '../kernel/link';
+import { Condition, Fault, IRan, KernelLink } from '../kernel/link';
 import { IAnswering, StoredHistory } from '../kernel/stored';
 import { IEvent, IHistory, IState } from '../logic/contract';
 import { HistoryModel } from '../logic/model';
 import { standings } from '../logic/staleness';
-import { seen, snapshot } from './cells';
+import { seen } from './cells';
+import { Keeper } from './keeping';
 import { mark, unmark } from './marks';
 
 /** States in the first page, which is shown at once, and in the ones that follow. */
 const FIRST_PAGE = 200;
 const PAGE = 1000;
+/** After so long the server has told the store that a notebook was renamed, milliseconds. */
+const MOVING = 500;
 /** More states than anybody looks through. */
 const MOST = 20000;
 
@@ -37,6 +41,7 @@ export class NotebookHistory implements IDisposable {
     readonly options: IOptions,
     private readonly trans: TranslationBundle
   ) {
+    this._keeper = new Keeper(panel, options, () => this._onKept());
     const session = panel.sessionContext;
     session.kernelChanged.connect(this._onKernel, this);
     session.statusChanged.connect(this._onStatus, this);
@@ -103,9 +108,22 @@ export class NotebookHistory implements IDisposable {
     }
     this._isDisposed = true;
     this.link?.dispose();
+    this._keeper.dispose();
     window.clearTimeout(this._timer);
+    window.clearTimeout(this._keptTimer);
     Signal.disconnectReceiver(this);
     Signal.clearData(this);
+  }
+
+  /** A kernel of the notebook's kind, where there is none; whether one is there. */
+  async startKernel(): Promise<boolean> {
+    if (this.link === null) {
+      const context = this.panel.sessionContext;
+      const spec = this.panel.content.model?.getMetadata('kernelspec') as { name?: string } | undefined;
+      const name = spec?.name ?? context.kernelPreference.name;
+      await context.changeKernel(name ? { name } : {});
+    }
+    return this.link !== null;
   }
 
   /** Say that something has changed; the marks in the cells follow. */
@@ -134,7 +152,15 @@ export class NotebookHistory implements IDisposable {
         this._again = true;
         return;
       }
-      this.model.refresh(page);
+      if (this._rewritten) {
+        this._rewritten = false;
+        this.model.replace(page);
+      } else {
+        this.model.refresh(page);
+      }
+      if (this.link?.isOn) {
+        this._keeper.match(this.model, this.link);
+      }
       this.selection = this.selection.filter(id => this.model.state(id));
       this.tell();
       while (this.model.more && this.model.order.length < MOST) {
@@ -157,13 +183,9 @@ export class NotebookHistory implements IDisposable {
     }
   }
 
-  /** The code cell has run: its commit is the newest with its execution count. */
+  /** A code cell has run in this page. */
   executed(cell: CodeCell): void {
-    const count = cell.model.sharedModel.execution_count;
-    if (count !== null && this.isOn) {
-      this._ran.add(count);
-      void this._keep();
-    } else if (!this.isOn && /timeslip/.test(cell.model.sharedModel.getSource())) {
+    if (!this.isOn && /timeslip/.test(cell.model.sharedModel.getSource())) {
       // %load_ext timeslip was typed: the panel shows it as if its button had been used.
       void this.link?.probe();
     }
@@ -190,8 +212,10 @@ export class NotebookHistory implements IDisposable {
   }
 
   private _take(kernel: Kernel.IKernelConnection | null): void {
-    // Of another kind of kernel the user has not said that it is to be recorded.
-    const was = this.isOn && this.link!.kernel.name === kernel?.name;
+    if (kernel && kernel.name !== this._wanted) {
+      // Of another kind of kernel the user has not said that it is to be recorded.
+      this._wanted = null;
+    }
     this.link?.dispose();
     this.link = null;
     this._forget();
@@ -200,7 +224,9 @@ export class NotebookHistory implements IDisposable {
       this.link = link;
       link.conditionChanged.connect(this._onCondition, this);
       link.event.connect(this._onEvent, this);
-      void this._begin(link, was);
+      link.ran.connect(this._onRan, this);
+      link.replaced.connect(this._onReplaced, this);
+      void this._begin(link);
     } else {
       void this._readStore();
     }
@@ -212,7 +238,7 @@ export class NotebookHistory implements IDisposable {
     this.stored = null;
     this.selection = [];
     this.resumable = null;
-    this._ran.clear();
+    this._keeper.clear();
     this.working = null;
   }
 
@@ -229,12 +255,18 @@ export class NotebookHistory implements IDisposable {
   }
 
   /** Connect to a kernel: it is asked, and recorded at once when that is what the user wants. */
-  private async _begin(link: KernelLink, was: boolean): Promise<void> {
-    if (was || this.options.startAlways) {
+  private async _begin(link: KernelLink): Promise<void> {
+    if (this._wanted !== null || this.options.startAlways) {
       await link.start();
     } else {
       await link.probe();
     }
+  }
+
+  private _onReplaced(link: KernelLink): void {
+    this._forget();
+    link.reset(false);
+    void this._begin(link);
   }
 
   private _onStatus(_: ISessionContext, status: Kernel.Status): void {
@@ -244,15 +276,12 @@ export class NotebookHistory implements IDisposable {
     }
     if (status === 'restarting' || status === 'autorestarting' || status === 'dead' || status === 'terminating') {
       if (link.condition.kind !== 'gone') {
-        this._wasOn = this._wasOn || link.isOn;
         this._forget();
         link.reset(true);
       }
     } else if (status === 'idle' && link.condition.kind === 'gone') {
-      const was = this._wasOn;
-      this._wasOn = false;
       link.reset(false);
-      void this._begin(link, was);
+      void this._begin(link);
     }
     this._changed.emit();
   }
@@ -265,6 +294,7 @@ export class NotebookHistory implements IDisposable {
 
   private _onCondition(link: KernelLink, condition: Condition): void {
     if (condition.kind === 'on') {
+      this._wanted = link.kernel.name;
       this._forget();
       const hello = condition.hello;
       this.model.storeBytes = hello.store_bytes ?? null;
@@ -273,7 +303,7 @@ export class NotebookHistory implements IDisposable {
         this.model.why = hello.paused;
       }
       void this.load().then(() => {
-        this._before = new Set(this.model.order);
+        this._keeper.begin(this.model);
         const state = this.model.state(hello.resumable ?? null);
         if (state && this.model.head !== state.id && link === this.link) {
           this.resumable = state;
@@ -281,6 +311,9 @@ export class NotebookHistory implements IDisposable {
         }
       });
     } else if (condition.kind === 'off' || (condition.kind === 'gone' && link.kernel.status === 'dead')) {
+      if (condition.kind === 'off') {
+        this._wanted = null;
+      }
       this._forget();
       void this._readStore();
     }
@@ -295,12 +328,14 @@ export class NotebookHistory implements IDisposable {
       void this.load();
       return;
     }
+    // Older pages, too, may say what is not there any more.
+    this._rewritten = this._rewritten || event.event === 'rewritten';
     const applied = this.model.apply(event);
     if (applied === 'gap') {
       void this.load();
     }
     if (event.event === 'recorded') {
-      void this._keep();
+      this._keeper.match(this.model, link);
     }
     if (event.event === 'moved' && this.resumable && this.model.head === this.resumable.id) {
       this.resumable = null;
@@ -312,8 +347,21 @@ export class NotebookHistory implements IDisposable {
   private _onPath(): void {
     const [from, to] = [this._path, this.panel.context.localPath];
     this._path = to;
-    if (this.link?.isOn && from !== to) {
+    if (from === to) {
+      return;
+    }
+    if (this.link?.isOn) {
       this.link.ask('renamed', { from, to }).catch(error => console.warn('timeslip:', error));
+    } else if (this.stored) {
+      // The server ties the history to the new path as soon as the file has it.
+      window.setTimeout(() => void this._readStore(), MOVING);
+    }
+    const context = this.panel.sessionContext as any;
+    if (context.session === null && context._path === from) {
+      // JupyterLab tells a kernel's session of the new path; one that begins later would get the old one, and a kernel
+      // that goes by it would look for the history of a notebook that is not there.
+      context._path = to;
+      context._name = PathExt.basename(to);
     }
   }
 
@@ -323,47 +371,35 @@ export class NotebookHistory implements IDisposable {
     }
   }
 
-  /** Keep the cells with the commits of cells that ran in this tab, as soon as both are known. */
-  private async _keep(): Promise<void> {
-    const link = this.link;
-    for (const count of [...this._ran]) {
-      // Counts begin anew with each kernel: a commit that was there at the beginning is of another run.
-      const state = this.model.states.find(
-        one => one.count === count && one.kind === 'run' && !this._before.has(one.id)
-      );
-      if (!state || !link || state.cells || this._kept.has(state.id)) {
-        continue;
-      }
-      this._ran.delete(count);
-      this._kept.add(state.id);
-      if (!this.options.keepCells) {
-        continue;
-      }
-      const cells = snapshot(this.panel);
-      if (JSON.stringify(cells).length > this.options.keepCellsMegabytes * 1e6) {
-        continue;
-      }
-      try {
-        await link.ask('keep', { commit: state.id, cells: { cells: cells as any, metadata: {} } });
-        state.cells = true;
-        this.model.revision += 1;
-        this.tell();
-      } catch (error) {
-        console.warn('timeslip: the cells of the notebook were not kept:', error);
-      }
+  /** Cells were kept: the details say so soon. What else is shown does not change with it. */
+  private _onKept(): void {
+    if (this._keptTimer === 0) {
+      this._keptTimer = window.setTimeout(() => {
+        this._keptTimer = 0;
+        if (!this._isDisposed) {
+          this.model.revision += 1;
+          this._changed.emit();
+        }
+      }, 500);
+    }
+  }
+
+  private _onRan(link: KernelLink, ran: IRan): void {
+    if (link.isOn) {
+      this._keeper.ran(ran);
+      this._keeper.match(this.model, link);
     }
   }
 
   private _again = false;
-  /** Commits that were there when this kernel's history was first seen. */
-  private _before = new Set<string>();
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
-  private _kept = new Set<string>();
   private _loading = false;
-  /** Execution counts of cells that ran here and whose commit is not known yet. */
-  private _ran = new Set<number>();
+  private _keeper: Keeper;
+  private _keptTimer = 0;
   private _path: string;
+  private _rewritten = false;
   private _timer = 0;
-  private _wasOn = false;
+  /** The kind of kernel that the user wants to be recorded here: a new one of that kind is, too. */
+  private _wanted: string | null = null;
 }

@@ -4,12 +4,14 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Standing } from '../logic/staleness';
 
+type Marked = 'here' | 'near' | 'stale';
+
 const MARK = 'timeslip-CellMark';
 
 export function mark(panel: NotebookPanel, standings: Map<string, Standing>, trans: TranslationBundle): void {
   for (const cell of panel.content.widgets) {
     const standing = standings.get(cell.model.sharedModel.getId()) ?? 'unknown';
-    const shown = standing === 'here' || standing === 'stale' ? standing : '';
+    const shown = standing === 'current' || standing === 'unknown' ? '' : standing;
     const there = cell.node.querySelector<HTMLElement>(`:scope > .${MARK}`);
     if ((there?.dataset.standing ?? '') === shown) {
       continue;
@@ -25,12 +27,13 @@ export function unmark(panel: NotebookPanel): void {
   panel.content.node.querySelectorAll(`.${MARK}`).forEach(node => node.remove());
 }
 
-function element(standing: 'here' | 'stale', trans: TranslationBundle): HTMLElement {
+function element(standing: Marked, trans: TranslationBundle): HTMLElement {
   const node = document.createElement('div');
-  const said =
-    standing === 'here'
-      ? trans.__('You are here: the variables are as they were after this cell')
-      : trans.__('This output belongs to another state: the variables are not as they were after this cell');
+  const said = {
+    here: trans.__('You are here: the variables are as they were after this cell'),
+    near: trans.__('You are here, but some variables were brought back or changed since this cell ran'),
+    stale: trans.__('This output belongs to another state: the variables are not as they were after this cell')
+  }[standing];
   node.className = MARK;
   node.dataset.standing = standing;
   node.title = said;

@@ -22,7 +22,7 @@ export interface ICompareProps {
 
 export function Compare(props: ICompareProps): JSX.Element {
   const { history, a, b, trans, titles } = props;
-  const { answer, error } = useAsked<IComparison>(`${a} ${b}`, () => history.ask('compare', { a, b, name: null }));
+  const { answer, error } = useAsked<IComparison>(`${a} ${b} ${history.model.rewritten}`, () => history.ask('compare', { a, b, name: null }));
   return (
     <section className="timeslip-Details timeslip-Compare" aria-label={trans.__('Comparison of %1 and %2', ...titles)}>
       <header className="timeslip-Details-head">
@@ -91,7 +91,7 @@ function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
 function Difference(props: ICompareProps & { value: IDifference; first: boolean }): JSX.Element {
   const { history, a, b, value, trans } = props;
   const [open, setOpen] = React.useState(props.first);
-  const { answer, error } = useAsked<IComparison>(open && !history.isReading ? `${a} ${b} ${value.name}` : null, () =>
+  const { answer, error } = useAsked<IComparison>(open && !history.isReading ? `${a} ${b} ${value.name} ${history.model.rewritten}` : null, () =>
     history.ask('compare', { a, b, name: value.name })
   );
   return (

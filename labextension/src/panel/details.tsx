@@ -27,8 +27,9 @@ export interface IDetailsProps {
 export function Details(props: IDetailsProps): JSX.Element {
   const { history, state, actions, trans, what } = props;
   const here = state.id === history.model.head;
-  const shown = useAsked(state.id, () => history.ask('show', { words: [state.id] }));
-  const kept = useAsked(state.cells ? state.id : null, () => history.ask('cells', { ref: state.id }));
+  const { rewritten } = history.model;
+  const shown = useAsked(`${state.id} ${rewritten}`, () => history.ask('show', { words: [state.id] }));
+  const kept = useAsked(state.cells ? `${state.id} ${rewritten}` : null, () => history.ask('cells', { ref: state.id }));
   const cell = (kept.answer as any)?.cells?.cells?.find(
     (one: any) => one.cell_type === 'code' && one.execution_count === state.count && state.count !== null
   );

@@ -11,6 +11,8 @@ import { Gutter } from './gutter';
 export const ROW = 46;
 /** Names that are written out in a row; the others are counted. */
 const NAMES = 4;
+/** The same of branches and tags. */
+const REFS = 2;
 
 export interface IRowProps {
   state: IState;
@@ -32,6 +34,8 @@ export interface IRowProps {
 /** What a kind of state that is no cell run is called. */
 export function kindName(state: IState, trans: TranslationBundle): string {
   switch (state.kind) {
+    case 'run':
+      return trans.__('Its code was removed for good');
     case 'attach':
       return trans.__('Recording began');
     case 'commit':
@@ -89,6 +93,11 @@ function RowView(props: IRowProps): JSX.Element {
   const outcome = outcomeName(state, trans);
   const inexact = Object.entries(state.inexact);
   const { shown, more } = few(changesOf(state), NAMES);
+  const named = [
+    ...props.branches.map(name => ({ name, tag: false, said: trans.__('branch %1', name) })),
+    ...props.tags.map(name => ({ name, tag: true, said: trans.__('tag %1', name) }))
+  ];
+  const refs = few(named, REFS);
   const classes = [
     'timeslip-Row',
     props.selected ? 'timeslip-mod-selected' : '',
@@ -127,16 +136,16 @@ function RowView(props: IRowProps): JSX.Element {
             </span>
           )}
           {head && <span className="timeslip-Here">{props.here}</span>}
-          {props.branches.map(name => (
-            <span key={name} className="timeslip-Ref" title={trans.__('branch %1', name)}>
-              {name}
+          {refs.shown.map(ref => (
+            <span key={ref.said} className={`timeslip-Ref${ref.tag ? ' timeslip-mod-tag' : ''}`} title={ref.said}>
+              {ref.name}
             </span>
           ))}
-          {props.tags.map(name => (
-            <span key={name} className="timeslip-Ref timeslip-mod-tag" title={trans.__('tag %1', name)}>
-              {name}
+          {refs.more > 0 && (
+            <span className="timeslip-Ref" title={named.map(ref => ref.said).join('\n')}>
+              +{refs.more}
             </span>
-          ))}
+          )}
           {inexact.length > 0 && (
             <span
               className="timeslip-Inexact"

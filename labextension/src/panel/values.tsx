@@ -16,7 +16,7 @@ export interface IPreviewProps {
 }
 
 export function ValuePreview({ history, at, name, trans }: IPreviewProps): JSX.Element {
-  const { answer, error } = useAsked(`${at} ${name}`, async () => {
+  const { answer, error } = useAsked(`${at} ${name} ${history.model.rewritten}`, async () => {
     const said = await history.ask('preview', { ref: at, names: [name] });
     return (said.values ?? [])[0] as IPreview;
   });

@@ -132,10 +132,15 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
       {history.resumable && (
         <div className="timeslip-Bar" role="status">
           <span>{trans.__('State of %1 can be brought back', when(history.resumable.started, new Date()))}</span>
-          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.link === null} onClick={() => void actions.resume(history)}>
+          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.working !== null} onClick={() => void actions.resume(history)}>
             {trans.__('Bring back')}
           </button>
         </div>
+      )}
+      {history.isOn && model.head === null && model.order.length > 0 && (
+        <p className="timeslip-Note timeslip-Nothing">
+          {history.resumable ? trans.__('A new kernel: nothing has run in it yet.') : trans.__('You are before the first state.')}
+        </p>
       )}
       <Filters {...props} filter={filter} onFilter={setFilter} />
       {states.length === 0 && (

@@ -20,6 +20,7 @@ from timeslip.describing.objects import (
     diff_members,
 )
 from timeslip.describing.plot_differences import diff_plots
+from timeslip.describing.polars import diff_polars
 from timeslip.describing.report import Report, arrow
 from timeslip.describing.sameness import module_members, same, same_class
 from timeslip.describing.sparse import diff_sparse
@@ -35,6 +36,7 @@ _LEAVES: dict[str, _Plain] = {
     "frame": diff_frames,
     "series": diff_series,
     "index": diff_indexes,
+    "polars": diff_polars,
     "sparse": diff_sparse,
     "rng": diff_generators,
     "str": diff_texts,
@@ -141,7 +143,7 @@ def _whole(before: object, after: object, path: str, kind: str, report: Report, 
         return diff_members(module_members(before), module_members(after), path, report, level, tell)
     if same(before, after, report.work):
         return ""
-    if kind in ("polars", "arrow"):
+    if kind == "arrow":
         return arrow(before, after, report.patience)
     texts = [report.text(value, 200) for value in (before, after)]
     if texts[0] != texts[1] and not is_written_from_parts(type(before)):

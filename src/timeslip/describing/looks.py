@@ -29,6 +29,7 @@ from timeslip.describing.kinds import (
     type_name,
 )
 from timeslip.describing.plots import plot_lines
+from timeslip.describing.polars import polars_table
 from timeslip.describing.sameness import module_members
 from timeslip.describing.sources import class_attributes, source_of
 from timeslip.describing.summary import counted, signature
@@ -178,7 +179,7 @@ _LOOKS: dict[str, Callable[[Any, int, int, Patience], list[str]]] = {
     "function": _function, "class": _class, "list": _sequence, "tuple": _sequence, "deque": _sequence,
     "set": _sequence, "dict": _dict, "str": _text, "object": _instance, "frame": _frame, "series": series_table,
     "index": index_lines, "array": _array, "tensor": _tensor, "module": _module, "figure": plot_lines,
-    "axes": plot_lines, "artist": plot_lines, "rng": generator_lines,
+    "polars": polars_table, "axes": plot_lines, "artist": plot_lines, "rng": generator_lines,
 }  # fmt: skip
 
 

@@ -38,6 +38,8 @@ class Work:
         self.patience = patience or Patience(5.0)
         self._steps = _STEPS if steps is None else steps
         self.cut = False
+        self.unseen = False
+        """Whether an object was met that shows nothing of what it is."""
         self.depth = 0
         self.known: dict[tuple[int, int], tuple[object, object, bool]] = {}
 
@@ -167,7 +169,7 @@ def _parts(x: Any, y: Any, work: Work) -> Iterable[tuple[Any, Any]] | None:
         return None if any(match_elements(x, y, work)) else []
     if kind in _UNBOUND:
         return _held(x, y) if _UNBOUND[kind].__eq__(x, y) or (kind == "float" and x != x and y != y) else None
-    if kind in ("array", "frame", "series", "index", "tensor", "sparse"):
+    if kind in ("array", "frame", "series", "index", "tensor", "sparse", "polars"):
         return [] if _same_library(x, y, kind, work) else None
     if kind in ("figure", "axes", "artist", "rng"):
         return _told(x, y, kind, work)
@@ -242,7 +244,9 @@ def _leaf(x: object, y: object, work: Work) -> list[tuple[Any, Any]] | None:
     if parts[0] is not None and parts[1] is not None:
         return [parts]
     if maker_of(type(x), "__repr__") is object:
-        return _held(x, y)
+        held = _held(x, y)
+        work.unseen = work.unseen or (held == [] and type(x) is not object)
+        return held
     return [] if own_repr(x, 10_000, work.patience) == own_repr(y, 10_000, work.patience) else None
 
 
@@ -393,6 +397,10 @@ def _same_library(x: Any, y: Any, kind: str, work: Work) -> bool:
             from timeslip.describing.sparse import same_sparse
 
             return same_sparse(x, y)
+        if kind == "polars":
+            from timeslip.describing.polars import same_polars
+
+            return same_polars(x, y, work)
         from timeslip.describing.frames import same_frames
 
         return same_frames(x, y, work)

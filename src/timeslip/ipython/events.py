@@ -49,6 +49,7 @@ class _Told:
         notes: messages: commit, id of the text.
         paused: why recording is paused, or None.
         session: id of the session.
+        rewritten: how often what was recorded was changed in its place.
     """
 
     session: str
@@ -58,6 +59,7 @@ class _Told:
     names: frozenset[tuple[str, str, str]]
     notes: frozenset[tuple[CommitId, str]]
     paused: str | None
+    rewritten: int
 
 
 class Events:
@@ -142,12 +144,14 @@ class Events:
         self._told = now
         if now.paused != before.paused:
             self._send("paused" if now.paused else "resumed", view, why=now.paused)
+        if now.rewritten != before.rewritten and now.session == before.session:
+            self._send("rewritten", view, more=True)
         if now == before:
             if self._doing:
                 self._send("recording", view, why=self._doing)
             return
         recorded = now.session == before.session and now.newest > before.newest
-        if not recorded and dataclasses.replace(now, paused=before.paused) == before:
+        if not recorded and dataclasses.replace(now, paused=before.paused, rewritten=before.rewritten) == before:
             return
         new = view.repository.commits(view.session, limit=_MANY + 1) if recorded else []
         changed = [commit for commit, body in new if int(body["seq"]) > before.newest]
@@ -176,6 +180,7 @@ class Events:
             frozenset(names),
             frozenset(repository.noted(view.session)),
             view.here.paused if view.here is not None else None,
+            view.here.rewritten if view.here is not None else 0,
         )
 
     def _send(self, event: str, view: View, **more: Any) -> None:

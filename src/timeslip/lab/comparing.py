@@ -13,6 +13,7 @@ from timeslip.diffing import diff_code, diff_values
 from timeslip.errors import TimeslipError, UsageError
 from timeslip.history import name_not_found
 from timeslip.lab.states import how
+from timeslip.lab.tables import COLUMNS, ROWS
 from timeslip.looking import Cells
 from timeslip.model import is_name
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from timeslip.ids import CommitId
     from timeslip.lab.view import View
 
-ROWS, COLUMNS = 50, 20
 _BEFORE = 3
 """So many rows before the first change are shown with it."""
 
@@ -100,13 +100,24 @@ def _in_full(
             cells = Cells(view.history, *reversed(commits), names=(name,))
             found = diff_values(name, *values, present=present, cells=cells)
             told.update(summary=found.summary, lines=list(found.lines))
-            if all(present) and all(kind_of(type(value))[0] == "frame" for value in values):
-                told["frame"] = _framed(*values)
+            told["frame"] = _over_each_other(*values) if all(present) else None
     except TimeslipError as error:
         told["note"] = f"cannot be compared: {error.message}"
     except FAILURES as error:  # an object of the user's, or a release of its library that we do not know
         told["note"] = f"shown in words only ({type(error).__name__})"
     return told
+
+
+def _over_each_other(before: Any, after: Any) -> Json | None:
+    """Two data frames of one library as one table; None for anything else."""
+    sorts = {kind_of(type(value))[0] for value in (before, after)}
+    if sorts == {"frame"}:
+        return _framed(before, after)
+    if sorts == {"polars"} and len(before.shape) == len(after.shape) == 2:
+        from timeslip.lab.polars_compared import polars_compared
+
+        return polars_compared(before, after)
+    return None
 
 
 def _framed(before: Any, after: Any) -> Json:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from contextlib import suppress
+from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from timeslip.errors import ConflictError, UsageError
+from timeslip.errors import ConflictError, NameTakenError, UsageError
 from timeslip.standard import os
 
 if TYPE_CHECKING:
@@ -38,6 +39,37 @@ def renamed(repository: Repository, session: str, notebook: str | None, before: 
     if place[-len(old) :] != old:
         raise UsageError(f"the notebook of this session is '{notebook}', not '{before}'")
     path = os.sep.join([*place[: -len(old)], *new])
+    _tie(repository, session, path)
+    return {"notebook": path, "moved": True}
+
+
+def moved(repository: Repository, before: str, after: str) -> list[str]:
+    """Tie the session of a notebook that lies elsewhere now, or those of all notebooks in a folder, to the new paths.
+
+    Args:
+        repository: the store, open for writing.
+        before: the old path in full, of a file or a folder.
+        after: the new one.
+
+    Returns:
+        The new paths in full. One under which another session has a history is left out: that one keeps it.
+    """
+    done = []
+    for row in repository.sessions():
+        if row.notebook is None or (row.notebook != before and not row.notebook.startswith(before + os.sep)):
+            continue
+        path = after + row.notebook[len(before) :]
+        with suppress(ConflictError):
+            _tie(repository, row.id, path)
+            done.append(path)
+            if row.name == PurePath(row.notebook).stem != PurePath(path).stem:
+                with suppress(NameTakenError):  # it keeps the old one
+                    repository.rename_session(row.id, PurePath(path).stem)
+    return done
+
+
+def _tie(repository: Repository, session: str, path: str) -> None:
+    """Raises ConflictError: another session has a history under that path."""
     for other in repository.sessions():
         if other.notebook == path and other.id != session:
             if other.commits:
@@ -47,7 +79,6 @@ def renamed(repository: Repository, session: str, notebook: str | None, before: 
                 )
             repository.move_session(other.id, None)  # an empty one, made by opening the notebook, gives way
     repository.move_session(session, path)
-    return {"notebook": path, "moved": True}
 
 
 def _parts(path: str) -> list[str]:

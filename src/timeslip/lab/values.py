@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from timeslip.describing.brief import FAILURES, Patience
+from timeslip.describing.brief import FAILURES
 from timeslip.describing.kinds import kind_of
-from timeslip.describing.tables import cell
 from timeslip.errors import TimeslipError, UnrestorableError, in_brief
 from timeslip.history import name_not_found
+from timeslip.lab.tables import table_of
 from timeslip.looking import Cells, show
 from timeslip.past import PastState
 from timeslip.preview import preview as in_text
@@ -22,9 +21,6 @@ from timeslip.state.fence import OutsideReached, lifted, load_fence
 
 if TYPE_CHECKING:
     from timeslip.lab.view import View
-
-ROWS, COLUMNS = 50, 20
-"""Of a table so much is shown at most."""
 
 SECONDS = 8.0
 """After so long no further value is loaded for one answer, seconds."""
@@ -86,7 +82,7 @@ def _loaded(past: PastState, name: str, known: Json, cells: Cells) -> Json:
             notes = [known["note"], found.note]
             body.update(text=found.text, **_pictured(value, body["sort"], notes))
     except TimeslipError as error:
-        return {"note": "; ".join(filter(None, (known["note"], _why(error))))}
+        return {"note": "; ".join(dict.fromkeys(filter(None, (known["note"], _why(error)))))}
     return {**body, "note": "; ".join(dict.fromkeys(filter(None, notes)))}
 
 
@@ -113,47 +109,12 @@ def behind_fence() -> Iterator[None]:
 def _pictured(value: Any, sort: str, notes: list[str]) -> Json:
     """What *value* is beside its text: a table or a picture; what fails there is a note."""
     try:
-        if sort in ("frame", "series"):
-            return table_of(value, notes)
         if sort in ("figure", "axes"):
             return {"png": _png(value, notes)}
+        return table_of(value, sort, notes)
     except FAILURES as error:  # an object of the user's, or a release of its library that we do not know
         notes.append(f"it is shown as text only ({type(error).__name__}: {in_brief(str(error), 120)})")
     return {}
-
-
-def table_of(value: Any, notes: list[str]) -> Json:
-    """The first rows and columns of a data frame or series, as text, and what is not shown."""
-    frame = value if value.ndim == 2 else value.to_frame()
-    height, width = frame.shape
-    head = frame.iloc[:ROWS, :COLUMNS]
-    patience = Patience()
-    columns = [
-        {"name": cell(label, patience, 60), "dtype": str(dtype)}
-        for label, dtype in zip(head.columns.tolist(), head.dtypes.tolist(), strict=True)
-    ]
-    index = [cell(label, patience, 60) for label in head.index.tolist()]
-    by_column = [[cell(item, patience, 80) for item in head.iloc[:, at].tolist()] for at in range(head.shape[1])]
-    rows = [list(row) for row in zip(*by_column, strict=True)] if by_column else [[] for _ in index]
-    if height > ROWS or width > COLUMNS:
-        notes.append(f"shown: {min(height, ROWS)} of {height:,} rows, {min(width, COLUMNS)} of {width:,} columns")
-    return {
-        "shape": list(value.shape),
-        "columns": columns,
-        "index": index,
-        "rows": rows,
-        "html": _html(columns, index, rows),
-    }
-
-
-def _html(columns: Sequence[Json], index: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    said = html.escape
-    head = "".join(f'<th scope="col" title="{said(one["dtype"])}">{said(one["name"])}</th>' for one in columns)
-    lines = [
-        f'<tr><th scope="row">{said(label)}</th>{"".join(f"<td>{said(item)}</td>" for item in row)}</tr>'
-        for label, row in zip(index, rows, strict=True)
-    ]
-    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _png(value: Any, notes: list[str]) -> str | None:

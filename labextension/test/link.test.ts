@@ -1,0 +1,200 @@
+/** The link to a kernel, with a kernel that says what the test wants. */
+import assert from 'node:assert';
+import { test } from 'node:test';
+
+import { Signal } from '@lumino/signaling';
+
+import { Fault, IRan, KernelLink } from '../src/kernel/link';
+
+(globalThis as any).window = globalThis;
+
+const HELLO = { version: 1, package: '0.1.0', session: 's', name: 'n', python: '3.12.0' };
+
+/** A comm, with what the kernel does when it is opened. */
+class FakeComm {
+  isDisposed = false;
+  onMsg: (message: any) => void = () => undefined;
+  onClose: (message: any) => void = () => undefined;
+
+  constructor(private readonly opened: (comm: FakeComm) => void) {}
+
+  open(): void {
+    this.opened(this);
+  }
+
+  send(): void {}
+
+  close(): void {
+    this.isDisposed = true;
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+}
+
+class FakeKernel {
+  status = 'idle';
+  isDisposed = false;
+  anyMessage = new Signal<this, any>(this);
+  iopubMessage = new Signal<this, any>(this);
+  connectionStatusChanged = new Signal<this, any>(this);
+  asked: any[] = [];
+  /** What an execute request of the link is answered with. */
+  answer: any = { status: 'ok' };
+  process = 'first';
+  opened = (comm: FakeComm) =>
+    comm.onMsg({ header: { session: this.process }, content: { data: { hello: HELLO } } });
+
+  constructor(private readonly language = 'python') {}
+
+  get info(): Promise<any> {
+    return Promise.resolve({ language_info: { name: this.language } });
+  }
+
+  createComm(): FakeComm {
+    return new FakeComm(comm => this.opened(comm));
+  }
+
+  requestExecute(content: any): any {
+    this.asked.push(content);
+    const msg = { header: { msg_id: `own${this.asked.length}`, msg_type: 'execute_request' }, content };
+    this.anyMessage.emit({ msg, direction: 'send' });
+    return { msg, done: Promise.resolve({ content: this.answer }) };
+  }
+
+  /** The page asks for a cell. */
+  cell(id: string): void {
+    const header = { msg_id: id, msg_type: 'execute_request' };
+    const msg = { header, metadata: { cellId: `cell of ${id}` }, content: { silent: false, code: '' } };
+    this.anyMessage.emit({ msg, direction: 'send' });
+  }
+
+  says(id: string, type: string, content: any): void {
+    this.iopubMessage.emit({
+      header: { msg_type: type, session: this.process },
+      parent_header: { msg_id: id, msg_type: 'execute_request' },
+      content
+    });
+  }
+
+  begins(id: string, count: number): void {
+    this.says(id, 'status', { execution_state: 'busy' });
+    this.says(id, 'execute_input', { execution_count: count });
+  }
+
+  ends(id: string): void {
+    this.says(id, 'status', { execution_state: 'idle' });
+  }
+}
+
+function linked(kernel: FakeKernel): KernelLink {
+  return new KernelLink(kernel as any);
+}
+
+test('between two cells of "run all" the kernel is not free', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  assert.equal(await link.busy(0), false);
+  kernel.cell('a');
+  kernel.cell('b');
+  kernel.begins('a', 1);
+  kernel.ends('a');
+  assert.equal(await link.busy(0), true, 'b waits for its turn');
+  kernel.begins('b', 2);
+  kernel.ends('b');
+  assert.equal(await link.busy(0), false);
+});
+
+test('a cell that is dropped because one before it failed does not count as running for ever', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  kernel.cell('a');
+  const reply = { header: { msg_type: 'execute_reply' }, parent_header: { msg_id: 'a' }, content: { status: 'aborted' } };
+  kernel.anyMessage.emit({ msg: reply, direction: 'recv' });
+  assert.equal(await link.busy(0), false);
+  kernel.cell('b');
+  kernel.connectionStatusChanged.emit('connecting');
+  assert.equal(await link.busy(0), false, 'its end may have been told while nobody heard');
+});
+
+test('a cell of this page has run when it has shown everything; those of others are not told', () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  const ran: IRan[] = [];
+  link.ran.connect((_, one) => ran.push(one));
+  kernel.cell('a');
+  kernel.begins('a', 7);
+  assert.deepEqual(ran, []);
+  kernel.ends('a');
+  kernel.begins('of another page', 8);
+  kernel.ends('of another page');
+  assert.deepEqual(ran, [{ count: 7, cell: 'cell of a' }]);
+});
+
+test('a kernel that is not Python is not asked for anything', async () => {
+  const kernel = new FakeKernel('R');
+  const link = linked(kernel);
+  await link.probe();
+  await link.start();
+  assert.deepEqual(link.condition, { kind: 'not-python', language: 'R' });
+  assert.deepEqual(kernel.asked, []);
+});
+
+test('a kernel that closes the comm without a word, or knows no version of ours, is older', async () => {
+  for (const said of [{}, { refused: { code: 'version', message: 'speaks version 9' } }]) {
+    const kernel = new FakeKernel();
+    kernel.opened = comm => comm.onClose({ header: {}, content: { data: said } });
+    const link = linked(kernel);
+    await link.start();
+    assert.deepEqual(link.condition, { kind: 'older' });
+  }
+});
+
+test('why a kernel cannot be recorded is told', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  kernel.answer = { status: 'error', ename: 'ModuleNotFoundError', evalue: "No module named 'timeslip'" };
+  await link.start();
+  assert.deepEqual(link.condition, { kind: 'not-installed' });
+  kernel.answer = { status: 'error', ename: 'OSError', evalue: 'disk full' };
+  await link.start();
+  assert.deepEqual(link.condition, { kind: 'failed', fault: { code: 'start', message: 'disk full' } });
+});
+
+test('to start twice at once is to start once', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await Promise.all([link.start(), link.start()]);
+  assert.equal(link.isOn, true);
+  assert.equal(kernel.asked.length, 1);
+});
+
+test('a kernel that somebody else has started again is another one', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  let replaced = 0;
+  link.replaced.connect(() => (replaced += 1));
+  await link.start();
+  kernel.ends('a');
+  assert.equal(replaced, 0);
+  kernel.iopubMessage.emit({
+    header: { msg_type: 'status', session: 'of the server' },
+    parent_header: {},
+    content: { execution_state: 'restarting' }
+  });
+  assert.equal(replaced, 0, 'the server tells it otherwise');
+  kernel.process = 'second';
+  kernel.ends('b');
+  assert.equal(replaced, 1);
+});
+
+test('what was asked of a kernel that has ended is answered with that', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  const asked = link.ask('history');
+  link.reset(true);
+  await assert.rejects(asked, (error: Fault) => error.fault.code === 'gone');
+  assert.deepEqual(link.condition, { kind: 'gone' });
+});
