@@ -108,7 +108,7 @@ class FakeSession:
     def before_run(self, code: str) -> None:
         self._called("before_run", code)
 
-    def record(self, code: str | None = None, **details: Any) -> Commit:
+    def record_soon(self, code: str | None = None, **details: Any) -> Commit:
         self._called("record", code, details)
         return HISTORY[0]
 

@@ -236,7 +236,7 @@ def test_output_of_answers(bench: Bench, capsys: pytest.CaptureFixture[str]) -> 
 def test_what_cannot_come_back_is_told_at_once(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     names = Names(created=("g",), late=("df", "_"), inexact={"g": "a generator\ncannot be stored"})
     commit = a_commit(1, names=names, stats=CommitStats(bytes_serialized=10**9, bytes_stored=10**8, seconds=3.0))
-    bench.session.record = lambda code=None, **details: commit  # type: ignore[method-assign]
+    bench.session.record_soon = lambda code=None, **details: commit  # type: ignore[method-assign]
     bench.session.told = ["branch main-2 was started"]
     bench.run("g = (i for i in x)")
     assert capsys.readouterr().err.splitlines() == [

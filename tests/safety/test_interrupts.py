@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from tests.engine.soon import without_price
 
 import timeslip
 from timeslip import interrupts as holding
@@ -40,6 +41,8 @@ CELLS = (
 
 VERBS: dict[str, Callable[[Any], Callable[[], Any]]] = {
     "record": lambda s: _ran(s, "a.append(4); K.n = 3; w = [a]; del z"),
+    "record soon": lambda s: _ran_soon(s, "a.append(4); K.n = 3; w = [a]; del z"),
+    "undo of what is being saved": lambda s: _after(_ran_soon(s, "a.append(4); K.n = 3; w = [a]; del z")(), s.undo),
     "run": lambda s: lambda: s.run("a.append(4); K.n = 3; w = [a]; del z"),
     "undo": lambda s: s.undo,
     "undo of two": lambda s: lambda: s.undo(2),
@@ -61,6 +64,9 @@ VERBS: dict[str, Callable[[Any], Callable[[], Any]]] = {
 BEGUN = 120
 """Before this instant the call has not begun: the first thing that a verb does is to hold interrupts back."""
 
+RAN = {"record", "record soon", "run"}
+"""In these the code has run before."""
+
 STEPLESS = {"rename", "verify", "diff", "gc", "forget"}
 
 
@@ -70,6 +76,16 @@ def _ran(session: Any, code: str) -> Callable[[], Any]:
     def call() -> Any:  # as the doors do: what has run is known before an interrupt can come through
         with uninterrupted():
             return session.record(code)
+
+    return call
+
+
+def _ran_soon(session: Any, code: str) -> Callable[[], Any]:
+    exec(code, session.namespace)
+
+    def call() -> Any:
+        with uninterrupted():
+            return session.record_soon(code)
 
     return call
 
@@ -118,7 +134,8 @@ class Trial:
 
     def __init__(self, directory: Path, verb: str) -> None:
         namespace = {"__name__": "__main__", "__builtins__": builtins}
-        self.session = timeslip.attach(namespace, store=directory, name="s", min_free_bytes=0, facets=())
+        settings: dict[str, Any] = {"background_bytes": 1} if "soon" in verb or "saved" in verb else {}
+        self.session = timeslip.attach(namespace, store=directory, name="s", min_free_bytes=0, facets=(), **settings)
         for cell in CELLS:
             assert self.session.run(cell).error is None
         self.before = copy_namespace(namespace)
@@ -151,12 +168,12 @@ def expect_whole(trial: Trial, new: Trial, verb: str) -> None:
     moved = head != trial.head
     is_old, is_new = not compare_states(trial.names, names), not compare_states(new.state()[0], names)
     assert is_old or is_new, "the state is neither the one before nor the one after"
-    if verb not in ("record", "run"):  # there the code has run before
+    if verb not in RAN:
         assert is_new if moved else is_old, "HEAD and the names tell different stories"
     if verb not in STEPLESS:
         assert steps == (new.state()[2] if moved else trial.steps), "HEAD and the steps tell different stories"
     assert session.repository.head(session.id, session._live.kernel).commit == head
-    if verb in ("record", "run") and not moved and is_new:  # recorded now, as the step that it is
+    if verb in RAN and not moved and is_new:  # recorded now, as the step that it is
         session.undo()
         assert not compare_states(trial.before, copy_namespace(session.namespace)), "the step was lost"
         session.redo()
@@ -193,6 +210,13 @@ def try_many(directory: Path, verb: str, count: int) -> None:
             raise AssertionError(f"{verb}, interrupted at {number} of {total}: {where}") from error
         trial.session.close()
     new.session.close()
+
+
+@pytest.fixture(autouse=True)
+def small_values_are_saved_in_the_background_too() -> Iterator[None]:
+    back = without_price()
+    yield
+    back()
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -288,9 +288,10 @@ def warnings_of(commit: Commit | Unfinished, warn_seconds: float) -> list[str]:
         told = "; ".join(" ".join((name, commit.names.when.get(name, ""))).rstrip() for name in late)
         lines.append(f"changed some time before this run, and noticed only now: {told}")
     if commit.stats.seconds > warn_seconds:
+        added = f", {size(commit.stats.bytes_stored)} added" if isinstance(commit, Commit) else ""
         lines.append(
-            f"recording took {duration(commit.stats.seconds)} ({size(commit.stats.bytes_serialized)} looked at, "
-            f"{size(commit.stats.bytes_stored)} added); `%timeslip du` shows what is large"
+            f"recording took {duration(commit.stats.seconds)} ({size(commit.stats.bytes_serialized)} looked at{added})"
+            "; `%timeslip du` shows what is large"
         )
     return lines
 
