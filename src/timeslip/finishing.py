@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from timeslip.encoding import Draft, Encoded
 from timeslip.errors import SessionBusyError, StoreError
-from timeslip.ids import RecordId
+from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
 from timeslip.model import Commit, CommitStats, Names, Unfinished
@@ -288,7 +289,7 @@ def finish_all(live: Live) -> bool:
     """
     while live.backlog:
         saving = live.backlog.waiting[0].saving
-        if saving is not None and not saving.settled:
+        if saving is not None and not live.backlog.is_ready:
             with open_to_interrupts():
                 _await(live, saving)
         with uninterrupted():
@@ -308,20 +309,23 @@ def _await(live: Live, saving: Saving) -> None:
 
 def _finish_soon(live: Live) -> None:
     """In the thread that has put the chunks of one: finish it, and what waits behind it, when nobody else does."""
-    while live.backlog:
-        try:
-            with live.turn(quietly=True):
-                while live.backlog and ((saving := live.backlog.waiting[0].saving) is None or saving.settled):
+    try:
+        while live.backlog and os.getpid() == live.pid:
+            with (
+                suppress(SessionBusyError),
+                live.turn(quietly=True),
+            ):  # a verb may take long; it may be one that finishes
+                while live.backlog and live.backlog.is_ready:
                     _finish_next(live)
                 return
-        except SessionBusyError:  # a verb that takes long; it may be one that finishes
-            if os.getpid() != live.pid:
-                return
+    except Exception as error:  # the next verb finishes it; a thread of ours that ends with a traceback would be seen
+        detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        logfile.append(live.repository.directory, "finishing a commit in the background", detail)
 
 
 def _finish_next(live: Live) -> bool:
     unsaved = live.backlog.waiting[0]
-    entry, saving = unsaved.entry, unsaved.saving
+    entry, saving, before = unsaved.entry, unsaved.saving, live.head
     try:
         if saving is not None:
             if saving.failure is not None:
@@ -339,12 +343,23 @@ def _finish_next(live: Live) -> bool:
         _tell_branch(live, commit.branch)
         live.branch = commit.branch
     except BaseException as error:  # whatever it is: the steps are owed
+        if _has_moved(live, before):  # it was, and what is noted of it here comes from the store now
+            live.backlog.waiting.popleft()
         _give_up(live, error)
         if isinstance(error, KeyboardInterrupt):
             raise
         return False
     live.backlog.waiting.popleft()
     return True
+
+
+def _has_moved(live: Live, before: CommitId | None) -> bool:
+    """Whether HEAD is another one in the store than *before*; no where that cannot be told: a step more is no loss."""
+    try:
+        head = live.repository.head(live.session, live.kernel)
+    except Exception:
+        return False
+    return head is not None and head.commit != before
 
 
 def _rename(live: Live, real: Mapping[str, RecordId]) -> None:
@@ -364,7 +379,7 @@ def _give_up(live: Live, error: BaseException) -> None:
     waiting = [unsaved.entry for unsaved in live.backlog.waiting]
     live.backlog.waiting.clear()
     steps = [entry.step for entry in waiting] + ([live.owed] if live.owed is not None else [])
-    live.owed = reduce(joined, steps)
+    live.owed = reduce(joined, steps) if steps else None
     live.unfinished += len(waiting)
     for entry in waiting:
         live.pending_names |= entry.looked_for
@@ -374,6 +389,8 @@ def _give_up(live: Live, error: BaseException) -> None:
         live.notices.append(f"recording is paused: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         return
     runs = ", ".join(label(entry.step.execution_count, "a run") for entry in waiting)
-    live.notices.append(f"what {runs} changed could not be saved in the background: it is recorded with the next step")
+    if runs:
+        told = f"what {runs} changed could not be saved in the background: it is recorded with the next step"
+        live.notices.append(told)
     detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     logfile.append(live.repository.directory, "what was to be saved in the background could not be", detail)

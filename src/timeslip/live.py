@@ -393,7 +393,7 @@ class _Turn:
                         "another thread is recording or restoring", hint="try again when it has finished"
                     )
                 with uninterrupted():  # taken and not noted, it would stay taken for ever
-                    taken = live.mutex.acquire(timeout=0.05)
+                    taken = live.mutex.acquire(timeout=0.05) or self._is_left_behind()
             live.holder = (sys._getframe(1), threading.get_ident())
             if self._later is not None:
                 live.begin(later=self._later)
@@ -401,6 +401,11 @@ class _Turn:
             if taken:
                 self.__exit__()
             raise
+
+    def _is_left_behind(self) -> bool:
+        """Whether the thread that has the session died before it could give it back: it is ours then."""
+        holder = self._live.holder
+        return holder is not None and all(thread.ident != holder[1] for thread in threading.enumerate())
 
     def _refuse_inner(self) -> None:
         """Refuse when the block that holds the session is one that we are in."""

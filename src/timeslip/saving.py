@@ -34,6 +34,9 @@ _COPYING = 2e-11
 """What copying the page tables takes until that was seen, seconds for a byte of the process's memory: 2e-11 with small
 pages, a tenth of that with huge ones."""
 
+_ALIVE = 1.0
+"""Whether a thread that is waited for lives still is asked so often, seconds."""
+
 _FORKS_ARE_WARNED_OF = sys.version_info >= (3, 12)
 """A process that forks is warned when it has more than one thread: ours is not to be the first one."""
 
@@ -79,8 +82,12 @@ class Saving:
         self.total = sum(draft.missing + draft.streamed for draft in drafts)
         self.failure: BaseException | None = None
         self.thread = 0
-        threading.Thread(target=self._work, args=(snapshot,), name="timeslip-saving", daemon=True).start()
-        self._begun.wait()
+        self._worker = threading.Thread(target=self._work, args=(snapshot,), name="timeslip-saving", daemon=True)
+        self._worker.start()
+        while not self._begun.wait(_ALIVE) and self._worker.is_alive():
+            pass
+        if not self._begun.is_set():
+            self.failure = NoSnapshotError("a thread of ours has ended before it began")
         if self.failure is not None:
             raise self.failure
         for draft in self._drafts:
@@ -90,6 +97,9 @@ class Saving:
     @property
     def settled(self) -> bool:
         """Whether the thread has nothing more to put."""
+        if not self._worker.is_alive() and not self._settled.is_set():
+            self.failure = self.failure or RuntimeError("a thread of ours has ended in the middle of its work")
+            self._settled.set()
         return self._settled.is_set()
 
     @property
@@ -99,7 +109,7 @@ class Saving:
 
     def wait(self, seconds: float) -> bool:
         """Wait so long for `settled`."""
-        return self._settled.wait(seconds)
+        return self._settled.wait(seconds) or self.settled
 
     def _work(self, snapshot: bool) -> None:
         with contextlib.ExitStack() as kept:
@@ -159,6 +169,12 @@ class Backlog:
 
     def __len__(self) -> int:
         return len(self.waiting)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next one has all of its chunks, or cannot have them."""
+        saving = self.waiting[0].saving
+        return saving is None or saving.settled
 
     @property
     def unsaved(self) -> set[Covariable]:
