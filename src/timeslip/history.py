@@ -296,8 +296,7 @@ class History:
             if limit is not None and len(found) >= limit:
                 break
             commit = self.commit(identity, body)
-            touched = {*commit.names.created, *commit.names.changed, *commit.names.deleted}
-            if wanted and not wanted & touched:
+            if wanted and not wanted & _touched_names(commit):
                 continue
             if text is not None and text not in f"{commit.code or ''}\n{commit.message or ''}".lower():
                 continue
@@ -348,8 +347,8 @@ class History:
             NameNotFoundError: it is nowhere on that way.
         """
         check_text(name, "the name of a variable or output")
-        likely = self._likely(None, False, {name}, None)
-        found = [self.commit(identity, body) for identity, body in likely if name in self._touched(body)]
+        likely = (self.commit(identity, body) for identity, body in self._likely(None, False, {name}, None))
+        found = [commit for commit in likely if name in _touched_names(commit)]
         if not found:
             known = sorted(filter(is_name, self.state(self.head_or_last)))
             raise name_not_found(name, known)
@@ -486,6 +485,10 @@ class History:
                 made = operation.details.get("made", {}).get(key)
                 return None if made is None else (CommitId(made[0]), str(made[1]))
         return None
+
+
+def _touched_names(commit: Commit) -> set[str]:
+    return {*commit.names.created, *commit.names.changed, *commit.names.deleted}
 
 
 def main_head(repository: Repository, session: str) -> Head | None:
