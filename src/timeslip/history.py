@@ -78,12 +78,12 @@ class History:
             return main_head(self.repository, self.session)
         return self.repository.head(self.session, self.kernel)
 
-    def refs(self, kind: str | None = None) -> list[Ref]:
-        """Branches and tags, or those of one kind."""
+    def refs(self, kind: str | None = None, commit: str | None = None) -> list[Ref]:
+        """Branches and tags, or those of one kind or of one commit."""
         current = self.branch_name
         return [
             Ref(ref.kind, ref.name, ref.commit, current=ref.kind == "branch" and ref.name == current)
-            for ref in self.repository.refs(self.session)
+            for ref in self.repository.refs(self.session, commit)
             if kind is None or ref.kind == kind
         ]
 

@@ -106,8 +106,25 @@ def test_a_commit_does_not_read_all_branches(tmp_path: Path, monkeypatch: pytest
     """There is one more after each undo that is followed by a run."""
     with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
         session.run("a = 1")
-        monkeypatch.setattr(Repository, "refs", None)
+        session.tag("here")
+        with session.repository.transaction() as tx:
+            for number in range(2, 30):
+                tx.set_ref(session.id, "branch", f"main-{number}", session.head)
+        told, refs = Repository.refs, []
+
+        def counted(self: Repository, *asked: Any) -> Any:
+            refs.extend(found := told(self, *asked))
+            return found
+
+        monkeypatch.setattr(Repository, "refs", counted)
         session.run("a = 2")
+        assert session.status().at_tip
+        session.undo()
+        assert session.status().next_branch == "main-30"
+        session.run("a = 3")
+        assert session.branch_name == "main-30"
+        assert session.show("HEAD").refs[0].name == "main-30"
+        assert len(refs) < 3, "of what points elsewhere at most the names are read"
 
 
 def test_a_session_that_an_earlier_release_went_on_with(tmp_path: Path) -> None:
