@@ -14,6 +14,7 @@ from timeslip.arguments import check_count, check_names, check_text
 from timeslip.errors import (
     AmbiguousReferenceError,
     CommitNotFoundError,
+    DamagedStoreError,
     ForgottenError,
     NameNotFoundError,
     StoreError,
@@ -143,8 +144,10 @@ class History:
     def _ancestor(self, commit: CommitId, steps: int, reference: str) -> CommitId:
         body = self.repository.commit(commit)
         if steps > _FEW and self._is_indexed(body):
-            seq, steps = self.repository.paths.ancestor(self.session, int(body["seq"]), steps)
-            commit, body = self.repository.numbered_commit(self.session, seq)
+            with suppress(DamagedStoreError):  # of the index: the commits themselves may all be whole
+                seq, left = self.repository.paths.ancestor(self.session, int(body["seq"]), steps)
+                commit, body = self.repository.numbered_commit(self.session, seq)
+                steps = left
         for _ in range(steps):
             if not body["parents"]:
                 raise CommitNotFoundError(
@@ -186,9 +189,10 @@ class History:
         last, first = self.repository.commit(b), self.repository.commit(a) if a is not None else None
         if self._is_indexed(last) and (first is None or first["session"] == self.session):
             paths, seq = self.repository.paths, int(last["seq"])
-            if first is None:
-                return paths.depth(self.session, seq) + 1
-            return paths.distance(self.session, seq, int(first["seq"])) or 0
+            with suppress(DamagedStoreError):  # as above
+                if first is None:
+                    return paths.depth(self.session, seq) + 1
+                return paths.distance(self.session, seq, int(first["seq"])) or 0
         steps, at = 0, b if b != a else None
         while at is not None and at != a:
             parents, steps = self.repository.commit(at)["parents"], steps + 1
@@ -319,8 +323,14 @@ class History:
         found = self.repository.paths.touching(self.session, names, seq) if names else self._saying(text or "", seq)
         if not everything or reference is not None:
             found = self.repository.paths.leading_to(self.session, seq, found)
-        for number in found:
-            yield self.repository.numbered_commit(self.session, number)
+        told: set[CommitId] = set()
+        with suppress(DamagedStoreError):  # as above; a commit that is damaged itself is met again on the long way
+            for number in found:
+                identity, body = self.repository.numbered_commit(self.session, number)
+                told.add(identity)
+                yield identity, body
+            return
+        yield from ((identity, body) for identity, body in self._walk(reference, everything) if identity not in told)
 
     def _saying(self, text: str, newest: int) -> Iterator[int]:
         """The numbers of the commits up to *newest* whose code or message contains *text*, in lower case."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import timeslip
-from timeslip.errors import CommitNotFoundError, NameNotFoundError
+from timeslip.errors import CommitNotFoundError, DamagedStoreError, NameNotFoundError
 from timeslip.history import History
 from timeslip.store.records import RecordTable
 from timeslip.store.repository import Repository
@@ -82,6 +83,23 @@ def test_the_answer_is_that_of_going_through_all_of_it(asked: str, long: Any, re
     assert ASKED[asked](History(long.repository, long.id, long._live.kernel)) == wanted
     commits = 70 if asked == "log of a text and a name" else 8
     assert reads.count("commit") <= commits, "only what may be part of the answer is read"
+
+
+@pytest.mark.parametrize("harm", ["jump = seq, parent = seq", "depth = 'x'", "level = NULL + 'x', seq = seq + 1000"])
+def test_an_index_that_is_damaged_keeps_nobody_from_history(harm: str, long: Any) -> None:
+    """It can be made again, so the commits are gone through as if there were none; `check` tells of it."""
+    db, history = long.repository._database, History(long.repository, long.id, long._live.kernel)
+    whole = db.execute("SELECT * FROM forks")
+    wanted = {asked: ask(slowly(long)) for asked, ask in ASKED.items()}
+    try:
+        with suppress(DamagedStoreError), db.write():
+            db.execute(f"UPDATE forks SET {harm}")
+        assert {asked: ask(history) for asked, ask in ASKED.items()} == wanted
+        assert len(history.between(None, history.head or "", 5)[0]) == 5
+    finally:
+        with db.write():
+            db.execute("DELETE FROM forks")
+            db.many("INSERT INTO forks VALUES (?, ?, ?, ?, ?, ?)", whole)
 
 
 def test_what_is_not_there_is_told_as_ever(long: Any) -> None:
