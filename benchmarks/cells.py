@@ -1,4 +1,4 @@
-"""What recording adds to a tiny cell at commit 10, 1,000 and 10,000, in milliseconds, and what it adds to the store.
+"""What recording adds to a tiny cell at commit 10, 1,000 … 100,000, in milliseconds, and what it adds to the store.
 
     python benchmarks/cells.py [COMMITS]
 
@@ -61,7 +61,7 @@ def main() -> int:
     recorded, bare = measure("recorded", commits), measure("bare", min(commits, 1000))
     base = statistics.median(bare["spent"])
     print(f"bare cell: median {base * 1000:.2f} ms")
-    for at in (10, 100, 1_000, 10_000):
+    for at in (10, 100, 1_000, 10_000, 100_000):
         if at > commits:
             break
         window = sorted(recorded["spent"][max(0, at - 200) : at])

@@ -149,7 +149,7 @@ def next_branch(live: Live) -> str:
     if live.repository.ref(live.session, "branch", live.branch) == live.head:
         return live.branch
     # Only now all of them, which may be thousands: most commits follow the one before.
-    return free_branch(live.branch, [ref.name for ref in live.repository.refs(live.session)])
+    return free_branch(live.branch, live.repository.ref_names(live.session))
 
 
 def _put_commit(

@@ -14,6 +14,7 @@ from timeslip.arguments import check_count, check_names, check_text
 from timeslip.errors import (
     AmbiguousReferenceError,
     CommitNotFoundError,
+    DamagedStoreError,
     ForgottenError,
     NameNotFoundError,
     StoreError,
@@ -78,12 +79,12 @@ class History:
             return main_head(self.repository, self.session)
         return self.repository.head(self.session, self.kernel)
 
-    def refs(self, kind: str | None = None) -> list[Ref]:
-        """Branches and tags, or those of one kind."""
+    def refs(self, kind: str | None = None, commit: str | None = None) -> list[Ref]:
+        """Branches and tags, or those of one kind or of one commit."""
         current = self.branch_name
         return [
             Ref(ref.kind, ref.name, ref.commit, current=ref.kind == "branch" and ref.name == current)
-            for ref in self.repository.refs(self.session)
+            for ref in self.repository.refs(self.session, commit)
             if kind is None or ref.kind == kind
         ]
 
@@ -143,8 +144,10 @@ class History:
     def _ancestor(self, commit: CommitId, steps: int, reference: str) -> CommitId:
         body = self.repository.commit(commit)
         if steps > _FEW and self._is_indexed(body):
-            seq, steps = self.repository.paths.ancestor(self.session, int(body["seq"]), steps)
-            commit, body = self.repository.numbered_commit(self.session, seq)
+            with suppress(DamagedStoreError):  # of the index: the commits themselves may all be whole
+                seq, left = self.repository.paths.ancestor(self.session, int(body["seq"]), steps)
+                commit, body = self.repository.numbered_commit(self.session, seq)
+                steps = left
         for _ in range(steps):
             if not body["parents"]:
                 raise CommitNotFoundError(
@@ -186,9 +189,10 @@ class History:
         last, first = self.repository.commit(b), self.repository.commit(a) if a is not None else None
         if self._is_indexed(last) and (first is None or first["session"] == self.session):
             paths, seq = self.repository.paths, int(last["seq"])
-            if first is None:
-                return paths.depth(self.session, seq) + 1
-            return paths.distance(self.session, seq, int(first["seq"])) or 0
+            with suppress(DamagedStoreError):  # as above
+                if first is None:
+                    return paths.depth(self.session, seq) + 1
+                return paths.distance(self.session, seq, int(first["seq"])) or 0
         steps, at = 0, b if b != a else None
         while at is not None and at != a:
             parents, steps = self.repository.commit(at)["parents"], steps + 1
@@ -296,8 +300,7 @@ class History:
             if limit is not None and len(found) >= limit:
                 break
             commit = self.commit(identity, body)
-            touched = {*commit.names.created, *commit.names.changed, *commit.names.deleted}
-            if wanted and not wanted & touched:
+            if wanted and not wanted & _touched_names(commit):
                 continue
             if text is not None and text not in f"{commit.code or ''}\n{commit.message or ''}".lower():
                 continue
@@ -320,8 +323,14 @@ class History:
         found = self.repository.paths.touching(self.session, names, seq) if names else self._saying(text or "", seq)
         if not everything or reference is not None:
             found = self.repository.paths.leading_to(self.session, seq, found)
-        for number in found:
-            yield self.repository.numbered_commit(self.session, number)
+        told: set[CommitId] = set()
+        with suppress(DamagedStoreError):  # as above; a commit that is damaged itself is met again on the long way
+            for number in found:
+                identity, body = self.repository.numbered_commit(self.session, number)
+                told.add(identity)
+                yield identity, body
+            return
+        yield from ((identity, body) for identity, body in self._walk(reference, everything) if identity not in told)
 
     def _saying(self, text: str, newest: int) -> Iterator[int]:
         """The numbers of the commits up to *newest* whose code or message contains *text*, in lower case."""
@@ -348,8 +357,8 @@ class History:
             NameNotFoundError: it is nowhere on that way.
         """
         check_text(name, "the name of a variable or output")
-        likely = self._likely(None, False, {name}, None)
-        found = [self.commit(identity, body) for identity, body in likely if name in self._touched(body)]
+        likely = (self.commit(identity, body) for identity, body in self._likely(None, False, {name}, None))
+        found = [commit for commit in likely if name in _touched_names(commit)]
         if not found:
             known = sorted(filter(is_name, self.state(self.head_or_last)))
             raise name_not_found(name, known)
@@ -486,6 +495,10 @@ class History:
                 made = operation.details.get("made", {}).get(key)
                 return None if made is None else (CommitId(made[0]), str(made[1]))
         return None
+
+
+def _touched_names(commit: Commit) -> set[str]:
+    return {*commit.names.created, *commit.names.changed, *commit.names.deleted}
 
 
 def main_head(repository: Repository, session: str) -> Head | None:

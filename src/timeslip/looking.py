@@ -71,7 +71,7 @@ def show(history: History, commit: CommitId) -> Shown:
         CommitNotFoundError, DamagedStoreError.
     """
     state = history.state(commit)
-    refs = tuple(ref for ref in history.refs() if ref.commit == commit)
+    refs = tuple(history.refs(commit=commit))
     values = tuple(_line(history, key, state[key]) for key in sorted(filter(is_name, state)))
     return Shown(history.commit(commit), refs, values)
 
@@ -315,7 +315,6 @@ def status(
         with suppress(SessionBusyError), live.turn(later=True):
             live.await_verdicts()
     last = history.last_made
-    tips = {ref.name: ref.commit for ref in live.repository.refs(live.session) if ref.kind == "branch"}
     inexact, placeholders = not_exact(live)
     return Status(
         session=live.session,
@@ -324,7 +323,7 @@ def status(
         store=str(live.repository.directory),
         branch=live.branch,
         head=history.commit(live.head) if live.head is not None else None,
-        at_tip=not tips or tips.get(live.branch) == live.head,
+        at_tip=live.repository.ref(live.session, "branch", live.branch) == live.head,
         last=history.commit(last) if last is not None else None,
         inexact=inexact,
         placeholders=placeholders,

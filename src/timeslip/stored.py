@@ -117,9 +117,7 @@ class StoredSession:
         head = self.head
         last = self._history.last_made
         values = show(self._history, head).values if head is not None else ()
-        tips = {ref.name: ref.commit for ref in self.branch()}
-        at_tip = head is None or tips.get(self.branch_name, head) == head
-        taken = [ref.name for ref in (*self.branch(), *self.tag())]
+        at_tip = head is None or self._repository.ref(self._row.id, "branch", self.branch_name) in (None, head)
         return Status(
             session=self._row.id,
             name=self._row.name,
@@ -133,7 +131,9 @@ class StoredSession:
             store_bytes=self._repository.size_bytes(),
             resumable=head if self._row.lease is None and self._kernel is None else None,
             kernel="this" if self._kernel else "live" if self._row.lease is not None else "none",
-            next_branch=self.branch_name if at_tip else free_branch(self.branch_name, taken),
+            next_branch=self.branch_name
+            if at_tip
+            else free_branch(self.branch_name, self._repository.ref_names(self._row.id)),
         )
 
     def notices(self) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import timeslip
-from timeslip.errors import CommitNotFoundError, NameNotFoundError
+from timeslip.errors import CommitNotFoundError, DamagedStoreError, NameNotFoundError
 from timeslip.history import History
 from timeslip.store.records import RecordTable
 from timeslip.store.repository import Repository
@@ -84,6 +85,23 @@ def test_the_answer_is_that_of_going_through_all_of_it(asked: str, long: Any, re
     assert reads.count("commit") <= commits, "only what may be part of the answer is read"
 
 
+@pytest.mark.parametrize("harm", ["jump = seq, parent = seq", "depth = 'x'", "level = NULL + 'x', seq = seq + 1000"])
+def test_an_index_that_is_damaged_keeps_nobody_from_history(harm: str, long: Any) -> None:
+    """It can be made again, so the commits are gone through as if there were none; `check` tells of it."""
+    db, history = long.repository._database, History(long.repository, long.id, long._live.kernel)
+    whole = db.execute("SELECT * FROM forks")
+    wanted = {asked: ask(slowly(long)) for asked, ask in ASKED.items()}
+    try:
+        with suppress(DamagedStoreError), db.write():
+            db.execute(f"UPDATE forks SET {harm}")
+        assert {asked: ask(history) for asked, ask in ASKED.items()} == wanted
+        assert len(history.between(None, history.head or "", 5)[0]) == 5
+    finally:
+        with db.write():
+            db.execute("DELETE FROM forks")
+            db.many("INSERT INTO forks VALUES (?, ?, ?, ?, ?, ?)", whole)
+
+
 def test_what_is_not_there_is_told_as_ever(long: Any) -> None:
     with pytest.raises(CommitNotFoundError, match="beyond the first"):
         long.show("HEAD~500")
@@ -106,8 +124,25 @@ def test_a_commit_does_not_read_all_branches(tmp_path: Path, monkeypatch: pytest
     """There is one more after each undo that is followed by a run."""
     with timeslip.attach(namespace={}, store=tmp_path / "store", min_free_bytes=0) as session:
         session.run("a = 1")
-        monkeypatch.setattr(Repository, "refs", None)
+        session.tag("here")
+        with session.repository.transaction() as tx:
+            for number in range(2, 30):
+                tx.set_ref(session.id, "branch", f"main-{number}", session.head)
+        told, refs = Repository.refs, []
+
+        def counted(self: Repository, *asked: Any) -> Any:
+            refs.extend(found := told(self, *asked))
+            return found
+
+        monkeypatch.setattr(Repository, "refs", counted)
         session.run("a = 2")
+        assert session.status().at_tip
+        session.undo()
+        assert session.status().next_branch == "main-30"
+        session.run("a = 3")
+        assert session.branch_name == "main-30"
+        assert session.show("HEAD").refs[0].name == "main-30"
+        assert len(refs) < 3, "of what points elsewhere at most the names are read"
 
 
 def test_a_session_that_an_earlier_release_went_on_with(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_ancestors_and_touching_commits(shape: str, repo: Repository, monkeypatc
     grown(repo, 0.3, 9)  # another session in the same store
     session, commits, bodies = grown(repo, SHAPES[shape], 40)
     assert repo.paths.covers(session, len(commits))
+    assert repo.paths.problems(session) == []
     check_all(repo, session, commits, bodies)
 
 
@@ -168,6 +169,7 @@ def test_an_index_that_leads_nowhere_is_damage(repo: Repository) -> None:
         repo.paths.ancestor(session, 15, 10)
     with pytest.raises(DamagedStoreError):
         list(repo.paths.leading_to(session, 15, [1]))
+    assert repo.paths.problems(session) == ["the index of its history does not fit its commits"]
 
 
 def test_a_session_that_is_removed_takes_its_index_along(repo: Repository) -> None:

@@ -94,7 +94,7 @@ def _parses(verb: Verb, words: Sequence[str]) -> bool:
 
 
 def _is_ref(word: str, session: SessionRow, repository: Repository) -> bool:
-    if word == "." or word.startswith(("HEAD", "In[")) or word in {ref.name for ref in repository.refs(session.id)}:
+    if word == "." or word.startswith(("HEAD", "In[")) or word in repository.ref_names(session.id):
         return True
     try:
         return bool(repository.resolve_prefix(session.id, word))

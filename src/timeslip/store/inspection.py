@@ -190,6 +190,8 @@ class Checker:
                     Problem("name", session.name, f"operation {row.seq} is damaged: {row.damage}") for row in damaged
                 ]
                 found = sum(1 for _ in self._repo.every_commit(session.id))
+                for text in self._repo.paths.problems(session.id):
+                    self._problems.append(Problem("name", session.name, text))
                 refs = self._repo.refs(session.id)
                 row = self._db.one(
                     "SELECT count(*) FROM refs WHERE session = ?", (self._repo._sessions.number(session.id),)

@@ -273,14 +273,21 @@ class LogTable:
     # --- names
 
     @Reading("the history")
-    def refs(self, session: str) -> list[Ref]:
-        """Branches and tags of *session*, sorted by kind and name."""
+    def refs(self, session: str, commit: str | None = None) -> list[Ref]:
+        """Branches and tags of *session*, or those of one commit, sorted by kind and name."""
+        at, which = ("", ()) if commit is None else ("AND f.record = (SELECT n FROM records WHERE id = ?)", (commit,))
         rows = self._db.execute(
-            """SELECT f.kind, f.name, r.id FROM refs f JOIN records r ON r.n = f.record
-               WHERE f.session = ? ORDER BY f.kind, f.name""",
-            (self._sessions.number(session),),
+            f"""SELECT f.kind, f.name, r.id FROM refs f JOIN records r ON r.n = f.record
+                WHERE f.session = ? {at} ORDER BY f.kind, f.name""",
+            (self._sessions.number(session), *map(_bytes, which)),
         )
         return [Ref(str(kind), str(name), _commit_id(commit)) for kind, name, commit in rows]
+
+    @Reading("the history")
+    def ref_names(self, session: str) -> list[str]:
+        """The names of all branches and tags of *session*: there is one more after each undo and run."""
+        rows = self._db.execute("SELECT name FROM refs WHERE session = ?", (self._sessions.number(session),))
+        return [str(row[0]) for row in rows]
 
     @Reading("the history")
     def ref(self, session: str, kind: str, name: str) -> CommitId | None:

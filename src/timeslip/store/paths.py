@@ -14,7 +14,7 @@ Two tables say it, and both can be made again from the commits (docs/format/v1.m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from heapq import merge
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -187,16 +187,13 @@ class PathTable:
         return row is not None and row[0].hex() == parent
 
     def _add_fork(self, n: int, seq: int, parent: int | None) -> None:
-        made: tuple[int | None, int, int, int] = (parent, 0, 0, seq)
+        fork = _Fork(seq, None, 0, 0, seq)
         if parent is not None:
-            fork = self._holding(n, parent)
-            first = self._at(n, fork.jump)
-            second = self._at(n, first.jump)
-            jump = second.seq if fork.level - first.level == first.level - second.level else fork.seq
-            made = (parent, fork.depth + parent - fork.seq + 1, fork.level + 1, jump)
+            before = self._holding(n, parent)
+            first = self._at(n, before.jump)
+            fork = _made(seq, parent, before, first, self._at(n, first.jump))
         self._db.execute(
-            f"INSERT OR REPLACE INTO forks (session, {_FORK}) VALUES (?, ?, ?, ?, ?, ?)",
-            (n, seq, *made),
+            f"INSERT OR REPLACE INTO forks (session, {_FORK}) VALUES (?, ?, ?, ?, ?, ?)", (n, *astuple(fork))
         )
 
     def catch_up(self, session: str, touched: Touched) -> None:
@@ -221,6 +218,36 @@ class PathTable:
                     last = int(body["seq"])
                 self._db.execute("UPDATE sessions SET indexed = ? WHERE n = ?", (last, n))
 
+    # --- whether it is right
+
+    @Reading("the index of the history")
+    def problems(self, session: str) -> list[str]:
+        """What is wrong with the forks of *session*, going by the commits themselves."""
+        if not self.is_there():
+            return []
+        n = self._sessions.number(session)
+        row = self._db.one("SELECT indexed FROM sessions WHERE n = ?", (n,))
+        numbers: dict[str, int] = {}
+        forks: dict[int, _Fork] = {}  # by their numbers
+        holding: dict[int, _Fork] = {}  # by the numbers of the commits behind them
+        for identity, body in self._log.every_commit(session, oldest_first=True):
+            seq = numbers[identity] = int(body["seq"])
+            if row is None or seq > int(row[0]):
+                break
+            parent = numbers.get(body["parents"][0]) if body["parents"] else None
+            if parent is None:
+                forks[seq] = holding[seq] = _Fork(seq, None, 0, 0, seq)
+            elif parent == seq - 1:
+                holding[seq] = holding[parent]
+            else:
+                before = holding[parent]
+                first = forks[before.jump]
+                forks[seq] = holding[seq] = _made(seq, parent, before, first, forks[first.jump])
+        rows = self._db.execute(f"SELECT {_FORK} FROM forks WHERE session = ?", (n,))
+        if {row[0]: tuple(row) for row in rows} == {seq: astuple(fork) for seq, fork in forks.items()}:
+            return []
+        return ["the index of its history does not fit its commits"]
+
     # --- helpers
 
     def _holding(self, n: int, seq: int) -> _Fork:
@@ -237,6 +264,12 @@ class PathTable:
         if fork.parent is None:
             raise DamagedStoreError("the index of the history has a first commit that is not the first")
         return self._holding(n, fork.parent)
+
+
+def _made(seq: int, parent: int, before: _Fork, first: _Fork, second: _Fork) -> _Fork:
+    """The fork at a commit whose parent is behind the fork *before*, given where that one jumps to, and that one."""
+    jump = second.seq if before.level - first.level == first.level - second.level else before.seq
+    return _Fork(seq, parent, before.depth + parent - before.seq + 1, before.level + 1, jump)
 
 
 def _fork(row: Row | None) -> _Fork:

@@ -447,9 +447,13 @@ class Repository:
         """The newest commit that a kernel made; None before its first."""
         return self._log.last_made(session, kernel)
 
-    def refs(self, session: str) -> list[Ref]:
-        """Branches and tags, sorted by kind and name."""
-        return self._log.refs(session)
+    def refs(self, session: str, commit: str | None = None) -> list[Ref]:
+        """Branches and tags, or those of one commit, sorted by kind and name."""
+        return self._log.refs(session, commit)
+
+    def ref_names(self, session: str) -> list[str]:
+        """The names of all branches and tags."""
+        return self._log.ref_names(session)
 
     def ref(self, session: str, kind: str, name: str) -> CommitId | None:
         """What the branch or tag *name* points at; None when there is none."""
