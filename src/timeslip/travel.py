@@ -155,7 +155,8 @@ class Traveller:
         work = Checkout(live, self.history, target, state, options)
         work.staying = StayingElements(live, plan, work.target, work.loads)
         work.prepare(plan)
-        on, before, manifest = branch or live.branch, live.head, self._manifest(target)
+        on, before, at = branch or live.branch, live.head, self._commit(target)
+        manifest = at.manifest if at is not None else None
 
         def finish() -> None:
             with live.repository.transaction() as transaction:
@@ -173,7 +174,7 @@ class Traveller:
                 work.settle(plan)
             work.letting_go.settle()
         self._remember_texts(work, target)
-        result, listed = replace(work.result(plan, target, began), at=self._commit(target)), work.letting_go.listed
+        result, listed = replace(work.result(plan, target, began), at=at), work.letting_go.listed
         del work
         let_classes_go(listed)
         return result
@@ -187,9 +188,6 @@ class Traveller:
         codes += [change.value for change in loader.changes if change.attribute == "__code__"]
         with suppress(TimeslipError):  # a damaged store: what was to be brought back is there
             remember(codes, Cells(self.history, source, names=names), self.live.namespace.transform)
-
-    def _manifest(self, commit: CommitId | None) -> RecordId | None:
-        return None if commit is None else RecordId(self.live.repository.commit(commit)["manifest"])
 
     # ---- some names
 

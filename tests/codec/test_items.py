@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.codec.kernels import Kernel, differences, resumed
 
+from timeslip.codec import linking
 from timeslip.codec.reducers import items
 from timeslip.codec.reducers.items import packed, unpacked
 
@@ -77,6 +79,24 @@ def test_many_texts_that_other_arrays_have_are_written_twice_at_most(count: int,
     assert met(kernel) < most
     before, after = kernel.namespace["v"], resumed(kernel).namespace["v"]
     assert [list(array) for array in before] == [list(array) for array in after]
+
+
+def test_the_list_of_other_items_is_known_to_be_of_the_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to find out, part by part, that the session does not hold it."""
+    counted: list[int] = []
+
+    class Counting(Counter[int]):
+        def update(self, addresses: Any = ()) -> None:  # type: ignore[override]
+            counted.append(len(addresses or ()))
+            super().update(addresses)
+
+    monkeypatch.setattr(linking, "Counter", Counting)
+    kernel = Kernel("import numpy as np\nv = np.empty(50, object)\nfor i in range(50): v[i] = [i, i]")
+    captured = kernel.encoder.capture([("v", kernel.namespace["v"])])
+    links = captured.find_links(frozenset()) or captured.links
+    assert {id(item) for item in kernel.namespace["v"]} <= set(links)
+    assert max(counted, default=0) < 50
+    captured.release()
 
 
 def test_a_change_shows(monkeypatch: pytest.MonkeyPatch) -> None:

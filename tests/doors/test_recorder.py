@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -286,7 +288,8 @@ def test_what_the_first_command_needs_is_imported_before_anything_is_looked_at(
     )
     monkeypatch.setattr(idle, "PATIENCE", ((0.0, 0.2),))
     monkeypatch.setattr(idle, "_PAUSE", 0.0)
-    monkeypatch.setattr(idle, "import_module", done.append)
+    collecting: list[bool] = []
+    monkeypatch.setattr(idle, "import_module", lambda name: (done.append(name), collecting.append(gc.isenabled())))
     auditor = Auditor(session, Faults(Path()), lambda: False)
 
     async def idle_for_a_while() -> None:
@@ -297,3 +300,23 @@ def test_what_the_first_command_needs_is_imported_before_anything_is_looked_at(
     asyncio.run(idle_for_a_while())
     assert done == [*idle._FOR_VERBS, "audit", "audit"]
     assert "timeslip.ipython.perform" in done
+    assert not any(collecting), "a collection would go through all that libraries have made"
+    assert gc.isenabled()
+
+
+def test_the_first_command_imports_what_it_needs_without_a_collection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collecting: list[bool] = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: Any) -> None:
+            if name == "timeslip.ipython.perform":
+                collecting.append(gc.isenabled())
+
+    monkeypatch.delitem(sys.modules, "timeslip.ipython.perform")
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    bench.run("%timeslip status")
+    assert collecting == [False]
+    assert gc.isenabled()

@@ -8,6 +8,7 @@ import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
 from timeslip.codec.capture import Encoder
+from timeslip.store.repository import Repository
 
 __all__ = ["_quiet", "sessions"]  # the fixtures
 
@@ -54,3 +55,23 @@ def test_what_was_noted_otherwise_is_captured_twice(sessions: Sessions, passes: 
     live.session.redo()
     live.session.undo()
     assert passes.count("x") == 5  # what came back then is noted
+
+
+def test_the_commit_that_is_gone_to_is_read_twice_at_most(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its state, and to be told of; what it says of the manifest is in that."""
+    live = sessions.attach()
+    live.run("x = 1", "x = 2")
+    first = live.commits[0].id
+    read: list[str] = []
+    usual = Repository.commit
+
+    def commit(self: Repository, identity: str) -> Any:
+        read.append(identity)
+        return usual(self, identity)
+
+    monkeypatch.setattr(Repository, "commit", commit)
+    result = live.session.checkout(first)
+    assert result.at is not None
+    assert result.at.id == first
+    assert read.count(first) <= 2
+    assert live.session._live.manifest == result.at.manifest

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from timeslip.codec.collecting import uncollected
 from timeslip.ipython.faults import Faults
 
 PATIENCE = ((1.0, 0.2), (10.0, 2.0))
@@ -75,7 +76,8 @@ class Auditor:
         left = len(self._to_import)
         with self._faults.guard("looking at names in idle time"):
             if self._to_import:
-                import_module(self._to_import.pop(0))
+                with uncollected():
+                    import_module(self._to_import.pop(0))
             else:
                 left = self._session.audit(PATIENCE[level][1])
         if left:

@@ -6,6 +6,7 @@ from typing import Any
 
 from IPython.core.magic import no_var_expand
 
+from timeslip.codec.collecting import uncollected
 from timeslip.errors import TimeslipError, UsageError
 from timeslip.ipython.faults import Faults, VerbInterrupted, interrupted, without_traceback
 from timeslip.ipython.recorder import Recorder
@@ -47,7 +48,8 @@ class TimeslipMagics:
     def _do(self, line: str, *, verb: str = "") -> None:
         moves = self._session.moves
         try:
-            from timeslip.ipython.perform import perform_line
+            with uncollected():  # what is imported stays; where libraries are loaded, a full collection takes 60 ms
+                from timeslip.ipython.perform import perform_line
 
             perform_line(self.shell, self._session, self._recorder, line, verb=verb)
         except TimeslipError as error:

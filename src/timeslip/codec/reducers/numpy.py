@@ -103,6 +103,8 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     if dtype.hasobject:
         items = straight(array, order).flatten().tolist()
         held = packed(state, items) or items
+        if held is items:
+            state.keep.append(items)  # known to be the pass's own, it need not be told from what the session holds
         return object_array, (array.shape, dtype, order), (held, flags.writeable), None, None, fill_objects
     if array.nbytes <= IN_BAND or dtype.itemsize == 0:
         data = array.tobytes() if order == "C" else straight(array, order).tobytes()
