@@ -9,10 +9,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType, ModuleType
 
 import pytest
-from tests.sections import section_of
+from tests.sections import HERE, section_of
 
 from timeslip.store import database
 
@@ -48,8 +48,33 @@ def set_aside_what_stays() -> None:
     _modules_aside = len(sys.modules)
 
 
+_files: dict[str, ModuleType] = {}
+"""The modules of all test files, by name: each is loaded, for sessions to see, while its tests run."""
+
+
 def pytest_collection_finish() -> None:
+    """Modules of the user's are looked at by each travel: hundreds of test files would be taken for such."""
+    for name, module in list(sys.modules.items()):
+        path = Path(str(getattr(module, "__dict__", {}).get("__file__")))
+        if path.name.startswith("test_") and HERE in path.parents:
+            _files[name] = module
+    for name in _files:
+        del sys.modules[name]
     set_aside_what_stays()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """While a test runs its file is loaded, and the files of what it has from other tests."""
+    own = vars(item.module) if isinstance(item, pytest.Function) else {}
+    of_others = {value.__module__ for value in own.values() if isinstance(value, (type, FunctionType))}
+    names = [name for name in {own.get("__name__", ""), *of_others} if name in _files]
+    sys.modules.update((name, _files[name]) for name in names)
+    try:
+        return (yield)
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

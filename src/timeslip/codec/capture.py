@@ -478,12 +478,8 @@ def _instead(state: Pass, mode: str) -> str | None:
 
 
 def _checks(state: Pass, pickler: Any) -> list[Check]:
-    """What is to be looked at when the value is loaded, in the order of the stream: else its bytes would differ.
-
-    Seeds are in the memo, too, but no part of the value: the stream only refers to them.
-    """
-    met = met_objects(pickler)
-    checks = checks_of((obj for obj in met if id(obj) not in state.encoder.seed_memo), state.hashing)
+    """What is to be looked at when the value is loaded, in the order of the stream: else its bytes would differ."""
+    checks = checks_of(met_objects(pickler), state.hashing, state.encoder.seed_memo)
     memo = pickler.memo.copy() if checks else {}
     return sorted(checks, key=lambda check: memo[id(check[0])][0])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import types
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,11 +33,16 @@ def hashes_itself(kind: type) -> bool:
     return hashes_by_value(kind) and not getattr(next(filter(None, given), None), "frozen", False)
 
 
-def checks_of(objects: Iterable[Any], kinds: Set[type]) -> list[Check]:
-    """What there is to know of those of *objects* that are dicts or sets with keys of *kinds*."""
+def checks_of(objects: Iterable[Any], kinds: Set[type], seeds: Container[int]) -> list[Check]:
+    """What there is to know of those of *objects* that are dicts or sets with keys of *kinds*.
+
+    The objects at *seeds* are no part of a value: its stream only refers to them.
+    """
     found: list[Check] = []
     for obj in objects:
         kind = type(obj)
+        if id(obj) in seeds:
+            continue
         if issubclass(kind, dict) and kind is not OrderedDict and _any_of(dict.__iter__(obj), kinds):
             found.append((obj, [part for pair in dict.items(obj) for part in pair], _numbers(obj), SALT))
         elif issubclass(kind, set) and _any_of(set.__iter__(obj), kinds):
