@@ -34,6 +34,7 @@ from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.staying import StayingElements
 from timeslip.tearing import still_used, torn_off
 from timeslip.values import doubt, noted, read_stream, rebuilt_reason_of
+from timeslip.weighing import short_of_memory
 
 MADE_AGAIN = "it holds something of the outside that was made again"
 
@@ -119,6 +120,7 @@ class Checkout:
         for key in plan.facets:
             body = self.live.body(self.target[key])
             prepared.facets[key[6:]] = b"".join(read_stream(self.live.repository, body["facet"]))
+        self._announce(plan)
         with lent(self.live), imports_as_then(self.live, prepared.facets):
             failed = self._load_all(plan)
             if failed:
@@ -131,6 +133,14 @@ class Checkout:
             prepared.messages += still_used(snapshot, prepared.values, self.live.threads)
         prepared.drop = list(plan.drop)
         return prepared
+
+    def _announce(self, plan: Plan) -> None:
+        """Say before it is loaded that there may be no memory for it; where nobody hears that now, afterwards."""
+        told, say = short_of_memory(self.live, plan.load), self.live.progress.say
+        if told is not None and say is not None:
+            say(told)
+        elif told is not None:
+            self.prepared.messages.append(told)
 
     def _load_all(self, plan: Plan) -> dict[str, str]:
         """Load what *plan* wants loaded or replayed; the records that cannot be, with the reasons."""

@@ -23,6 +23,7 @@ from timeslip.planner import Plan
 from timeslip.replay import Replayer
 from timeslip.standard import time
 from timeslip.values import rebuilt_reason, rebuilt_reason_of
+from timeslip.weighing import short_of_memory
 
 
 class Foreseeing:
@@ -196,6 +197,7 @@ def foresee(
     with lent(live):
         told.load(plan.load)
         told.replay(plan.replay)
+    short = short_of_memory(live, plan.load)
     fidelity = dict(sorted(told.fidelity.items()))
     kept = {*filter(is_name, plan.keep), *plan.bind}
     return CheckoutResult(
@@ -209,4 +211,5 @@ def foresee(
         notes=dict(sorted(told.notes.items())),
         duration=time.perf_counter() - began,
         dry_run=True,
+        messages=(short,) if short is not None else (),
     )

@@ -18,10 +18,12 @@ class Progress:
 
     Attributes:
         tell: whoever shows it; None when nobody does.
+        say: whoever shows sentences at once; None when nobody does.
     """
 
     def __init__(self) -> None:
         self.tell: Tell | None = None
+        self.say: Callable[[str], None] | None = None
         self._what, self._done, self._total = "", 0, 0
         self._thread = 0
 

@@ -117,6 +117,16 @@ def _beside(parts: Sequence[tuple[int, int]], mapped: Sequence[Part]) -> Iterato
             yield number
 
 
+def listed_pieces(repository: Repository, entry: Mapping[str, Any]) -> tuple[list[str], list[tuple[int, int]]]:
+    """The chunks of a stored buffer, and where each begins and ends in it.
+
+    Raises:
+        DamagedStoreError: they cannot be read, or do not fit.
+    """
+    chunks, _ = _listed(repository, entry)
+    return chunks, _parts(entry, len(chunks))
+
+
 def _parts(entry: Mapping[str, Any], count: int) -> list[tuple[int, int]]:
     """Where the *count* pieces of a stored buffer begin and end."""
     ends = list(piece_ends(entry["size"], entry["row"], entry["cut"]))

@@ -15,13 +15,22 @@ from timeslip.standard import os
 def progress(shell: Any, session: Any, title: str) -> Iterator[None]:
     """Around work that may take long: one line that is updated, and taken away when the work has ended."""
     ticker = Ticker(title, _line_of_notebook(shell) if hasattr(shell, "kernel") else _line_of_terminal)
-    before = session.progress.tell
+    before = session.progress.tell, session.progress.say
     try:
-        session.progress.tell = ticker
+        session.progress.tell, session.progress.say = ticker, say
         yield
     finally:
-        session.progress.tell = before
+        session.progress.tell, session.progress.say = before
         ticker.close()
+
+
+def say(text: str) -> None:
+    """Write one line to the user's standard error, now."""
+    try:
+        sys.stderr.write(f"timeslip: {text}\n")
+        sys.stderr.flush()
+    except Exception:  # a closed or replaced stderr of the user's must not stop the work that is announced
+        return
 
 
 def _line_of_terminal(text: str) -> None:

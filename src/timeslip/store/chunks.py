@@ -506,6 +506,10 @@ class ChunkStore:
         """Bytes that *chunk* takes on disk, compression included. Raises ChunkMissingError."""
         return self._find(chunk).stored
 
+    def size(self, chunk: str) -> int:
+        """Bytes of *chunk*. Raises ChunkMissingError."""
+        return self._find(chunk).size
+
     def place(self, chunk: str) -> ChunkPlace | None:
         """Where to map *chunk* from; None when it is small, compressed or not yet on disk. Raises ChunkMissingError.
 

@@ -303,6 +303,10 @@ class Repository:
         """Bytes the chunk takes on disk. Raises ChunkMissingError."""
         return self._chunks.stored_size(chunk)
 
+    def chunk_size(self, chunk: str) -> int:
+        """Bytes of the chunk itself. Raises ChunkMissingError."""
+        return self._chunks.size(chunk)
+
     def chunk_place(self, chunk: str) -> ChunkPlace | None:
         """Where to map a chunk from, or None when it cannot be mapped. Raises ChunkMissingError."""
         return self._chunks.place(chunk)
