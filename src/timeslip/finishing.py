@@ -354,10 +354,10 @@ def _finish_next(live: Live) -> bool:
 
 
 def _has_moved(live: Live, before: CommitId | None) -> bool:
-    """Whether HEAD is another one in the store than *before*; no where that cannot be told: a step more is no loss."""
+    """Whether HEAD is another one in the store than *before*."""
     try:
         head = live.repository.head(live.session, live.kernel)
-    except Exception:
+    except Exception:  # that cannot be told: the step is recorded once more, which is no loss
         return False
     return head is not None and head.commit != before
 
