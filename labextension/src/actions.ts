@@ -80,7 +80,9 @@ export class Actions {
   /** Bring the last state of an earlier kernel into this one. */
   async resume(history: NotebookHistory): Promise<boolean> {
     if (!history.isOn && !(await this.start(history))) {
-      return false; // the panel says why
+      // The panel says why; this may have been asked for outside of it.
+      Notification.warning(this.trans.__('Recording could not begin. The panel of Timeslip says why.'), { autoClose: 8000 });
+      return false;
     }
     const done = await this._travel(history, ['resume'], this.trans.__('The session goes on where it was'));
     if (done) {

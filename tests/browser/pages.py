@@ -192,6 +192,11 @@ class Notebook:
         self.page.wait_for_selector(".jp-Dialog")
         self.accept()
 
+    def theme(self, name: str) -> None:
+        """Settings > Theme."""
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+
     def change_kernel(self, name: str) -> None:
         """Kernel > Change Kernel…"""
         self.page.evaluate(f"async name => {{ await {_SHOWN}.sessionContext.changeKernel({{name}}); }}", name)

@@ -61,6 +61,11 @@ def test_kernels_of_other_kinds(opened: Any, server: Server) -> None:
     book.run("x = 1")
     book.change_kernel("other")
     book.page.wait_for_selector(".timeslip-Empty >> text=speaks R")
+    book.change_kernel("without")
+    book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
+    book.page.wait_for_selector(".Toastify__toast >> text=could not begin")
+    book.page.wait_for_selector(".timeslip-Panel >> text=%pip install timeslip")
+    assert book.rows.count() == 1, "what was recorded can be read all the same"
     book.change_kernel("python3")
     book.page.wait_for_selector(".timeslip-Status[data-activity=reading]")
     book.click("resume")

@@ -44,7 +44,8 @@ def test_one_click_without_a_kernel(opened: Any, server: Server) -> None:
     book.run("x = [1, 2]")
     book.shut_down()
     book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
-    book.page.wait_for_selector(".Toastify__toast >> text=goes on where it was")
+    book.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
+    book.at(1)
     assert book.ask("x") == "[1, 2]"
 
 
@@ -180,7 +181,8 @@ def test_a_notebook_gets_another_name_while_it_has_no_kernel(opened: Any, server
     book.pick(1)
     book.page.wait_for_selector("li[data-name=x] >> text=1")
     book.page.locator(".jp-NotebookPanel .timeslip-Bar [data-action=resume]").click()
-    book.page.wait_for_selector(".Toastify__toast >> text=goes on where it was")
+    book.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
+    book.at(1)
     assert book.ask("x") == "1"
     assert book.ask("__import__('os').environ['JPY_SESSION_NAME']").endswith("named later.ipynb'")
 

@@ -181,7 +181,7 @@ function Name(props: IDetailsProps & { name: string; how: string; value: any }):
         </button>
       </div>
       {why && <p className="timeslip-Note">≈ {why}</p>}
-      {open && history.isReading && <pre className="timeslip-Code">{value?.text || value?.summary || how}</pre>}
+      {open && history.isReading && <pre className="timeslip-Code" tabIndex={0}>{value?.text || value?.summary || how}</pre>}
       {open && !history.isReading && (
         <>
           <div className="timeslip-Buttons">

@@ -17,13 +17,13 @@ export function Outputs({ outputs }: { outputs: any[] }): JSX.Element {
         }
         if (output.output_type === 'error') {
           return (
-            <pre key={index} className="timeslip-mod-failed">
+            <pre key={index} className="timeslip-mod-failed" tabIndex={0}>
               {text(output.ename)}: {text(output.evalue)}
             </pre>
           );
         }
         const said = output.output_type === 'stream' ? text(output.text) : text(data['text/plain']);
-        return <pre key={index}>{said.length > 4000 ? `${said.slice(0, 4000)} …` : said}</pre>;
+        return <pre key={index} tabIndex={0}>{said.length > 4000 ? `${said.slice(0, 4000)} …` : said}</pre>;
       })}
     </div>
   );

@@ -38,7 +38,7 @@ export function Value({ value }: { value: IPreview }): JSX.Element {
       ) : table ? (
         <Table table={table} caption={[value.name, value.summary].filter(Boolean).join(': ')} />
       ) : (
-        <pre>{value.text || value.summary}</pre>
+        <pre tabIndex={0}>{value.text || value.summary}</pre>
       )}
       {value.note && <p className="timeslip-Note">{value.note}</p>}
     </div>

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { Actions, What } from '../actions';
 import { backIcon, forthIcon, timeslipIcon } from '../icons';
+import { Condition } from '../kernel/link';
 import { IState } from '../logic/contract';
 import { filtered, IFilter, isEmpty, namesOf, NO_FILTER } from '../logic/filter';
 import { size, when } from '../logic/formats';
@@ -54,6 +55,37 @@ function Empty({ text, children }: IViewProps & { text: string; children?: React
   );
 }
 
+/** Why a kernel cannot be recorded, in words; null where nothing stands in the way. */
+function hindrance(condition: Condition | null, trans: TranslationBundle): string | null {
+  switch (condition?.kind) {
+    case 'not-python':
+      return trans.__('Timeslip records Python sessions. The kernel of this notebook speaks %1.', condition.language || '?');
+    case 'not-installed':
+      return trans.__("Timeslip is not installed in this kernel's environment. Run this in a cell, then try again:");
+    case 'older':
+      return trans.__("This kernel's Timeslip is older than this front end. Run this in a cell, then restart the kernel:");
+    case 'failed':
+      return [condition.fault.message, condition.fault.hint].filter(Boolean).join('. ');
+    default:
+      return null;
+  }
+}
+
+/** What is to be run in a cell against it. */
+const REMEDIES: { [kind: string]: string } = {
+  'not-installed': '%pip install timeslip',
+  older: '%pip install --upgrade timeslip'
+};
+
+function Remedy({ kind }: { kind?: string }): JSX.Element | null {
+  const remedy = kind && REMEDIES[kind];
+  return remedy ? (
+    <pre className="timeslip-Code" tabIndex={0}>
+      {remedy}
+    </pre>
+  ) : null;
+}
+
 function Off(props: IViewProps & { history: NotebookHistory }): JSX.Element {
   const { history, actions, trans } = props;
   const condition = history.condition;
@@ -72,30 +104,13 @@ function Off(props: IViewProps & { history: NotebookHistory }): JSX.Element {
     case 'gone':
       return <Empty {...props} text={trans.__('The kernel has ended. What was recorded can be brought back into a new one.')} />;
     case 'not-python':
-      return (
-        <Empty {...props} text={trans.__('Timeslip records Python sessions. The kernel of this notebook speaks %1.', condition.language || '?')} />
-      );
     case 'not-installed':
-      return (
-        <Empty {...props} text={trans.__("Timeslip is not installed in this kernel's environment. Run this in a cell, then try again:")}>
-          <pre className="timeslip-Code" tabIndex={0}>
-            %pip install timeslip
-          </pre>
-          {start(trans.__('Try again'))}
-        </Empty>
-      );
     case 'older':
-      return (
-        <Empty {...props} text={trans.__("This kernel's Timeslip is older than this front end. Run this in a cell, then restart the kernel:")}>
-          <pre className="timeslip-Code" tabIndex={0}>
-            %pip install --upgrade timeslip
-          </pre>
-        </Empty>
-      );
     case 'failed':
       return (
-        <Empty {...props} text={[condition.fault.message, condition.fault.hint].filter(Boolean).join('. ')}>
-          {start(trans.__('Try again'))}
+        <Empty {...props} text={hindrance(condition, trans)!}>
+          <Remedy kind={condition.kind} />
+          {(condition.kind === 'not-installed' || condition.kind === 'failed') && start(trans.__('Try again'))}
         </Empty>
       );
     default:
@@ -202,18 +217,30 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
 /** Over a history that is only read: there is no kernel that it could be brought back into yet, or none is recorded. */
 function ReadingHead({ history, actions, trans }: IViewProps & { history: NotebookHistory }): JSX.Element {
   const kind = history.condition?.kind;
-  return (
+  const why = hindrance(history.condition, trans);
+  const head = (
     <div className="timeslip-Head">
       <span className="timeslip-Status" role="status" data-activity="reading">
         <span className="timeslip-Status-dot" aria-hidden="true" />
         {kind === 'starting' ? trans.__('Starting …') : trans.__('Not recording')}
       </span>
-      {history.link !== null && kind === 'off' && (
+      {history.link !== null && (kind === 'off' || kind === 'not-installed' || kind === 'failed') && (
         <button type="button" className="timeslip-Button" data-action="start" onClick={() => void actions.start(history)}>
-          {trans.__('Start recording')}
+          {kind === 'off' ? trans.__('Start recording') : trans.__('Try again')}
         </button>
       )}
     </div>
+  );
+  return why === null ? (
+    head
+  ) : (
+    <>
+      {head}
+      <div className="timeslip-Note timeslip-Nothing">
+        {why}
+        <Remedy kind={kind} />
+      </div>
+    </>
   );
 }
 
