@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.doors.schema import validate_as
+from tests.engine.soon import without_price
 from tests.lab.looking import Looking
 
 from timeslip.errors import StoreError
@@ -20,6 +21,8 @@ from timeslip.ipython.faults import Faults
 from timeslip.ipython.front import Front
 from timeslip.lab import requests
 from timeslip.lab.view import View
+from timeslip.state import snapshots
+from timeslip.store.repository import Repository
 
 
 class Page:
@@ -167,3 +170,33 @@ def test_a_fault_in_an_answer_is_told_in_a_line_and_noted_whole(
         assert "ZeroDivisionError" in faults.log_file.read_text(encoding="utf-8")
     finally:
         front.close()
+
+
+def test_what_is_being_saved_in_the_background_is_told(
+    seen: Looking, news: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if snapshots.why_not():
+        pytest.skip(f"no snapshots here: {snapshots.why_not()}")
+    back, go_on = without_price(), threading.Event()
+    put = Repository.put_chunk
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        if threading.current_thread().name == "timeslip-saving":
+            go_on.wait(60)
+        return put(*args, **options)
+
+    monkeypatch.setattr(Repository, "put_chunk", slowly)
+    try:
+        page = Page("one")
+        news.open(page)
+        seen.session.config("background_bytes", 1)
+        seen.session.namespace["large"] = list(range(5000))
+        seen.session.record_soon("large = list(range(5000))", execution_count=7)
+        news.nudge()
+        assert page.wait("saving")[0]["state"] is None
+        go_on.set()
+        told = page.wait("saving", "recorded")[1]
+        assert told["state"]["first"] == "large = list(range(5000))"
+    finally:
+        go_on.set()
+        back()

@@ -149,6 +149,8 @@ class Events:
         if now == before:
             if self._doing:
                 self._send("recording", view, why=self._doing)
+            elif view.here is not None and view.here.unfinished and not now.paused:
+                self._send("saving", view)
             return
         recorded = now.session == before.session and now.newest > before.newest
         if not recorded and dataclasses.replace(now, paused=before.paused, rewritten=before.rewritten) == before:
