@@ -212,6 +212,13 @@ def test_mv_and_rm(two: Path, run: Any, tmp_path: Path) -> None:
     assert run("rm", "nosuch").status == 1
 
 
+def test_a_session_that_is_called_as_its_notebook_is_called_as_the_new_one(two: Path, run: Any, tmp_path: Path) -> None:
+    assert "session 'renamed' belongs to" in run("mv", "titanic", str(tmp_path / "renamed.ipynb")).out
+    assert {row["name"] for row in run("sessions", "--json").json["sessions"]} == {"renamed", "iris"}
+    assert run("mv", "renamed", str(tmp_path / "iris.ipynb")).status == 0
+    assert {row["name"] for row in run("sessions", "--json").json["sessions"]} == {"renamed", "iris"}, "iris is taken"
+
+
 def test_mv_to_a_notebook_that_has_a_session(two: Path, run: Any, tmp_path: Path) -> None:
     path = str(tmp_path / "renamed.ipynb")
     with timeslip.attach({"__name__": "__main__"}, store=two, name="new", notebook=path):

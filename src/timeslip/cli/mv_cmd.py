@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import PurePath
 
 from timeslip import answers
 from timeslip.arguments import check_session_name
 from timeslip.cli.command import Command, Invocation, only_here
 from timeslip.cli.target import choose_session
-from timeslip.errors import ConflictError
+from timeslip.errors import ConflictError, NameTakenError
 from timeslip.store.repository import Repository
 from timeslip.verbs.parsing import parse
 from timeslip.verbs.spec import JSON, Answer, Argument, Verb
@@ -33,9 +35,12 @@ def _run(invocation: Invocation) -> Answer:
             path = os.path.realpath(new)
             _make_way(repository, session.id, path)
             repository.move_session(session.id, path)
-            if session.notebook and session.name == os.path.basename(session.notebook):
-                repository.rename_session(session.id, os.path.basename(path))
-            return answers.message_json("mv", f"session '{session.name}' belongs to {path} now")
+            name = session.name
+            if session.notebook and name == PurePath(session.notebook).stem != PurePath(path).stem:
+                with suppress(NameTakenError):  # it keeps the old one
+                    repository.rename_session(session.id, PurePath(path).stem)
+                    name = PurePath(path).stem
+            return answers.message_json("mv", f"session '{name}' belongs to {path} now")
         repository.rename_session(session.id, check_session_name(new))
         return answers.message_json("mv", f"session '{session.name}' is called '{new}' now")
 
