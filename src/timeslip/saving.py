@@ -21,8 +21,9 @@ from typing import TypeVar
 from timeslip.encoding import Draft, Encoded, ValueWriter
 from timeslip.ids import RecordId
 from timeslip.owing import Entry
-from timeslip.standard import open_file, os, time
+from timeslip.standard import time
 from timeslip.state import snapshots
+from timeslip.state.available import available_bytes, resident_bytes
 from timeslip.state.covariables import Covariable
 from timeslip.state.snapshots import NoSnapshotError, Snapshot
 from timeslip.store.repository import Repository
@@ -215,10 +216,10 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return "this process has one thread alone"
     if not missing:
         return None
-    free = snapshots.available_bytes()
+    free = available_bytes()
     if free is not None and missing > free // 2:
         return "there is too little memory"
-    resident = _resident_bytes()
+    resident = resident_bytes()
     if resident is None or resident * _copying > missing * _WRITING:
         return "a copy of the memory would take longer"
     return None
@@ -231,7 +232,7 @@ _copying = _COPYING
 def _copied(seconds: float) -> None:
     """A snapshot took so long."""
     global _copying
-    _copying = max(seconds, 0.0005) / max(_resident_bytes() or 0, 1 << 26)
+    _copying = max(seconds, 0.0005) / max(resident_bytes() or 0, 1 << 26)
 
 
 def how(least: int) -> str:
@@ -240,15 +241,6 @@ def how(least: int) -> str:
         return "before the reply, as was asked for"
     reason = snapshots.why_not()  # which tries it: only who asks for the status pays for that
     return f"before the reply: {reason}" if reason else "while the next cell runs"
-
-
-def _resident_bytes() -> int | None:
-    """Memory of this process, bytes (proc_pid_statm(5)); None where that is not said."""
-    try:
-        with open_file("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 __all__ = ["Backlog", "NoSnapshotError", "Saving", "Unsaved", "how", "why_at_once"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from timeslip.errors import StoreError
 from timeslip.live import Live
-from timeslip.state.snapshots import available_bytes
+from timeslip.state.available import available_bytes
 from timeslip.store.mapping import MAP_FROM
 from timeslip.store.repository import Repository
 from timeslip.values import listed_pieces

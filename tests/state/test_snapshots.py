@@ -200,8 +200,3 @@ def test_where_there_is_no_room_for_one_the_next_is_tried(monkeypatch: pytest.Mo
         patch.setattr(Snapshot, "_copied", full)
         assert snapshots.why_not() == "this system does not let us make one (Cannot allocate memory)"
     assert snapshots.why_not() == ""
-
-
-def test_the_memory_that_there_is() -> None:
-    found = snapshots.available_bytes()
-    assert found is None or found > 1 << 20

@@ -23,7 +23,7 @@ import sys
 import threading
 from typing import Any
 
-from timeslip.standard import open_file, os, signal
+from timeslip.standard import os, signal
 from timeslip.state.mappings import has_pinned
 
 _MACHINES = frozenset({"x86_64", "aarch64"})
@@ -206,17 +206,3 @@ def _library() -> Any:
 def _check(error: int) -> None:
     if error:
         raise OSError(error, os.strerror(error))
-
-
-def available_bytes() -> int | None:
-    """Memory that the system could give without swapping, bytes (proc_meminfo(5)); None where it does not say.
-
-    The limit of a container is not in it.
-    """
-    try:
-        with open_file("/proc/meminfo", "rb") as file:
-            found = file.read()
-    except OSError:
-        return None
-    at = found.find(b"MemAvailable:")
-    return int(found[at + 13 : found.index(b"kB", at)]) << 10 if at >= 0 else None
