@@ -244,7 +244,7 @@ SECTIONS: dict[str, dict[str, Kind]] = {
     "Modules": {
         "module": Kind("import math\nx = math", "held.append(1)", "x.sqrt(4)", "exact", "exact"),
         "module made by hand": Kind("import types\nx = types.ModuleType('mine'); x.v = [1]", "x.v.append(2)", "x.v", "exact", "exact"),
-        "module of the user's": Kind("import helper\nx = helper", "held.append(1)", "x.f(2)", "exact", "exact", "", "open('helper.py', 'w').write('def f(v): return v + 1\\n') and None\nimport sys; sys.path.insert(0, '.')"),
+        "module of the user's": Kind("import helper\nx = helper", "held.append(1)", "x.f(2)", "exact", "exact", "", "open('helper.py', 'w').write('def f(v): return v + 1\\n') and None\nimport importlib, sys; sys.path.insert(0, '.'); importlib.invalidate_caches()"),
         "importlib.metadata": Kind("import importlib.metadata\nx = importlib.metadata.version('pip')", "held.append(1)", "x", "exact", "exact", identity=False),
         "code object": Kind("x = compile('1 + 1', 'c', 'eval')", "held.append(1)", "eval(x)", "exact", "exact", identity=False),
     },
