@@ -71,6 +71,16 @@ class Front:
         validate_as("event", found)
         return found
 
+    def one_of(self, *names: str, timeout: float = 60.0) -> str:
+        """Which event of these comes first."""
+        deadline = time.monotonic() + timeout
+        while True:
+            for place, (name, data) in enumerate(self.got):
+                if name == self.events and (data or {}).get("event") in names:
+                    return str(self.got.pop(place)[1]["event"])
+            assert time.monotonic() < deadline, f"none of {names} came, but {self.got}"
+            self._listen(0.2)
+
     def recorded(self, first: str, timeout: float = 60.0) -> dict[str, Any]:
         """The news of the state whose code begins so."""
         while True:

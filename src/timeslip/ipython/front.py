@@ -48,8 +48,8 @@ class Front:
     def open_rpc(self, comm: Any, message: Any) -> None:
         """A front end wants to ask."""
         said = requests.hello(self.view(), _data(message), self.events.seq)
-        comm.send(said)
         if "hello" not in said:
+            comm.send(said)
             comm.close()
             return
         # Not `comm.on_msg`: around what is given there, the shell tells everybody that a cell has run, which shows and
@@ -59,6 +59,7 @@ class Front:
         with self._lock:
             self._comms[comm.comm_id] = comm
             dropped = [self._comms.pop(name) for name in list(self._comms)[:-MOST_COMMS]]
+        comm.send(said)  # who hears this can ask
         for old in dropped:
             close_quietly(old)
 
