@@ -117,12 +117,20 @@ class Draft:
         """Bytes of the stream."""
         return sum(map(len, self.segments or ()))
 
-    def detach(self) -> None:
-        """Hold no object of the user's any more; settle only with what reads from a snapshot."""
+    def places(self) -> list[tuple[int, int]]:
+        """Where in the memory those buffers begin and end of which something is missing."""
+        found = []
         for cut in self._cuts():
-            if cut.data is not None:
-                cut.address = address_of(cut.data) if None in cut.names else 0
-                cut.data = None
+            if None in cut.names:
+                if cut.data is not None:
+                    cut.address = address_of(cut.data)
+                found.append((cut.address, cut.address + cut.size))
+        return found
+
+    def detach(self) -> None:
+        """After `places`: hold no object of the user's any more; settle only with what reads from a snapshot."""
+        for cut in self._cuts():
+            cut.data = None
 
     def _cuts(self) -> Iterator[_Cut]:
         return chain(self._buffers, self._out_of_band)

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -83,16 +84,26 @@ class Saving:
         self.failure: BaseException | None = None
         self.thread = 0
         self._worker = threading.Thread(target=self._work, args=(snapshot,), name="timeslip-saving", daemon=True)
+        try:
+            self._begin()
+        except Exception as error:  # whatever it is, a thread more than there may be: they are put at once
+            self._drafts, self.failure = [], error
+            raise NoSnapshotError(f"nothing could be begun in the background ({error})") from error
+        finally:
+            self._detached.set()  # the thread waits for that, whatever has become of it
+
+    def _begin(self) -> None:
+        for draft in self._drafts:
+            draft.places()
         self._worker.start()
         while not self._begun.wait(_ALIVE) and self._worker.is_alive():
             pass
         if not self._begun.is_set():
-            self.failure = NoSnapshotError("a thread of ours has ended before it began")
+            raise NoSnapshotError("a thread of ours has ended before it began")
         if self.failure is not None:
-            raise self.failure
+            raise NoSnapshotError(str(self.failure)) from self.failure
         for draft in self._drafts:
             draft.detach()
-        self._detached.set()
 
     @property
     def settled(self) -> bool:
@@ -112,23 +123,25 @@ class Saving:
         return self._settled.wait(seconds) or self.settled
 
     def _work(self, snapshot: bool) -> None:
-        with contextlib.ExitStack() as kept:
-            try:
-                found = kept.enter_context(_snapshot()) if snapshot else None
-            except BaseException as error:  # told to whoever wanted it
-                self.failure = error
-                return
-            finally:
-                self._begun.set()
-            self._detached.wait()
-            self._put(found.read_into if found is not None else None)
-            self._then()
+        try:
+            found: AbstractContextManager[Snapshot | None] = _snapshot() if snapshot else contextlib.nullcontext()
+        except BaseException as error:  # told to whoever wanted it
+            self.failure = error
+            return
+        finally:
+            self._begun.set()
+        self._put(found)
+        self._then()
 
-    def _put(self, read: Callable[[int, memoryview], None] | None) -> None:
+    def _put(self, snapshot: AbstractContextManager[Snapshot | None]) -> None:
+        """Put all. The snapshot is gone before that is said: whoever waits for it may make the next one."""
         self.thread = threading.get_ident()
         before = self._repository.chunk_bytes_here
         try:
-            self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
+            with snapshot as found:
+                self._detached.wait()
+                read = found.read_into if found is not None else None
+                self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
         except BaseException as error:  # told to whoever finishes the commit, whatever it is
             self.failure = error
         finally:
@@ -215,6 +228,8 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return "this process has one thread alone"
     if not missing:
         return None
+    if not all(snapshots.keeps(draft.places()) for draft in drafts):
+        return "others may write to some of it"
     free = snapshots.available_bytes()
     if free is not None and missing > free // 2:
         return "there is too little memory"

@@ -20,6 +20,9 @@ import pytest
 from tests.engine.soon import TINY, without_price
 
 import timeslip
+from timeslip import commit as recording
+from timeslip import saving
+from timeslip.encoding import Draft
 from timeslip.errors import StoreFullError
 from timeslip.model import Unfinished
 from timeslip.running import run_code
@@ -292,6 +295,86 @@ def test_closing_waits(attach: Callable[..., Any], gate: Gate) -> None:
     assert second.log(limit=1)[0].code == MADE or second.log(limit=2)[1].code == MADE
     second.resume(second.log(limit=1)[0].id)
     assert second.namespace["a"][7] == 7.0
+
+
+def test_memory_that_others_may_write_to_is_saved_at_once(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def keeps(places: list[tuple[int, int]]) -> bool:
+        asked.extend(places)
+        return False
+
+    monkeypatch.setattr(snapshots, "keeps", keeps, raising=False)
+    assert not isinstance(run(session, MADE), Unfinished)
+    address = session.namespace["a"].ctypes.data
+    assert (address, address + 1_600_000) in asked
+
+
+def test_tensors_that_processes_share_are_recorded_as_they_were(session: Any, gate: Gate) -> None:
+    pytest.importorskip("torch")
+    gate.open.set()
+    assert not isinstance(run(session, "import torch; a = torch.ones(200_000).share_memory_()"), Unfinished)
+
+
+def test_where_no_thread_can_be_started_it_is_saved_at_once(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "timeslip-saving":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert not isinstance(run(session, MADE), Unfinished)
+    assert session.log(limit=1)[0].code == MADE
+
+
+@pytest.mark.parametrize("name", ["places", "detach"])
+def test_what_cannot_be_begun_leaves_no_thread_that_waits(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    gate.open.set()
+
+    def fail(_: Any) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "why_at_once", lambda *_: None)
+        patch.setattr(recording, "why_at_once", lambda *_: None)
+        patch.setattr(Draft, name, fail)
+        assert not isinstance(run(session, MADE), Unfinished)
+    deadline = time.monotonic() + 30
+    while _is_saving() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _is_saving()
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
+def _is_saving() -> bool:
+    return any(thread.name == "timeslip-saving" for thread in threading.enumerate())
+
+
+def test_there_is_one_snapshot_at_a_time(session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[int] = []
+    real = snapshots.Snapshot._copied
+
+    def copied(snapshot: Any) -> int:
+        assert not any(Path(f"/proc/{pid}").exists() for pid in alive), "the last one is there still"
+        alive.append(real(snapshot))
+        return alive[-1]
+
+    monkeypatch.setattr(snapshots.Snapshot, "_copied", copied)
+    run(session, MADE)
+    threading.Timer(0.02, gate.open.set).start()
+    run(session, "b = numpy.arange(300_000.0)")
+    run(session, "c = numpy.arange(400_000.0)")
+    assert len(alive) == 3
 
 
 def test_a_forked_child_goes_on_and_so_do_we(session: Any, gate: Gate) -> None:
