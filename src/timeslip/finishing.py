@@ -50,6 +50,7 @@ def put(live: Live, entry: Entry) -> Commit:
     _note_records(live, _changes(entry, made, values))
     _note_step(live, entry, commit.branch, commit.id)
     _note_commit(live, entry, commit, made)
+    live.backlog.failed = False
     return commit
 
 
@@ -384,10 +385,12 @@ def _give_up(live: Live, error: BaseException) -> None:
     for entry in waiting:
         live.pending_names |= entry.looked_for
     live.tear()
+    live.backlog.failed = True
     if isinstance(error, StoreError):
         live.paused = error.message
         live.notices.append(f"recording is paused: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         return
+    live.backlog.failures += 1
     runs = ", ".join(label(entry.step.execution_count, "a run") for entry in waiting)
     if runs:
         told = f"what {runs} changed could not be saved in the background: it is recorded with the next step"

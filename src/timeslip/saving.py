@@ -38,6 +38,9 @@ pages, a tenth of that with huge ones."""
 _ALIVE = 1.0
 """Whether a thread that is waited for lives still is asked so often, seconds."""
 
+_FAILURES = 3
+"""So many times it may fail in the background before it is not tried again; until then the commit after the next is."""
+
 _FORKS_ARE_WARNED_OF = sys.version_info >= (3, 12)
 """A process that forks is warned when it has more than one thread: ours is not to be the first one."""
 
@@ -174,10 +177,18 @@ class Unsaved:
 
 
 class Backlog:
-    """The commits of one session that are not finished, in order. Changed under the session's lock."""
+    """The commits of one session that are not finished, in order. Changed under the session's lock.
+
+    Attributes:
+        waiting: these.
+        failed: what was to be saved in the background could not be, and is still to be recorded.
+        failures: how often that has happened.
+    """
 
     def __init__(self) -> None:
         self.waiting: deque[Unsaved] = deque()
+        self.failed = False
+        self.failures = 0
         self._count = 0
 
     def __len__(self) -> int:
@@ -188,6 +199,16 @@ class Backlog:
         """Whether the next one has all of its chunks, or cannot have them."""
         saving = self.waiting[0].saving
         return saving is None or saving.settled
+
+    @property
+    def why_none(self) -> str:
+        """Why nothing is put off, for people; empty when it may be.
+
+        What has failed is not tried in the same way again: it could fail for ever, and nothing would be recorded.
+        """
+        if self.failures >= _FAILURES:
+            return "in the background it has failed several times"
+        return "in the background it has failed the last time" if self.failed else ""
 
     @property
     def unsaved(self) -> set[Covariable]:
@@ -249,11 +270,11 @@ def _copied(seconds: float) -> None:
     _copying = max(seconds, 0.0005) / max(_resident_bytes() or 0, 1 << 26)
 
 
-def how(least: int) -> str:
+def how(least: int, backlog: Backlog) -> str:
     """How large values are written here and why, for people; *least* as the setting `background_bytes`."""
     if not least:
         return "before the reply, as was asked for"
-    reason = snapshots.why_not()  # which tries it: only who asks for the status pays for that
+    reason = backlog.why_none or snapshots.why_not()  # which tries it: only who asks for the status pays for that
     return f"before the reply: {reason}" if reason else "while the next cell runs"
 
 

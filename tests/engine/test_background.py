@@ -232,6 +232,38 @@ def test_whatever_else_fails_is_recorded_with_the_next_step(session: Any, gate: 
     assert session.namespace["a"][7] == 7.0
 
 
+def fail_once(session: Any, gate: Gate, code: str) -> None:
+    """In the background only."""
+    gate.error = RuntimeError("a fault")
+    gate.open.set()
+    run(session, code)
+    deadline = time.monotonic() + 30
+    while session._live.backlog and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert not session._live.backlog
+
+
+def test_what_fails_in_the_background_every_time_is_recorded_all_the_same(session: Any, gate: Gate) -> None:
+    codes = [f"import numpy; a{n} = numpy.arange(200_000.0)" for n in range(10)]
+    for code in codes:
+        fail_once(session, gate, code)
+    made = session.log()
+    assert [commit.code for commit in made[:4]] == [*codes[:5:-1]], "not tried for ever"
+    assert "\n".join(reversed([commit.code for commit in made])) == "\n".join(codes)
+    assert session.status().large_values == "before the reply: in the background it has failed several times"
+    session.undo()
+    assert "a9" not in session.namespace
+
+
+def test_closing_records_what_could_not_be_saved(attach: Callable[..., Any], gate: Gate) -> None:
+    first = attach("one", facets=(), **TINY)
+    fail_once(first, gate, MADE)
+    first.close()
+    second = attach("one", facets=())
+    second.resume()
+    assert second.namespace["a"][7] == 7.0
+
+
 def test_a_verb_records_what_could_not_be_saved(session: Any, gate: Gate) -> None:
     run(session, "b = 1")
     gate.error = RuntimeError("a fault")
@@ -284,6 +316,16 @@ def test_an_interrupt_while_a_verb_waits_does_no_harm(session: Any, gate: Gate) 
     assert "a" not in session.namespace
     session.redo()
     assert session.namespace["a"][7] == 7.0
+
+
+def test_old_values_go_also_where_every_step_is_large(attach: Callable[..., Any], gate: Gate) -> None:
+    gate.open.set()
+    session = attach(facets=(), max_store_bytes=4_000_000, keep_commits=1, undo_steps=1, **TINY)
+    for seed in range(8):
+        run(session, f"import numpy; a = numpy.random.default_rng({seed}).random(100_000)")
+    assert any("dropped" in notice for notice in session.notices())
+    assert session.log()[0].id == session.head
+    assert session.repository.size_bytes() < 5_000_000
 
 
 def test_closing_waits(attach: Callable[..., Any], gate: Gate) -> None:
