@@ -253,8 +253,9 @@ def put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], *, lar
             )
         except NoSnapshotError:
             return None
-    else:
-        settle(live, entry, drafts)
+    with live.repository.held_pins() as hold:  # those of its facets, too
+        if not large:
+            settle(live, entry, drafts)
     made, values = live.backlog.names_of(drafts), live.backlog.names_of(entry.values)
     for group, name in made.items():
         value = entry.encoded.get(group)
@@ -263,7 +264,7 @@ def put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], *, lar
         live.provisional[name] = bodies[group]
     for key, name in values.items():
         live.provisional[name] = entry.values[key].body
-    live.backlog.waiting.append(Unsaved(entry, saving, made, values))
+    live.backlog.waiting.append(Unsaved(entry, saving, hold, made, values))
     _note_records(live, _changes(entry, made, values))
     assert entry.branch is not None
     _note_step(live, entry, entry.branch, "a run")
@@ -331,7 +332,6 @@ def _finish_next(live: Live) -> bool:
         if saving is not None:
             if saving.failure is not None:
                 raise saving.failure
-            live.repository.take_over_pins(saving.thread)
             entry.encoded = dict(zip(unsaved.made, saving.encoded, strict=True))
             entry.stored += saving.stored
         if entry.branch is None or live.repository.ref(live.session, "branch", entry.branch) not in (None, live.head):
@@ -345,13 +345,22 @@ def _finish_next(live: Live) -> bool:
         live.branch = commit.branch
     except BaseException as error:  # whatever it is: the steps are owed
         if _has_moved(live, before):  # it was, and what is noted of it here comes from the store now
-            live.backlog.waiting.popleft()
+            _take_out(live)
         _give_up(live, error)
         if isinstance(error, KeyboardInterrupt):
             raise
         return False
-    live.backlog.waiting.popleft()
+    _take_out(live)
     return True
+
+
+def _take_out(live: Live) -> Unsaved:
+    """The first of the backlog, which needs its pins no more."""
+    unsaved = live.backlog.waiting.popleft()
+    live.repository.unpin(unsaved.hold)
+    if unsaved.saving is not None:
+        live.repository.unpin(unsaved.saving.hold)
+    return unsaved
 
 
 def _has_moved(live: Live, before: CommitId | None) -> bool:
@@ -377,8 +386,7 @@ def _rename(live: Live, real: Mapping[str, RecordId]) -> None:
 
 def _give_up(live: Live, error: BaseException) -> None:
     """None of what waits can be finished: the steps are owed, and what they changed is found again."""
-    waiting = [unsaved.entry for unsaved in live.backlog.waiting]
-    live.backlog.waiting.clear()
+    waiting = [_take_out(live).entry for _ in range(len(live.backlog))]
     steps = [entry.step for entry in waiting] + ([live.owed] if live.owed is not None else [])
     live.owed = reduce(joined, steps) if steps else None
     live.unfinished += len(waiting)

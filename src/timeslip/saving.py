@@ -60,7 +60,7 @@ class Saving:
         stored: bytes that it took in the store, after compression.
         total: bytes to put.
         failure: why it did not work out.
-        thread: that it happens in.
+        hold: of the pins of what was put: see `Repository.held_pins`.
 
     Raises:
         NoSnapshotError: a snapshot is needed, and there can be none; nothing was begun.
@@ -85,7 +85,7 @@ class Saving:
         self.stored = 0
         self.total = sum(draft.missing + draft.streamed for draft in drafts)
         self.failure: BaseException | None = None
-        self.thread = 0
+        self.hold = 0
         self._worker = threading.Thread(target=self._work, args=(snapshot,), name="timeslip-saving", daemon=True)
         try:
             self._begin()
@@ -138,13 +138,13 @@ class Saving:
 
     def _put(self, snapshot: AbstractContextManager[Snapshot | None]) -> None:
         """Put all. The snapshot is gone before that is said: whoever waits for it may make the next one."""
-        self.thread = threading.get_ident()
         before = self._repository.chunk_bytes_here
         try:
             with snapshot as found:
                 self._detached.wait()
                 read = found.read_into if found is not None else None
-                self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
+                with self._repository.held_pins() as self.hold:
+                    self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
         except BaseException as error:  # told to whoever finishes the commit, whatever it is
             self.failure = error
         finally:
@@ -166,12 +166,14 @@ class Unsaved:
     Attributes:
         entry: all that the commit takes, but for its chunks.
         saving: puts them; None where they are there.
+        hold: of the pins of what was put for it at once.
         made: co-variable -> what its version is called until it has a name.
         values: facet -> the same.
     """
 
     entry: Entry
     saving: Saving | None
+    hold: int
     made: Mapping[Covariable, RecordId]
     values: Mapping[str, RecordId]
 

@@ -21,12 +21,13 @@ from tests.engine.soon import TINY, without_price
 
 import timeslip
 from timeslip import commit as recording
-from timeslip import saving
+from timeslip import finishing, saving
 from timeslip.encoding import Draft
 from timeslip.errors import StoreFullError
 from timeslip.model import Unfinished
 from timeslip.running import run_code
 from timeslip.state import snapshots
+from timeslip.store import collect, maintenance
 from timeslip.store.repository import Repository
 
 numpy = pytest.importorskip("numpy")
@@ -316,6 +317,25 @@ def test_an_interrupt_while_a_verb_waits_does_no_harm(session: Any, gate: Gate) 
     assert "a" not in session.namespace
     session.redo()
     assert session.namespace["a"][7] == 7.0
+
+
+def test_a_collection_elsewhere_takes_nothing_of_what_waits(
+    attach: Callable[..., Any], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach(facets=(), replay="never", background_bytes=200_000)
+    monkeypatch.setattr(collect, "_PATIENCE", 0)
+    for code in (MADE, "import os; b = os.urandom(60_000)", "c = os.urandom(60_000)"):
+        assert isinstance(run(session, code), Unfinished)
+    with Repository.open(session.repository.directory, min_free_bytes=0) as other, session._live.turn(quietly=True):
+        session.repository.published = lambda: maintenance.gc(other) and None
+        gate.open.set()
+        finishing.finish_all(session._live)
+        session.repository.published = None
+    assert len(session.log()) == 3
+    assert session.status().paused is None
+    maintenance.gc(session.repository)
+    assert not session.repository._chunks._pins, "what is finished is pinned no more"
+    assert not session.verify(session.head).unrestorable
 
 
 def test_old_values_go_also_where_every_step_is_large(attach: Callable[..., Any], gate: Gate) -> None:
