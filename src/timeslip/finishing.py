@@ -364,10 +364,10 @@ def _take_out(live: Live) -> Unsaved:
 
 
 def _has_moved(live: Live, before: CommitId | None) -> bool:
-    """Whether HEAD is another one in the store than *before*; no where that cannot be told: a step more is no loss."""
+    """Whether HEAD is another one in the store than *before*; no where that cannot be told."""
     try:
         head = live.repository.head(live.session, live.kernel)
-    except Exception:
+    except Exception:  # something is wrong already, and told: a step more is no loss
         return False
     return head is not None and head.commit != before
 

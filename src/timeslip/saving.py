@@ -24,6 +24,7 @@ from timeslip.ids import RecordId
 from timeslip.owing import Entry
 from timeslip.standard import open_file, os, time
 from timeslip.state import snapshots
+from timeslip.state.available import available_bytes
 from timeslip.state.covariables import Covariable
 from timeslip.state.snapshots import NoSnapshotError, Snapshot
 from timeslip.store.repository import Repository
@@ -253,7 +254,7 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return None
     if not all(snapshots.keeps(draft.places()) for draft in drafts):
         return "others may write to some of it"
-    free = snapshots.available_bytes()
+    free = available_bytes()
     if free is not None and missing > free // 2:
         return "there is too little memory"
     resident = _resident_bytes()

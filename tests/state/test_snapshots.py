@@ -255,6 +255,7 @@ def test_memory_that_others_may_write_to_is_not_kept(memory: tuple[mmap.mmap, in
         assert not snapshots.keeps([(address, address + 1), (at, at + 10)])
 
 
-def test_the_memory_that_there_is() -> None:
-    found = snapshots.available_bytes()
-    assert found is None or found > 1 << 20
+def test_where_memory_runs_out_the_copy_goes_first() -> None:
+    with Snapshot() as snapshot:
+        assert Path(f"/proc/{snapshot._pid}/oom_score_adj").read_text() == "1000\n"
+    assert Path("/proc/self/oom_score_adj").read_text() != "1000\n"

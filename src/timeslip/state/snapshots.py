@@ -96,6 +96,7 @@ class Snapshot:
             trial[:8] = bytes(8)
             found = bytearray(8)
             self.read_into(address, memoryview(found))
+        self._offer()
         if found != before:
             raise _refused("a copy of the memory has not what it should have")
 
@@ -116,6 +117,14 @@ class Snapshot:
         if pid < 0:
             raise OSError(error, os.strerror(error))
         return pid
+
+    def _offer(self) -> None:
+        """Where memory runs out, this copy is what the system kills first, and not whom it is a copy of."""
+        try:
+            with open_file(f"/proc/{self._pid}/oom_score_adj", "wb") as file:
+                file.write(b"1000")
+        except OSError:  # it is refused, or there is no such file: then the system chooses
+            pass
 
     def read_into(self, address: int, target: memoryview) -> None:
         """Fill *target*, bytes, with what was at *address*.
@@ -227,17 +236,3 @@ def _library() -> Any:
 def _check(error: int) -> None:
     if error:
         raise OSError(error, os.strerror(error))
-
-
-def available_bytes() -> int | None:
-    """Memory that the system could give without swapping, bytes (proc_meminfo(5)); None where it does not say.
-
-    The limit of a container is not in it.
-    """
-    try:
-        with open_file("/proc/meminfo", "rb") as file:
-            found = file.read()
-    except OSError:
-        return None
-    at = found.find(b"MemAvailable:")
-    return int(found[at + 13 : found.index(b"kB", at)]) << 10 if at >= 0 else None
