@@ -317,8 +317,12 @@ def _finish_soon(live: Live) -> None:
                 suppress(SessionBusyError),
                 live.turn(quietly=True),
             ):  # a verb may take long; it may be one that finishes
-                while live.backlog and live.backlog.is_ready:
-                    _finish_next(live)
+                live.finishing = True
+                try:
+                    while live.backlog and live.backlog.is_ready:
+                        _finish_next(live)
+                finally:
+                    live.finishing = False
                 return
     except Exception as error:  # the next verb finishes it; a thread of ours that ends with a traceback would be seen
         detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))

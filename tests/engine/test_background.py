@@ -21,7 +21,7 @@ from tests.engine.soon import TINY, without_price
 
 import timeslip
 from timeslip import commit as recording
-from timeslip import finishing, saving
+from timeslip import finishing, live, saving
 from timeslip.encoding import Draft
 from timeslip.errors import StoreFullError
 from timeslip.model import Unfinished
@@ -129,6 +129,29 @@ def test_it_is_finished_without_anybody_asking(session: Any, gate: Gate) -> None
         time.sleep(0.01)
     assert session.repository.commits(session.id, limit=1)[0][0] == session._live.head
     assert session.log(limit=1)[0].code == "b = 1"
+
+
+def test_no_step_is_refused_while_one_is_being_finished(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(session, "x = 0")
+    arrived, go_on = threading.Event(), threading.Event()
+    real = Repository.transaction
+
+    def transaction(repository: Repository) -> Any:
+        if threading.current_thread().name == "timeslip-saving":
+            arrived.set()
+            assert go_on.wait(30)
+        return real(repository)
+
+    monkeypatch.setattr(Repository, "transaction", transaction)
+    monkeypatch.setattr(live, "_WAIT_SECONDS", 0.05)
+    gate.open.set()
+    run(session, MADE)
+    assert arrived.wait(30)
+    threading.Timer(0.2, go_on.set).start()
+    run(session, "b = 1")
+    assert [commit.code for commit in session.log()][:2] == ["b = 1", MADE]
 
 
 def test_a_run_that_changes_what_is_saved_is_recorded_after_it(session: Any, gate: Gate) -> None:
