@@ -117,6 +117,16 @@ class Draft:
         """Bytes of the stream."""
         return sum(map(len, self.segments or ()))
 
+    def own_stream(self) -> None:
+        """Before `detach`: what a pickler has passed on as it is, and the user may write to, is copied."""
+        if self.segments is not None:
+            self.segments = [part if type(part) is bytes else bytes(part) for part in self.segments]
+
+    @property
+    def borrowed(self) -> int:
+        """So many bytes of the stream are those of objects that may be written to (a bytearray)."""
+        return sum(len(part) for part in self.segments or () if type(part) is not bytes)
+
     def places(self) -> list[tuple[int, int]]:
         """Where in the memory those buffers begin and end of which something is missing."""
         found = []
@@ -128,7 +138,10 @@ class Draft:
         return found
 
     def detach(self) -> None:
-        """After `places`: hold no object of the user's any more; settle only with what reads from a snapshot."""
+        """After `places` and `own_stream`: hold nothing any more that the user may write to, nor keep it from its end.
+
+        It is settled only with what reads from a snapshot.
+        """
         for cut in self._cuts():
             cut.data = None
 

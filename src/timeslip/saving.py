@@ -99,6 +99,7 @@ class Saving:
     def _begin(self) -> None:
         for draft in self._drafts:
             draft.places()
+            draft.own_stream()
         self._worker.start()
         while not self._begun.wait(_ALIVE) and self._worker.is_alive():
             pass
@@ -250,13 +251,14 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return "there is little to write"
     if _FORKS_ARE_WARNED_OF and threading.active_count() == 1:
         return "this process has one thread alone"
+    taken = missing + sum(draft.borrowed for draft in drafts)
+    free = available_bytes() if taken else None
+    if free is not None and taken > free // 2:
+        return "there is too little memory"
     if not missing:
         return None
     if not all(snapshots.keeps(draft.places()) for draft in drafts):
         return "others may write to some of it"
-    free = available_bytes()
-    if free is not None and missing > free // 2:
-        return "there is too little memory"
     resident = _resident_bytes()
     if resident is None or resident * _copying > missing * _WRITING:
         return "a copy of the memory would take longer"

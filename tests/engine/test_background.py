@@ -101,6 +101,15 @@ def test_what_is_recorded_is_what_was_there_when_the_run_ended(session: Any, gat
     assert (session.namespace["a"] == numpy.arange(200_000.0)).all()
 
 
+def test_bytes_that_may_change_are_recorded_as_they_were(session: Any, gate: Gate) -> None:
+    assert isinstance(run(session, "x = bytearray(200_000)"), Unfinished)
+    session.namespace["x"][0] = 7
+    session.namespace["x"].append(1)  # which only an object can do whose memory nobody holds
+    gate.open.set()
+    run(session, "b = 1")
+    assert session.get(session.log(limit=2)[1].id, "x") == bytearray(200_000)
+
+
 def test_runs_that_touch_nothing_that_is_saved_do_not_wait(session: Any, gate: Gate) -> None:
     run(session, MADE)
     for code in ("b = 1", "c = [b]", "n = len(a)", "b = 2"):
