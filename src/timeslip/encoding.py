@@ -131,7 +131,7 @@ class Draft:
         """Where in the memory those buffers begin and end of which something is missing."""
         found = []
         for cut in self._cuts():
-            if None in cut.names:
+            if cut.size and None in cut.names:
                 if cut.data is not None:
                     cut.address = address_of(cut.data)
                 found.append((cut.address, cut.address + cut.size))
@@ -321,7 +321,6 @@ class _Settling:
         if cut.data is not None:
             yield from ((at, cut.data[slice(*bounds[at])]) for at in wanted)
             return
-        assert self._read is not None
         held: memoryview | None = None
         first = stop = 0
         for place, at in enumerate(wanted):
@@ -330,7 +329,9 @@ class _Settling:
                 first, stop = start, _until(bounds, wanted, place)
                 if held is None or len(held) < stop - first:
                     held = memoryview(bytearray(stop - first))
-                self._read(cut.address + first, held[: stop - first])
+                if stop > first:  # else it needs no snapshot, and there may be none
+                    assert self._read is not None
+                    self._read(cut.address + first, held[: stop - first])
             yield at, held[start - first : end - first]
 
     def _compare(self, mark: bytes, stored: Buffer) -> None:

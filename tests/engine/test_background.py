@@ -110,6 +110,18 @@ def test_bytes_that_may_change_are_recorded_as_they_were(session: Any, gate: Gat
     assert session.get(session.log(limit=2)[1].id, "x") == bytearray(200_000)
 
 
+def test_a_stream_beside_arrays_that_are_there_already_needs_no_snapshot(session: Any, gate: Gate) -> None:
+    gate.open.set()
+    run(session, MADE)
+    session.log()
+    assert isinstance(run(session, "c = [a, list(range(500)), numpy.zeros(0)]"), Unfinished)
+    assert session.log(limit=1)[0].names.created == ("c",)
+    assert not session.notices()
+    session.undo()
+    session.redo()
+    assert session.namespace["c"][0] is session.namespace["a"]
+
+
 def test_runs_that_touch_nothing_that_is_saved_do_not_wait(session: Any, gate: Gate) -> None:
     run(session, MADE)
     for code in ("b = 1", "c = [b]", "n = len(a)", "b = 2"):
