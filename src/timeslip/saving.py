@@ -261,6 +261,7 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return "others may write to some of it"
     resident = _resident_bytes()
     if resident is None or resident * _copying > missing * _WRITING:
+        _forget_a_little()
         return "a copy of the memory would take longer"
     return None
 
@@ -273,6 +274,12 @@ def _copied(seconds: float) -> None:
     """A snapshot took so long."""
     global _copying
     _copying = max(seconds, 0.0005) / max(_resident_bytes() or 0, 1 << 26)
+
+
+def _forget_a_little() -> None:
+    """A copy was too expensive, going by the last: that may have been made in a bad moment, and is not made again."""
+    global _copying
+    _copying = max(min(_copying, _COPYING), _copying * 0.8)
 
 
 def how(least: int, backlog: Backlog) -> str:

@@ -397,10 +397,12 @@ class Session(Views):
 
     def sessions(self) -> list[Recorded]:
         """The recorded sessions of the store, the last used first."""
+        self._past()
         return recorded_sessions(self.repository, self.id)
 
     def du(self) -> Usage:
         """What the store holds, by session and by name of this session."""
+        self._past()
         return usage(self.repository, self.id, limit_bytes=self.settings.max_store_bytes)
 
     def gc(self, dry_run: bool = False) -> Collected:

@@ -363,6 +363,26 @@ def test_an_interrupt_while_a_verb_waits_does_no_harm(session: Any, gate: Gate) 
     assert session.namespace["a"][7] == 7.0
 
 
+@pytest.mark.parametrize("verb", ["du", "sessions"])
+def test_what_is_told_of_the_store_has_all_that_has_run(session: Any, gate: Gate, verb: str) -> None:
+    run(session, MADE)
+    threading.Timer(0.05, gate.open.set).start()
+    getattr(session, verb)()
+    assert not session._live.backlog
+
+
+def test_one_copy_that_took_long_is_not_the_measure_for_ever(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.open.set()
+    monkeypatch.setattr(saving, "_WRITING", 1e-7)
+    monkeypatch.setattr(saving, "_copying", 3e-9)  # where the process has 200 MB, twice too much, or four times
+    for count in range(30):
+        if isinstance(run(session, f"import numpy; a{count} = numpy.arange(200_000.0)"), Unfinished):
+            return
+    raise AssertionError("it was never tried again")
+
+
 def test_a_collection_elsewhere_takes_nothing_of_what_waits(
     attach: Callable[..., Any], gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
