@@ -318,15 +318,14 @@ def _finish_soon(live: Live) -> None:
                 live.turn(quietly=True),
             ):  # a verb may take long; it may be one that finishes
                 live.finishing = True
-                try:
-                    while live.backlog and live.backlog.is_ready:
-                        _finish_next(live)
-                finally:
-                    live.finishing = False
+                while live.backlog and live.backlog.is_ready:
+                    _finish_next(live)
                 return
     except Exception as error:  # the next verb finishes it; a thread of ours that ends with a traceback would be seen
         detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         logfile.append(live.repository.directory, "finishing a commit in the background", detail)
+    finally:
+        live.finishing = False  # only now, when the turn is given back: who waits for it would be refused in between
 
 
 def _finish_next(live: Live) -> bool:
