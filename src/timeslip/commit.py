@@ -156,7 +156,7 @@ def _put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], updat
     large = why_at_once(drafts.values(), live.settings.background_bytes) is None and not _is_rewritten(update)
     if large and live.backlog:
         _finish_backlog(live)  # one at a time: so much memory is kept for what is being saved, and no more
-    if live.paused is not None or not (large or live.backlog):
+    if live.paused is not None or live.backlog.why_none or not (large or live.backlog):
         return None
     if large:
         live.repository.require_space(sum(draft.missing + draft.streamed for draft in drafts.values()))

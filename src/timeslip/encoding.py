@@ -117,12 +117,33 @@ class Draft:
         """Bytes of the stream."""
         return sum(map(len, self.segments or ()))
 
-    def detach(self) -> None:
-        """Hold no object of the user's any more; settle only with what reads from a snapshot."""
+    def own_stream(self) -> None:
+        """Before `detach`: what a pickler has passed on as it is, and the user may write to, is copied."""
+        if self.segments is not None:
+            self.segments = [part if type(part) is bytes else bytes(part) for part in self.segments]
+
+    @property
+    def borrowed(self) -> int:
+        """So many bytes of the stream are those of objects that may be written to (a bytearray)."""
+        return sum(len(part) for part in self.segments or () if type(part) is not bytes)
+
+    def places(self) -> list[tuple[int, int]]:
+        """Where in the memory those buffers begin and end of which something is missing."""
+        found = []
         for cut in self._cuts():
-            if cut.data is not None:
-                cut.address = address_of(cut.data) if None in cut.names else 0
-                cut.data = None
+            if cut.size and None in cut.names:
+                if cut.data is not None:
+                    cut.address = address_of(cut.data)
+                found.append((cut.address, cut.address + cut.size))
+        return found
+
+    def detach(self) -> None:
+        """After `places` and `own_stream`: hold nothing any more that the user may write to, nor keep it from its end.
+
+        It is settled only with what reads from a snapshot.
+        """
+        for cut in self._cuts():
+            cut.data = None
 
     def _cuts(self) -> Iterator[_Cut]:
         return chain(self._buffers, self._out_of_band)
@@ -300,7 +321,6 @@ class _Settling:
         if cut.data is not None:
             yield from ((at, cut.data[slice(*bounds[at])]) for at in wanted)
             return
-        assert self._read is not None
         held: memoryview | None = None
         first = stop = 0
         for place, at in enumerate(wanted):
@@ -309,7 +329,9 @@ class _Settling:
                 first, stop = start, _until(bounds, wanted, place)
                 if held is None or len(held) < stop - first:
                     held = memoryview(bytearray(stop - first))
-                self._read(cut.address + first, held[: stop - first])
+                if stop > first:  # else it needs no snapshot, and there may be none
+                    assert self._read is not None
+                    self._read(cut.address + first, held[: stop - first])
             yield at, held[start - first : end - first]
 
     def _compare(self, mark: bytes, stored: Buffer) -> None:

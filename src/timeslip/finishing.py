@@ -50,6 +50,7 @@ def put(live: Live, entry: Entry) -> Commit:
     _note_records(live, _changes(entry, made, values))
     _note_step(live, entry, commit.branch, commit.id)
     _note_commit(live, entry, commit, made)
+    live.backlog.failed = False
     return commit
 
 
@@ -252,8 +253,9 @@ def put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], *, lar
             )
         except NoSnapshotError:
             return None
-    else:
-        settle(live, entry, drafts)
+    with live.repository.held_pins() as hold:  # those of its facets, too
+        if not large:
+            settle(live, entry, drafts)
     made, values = live.backlog.names_of(drafts), live.backlog.names_of(entry.values)
     for group, name in made.items():
         value = entry.encoded.get(group)
@@ -262,7 +264,7 @@ def put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], *, lar
         live.provisional[name] = bodies[group]
     for key, name in values.items():
         live.provisional[name] = entry.values[key].body
-    live.backlog.waiting.append(Unsaved(entry, saving, made, values))
+    live.backlog.waiting.append(Unsaved(entry, saving, hold, made, values))
     _note_records(live, _changes(entry, made, values))
     assert entry.branch is not None
     _note_step(live, entry, entry.branch, "a run")
@@ -315,12 +317,15 @@ def _finish_soon(live: Live) -> None:
                 suppress(SessionBusyError),
                 live.turn(quietly=True),
             ):  # a verb may take long; it may be one that finishes
+                live.finishing = True
                 while live.backlog and live.backlog.is_ready:
                     _finish_next(live)
                 return
     except Exception as error:  # the next verb finishes it; a thread of ours that ends with a traceback would be seen
         detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         logfile.append(live.repository.directory, "finishing a commit in the background", detail)
+    finally:
+        live.finishing = False  # only now, when the turn is given back: who waits for it would be refused in between
 
 
 def _finish_next(live: Live) -> bool:
@@ -330,7 +335,6 @@ def _finish_next(live: Live) -> bool:
         if saving is not None:
             if saving.failure is not None:
                 raise saving.failure
-            live.repository.take_over_pins(saving.thread)
             entry.encoded = dict(zip(unsaved.made, saving.encoded, strict=True))
             entry.stored += saving.stored
         if entry.branch is None or live.repository.ref(live.session, "branch", entry.branch) not in (None, live.head):
@@ -344,20 +348,29 @@ def _finish_next(live: Live) -> bool:
         live.branch = commit.branch
     except BaseException as error:  # whatever it is: the steps are owed
         if _has_moved(live, before):  # it was, and what is noted of it here comes from the store now
-            live.backlog.waiting.popleft()
+            _take_out(live)
         _give_up(live, error)
         if isinstance(error, KeyboardInterrupt):
             raise
         return False
-    live.backlog.waiting.popleft()
+    _take_out(live)
     return True
 
 
+def _take_out(live: Live) -> Unsaved:
+    """The first of the backlog, which needs its pins no more."""
+    unsaved = live.backlog.waiting.popleft()
+    live.repository.unpin(unsaved.hold)
+    if unsaved.saving is not None:
+        live.repository.unpin(unsaved.saving.hold)
+    return unsaved
+
+
 def _has_moved(live: Live, before: CommitId | None) -> bool:
-    """Whether HEAD is another one in the store than *before*."""
+    """Whether HEAD is another one in the store than *before*; no where that cannot be told."""
     try:
         head = live.repository.head(live.session, live.kernel)
-    except Exception:  # that cannot be told: the step is recorded once more, which is no loss
+    except Exception:  # something is wrong already, and told: a step more is no loss
         return False
     return head is not None and head.commit != before
 
@@ -376,18 +389,19 @@ def _rename(live: Live, real: Mapping[str, RecordId]) -> None:
 
 def _give_up(live: Live, error: BaseException) -> None:
     """None of what waits can be finished: the steps are owed, and what they changed is found again."""
-    waiting = [unsaved.entry for unsaved in live.backlog.waiting]
-    live.backlog.waiting.clear()
+    waiting = [_take_out(live).entry for _ in range(len(live.backlog))]
     steps = [entry.step for entry in waiting] + ([live.owed] if live.owed is not None else [])
     live.owed = reduce(joined, steps) if steps else None
     live.unfinished += len(waiting)
     for entry in waiting:
         live.pending_names |= entry.looked_for
     live.tear()
+    live.backlog.failed = True
     if isinstance(error, StoreError):
         live.paused = error.message
         live.notices.append(f"recording is paused: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         return
+    live.backlog.failures += 1
     runs = ", ".join(label(entry.step.execution_count, "a run") for entry in waiting)
     if runs:
         told = f"what {runs} changed could not be saved in the background: it is recorded with the next step"

@@ -76,6 +76,7 @@ class Live:
         off: of that code, some was the user's (``%%timeslip off``).
         owed: the last step that could not be recorded; nothing of it is lost, and it is recorded before travelling.
         backlog: commits that are not finished.
+        finishing: the thread that saves has the turn, which nobody has called for: who waits for it is never refused.
         provisional: what versions of the backlog are called until they have a name -> their bodies, without content.
         shared: another kernel holds the session; this one is a guest on a branch of its own.
         fresh_branch: the branch was chosen for a guest and does not exist before its first commit.
@@ -129,6 +130,7 @@ class Live:
         self.off = False
         self.owed: Step | None = None
         self.backlog = Backlog()
+        self.finishing = False
         self.provisional: dict[str, dict[str, Any]] = {}
         self.shared = False
         self.fresh_branch = False
@@ -388,7 +390,7 @@ class _Turn:
                 live.mutex.acquire(blocking=False)
             deadline = time.monotonic() + _WAIT_SECONDS
             while not taken:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline and not live.finishing:  # what finishes by itself does so in a while
                     raise SessionBusyError(
                         "another thread is recording or restoring", hint="try again when it has finished"
                     )
@@ -419,5 +421,8 @@ class _Turn:
             frame = frame.f_back  # type: ignore[assignment]
 
     def __exit__(self, *_: object) -> None:
-        self._live.mutex.release()
-        self._live.holder = None
+        live = self._live
+        mine = live.holder
+        live.mutex.release()
+        if live.holder is mine:  # else another thread has taken it in this instant
+            live.holder = None

@@ -337,7 +337,7 @@ def status(
         shared=live.shared,
         next_branch=next_branch(live),
         large_arrays=live.tracker.memory.how if kernel == "this" else "",
-        large_values=saving.how(live.settings.background_bytes) if kernel == "this" else "",
+        large_values=saving.how(live.settings.background_bytes, live.backlog) if kernel == "this" else "",
     )
 
 

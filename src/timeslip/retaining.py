@@ -19,13 +19,19 @@ _AIM = 0.9
 One that the user asks for goes down to the limit and no further."""
 
 
+def is_above_limit(live: Live) -> bool:
+    """Whether the store takes more than the user allows; what is being saved counts."""
+    limit = live.settings.max_store_bytes
+    return bool(limit) and live.repository.size_bytes() > limit
+
+
 def retain(live: Live) -> None:
     """After a commit: let old values go if the store is above its limit; pause recording if that is not enough.
 
     What happens is put among the notices: the first drop, and every pause. Never raises: the commit is made.
     """
     limit = live.settings.max_store_bytes
-    if not limit or live.repository.size_bytes() <= limit:
+    if not is_above_limit(live):
         return
     try:
         dropped = _collect(live)

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,6 +39,9 @@ pages, a tenth of that with huge ones."""
 _ALIVE = 1.0
 """Whether a thread that is waited for lives still is asked so often, seconds."""
 
+_FAILURES = 3
+"""So many times it may fail in the background before it is not tried again; until then the commit after the next is."""
+
 _FORKS_ARE_WARNED_OF = sys.version_info >= (3, 12)
 """A process that forks is warned when it has more than one thread: ours is not to be the first one."""
 
@@ -57,7 +61,7 @@ class Saving:
         stored: bytes that it took in the store, after compression.
         total: bytes to put.
         failure: why it did not work out.
-        thread: that it happens in.
+        hold: of the pins of what was put: see `Repository.held_pins`.
 
     Raises:
         NoSnapshotError: a snapshot is needed, and there can be none; nothing was begun.
@@ -82,18 +86,29 @@ class Saving:
         self.stored = 0
         self.total = sum(draft.missing + draft.streamed for draft in drafts)
         self.failure: BaseException | None = None
-        self.thread = 0
+        self.hold = 0
         self._worker = threading.Thread(target=self._work, args=(snapshot,), name="timeslip-saving", daemon=True)
+        try:
+            self._begin()
+        except Exception as error:  # whatever it is, a thread more than there may be: they are put at once
+            self._drafts, self.failure = [], error
+            raise NoSnapshotError(f"nothing could be begun in the background ({error})") from error
+        finally:
+            self._detached.set()  # the thread waits for that, whatever has become of it
+
+    def _begin(self) -> None:
+        for draft in self._drafts:
+            draft.places()
+            draft.own_stream()
         self._worker.start()
         while not self._begun.wait(_ALIVE) and self._worker.is_alive():
             pass
         if not self._begun.is_set():
-            self.failure = NoSnapshotError("a thread of ours has ended before it began")
+            raise NoSnapshotError("a thread of ours has ended before it began")
         if self.failure is not None:
-            raise self.failure
+            raise NoSnapshotError(str(self.failure)) from self.failure
         for draft in self._drafts:
             draft.detach()
-        self._detached.set()
 
     @property
     def settled(self) -> bool:
@@ -113,23 +128,25 @@ class Saving:
         return self._settled.wait(seconds) or self.settled
 
     def _work(self, snapshot: bool) -> None:
-        with contextlib.ExitStack() as kept:
-            try:
-                found = kept.enter_context(_snapshot()) if snapshot else None
-            except BaseException as error:  # told to whoever wanted it
-                self.failure = error
-                return
-            finally:
-                self._begun.set()
-            self._detached.wait()
-            self._put(found.read_into if found is not None else None)
-            self._then()
+        try:
+            found: AbstractContextManager[Snapshot | None] = _snapshot() if snapshot else contextlib.nullcontext()
+        except BaseException as error:  # told to whoever wanted it
+            self.failure = error
+            return
+        finally:
+            self._begun.set()
+        self._put(found)
+        self._then()
 
-    def _put(self, read: Callable[[int, memoryview], None] | None) -> None:
-        self.thread = threading.get_ident()
+    def _put(self, snapshot: AbstractContextManager[Snapshot | None]) -> None:
+        """Put all. The snapshot is gone before that is said: whoever waits for it may make the next one."""
         before = self._repository.chunk_bytes_here
         try:
-            self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
+            with snapshot as found:
+                self._detached.wait()
+                read = found.read_into if found is not None else None
+                with self._repository.held_pins() as self.hold:
+                    self.encoded += [self._writer.settle(draft, read, self._note) for draft in self._drafts]
         except BaseException as error:  # told to whoever finishes the commit, whatever it is
             self.failure = error
         finally:
@@ -151,21 +168,31 @@ class Unsaved:
     Attributes:
         entry: all that the commit takes, but for its chunks.
         saving: puts them; None where they are there.
+        hold: of the pins of what was put for it at once.
         made: co-variable -> what its version is called until it has a name.
         values: facet -> the same.
     """
 
     entry: Entry
     saving: Saving | None
+    hold: int
     made: Mapping[Covariable, RecordId]
     values: Mapping[str, RecordId]
 
 
 class Backlog:
-    """The commits of one session that are not finished, in order. Changed under the session's lock."""
+    """The commits of one session that are not finished, in order. Changed under the session's lock.
+
+    Attributes:
+        waiting: these.
+        failed: what was to be saved in the background could not be, and is still to be recorded.
+        failures: how often that has happened.
+    """
 
     def __init__(self) -> None:
         self.waiting: deque[Unsaved] = deque()
+        self.failed = False
+        self.failures = 0
         self._count = 0
 
     def __len__(self) -> int:
@@ -176,6 +203,16 @@ class Backlog:
         """Whether the next one has all of its chunks, or cannot have them."""
         saving = self.waiting[0].saving
         return saving is None or saving.settled
+
+    @property
+    def why_none(self) -> str:
+        """Why nothing is put off, for people; empty when it may be.
+
+        What has failed is not tried in the same way again: it could fail for ever, and nothing would be recorded.
+        """
+        if self.failures >= _FAILURES:
+            return "in the background it has failed several times"
+        return "in the background it has failed the last time" if self.failed else ""
 
     @property
     def unsaved(self) -> set[Covariable]:
@@ -214,13 +251,17 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
         return "there is little to write"
     if _FORKS_ARE_WARNED_OF and threading.active_count() == 1:
         return "this process has one thread alone"
+    taken = missing + sum(draft.borrowed for draft in drafts)
+    free = available_bytes() if taken else None
+    if free is not None and taken > free // 2:
+        return "there is too little memory"
     if not missing:
         return None
-    free = available_bytes()
-    if free is not None and missing > free // 2:
-        return "there is too little memory"
+    if not all(snapshots.keeps(draft.places()) for draft in drafts):
+        return "others may write to some of it"
     resident = resident_bytes()
     if resident is None or resident * _copying > missing * _WRITING:
+        _forget_a_little()
         return "a copy of the memory would take longer"
     return None
 
@@ -235,11 +276,17 @@ def _copied(seconds: float) -> None:
     _copying = max(seconds, 0.0005) / max(resident_bytes() or 0, 1 << 26)
 
 
-def how(least: int) -> str:
+def _forget_a_little() -> None:
+    """A copy was too expensive, going by the last: that may have been made in a bad moment, and is not made again."""
+    global _copying
+    _copying = max(min(_copying, _COPYING), _copying * 0.8)
+
+
+def how(least: int, backlog: Backlog) -> str:
     """How large values are written here and why, for people; *least* as the setting `background_bytes`."""
     if not least:
         return "before the reply, as was asked for"
-    reason = snapshots.why_not()  # which tries it: only who asks for the status pays for that
+    reason = backlog.why_none or snapshots.why_not()  # which tries it: only who asks for the status pays for that
     return f"before the reply: {reason}" if reason else "while the next cell runs"
 
 

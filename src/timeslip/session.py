@@ -6,6 +6,7 @@ caller waits a moment and then gets SessionBusyError. In a forked child every me
 
 from __future__ import annotations
 
+import traceback
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ from timeslip.arguments import check_text
 from timeslip.checkout import Options
 from timeslip.continuing import Begun, said_of, taken_up
 from timeslip.errors import UsageError
+from timeslip.finishing import finish_all
 from timeslip.forgetting import forget_for_good
 from timeslip.history import History
 from timeslip.ids import CommitId, SessionId
@@ -37,9 +39,10 @@ from timeslip.model import (
 )
 from timeslip.naming import Naming
 from timeslip.owing import About, Step, joined, step_of
-from timeslip.retaining import collect, retain
+from timeslip.retaining import collect, is_above_limit, retain
 from timeslip.running import described, run_code
 from timeslip.standard import os, time
+from timeslip.store import logfile
 from timeslip.store.maintenance import usage
 from timeslip.store.preferences import save_preference
 from timeslip.travel import Traveller
@@ -117,8 +120,9 @@ class Session(Views):
         live = self._live
         live.unseen = live.off = False
         live.moves += 1
-        if not live.backlog:
-            with open_to_interrupts():
+        with open_to_interrupts():
+            # Where each step is large one is always being saved: that a value may go is then worth a wait.
+            if not live.backlog or (is_above_limit(live) and finish_all(live)):
                 retain(live)
         return commit
 
@@ -393,10 +397,12 @@ class Session(Views):
 
     def sessions(self) -> list[Recorded]:
         """The recorded sessions of the store, the last used first."""
+        self._past()
         return recorded_sessions(self.repository, self.id)
 
     def du(self) -> Usage:
         """What the store holds, by session and by name of this session."""
+        self._past()
         return usage(self.repository, self.id, limit_bytes=self.settings.max_store_bytes)
 
     def gc(self, dry_run: bool = False) -> Collected:
@@ -456,9 +462,21 @@ class Session(Views):
         if self.closed or os.getpid() != self._live.pid:
             return
         with uninterrupted(), self._live.turn():
+            self._record_last()
             self.closed = True
             _open.discard(self)
             self._live.close()
+
+    def _record_last(self) -> None:
+        """What could not be saved in the background, if anything: there is no next step to record it with."""
+        if not self._live.backlog.failed:
+            return
+        try:
+            with open_to_interrupts():
+                self._traveller.record_owed()
+        except Exception as error:  # it was told when it failed, and the session ends all the same
+            detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            logfile.append(self.repository.directory, "recording the last step before the end", detail)
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """A session that the user bound to a name is recorded as "the session of this process", never as its parts."""

@@ -20,10 +20,14 @@ import pytest
 from tests.engine.soon import TINY, without_price
 
 import timeslip
+from timeslip import commit as recording
+from timeslip import finishing, live, saving
+from timeslip.encoding import Draft
 from timeslip.errors import StoreFullError
 from timeslip.model import Unfinished
 from timeslip.running import run_code
 from timeslip.state import snapshots
+from timeslip.store import collect, maintenance
 from timeslip.store.repository import Repository
 
 numpy = pytest.importorskip("numpy")
@@ -97,6 +101,27 @@ def test_what_is_recorded_is_what_was_there_when_the_run_ended(session: Any, gat
     assert (session.namespace["a"] == numpy.arange(200_000.0)).all()
 
 
+def test_bytes_that_may_change_are_recorded_as_they_were(session: Any, gate: Gate) -> None:
+    assert isinstance(run(session, "x = bytearray(200_000)"), Unfinished)
+    session.namespace["x"][0] = 7
+    session.namespace["x"].append(1)  # which only an object can do whose memory nobody holds
+    gate.open.set()
+    run(session, "b = 1")
+    assert session.get(session.log(limit=2)[1].id, "x") == bytearray(200_000)
+
+
+def test_a_stream_beside_arrays_that_are_there_already_needs_no_snapshot(session: Any, gate: Gate) -> None:
+    gate.open.set()
+    run(session, MADE)
+    session.log()
+    assert isinstance(run(session, "c = [a, list(range(500)), numpy.zeros(0)]"), Unfinished)
+    assert session.log(limit=1)[0].names.created == ("c",)
+    assert not session.notices()
+    session.undo()
+    session.redo()
+    assert session.namespace["c"][0] is session.namespace["a"]
+
+
 def test_runs_that_touch_nothing_that_is_saved_do_not_wait(session: Any, gate: Gate) -> None:
     run(session, MADE)
     for code in ("b = 1", "c = [b]", "n = len(a)", "b = 2"):
@@ -125,6 +150,29 @@ def test_it_is_finished_without_anybody_asking(session: Any, gate: Gate) -> None
         time.sleep(0.01)
     assert session.repository.commits(session.id, limit=1)[0][0] == session._live.head
     assert session.log(limit=1)[0].code == "b = 1"
+
+
+def test_no_step_is_refused_while_one_is_being_finished(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(session, "x = 0")
+    arrived, go_on = threading.Event(), threading.Event()
+    real = Repository.transaction
+
+    def transaction(repository: Repository) -> Any:
+        if threading.current_thread().name == "timeslip-saving":
+            arrived.set()
+            assert go_on.wait(30)
+        return real(repository)
+
+    monkeypatch.setattr(Repository, "transaction", transaction)
+    monkeypatch.setattr(live, "_WAIT_SECONDS", 0.05)
+    gate.open.set()
+    run(session, MADE)
+    assert arrived.wait(30)
+    threading.Timer(0.2, go_on.set).start()
+    run(session, "b = 1")
+    assert [commit.code for commit in session.log()][:2] == ["b = 1", MADE]
 
 
 def test_a_run_that_changes_what_is_saved_is_recorded_after_it(session: Any, gate: Gate) -> None:
@@ -229,6 +277,38 @@ def test_whatever_else_fails_is_recorded_with_the_next_step(session: Any, gate: 
     assert session.namespace["a"][7] == 7.0
 
 
+def fail_once(session: Any, gate: Gate, code: str) -> None:
+    """In the background only."""
+    gate.error = RuntimeError("a fault")
+    gate.open.set()
+    run(session, code)
+    deadline = time.monotonic() + 30
+    while session._live.backlog and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert not session._live.backlog
+
+
+def test_what_fails_in_the_background_every_time_is_recorded_all_the_same(session: Any, gate: Gate) -> None:
+    codes = [f"import numpy; a{n} = numpy.arange(200_000.0)" for n in range(10)]
+    for code in codes:
+        fail_once(session, gate, code)
+    made = session.log()
+    assert [commit.code for commit in made[:4]] == [*codes[:5:-1]], "not tried for ever"
+    assert "\n".join(reversed([commit.code for commit in made])) == "\n".join(codes)
+    assert session.status().large_values == "before the reply: in the background it has failed several times"
+    session.undo()
+    assert "a9" not in session.namespace
+
+
+def test_closing_records_what_could_not_be_saved(attach: Callable[..., Any], gate: Gate) -> None:
+    first = attach("one", facets=(), **TINY)
+    fail_once(first, gate, MADE)
+    first.close()
+    second = attach("one", facets=())
+    second.resume()
+    assert second.namespace["a"][7] == 7.0
+
+
 def test_a_verb_records_what_could_not_be_saved(session: Any, gate: Gate) -> None:
     run(session, "b = 1")
     gate.error = RuntimeError("a fault")
@@ -283,6 +363,55 @@ def test_an_interrupt_while_a_verb_waits_does_no_harm(session: Any, gate: Gate) 
     assert session.namespace["a"][7] == 7.0
 
 
+@pytest.mark.parametrize("verb", ["du", "sessions"])
+def test_what_is_told_of_the_store_has_all_that_has_run(session: Any, gate: Gate, verb: str) -> None:
+    run(session, MADE)
+    threading.Timer(0.05, gate.open.set).start()
+    getattr(session, verb)()
+    assert not session._live.backlog
+
+
+def test_one_copy_that_took_long_is_not_the_measure_for_ever(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.open.set()
+    monkeypatch.setattr(saving, "_WRITING", 1e-7)
+    monkeypatch.setattr(saving, "_copying", 3e-9)  # where the process has 200 MB, twice too much, or four times
+    for count in range(30):
+        if isinstance(run(session, f"import numpy; a{count} = numpy.arange(200_000.0)"), Unfinished):
+            return
+    raise AssertionError("it was never tried again")
+
+
+def test_a_collection_elsewhere_takes_nothing_of_what_waits(
+    attach: Callable[..., Any], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach(facets=(), replay="never", background_bytes=200_000)
+    monkeypatch.setattr(collect, "_PATIENCE", 0)
+    for code in (MADE, "import os; b = os.urandom(60_000)", "c = os.urandom(60_000)"):
+        assert isinstance(run(session, code), Unfinished)
+    with Repository.open(session.repository.directory, min_free_bytes=0) as other, session._live.turn(quietly=True):
+        session.repository.published = lambda: maintenance.gc(other) and None
+        gate.open.set()
+        finishing.finish_all(session._live)
+        session.repository.published = None
+    assert len(session.log()) == 3
+    assert session.status().paused is None
+    maintenance.gc(session.repository)
+    assert not session.repository._chunks._pins, "what is finished is pinned no more"
+    assert not session.verify(session.head).unrestorable
+
+
+def test_old_values_go_also_where_every_step_is_large(attach: Callable[..., Any], gate: Gate) -> None:
+    gate.open.set()
+    session = attach(facets=(), max_store_bytes=4_000_000, keep_commits=1, undo_steps=1, **TINY)
+    for seed in range(8):
+        run(session, f"import numpy; a = numpy.random.default_rng({seed}).random(100_000)")
+    assert any("dropped" in notice for notice in session.notices())
+    assert session.log()[0].id == session.head
+    assert session.repository.size_bytes() < 5_000_000
+
+
 def test_closing_waits(attach: Callable[..., Any], gate: Gate) -> None:
     first = attach("one", facets=(), **TINY)
     run(first, MADE)
@@ -292,6 +421,86 @@ def test_closing_waits(attach: Callable[..., Any], gate: Gate) -> None:
     assert second.log(limit=1)[0].code == MADE or second.log(limit=2)[1].code == MADE
     second.resume(second.log(limit=1)[0].id)
     assert second.namespace["a"][7] == 7.0
+
+
+def test_memory_that_others_may_write_to_is_saved_at_once(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def keeps(places: list[tuple[int, int]]) -> bool:
+        asked.extend(places)
+        return False
+
+    monkeypatch.setattr(snapshots, "keeps", keeps, raising=False)
+    assert not isinstance(run(session, MADE), Unfinished)
+    address = session.namespace["a"].ctypes.data
+    assert (address, address + 1_600_000) in asked
+
+
+def test_tensors_that_processes_share_are_recorded_as_they_were(session: Any, gate: Gate) -> None:
+    pytest.importorskip("torch")
+    gate.open.set()
+    assert not isinstance(run(session, "import torch; a = torch.ones(200_000).share_memory_()"), Unfinished)
+
+
+def test_where_no_thread_can_be_started_it_is_saved_at_once(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "timeslip-saving":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert not isinstance(run(session, MADE), Unfinished)
+    assert session.log(limit=1)[0].code == MADE
+
+
+@pytest.mark.parametrize("name", ["places", "detach"])
+def test_what_cannot_be_begun_leaves_no_thread_that_waits(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    gate.open.set()
+
+    def fail(_: Any) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "why_at_once", lambda *_: None)
+        patch.setattr(recording, "why_at_once", lambda *_: None)
+        patch.setattr(Draft, name, fail)
+        assert not isinstance(run(session, MADE), Unfinished)
+    deadline = time.monotonic() + 30
+    while _is_saving() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _is_saving()
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
+def _is_saving() -> bool:
+    return any(thread.name == "timeslip-saving" for thread in threading.enumerate())
+
+
+def test_there_is_one_snapshot_at_a_time(session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[int] = []
+    real = snapshots.Snapshot._copied
+
+    def copied(snapshot: Any) -> int:
+        assert not any(Path(f"/proc/{pid}").exists() for pid in alive), "the last one is there still"
+        alive.append(real(snapshot))
+        return alive[-1]
+
+    monkeypatch.setattr(snapshots.Snapshot, "_copied", copied)
+    run(session, MADE)
+    threading.Timer(0.02, gate.open.set).start()
+    run(session, "b = numpy.arange(300_000.0)")
+    run(session, "c = numpy.arange(400_000.0)")
+    assert len(alive) == 3
 
 
 def test_a_forked_child_goes_on_and_so_do_we(session: Any, gate: Gate) -> None:

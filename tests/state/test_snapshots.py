@@ -200,3 +200,62 @@ def test_where_there_is_no_room_for_one_the_next_is_tried(monkeypatch: pytest.Mo
         patch.setattr(Snapshot, "_copied", full)
         assert snapshots.why_not() == "this system does not let us make one (Cannot allocate memory)"
     assert snapshots.why_not() == ""
+
+
+def test_one_that_could_not_be_made_leaves_no_lock_in_memory_that_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshots, "_never", "")
+
+    def full(*_: object) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "_copied", full)
+        assert snapshots.why_not()
+    pages = [mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(50)]
+    for page in pages:
+        page[:] = b"\7" * mmap.PAGESIZE
+    assert snapshots.why_not() == ""
+    assert all(page[:] == b"\7" * mmap.PAGESIZE for page in pages), "a lock of the next one was linked with the last"
+
+
+def test_where_the_system_says_nothing_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "_never", "")
+
+    def unreadable() -> bool:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(snapshots, "has_pinned", unreadable)
+    assert snapshots.why_not() == "this system does not let us make one (No such file or directory)"
+
+
+def test_signals_are_open_again_whatever_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = signal.pthread_sigmask(signal.SIG_BLOCK, []), signal.pthread_sigmask
+
+    def interrupted(how: int, mask: object) -> object:
+        """As the real one does where a handler raises: what it should do is done by then."""
+        result = real(how, mask)  # type: ignore[arg-type]
+        if mask:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(snapshots.signal, "pthread_sigmask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Snapshot()
+    monkeypatch.undo()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_memory_that_others_may_write_to_is_not_kept(memory: tuple[mmap.mmap, int]) -> None:
+    pages, address = memory
+    assert snapshots.keeps([(address, address + len(pages))])
+    with mmap.mmap(-1, mmap.PAGESIZE) as shared:
+        at = ctypes.addressof(ctypes.c_char.from_buffer(shared))
+        assert not snapshots.keeps([(address, address + 1), (at, at + 10)])
+
+
+def test_where_memory_runs_out_the_copy_goes_first() -> None:
+    with Snapshot() as snapshot:
+        assert Path(f"/proc/{snapshot._pid}/oom_score_adj").read_text() == "1000\n"
+    assert Path("/proc/self/oom_score_adj").read_text() != "1000\n"

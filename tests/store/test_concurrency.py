@@ -14,7 +14,7 @@ from tests.store.steps import Steps
 
 from timeslip.errors import ChunkMissingError, StoreBusyError, StoreError
 from timeslip.ids import SessionId
-from timeslip.store import collect, database, maintenance
+from timeslip.store import chunks, collect, database, maintenance
 from timeslip.store.repository import Repository
 
 
@@ -72,6 +72,39 @@ def test_gc_leaves_what_another_process_is_about_to_need(directory: Path, monkey
         assert two.get_chunk(chunk) == data
         maintenance.gc(one)
         assert one.get_chunk(chunk) == data, "it is referred to now"
+
+
+def test_what_is_held_stays_until_it_is_let_go(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "_PATIENCE", 0)
+    monkeypatch.setattr(chunks, "PIN_SECONDS", 0.0)
+    with Repository.open(directory, min_free_bytes=0) as one, Repository.open(directory, min_free_bytes=0) as two:
+        before = two.put_chunk(b"1" * 300)
+        with two.held_pins() as hold:
+            inside = two.put_chunk(b"2" * 300)
+        two.put_chunk(b"2" * 300)
+        with two.transaction() as tx:  # which refers to none of them, and lists them as what nothing refers to
+            tx.put_record("value", {"n": 1})
+        assert maintenance.gc(one).chunks == 0
+        with two.transaction() as tx:
+            tx.put_record("value", {"n": 2}, chunks=[before, inside])
+        two.unpin(hold)
+        with pytest.raises(OSError, match="full"), two.held_pins():
+            two.put_chunk(b"3" * 300)
+            raise OSError("full")
+        with two.transaction() as tx:
+            tx.put_record("value", {"n": 3})
+        assert maintenance.gc(one).chunks == 1
+        assert one.get_chunk(before) == b"1" * 300
+
+
+def test_what_is_listed_early_is_still_pinned(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "_PATIENCE", 0)
+    monkeypatch.setattr(chunks, "_SPILL_BYTES", 100)
+    with Repository.open(directory, min_free_bytes=0) as one, Repository.open(directory, min_free_bytes=0) as two:
+        chunk = two.put_chunk(os.urandom(300))
+        assert maintenance.gc(one).chunks == 0
+        with two.transaction() as tx:
+            tx.put_record("value", {}, chunks=[chunk])
 
 
 def test_own_pins_do_not_stop_gc(repo: Repository) -> None:

@@ -182,7 +182,7 @@ class SegmentWriter:
     """The file object for a pickler: keeps what is written as a list.
 
     Attributes:
-        segments: what was written, in order. Large payloads are the user's own immutable bytes objects.
+        segments: what was written, in order. Large payloads are the user's own bytes and bytearrays.
     """
 
     __slots__ = ("segments",)

@@ -20,11 +20,12 @@ import ctypes
 import errno
 import mmap
 import sys
-import threading
+from collections.abc import Iterable
 from typing import Any
 
-from timeslip.standard import os, signal
-from timeslip.state.mappings import has_pinned
+from timeslip.interrupts import uninterrupted
+from timeslip.standard import open_file, os, signal
+from timeslip.state.mappings import Mappings, has_pinned
 
 _MACHINES = frozenset({"x86_64", "aarch64"})
 """Where the C library's ``clone`` takes the top of a stack that grows down (clone(2))."""
@@ -50,22 +51,23 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._pid = self._memory = -1
+        self._shared: mmap.mmap | None = None
         if _never:
             raise NoSnapshotError(_never)
-        if has_pinned():  # a device may write to what the copy shares
-            raise NoSnapshotError("memory is pinned for a device")
         self._library = _library()
-        self._thread = threading.get_ident()
-        # Of a map, because its address is on a page that nothing else is on, and may be shared with the copy.
-        self._shared = mmap.mmap(-1, mmap.PAGESIZE)
-        _held.add(self._shared)
-        self._lock = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._shared)))
         try:
+            if has_pinned():  # a device may write to what the copy shares
+                raise NoSnapshotError("memory is pinned for a device")
+            # Of a map, because its address is on a page that nothing else is on, and may be shared with the copy.
+            self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+            _held.add(self._shared)
+            self._lock = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._shared)))
             self._hold()
             self._make()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.close()
-            raise _refused(f"this system does not let us make one ({error.strerror})", error.errno) from error
+            number, told = (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error))
+            raise _refused(f"this system does not let us make one ({told})", number) from error
         except BaseException:
             self.close()
             raise
@@ -94,6 +96,7 @@ class Snapshot:
             trial[:8] = bytes(8)
             found = bytearray(8)
             self.read_into(address, memoryview(found))
+        self._offer()
         if found != before:
             raise _refused("a copy of the memory has not what it should have")
 
@@ -103,8 +106,9 @@ class Snapshot:
             held = ctypes.c_char.from_buffer(stack)
             top = ctypes.c_void_p((ctypes.addressof(held) + _STACK - 64) & ~63)
             wait = ctypes.cast(self._library.pthread_mutex_lock, ctypes.c_void_p)
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
             try:
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                 pid: int = self._library.clone(wait, top, _CLONE_FILES | _CLONE_FS, self._lock)
                 error = ctypes.get_errno()
             finally:
@@ -113,6 +117,14 @@ class Snapshot:
         if pid < 0:
             raise OSError(error, os.strerror(error))
         return pid
+
+    def _offer(self) -> None:
+        """Where memory runs out, this copy is what the system kills first, and not whom it is a copy of."""
+        try:
+            with open_file(f"/proc/{self._pid}/oom_score_adj", "wb") as file:
+                file.write(b"1000")
+        except OSError:  # it is refused, or there is no such file: then the system chooses
+            pass
 
     def read_into(self, address: int, target: memoryview) -> None:
         """Fill *target*, bytes, with what was at *address*.
@@ -135,20 +147,38 @@ class Snapshot:
         if self._memory >= 0:
             os.close(self._memory)
             self._memory = -1
+        if self._shared is None:
+            return
+        # Also where there is no copy: a lock that is held is in a list of the thread's that goes through the page
+        # itself, and the next lock would be written into whatever lies there by then. Of one not held this is refused.
+        self._library.pthread_mutex_unlock(self._lock)
         if self._pid >= 0:
-            self._library.pthread_mutex_unlock(self._lock)
             try:
                 os.waitpid(self._pid, _WAIT_ALL)
             except OSError:  # somebody else has waited for it
                 pass
             self._pid = -1
         _held.discard(self._shared)
+        self._shared = None
 
     def __enter__(self) -> Snapshot:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def keeps(places: Iterable[tuple[int, int]]) -> bool:
+    """Whether what is written to these addresses from now on is not seen in a snapshot: no where that is not known.
+
+    Memory that processes share, and a file that is mapped, is the same in the copy.
+    """
+    places = list(places)
+    try:
+        mappings = Mappings() if places else None
+    except OSError:
+        return False
+    return mappings is None or all(mappings.are_ordinary(*place) for place in places)
 
 
 _held: set[mmap.mmap] = set()
@@ -172,7 +202,7 @@ def _refused(why: str, number: int | None = errno.EPERM) -> NoSnapshotError:
 def why_not() -> str:
     """Why there are no snapshots now, for people; empty when they work. Tries it."""
     try:
-        with Snapshot():
+        with uninterrupted(), Snapshot():  # torn in between, signals would stay blocked, or a copy be left
             return ""
     except NoSnapshotError as error:
         return str(error)

@@ -5,8 +5,9 @@ that was put but not yet published is *pending*: its bytes may be in a pack alre
 see it before the next transaction.
 
 A chunk that was put, or found to be there already, is *pinned* until the transaction that follows in the same thread
-has finished, so that a garbage collection in another process does not remove it in between. Pins are one shared file
-lock per process: the collector works only while it holds that lock alone. A pin that is never used expires. Should a
+has finished, so that a garbage collection in another process does not remove it in between. Where other transactions
+come first, pins are *held*: they stay until whoever holds them lets them go. Pins are one shared file lock per
+process: the collector works only while it holds that lock alone. A pin that is neither used nor held expires. Should a
 chunk vanish all the same (no file locks, an expired pin), `reference` raises and the transaction is rolled back:
 nothing that points to a missing chunk is ever published.
 """
@@ -111,6 +112,7 @@ class ChunkStore:
         self._pin_mutex = threading.Lock()
         self._pin_file = FileLock(pin_file)
         self._pins: dict[bytes, tuple[int, float]] = {}
+        self._holds = 0
         self._threads = threading.local()
         self.maps = PackMaps(packs, allowed=database.local)
         self.written = 0
@@ -222,7 +224,7 @@ class ChunkStore:
 
     def _spill(self) -> None:
         """Publish pending chunks early, unreferenced, so that they do not pile up in memory."""
-        with self.publishing(), self._db.write():
+        with self.publishing(unpin=False), self._db.write():
             self.publish()
 
     def require_space(self, extra: int = 0) -> None:
@@ -241,10 +243,11 @@ class ChunkStore:
     # --- publishing, inside a transaction of the database
 
     @contextmanager
-    def publishing(self) -> Iterator[None]:
+    def publishing(self, *, unpin: bool = True) -> Iterator[None]:
         """Surrounds a transaction: what it published is only forgotten here when the transaction finished.
 
-        Never under a transaction that is open already. The inner block must include the COMMIT.
+        Never under a transaction that is open already. The inner block must include the COMMIT. Without *unpin* it
+        is none that refers to what this thread has put.
         """
         with self._db.lock:
             self._published = {}
@@ -253,7 +256,8 @@ class ChunkStore:
                 self._committed()
             finally:
                 self._published = {}
-        self._unpin_thread()
+        if unpin:
+            self._unpin_thread()
 
     def reference(self, chunks: Iterable[str]) -> list[int]:
         """Count one more reference to each of *chunks*, of which none may be there twice, and return their numbers.
@@ -359,25 +363,47 @@ class ChunkStore:
     # --- pins
 
     def _pin(self, digest: bytes) -> None:
+        owner: int = getattr(self._threads, "hold", 0) or threading.get_ident()
         with self._pin_mutex:
             if not self._pins:
                 self._pin_file.shared()
-            self._pins[digest] = (threading.get_ident(), time.monotonic())
+            if self._pins.get(digest, (0,))[0] >= 0:  # else it is held, and referred to when it is let go
+                self._pins[digest] = (owner, time.monotonic())
 
     def _unpin_thread(self) -> None:
+        me, oldest = threading.get_ident(), time.monotonic() - PIN_SECONDS
+        self._keep_pins(lambda owner, since: owner < 0 or (owner != me and since > oldest))
+
+    def _keep_pins(self, stays: Callable[[int, float], bool]) -> None:
         with self._pin_mutex:
             if not self._pins:
                 return
-            me, oldest = threading.get_ident(), time.monotonic() - PIN_SECONDS
-            self._pins = {d: p for d, p in self._pins.items() if p[0] != me and p[1] > oldest}
+            self._pins = {digest: pin for digest, pin in self._pins.items() if stays(*pin)}
             if not self._pins:
                 self._pin_file.release()
 
-    def take_over_pins(self, thread: int) -> None:
-        """What another thread has put is published by the next transaction of this one."""
+    @contextmanager
+    def held_pins(self) -> Iterator[int]:
+        """What this thread has put, and puts inside, stays pinned beyond its next transactions, until `unpin`.
+
+        Yields the number to call that with. When the block fails it is done.
+        """
         me = threading.get_ident()
         with self._pin_mutex:
-            self._pins = {d: (me if of == thread else of, at) for d, (of, at) in self._pins.items()}
+            self._holds -= 1  # no thread has such a number
+            hold = self._threads.hold = self._holds
+            self._pins = {d: (hold if owner == me else owner, at) for d, (owner, at) in self._pins.items()}
+        try:
+            yield hold
+        except BaseException:  # whatever it is: what was put inside is referred to by nothing
+            self.unpin(hold)
+            raise
+        finally:
+            self._threads.hold = 0
+
+    def unpin(self, hold: int) -> None:
+        """What was held has been referred to, or will not be."""
+        self._keep_pins(lambda owner, _: owner != hold)
 
     @contextmanager
     def collecting(self, *, alone: bool) -> Iterator[frozenset[bytes] | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -317,9 +317,13 @@ class Repository:
         """Raise StoreFullError when writing *extra* bytes would leave less free space than the floor. Cheap."""
         self._chunks.require_space(extra)
 
-    def take_over_pins(self, thread: int) -> None:
-        """What that thread has put is published by the next transaction of the calling one."""
-        self._chunks.take_over_pins(thread)
+    def held_pins(self) -> AbstractContextManager[int]:
+        """What this thread puts inside is referred to by some later transaction: see `ChunkStore.held_pins`."""
+        return self._chunks.held_pins()
+
+    def unpin(self, hold: int) -> None:
+        """That transaction has come, or will not come."""
+        self._chunks.unpin(hold)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
