@@ -11,6 +11,7 @@ from timeslip.codec.loaded import take_marks
 from timeslip.codec.restore import Loader
 from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
+from timeslip.model import is_definition
 from timeslip.values import islands_of, pieces_of
 
 
@@ -60,6 +61,12 @@ def settle(
     tracker, loaded = live.tracker, prepared.loader.loaded
     touched = (*keys, *map("def:{}".format, prepared.loader.made))
     stale = {tracker.groups[key] for key in touched if key in tracker.groups}
+    # What was kept may have been together with a class or function that only what is gone now referred to.
+    for key in [key for key in tracker.groups if is_definition(key) and key not in target]:
+        group = tracker.groups.get(key)
+        if group is not None and group.names:
+            tracker.forget(group)
+            stale.discard(group)
     digests = {key: live.digests.get(record) for record, body in prepared.records.items() for key in body["keys"]}
     noted = {key: digest for key, digest in digests.items() if digest is not None}
     with live.progress.phase("looking at names"):

@@ -188,3 +188,18 @@ def test_names_of_lists_of_lists_are_what_they_were(cells: list[str], moves: lis
         step = move % len(commits)
         live.session.checkout(str(commits[step]))
         assert _picture([live[name] for name in NAMES]) == pictures[step]
+
+
+def test_what_a_function_joined_is_as_it_was_when_the_function_is_undone(sessions: Sessions) -> None:
+    """The function may live on: something outside holds it."""
+    session = sessions.attach().session
+    session.run("a = [1, 2]; b = a; c = {'k': a}")
+    session.run("def hold(x): return lambda: x\nget = hold(a)")
+    held = session.namespace["get"]
+    session.undo()
+    count = len(session.log(all=True))
+    session.redo()
+    session.undo()
+    assert len(session.log(all=True)) == count, "nothing had changed that would have to be recorded"
+    assert not session.verify().changed
+    assert held() == [1, 2]
