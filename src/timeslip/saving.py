@@ -135,8 +135,16 @@ class Saving:
             return
         finally:
             self._begun.set()
-        self._put(found)
-        self._then()
+        try:
+            self._put(found)
+            self._then()
+        except BaseException as error:  # whatever it is: a thread that ends with a traceback would be seen under a cell
+            if not self._settled.is_set():
+                self.failure = error
+                self._settled.set()
+        finally:
+            with found:  # which ends there, if it has not before
+                pass
 
     def _put(self, snapshot: AbstractContextManager[Snapshot | None]) -> None:
         """Put all. The snapshot is gone before that is said: whoever waits for it may make the next one."""

@@ -26,6 +26,7 @@ from timeslip.encoding import Draft
 from timeslip.errors import StoreFullError
 from timeslip.model import Unfinished
 from timeslip.running import run_code
+from timeslip.saving import Saving
 from timeslip.state import snapshots
 from timeslip.store import collect, maintenance
 from timeslip.store.repository import Repository
@@ -309,6 +310,35 @@ def test_closing_records_what_could_not_be_saved(attach: Callable[..., Any], gat
     assert second.namespace["a"][7] == 7.0
 
 
+@pytest.mark.parametrize("name", ["_put", "_then"])
+def test_a_fault_anywhere_in_the_thread_is_nobodys_traceback(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    gate.open.set()
+    copies: list[int] = []
+    real = snapshots.Snapshot._copied
+    monkeypatch.setattr(
+        snapshots.Snapshot,
+        "_copied",
+        lambda snapshot: copies.append(real(snapshot)) or copies[-1],  # type: ignore[func-returns-value]
+    )
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(finishing, "_finish_soon", fail) if name == "_then" else monkeypatch.setattr(Saving, name, fail)
+    run(session, MADE)
+    deadline = time.monotonic() + 30
+    while _is_saving() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in copies)
+    run(session, "b = 1")
+    assert session.log()[0].code in ("b = 1", f"{MADE}\nb = 1")
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
 def test_a_verb_records_what_could_not_be_saved(session: Any, gate: Gate) -> None:
     run(session, "b = 1")
     gate.error = RuntimeError("a fault")
@@ -561,6 +591,7 @@ import builtins, os, sys, threading, time
 import timeslip
 from tests.engine.soon import TINY, without_price
 from timeslip.running import run_code
+from timeslip.saving import Saving
 from timeslip.store.repository import Repository
 without_price()
 space = {{"__name__": "__main__", "__builtins__": builtins}}

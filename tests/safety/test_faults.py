@@ -32,8 +32,8 @@ SPARED = (
     "interrupts.py",  # a dozen lines that call nothing but `signal`
 )
 
-ENTRIES = ("strip_off_line", "_before", "_after", "_after_any")
-"""What IPython itself calls: a fault before their first line would be one of Python's."""
+ENTRIES = ("strip_off_line", "_before", "_after", "_after_any", "_work")
+"""What IPython itself calls, and a thread begins with: a fault before their first line would be one of Python's."""
 
 FAULTS: dict[str, Callable[[], Exception]] = {
     "RuntimeError": lambda: RuntimeError("injected"),
