@@ -60,3 +60,12 @@ def translate(error: OSError, doing: str) -> StoreError:
         f"the operating system refused ({reason}) while {doing}",
         hint="look at that path, or choose another folder with TIMESLIP_HOME",
     )
+
+
+def make_directory(directory: Path) -> None:
+    """Make the folder of a store, which nobody else may look into. Raises StoreError."""
+    try:
+        if not os.path.isdir(directory):
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise translate(error, f"making the store folder '{directory}'") from error

@@ -29,7 +29,7 @@ from timeslip.standard import os
 from timeslip.store import durability as durable
 from timeslip.store.chunks import ChunkPlace, ChunkStore
 from timeslip.store.database import FILE_NAME, Database, Durability
-from timeslip.store.files import Files, translate
+from timeslip.store.files import Files, make_directory
 from timeslip.store.guard import Reading
 from timeslip.store.kept import KeptList, KeptTable
 from timeslip.store.keys import KeyRing
@@ -129,7 +129,7 @@ class Repository:
         directory, files = Path(directory), files or Files()
         create = create and not read_only
         if create:
-            _make_directory(directory)
+            make_directory(directory)
         database = Database(
             directory / FILE_NAME, read_only=read_only, create=create, durability=durability, files=files
         )
@@ -604,14 +604,6 @@ class Repository:
         self._chunks.abandon()
         self._packs.abandon()
         self._syncer.abandon()
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        if not os.path.isdir(directory):
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise translate(error, f"making the store folder '{directory}'") from error
 
 
 def _abandon_all() -> None:
