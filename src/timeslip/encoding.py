@@ -300,6 +300,8 @@ class _Settling:
         if cut.data is not None:
             yield from ((at, cut.data[slice(*bounds[at])]) for at in wanted)
             return
+        if not wanted:  # all of it is stored, and where that holds for the whole draft, there is no snapshot
+            return
         assert self._read is not None
         held: memoryview | None = None
         first = stop = 0
