@@ -243,6 +243,17 @@ def test_whatever_else_fails_is_recorded_with_the_next_step(session: Any, gate: 
     assert session.namespace["a"][7] == 7.0
 
 
+def test_what_always_fails_in_the_background_is_written_at_once(session: Any, gate: Gate) -> None:
+    gate.error = RuntimeError("a fault")
+    gate.open.set()
+    run(session, MADE)
+    session.log()  # waits for it
+    assert not isinstance(run(session, "b = 1"), Unfinished)
+    assert session.log()[0].code == f"{MADE}\nb = 1"
+    assert session.status().unfinished == 0
+    assert isinstance(run(session, "c = a + 1"), Unfinished), "it is tried again with the next"
+
+
 def test_a_verb_records_what_could_not_be_saved(session: Any, gate: Gate) -> None:
     run(session, "b = 1")
     gate.error = RuntimeError("a fault")
