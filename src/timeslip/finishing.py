@@ -357,7 +357,7 @@ def _has_moved(live: Live, before: CommitId | None) -> bool:
     """Whether HEAD is another one in the store than *before*; no where that cannot be told: a step more is no loss."""
     try:
         head = live.repository.head(live.session, live.kernel)
-    except Exception:
+    except Exception:  # the store cannot be read: it is the failure that is being dealt with, or another one
         return False
     return head is not None and head.commit != before
 
