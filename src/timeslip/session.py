@@ -102,11 +102,12 @@ class Session(Views):
         """As `record`, but what takes long to write is written in the background, while the next code runs.
 
         Every other verb waits until it is. Raises as `record`; what goes wrong later is among the `notices`, and
-        recorded with the next step.
+        recorded with the next step, which is written at once: what kept it from being saved may well be there still.
         """
         with uninterrupted(), self._live.turn(later=True):
+            later = self._live.owed is None
             step = self._owed(step_of(code, about, everything=self._live.unseen))
-            return self._recorded(recording.record(self._live, step, later=True))
+            return self._recorded(recording.record(self._live, step, later=later))
 
     def _owed(self, step: Step) -> Step:
         """*step* and what is owed before it; owed until it is recorded: now, later, or before a verb that travels."""

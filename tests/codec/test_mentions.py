@@ -75,3 +75,17 @@ def test_what_a_value_holds_is_found_through_generators() -> None:
         held = held_by([value])
         assert shares(held, [id(inner)])
         assert not shares(held, [id(other)])
+
+
+def test_many_texts_and_numbers_hide_nothing_else_that_a_value_holds() -> None:
+    inner = [1]
+    texts = [f"text {i}" for i in range(100)]
+    for many in (texts, list(range(1000, 1100)), np.array(texts, dtype=object), dict.fromkeys(texts)):
+        assert shares(held_by([inner, many], most=10), [id(inner)])
+        assert shares(held_by([[inner, [many]]], most=10), [id(inner)])
+
+
+def test_texts_and_numbers_that_can_be_told_from_others_are_held() -> None:
+    long, odd = "x" * 100_000, float("nan")
+    assert shares(held_by([[long]]), [id(long)])
+    assert shares(held_by([[odd]]), [id(odd)])

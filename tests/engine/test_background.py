@@ -142,6 +142,20 @@ def test_runs_that_touch_nothing_that_is_saved_do_not_wait(session: Any, gate: G
     assert session.status().saving is None
 
 
+def test_a_large_stream_beside_buffers_that_are_stored_needs_no_snapshot(session: Any, gate: Gate) -> None:
+    gate.open.set()
+    session.run(f"{MADE}; both = {{'a': a}}")
+    text = "both['text'] = ','.join(map(str, range(20_000)))"
+    assert isinstance(run(session, text), Unfinished)
+    run(session, "b = 1")
+    assert [commit.code for commit in session.log()][:2] == ["b = 1", text]
+    assert session.notices() == []
+    session.undo(2)
+    assert list(session.namespace["both"]) == ["a"]
+    session.redo()
+    assert len(session.namespace["both"]["text"]) > 100_000
+
+
 def test_it_is_finished_without_anybody_asking(session: Any, gate: Gate) -> None:
     run(session, MADE)
     run(session, "b = 1")
@@ -337,6 +351,17 @@ def test_a_fault_anywhere_in_the_thread_is_nobodys_traceback(
     session.undo()
     session.redo()
     assert session.namespace["a"][7] == 7.0
+
+
+def test_what_always_fails_in_the_background_is_written_at_once(session: Any, gate: Gate) -> None:
+    gate.error = RuntimeError("a fault")
+    gate.open.set()
+    run(session, MADE)
+    session.log()  # waits for it
+    assert not isinstance(run(session, "b = 1"), Unfinished)
+    assert session.log()[0].code == f"{MADE}\nb = 1"
+    assert session.status().unfinished == 0
+    assert isinstance(run(session, "c = a + 1"), Unfinished), "it is tried again with the next"
 
 
 def test_a_verb_records_what_could_not_be_saved(session: Any, gate: Gate) -> None:
