@@ -390,12 +390,14 @@ class _Turn:
                 live.mutex.acquire(blocking=False)
             deadline = time.monotonic() + _WAIT_SECONDS
             while not taken:
-                if time.monotonic() > deadline and not live.finishing:  # what finishes by itself does so in a while
+                # Asked before the last try: what finishes by itself does so in a while, and may have done it just now.
+                is_last = time.monotonic() > deadline and not live.finishing
+                with uninterrupted():  # taken and not noted, it would stay taken for ever
+                    taken = live.mutex.acquire(timeout=0.05) or self._is_left_behind()
+                if is_last and not taken:
                     raise SessionBusyError(
                         "another thread is recording or restoring", hint="try again when it has finished"
                     )
-                with uninterrupted():  # taken and not noted, it would stay taken for ever
-                    taken = live.mutex.acquire(timeout=0.05) or self._is_left_behind()
             live.holder = (sys._getframe(1), threading.get_ident())
             if self._later is not None:
                 live.begin(later=self._later)
