@@ -141,7 +141,7 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool, la
         stored=live.repository.chunk_bytes_here - before,
     )
     if later:
-        told = _put_off(live, entry, drafts, found.update)
+        told = _put_off(live, entry, drafts)
         if told is not None:
             return told
     with open_to_interrupts(), live.progress.phase("saving", amount):
@@ -151,9 +151,9 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool, la
         return finishing.put(live, entry)
 
 
-def _put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft], update: Update) -> Unfinished | None:
+def _put_off(live: Live, entry: Entry, drafts: Mapping[Covariable, Draft]) -> Unfinished | None:
     """Leave *entry* to be finished in the background; None when it is better, or has to be, finished now."""
-    large = why_at_once(drafts.values(), live.settings.background_bytes) is None and not _is_rewritten(update)
+    large = why_at_once(drafts.values(), live.settings.background_bytes) is None and not _is_rewritten(drafts)
     if large and live.backlog:
         _finish_backlog(live)  # one at a time: so much memory is kept for what is being saved, and no more
     if live.paused is not None or live.backlog.why_none or not (large or live.backlog):
@@ -172,13 +172,16 @@ def _goes_on_from(update: Update, unsaved: set[Covariable]) -> bool:
     return any(not keys.isdisjoint(change.covariable.keys) for change in update.changed)
 
 
-def _is_rewritten(update: Update) -> bool:
-    """Whether most of a large buffer was written anew in place: the next run may do so again.
+def _is_rewritten(drafts: Mapping[Covariable, Draft]) -> bool:
+    """Whether most of a large buffer was written anew in place, and is different: the next run may do so again.
 
     It would copy each page of what is being saved, which takes longer than to wait.
     """
-    ranges = [known for change in update.changed for known in change.covariable.fingerprint.ranges]
-    return any(known.rewritten or known.resting for known in ranges)
+    for group, draft in drafts.items():
+        written = sum(known.key[1] for known in group.fingerprint.ranges if known.rewritten or known.resting)
+        if written and 2 * draft.missing > written:
+            return True
+    return False
 
 
 def _finish_backlog(live: Live) -> None:
