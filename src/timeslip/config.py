@@ -76,7 +76,7 @@ class Settings:
     verify: str = "lazy"
     inline_bytes: int = 512
     chunk_bytes: int = 1 << 20
-    background_bytes: int = 8 << 20
+    background_bytes: int = 128 << 20
     max_cells_bytes: int = 50 * 1000**2
     warn_seconds: float = 2.0
     announce: bool = False

@@ -14,7 +14,7 @@ if snapshots.why_not():
     pytest.skip(f"no snapshots here: {snapshots.why_not()}", allow_module_level=True)
 
 SESSION = "__import__('timeslip').session()"
-MADE = "a = numpy.arange(12_500_000.0)"  # 100 MB
+MADE = "a = numpy.arange(20_000_000.0)"  # 160 MB
 
 
 def test_cells_that_follow_at_once(kernel: LabKernel) -> None:
@@ -24,9 +24,9 @@ def test_cells_that_follow_at_once(kernel: LabKernel) -> None:
         assert kernel.collect(request).ok
     assert kernel.value(f"[c.code for c in {SESSION}.log(limit=5)]") == cells[::-1]
     kernel.cells("%undo 2")
-    assert kernel.value("(len(a), a.max(), x)") == [12_500_000, -1.0, 1]
+    assert kernel.value("(len(a), a.max(), x)") == [20_000_000, -1.0, 1]
     kernel.cells("%undo")
-    assert kernel.value("((a == numpy.arange(12_500_000.0)).all().item(), x)") == [True, 1]
+    assert kernel.value("((a == numpy.arange(20_000_000.0)).all().item(), x)") == [True, 1]
     kernel.cells("%undo 2", "%redo 5")
     assert kernel.value("(a.tolist(), x)") == [[-1.0] * 10, 2]
 
@@ -61,4 +61,4 @@ def test_a_kernel_that_is_killed_meanwhile(kernels: Kernels) -> None:
     again = kernels.start()
     again.cells("%timeslip resume")
     assert again.value("x") == 1
-    assert again.value("'a' not in globals() or (a == numpy.arange(12_500_000.0)).all().item()") is True
+    assert again.value("'a' not in globals() or (a == numpy.arange(20_000_000.0)).all().item()") is True
