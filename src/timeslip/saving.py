@@ -36,9 +36,6 @@ _COPYING = 2e-11
 """What copying the page tables takes until that was seen, seconds for a byte of the process's memory: 2e-11 with small
 pages, a tenth of that with huge ones."""
 
-_COMPRESSING = 6
-"""A byte of a stream takes as long as so many of buffers, most of which are random numbers that do not compress."""
-
 _ALIVE = 1.0
 """Whether a thread that is waited for lives still is asked so often, seconds."""
 
@@ -258,7 +255,7 @@ def why_at_once(drafts: Iterable[Draft], least: int) -> str | None:
     """
     drafts = list(drafts)
     missing, streamed = sum(draft.missing for draft in drafts), sum(draft.streamed for draft in drafts)
-    if not least or missing + _COMPRESSING * streamed < least:
+    if not least or missing + streamed < least:
         return "there is little to write"
     if _FORKS_ARE_WARNED_OF and threading.active_count() == 1:
         return "this process has one thread alone"
