@@ -144,6 +144,8 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool, la
         told = _put_off(live, entry, drafts)
         if told is not None:
             return told
+        if live.backlog:  # whatever the reason is: commits finish in the order of their runs
+            _finish_backlog(live)
     with open_to_interrupts(), live.progress.phase("saving", amount):
         finishing.settle(live, entry, drafts)
     # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
