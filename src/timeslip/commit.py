@@ -14,7 +14,7 @@ from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import class_name
 from timeslip.encoding import Draft, Encoded
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
-from timeslip.finishing import label
+from timeslip.finishing import UnfinishedError, label
 from timeslip.ids import CommitId, RecordId
 from timeslip.interrupts import open_to_interrupts, uninterrupted
 from timeslip.live import Live
@@ -44,7 +44,8 @@ def record(live: Live, step: Step, *, later: bool = False) -> Commit | Unfinishe
         later: the commit may be finished in the background (`saving`).
 
     Raises:
-        StoreError: recording is paused; the session goes on.
+        StoreError: recording is paused; the session goes on. An `UnfinishedError` with *later* alone: it is not paused,
+            and the step is owed together with those that it needed.
     """
     began = time.perf_counter()
     source = step.source if step.source is not None else step.code
@@ -111,7 +112,8 @@ def write(live: Live, step: Step, found: Look, began: float, *, later: bool = Fa
             commit = _write(live, step, found, began, reuse=False, later=False)
     except StoreError as error:
         live.pending_names |= found.update.names | found.update.gone
-        live.paused = error.message
+        if not isinstance(error, UnfinishedError):
+            live.paused = error.message
         raise
     if live.paused is not None:
         live.notices.append("recording goes on")
@@ -190,10 +192,13 @@ def _finish_backlog(live: Live) -> None:
     """Finish what is still being saved, because this step needs it.
 
     Raises:
-        StoreError: it could not be: nothing of this step is written either, and all of it is owed.
+        StoreError: it could not be: nothing of this step is written either, and all of it is owed. An
+            `UnfinishedError` where the store is not to blame.
     """
     if not finishing.finish_all(live):
-        raise StoreError(live.paused or "what was being saved could not be: it is recorded with the next step")
+        if live.paused is not None:
+            raise StoreError(live.paused)
+        raise UnfinishedError("what was being saved could not be: it is recorded with the next step")
 
 
 def _gone(live: Live) -> set[str]:

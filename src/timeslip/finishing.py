@@ -32,6 +32,11 @@ from timeslip.values import islands_of, python_tag
 if TYPE_CHECKING:
     from timeslip.store.transaction import Transaction
 
+
+class UnfinishedError(StoreError):
+    """What was being saved could not be, so a step that needs it is not recorded either: all of them are owed."""
+
+
 COMMIT_FORMAT = 1
 _LOOKS = 1000
 """Of so many runs it is remembered which update of the tracker followed them."""

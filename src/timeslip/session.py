@@ -17,7 +17,7 @@ from timeslip.arguments import check_text
 from timeslip.checkout import Options
 from timeslip.continuing import Begun, said_of, taken_up
 from timeslip.errors import UsageError
-from timeslip.finishing import finish_all
+from timeslip.finishing import UnfinishedError, finish_all
 from timeslip.forgetting import forget_for_good
 from timeslip.history import History
 from timeslip.ids import CommitId, SessionId
@@ -107,7 +107,14 @@ class Session(Views):
         with uninterrupted(), self._live.turn(later=True):
             later = self._live.owed is None
             step = self._owed(step_of(code, about, everything=self._live.unseen))
-            return self._recorded(recording.record(self._live, step, later=later))
+            try:
+                commit = recording.record(self._live, step, later=later)
+            except UnfinishedError:  # the store is not to blame: what is owed, this step with it, is recorded at once
+                self._live.begin(later=False)
+                owed = self._live.owed
+                assert owed is not None
+                commit = recording.record(self._live, owed)
+            return self._recorded(commit)
 
     def _owed(self, step: Step) -> Step:
         """*step* and what is owed before it; owed until it is recorded: now, later, or before a verb that travels."""

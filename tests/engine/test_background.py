@@ -292,6 +292,22 @@ def test_whatever_else_fails_is_recorded_with_the_next_step(session: Any, gate: 
     assert session.namespace["a"][7] == 7.0
 
 
+def test_a_step_that_goes_on_from_what_fails_is_recorded_with_it(
+    session: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finishing, "_finish_soon", lambda live: None)  # as if the session were busy all the time
+    gate.error = RuntimeError("a fault")
+    gate.open.set()
+    run(session, MADE)
+    run(session, "a[0] = 5.0")
+    assert session.verify().changed == {}
+    assert session.log()[0].code == f"{MADE}\na[0] = 5.0"
+    assert session.status().unfinished == 0
+    session.undo()
+    session.redo()
+    assert session.namespace["a"][:2].tolist() == [5.0, 1.0]
+
+
 def fail_once(session: Any, gate: Gate, code: str) -> None:
     """In the background only."""
     gate.error = RuntimeError("a fault")
