@@ -132,6 +132,7 @@ class Checkout:
             prepared.messages += torn_off(snapshot, prepared.values, self.live.namespace.globals)
             prepared.messages += still_used(snapshot, prepared.values, self.live.threads)
         prepared.drop = list(plan.drop)
+        prepared.still = self.staying.still if self.staying is not None else {}
         return prepared
 
     def _announce(self, plan: Plan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from timeslip.codec.definitions import Registry
 from timeslip.codec.loaded import Staying
 from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader
+from timeslip.codec.stored import StayingArrays
 from timeslip.errors import TimeslipError, UnrestorableError
 from timeslip.proving import of_release
 from timeslip.store.repository import Repository
@@ -89,8 +91,14 @@ class Loads:
         itself = weakref.ref(self)
         loader.complete = lambda identity: _complete(itself(), identity)
 
-    def load(self, record: str, body: Mapping[str, Any], staying: Staying | None = None) -> dict[str, Any]:
-        """The values of a co-variable by node key; *staying* as `Loader.load` takes it.
+    def load(
+        self,
+        record: str,
+        body: Mapping[str, Any],
+        staying: Staying | None = None,
+        arrays: StayingArrays | None = None,
+    ) -> dict[str, Any]:
+        """The values of a co-variable by node key; *staying* as `Loader.load` takes it, *arrays* as `Stored` does.
 
         Raises:
             UnrestorableError, StoreError: it cannot be loaded; what was made and collected for it is dropped.
@@ -103,7 +111,7 @@ class Loads:
         if refused is not None:
             raise UnrestorableError(refused)
         try:
-            self.values[record] = self._load(record, body, staying)
+            self.values[record] = self._load(record, body, staying, arrays)
         except UnrestorableError:
             if not self.loader.salvage or self.loader.slowly:
                 raise
@@ -114,13 +122,19 @@ class Loads:
                 self.loader.slowly = False
         return self.values[record]
 
-    def _load(self, record: str, body: Mapping[str, Any], staying: Staying | None = None) -> dict[str, Any]:
+    def _load(
+        self,
+        record: str,
+        body: Mapping[str, Any],
+        staying: Staying | None = None,
+        arrays: StayingArrays | None = None,
+    ) -> dict[str, Any]:
         loader = self.loader
         changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
         figures = len(loader.figures)
         self._running.add(record)
         try:
-            return loader.load(read_value(self._repository, body), staying)
+            return loader.load(replace(read_value(self._repository, body), arrays=arrays), staying)
         except TimeslipError:
             del loader.changes[changes:], loader.rebuilt[rebuilt:], loader.figures[figures:]
             self.withdraw(made)

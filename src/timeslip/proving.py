@@ -83,7 +83,7 @@ def release(module: str) -> str:
         return ""
 
 
-def _is_of_release(name: str) -> bool:
+def is_of_release(name: str) -> bool:
     """Whether a module or class, by its dotted name, is part of the standard library or of an installed release."""
     return bool(release(name)) and origin(name) in ("installed", "standard")
 
@@ -310,7 +310,7 @@ class Prover:
             self._learn(found, name, Verdict(UNKNOWN))
         kept: dict[str, tuple[str, str]] = {}
         for name, verdict in found.items():
-            if _is_of_release(name):
+            if is_of_release(name):
                 kept[as_key(name, release(name))] = (verdict.word, verdict.reason)
             else:
                 self._own[name] = verdict

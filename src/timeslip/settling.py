@@ -12,6 +12,8 @@ from timeslip.codec.restore import Loader
 from timeslip.ids import CommitId, RecordId
 from timeslip.live import Live
 from timeslip.model import is_definition
+from timeslip.state.memory import Said
+from timeslip.state.watched import Key
 from timeslip.values import islands_of, pieces_of
 
 
@@ -29,6 +31,7 @@ class Prepared:
         notes: name -> reason.
         replayed: names.
         messages: for the user.
+        still: what was said of the large arrays that stay.
     """
 
     loader: Loader
@@ -40,6 +43,7 @@ class Prepared:
     notes: dict[str, str] = field(default_factory=dict)
     replayed: set[str] = field(default_factory=set)
     messages: list[str] = field(default_factory=list)
+    still: Mapping[Key, Said] = field(default_factory=dict)
 
 
 def settle(
@@ -71,7 +75,7 @@ def settle(
     noted = {key: digest for key, digest in digests.items() if digest is not None}
     with live.progress.phase("looking at names"):
         take_marks(loaded)  # what was replaced is gone
-        update = tracker.update(live.namespace.snapshot(), stale, loaded=loaded, noted=noted)
+        update = tracker.update(live.namespace.snapshot(), stale, loaded=loaded, noted=noted, still=prepared.still)
     as_stored = {id(known.captured) for known in loaded.values()}
     live.records = dict(target)
     for change in update.changed:

@@ -1,18 +1,22 @@
-"""Elements of long lists and dicts that stay the very objects when the rest of their value is restored.
+"""What stays the very objects when the rest of their value is restored: elements of long lists and dicts, and arrays.
 
 A long list or dict is stored in islands (`codec.islands`), each a chunk. What the look before a restore found to be as
 recorded has the bytes of its islands; where the wanted value has an island of the same name, its elements are the live
 ones, as all is left alone that does not differ. They go into a new list or dict: what is live is not written to, and a
 restore that fails leaves it as it was.
 
-The mark of the new value is taken when what it replaces is gone. What changed an element between the look and that
+A large array, a block of a frame for instance, stays in the same way where the wanted value has one with the same bytes
+(the digests of their pieces tell), shape, type and order: it is neither mapped nor read, however large it is.
+
+Of such an array the look after the restore takes for true what the one before has said. The mark of a new value with
+elements that stay is taken when what it replaces is gone. What changed an element between the look and that
 would be missed. So everything is loaded where code of the user might run in between.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
@@ -20,19 +24,37 @@ from typing import Any
 from timeslip.activity import user_tasks, user_threads
 from timeslip.codec import finalizers
 from timeslip.codec.captured import Island
+from timeslip.codec.collecting import uncollected
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
+from timeslip.codec.reducers.array_memory import MetArrays
+from timeslip.codec.stored import StayingArrays
 from timeslip.errors import StoreError
 from timeslip.ids import RecordId
 from timeslip.live import Live
+from timeslip.model import is_definition
 from timeslip.past import Loads
 from timeslip.planner import Plan
+from timeslip.proving import is_of_release
 from timeslip.standard import signal
 from timeslip.state.covariables import Covariable
-from timeslip.values import island_names
+from timeslip.state.fingerprint import digest_of
+from timeslip.state.mappings import address_of
+from timeslip.state.memory import Said
+from timeslip.state.regroup import capture_of
+from timeslip.state.watched import Key
+from timeslip.values import island_names, marks_of
 
-_RUNS_CODE = ("headers", "references", "hooked", "holes", "failure")
-"""Fields of records of values that loading may run code of the user for."""
+_RUNS_CODE = ("headers", "references", "holes", "failure")
+"""Fields of records of values that loading may run code of the user for; others name classes of libraries, whose own
+code loads them."""
+
+
+_WORTH = 1e-9
+"""A pass that finds arrays may take so long for each byte that they save, seconds: less than reading takes."""
+
+_Marks = tuple[int, int, int, tuple[bytes, ...]]
+"""As `marks_of`."""
 
 
 class StayingElements:
@@ -53,22 +75,29 @@ class StayingElements:
         self._allowed: bool | None = None
         self._taken: set[Covariable] = set()
         self._records: list[str] = []
+        self._given: list[tuple[int, int]] = []
+        """Addresses and sizes of the arrays that may stay: each goes into one value."""
+        self._said: dict[int, tuple[Key, Said]] = {}
+        """By number of a buffer of the value that is loaded: what the look said of the array that has its bytes."""
+        self.still: dict[Key, Said] = {}
+        """What it said of those that were taken: nothing of the user's runs before they are looked at again."""
 
     def load(self, record: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """As `Loads.load`, with live elements in what is loaded.
+        """As `Loads.load`, with what is live in what is loaded.
 
         Raises:
             UnrestorableError, StoreError.
         """
         loads = self._loads
         staying = self._find(body) if record not in loads.values else None
-        if staying is None:
-            return loads.load(record, body)
-        values = loads.load(record, body, staying)
-        if not staying.used:
+        arrays = self._arrays(body) if record not in loads.values and staying is None else None
+        values = loads.load(record, body, staying, arrays)
+        if arrays is not None and arrays.taken:
+            self.still.update(self._said[number] for number in arrays.taken)
+        elif staying is None or not staying.used:
             return values
-        if not loads.loader.loaded.keys() >= values.keys():  # what it is like now could only be told by a pass
-            del loads.values[record]
+        if staying is not None and not loads.loader.loaded.keys() >= values.keys():
+            del loads.values[record]  # what it is like now could only be told by a pass
             return loads.load(record, body)
         self._records.append(record)
         return values
@@ -86,18 +115,77 @@ class StayingElements:
         self._taken.add(group)
         return Staying(value, places)
 
+    def _arrays(self, body: Mapping[str, Any]) -> StayingArrays | None:
+        """Live arrays with the bytes of buffers of the value in *body*; None where there are none."""
+        wanted = self._marks(body)
+        groups = dict.fromkeys(filter(None, map(self._live.tracker.groups.get, body["keys"]))) if wanted else {}
+        found: dict[int, Any] = {}
+        self._said = {}
+        for group in groups:
+            there = set(group.fingerprint.pieces)
+            size = sum(marks[0] for marks in wanted.values() if marks[3] in there)
+            if not (size and group.seconds <= _WORTH * size and self._is_as_looked_at(group) and self._may_stay()):
+                continue
+            for marks, array, said in self._arrays_of(group):
+                number = next((number for number, other in wanted.items() if other == marks), None)
+                if number is not None:
+                    del wanted[number]
+                    found[number], self._said[number] = array, said
+        return StayingArrays(found) if found else None
+
+    def _marks(self, body: Mapping[str, Any]) -> dict[int, _Marks]:
+        try:
+            marks = marks_of(self._live.repository, body) if "buffers" in body else []
+        except StoreError:  # loading it says what is wrong
+            return {}
+        return {number: part for number, part in enumerate(marks) if part is not None}
+
+    def _arrays_of(self, group: Covariable) -> Iterator[tuple[_Marks, Any, tuple[Key, Said]]]:
+        """The arrays of *group* that nobody else looks into; what `marks_of` says of such, and what the look said.
+
+        A pass meets them again. Nothing of the user's has run since the look, so the streams tell that it is as it was,
+        and the digests of the buffers are those of the look. No two of them have memory in common, also not with those
+        of other groups.
+        """
+        live, snapshot = self._live, self._live.namespace.snapshot()
+        pieces, limit = group.fingerprint.pieces, live.tracker.chunk_bytes
+        ranges = {known.key: known for known in group.fingerprint.ranges}
+        nodes = [(key, snapshot[key]) for key in group.keys]
+        with uncollected():
+            captured = capture_of(live.encoder, nodes, group.roots if len(nodes) > 1 else frozenset(), deep=group.deep)
+        try:
+            if digest_of(captured, pieces) != group.fingerprint.digest:
+                return
+            arrays: MetArrays = captured.memo[2].arrays
+            for number, data in enumerate(captured.buffers):
+                key = (address_of(data), len(data), captured.rows[number], limit)
+                if arrays.is_alone(number) and self._is_free(key[0], key[0] + key[1]):
+                    self._given.append(key[:2])
+                    digests = pieces[number]
+                    yield (*key[1:], digests), arrays.of[number][0], (key, (digests, ranges.get(key)))
+        finally:
+            captured.release()
+
+    def _is_free(self, start: int, stop: int) -> bool:
+        return all(stop <= first or first + size <= start for first, size in self._given)
+
     def give_up(self) -> Iterable[str]:
         """Forget the values for which something stayed, and let nothing stay from now on; their records."""
         self._allowed = False
+        self.still.clear()
         for record in self._records:
             for key in self._loads.values.pop(record, ()):
                 self._loads.loader.loaded.pop(key, None)
         return self._records
 
     def _is_known(self, group: Covariable) -> bool:
+        islands = len(group.islands) == len(group.islands_of)
+        return group.mark is not None and islands and self._is_as_looked_at(group)
+
+    def _is_as_looked_at(self, group: Covariable) -> bool:
         """Whether the last look found *group* as it is recorded, and all that shares something with it goes."""
-        looked = group.mark is not None and group.checked == self._live.tracker.count
-        return looked and len(group.islands) == len(group.islands_of) and self._replaced.issuperset(group.keys)
+        looked = group.failure is None and group.checked == self._live.tracker.count
+        return looked and not any(map(is_definition, group.keys)) and self._replaced.issuperset(group.keys)
 
     def _value_of(self, group: Covariable) -> Any:
         """The long list or dict of *group*, of which its islands are; None where that cannot be told."""
@@ -117,7 +205,7 @@ class StayingElements:
             body = self._live.body(record)
         except StoreError:  # it will be made again, by code of the user
             return True
-        return any(body.get(part) for part in _RUNS_CODE)
+        return any(body.get(part) for part in _RUNS_CODE) or not all(map(is_of_release, body.get("hooked", ())))
 
     def _is_busy(self) -> bool:
         """Whether code of the user may run at any time: by threads, tasks, signals, and what is collected."""

@@ -201,6 +201,18 @@ def _entries(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     return (*body.get("buffers", ()), *body.get("out_of_band", ()))
 
 
+def marks_of(repository: Repository, body: Mapping[str, Any]) -> list[tuple[int, int, int, tuple[bytes, ...]] | None]:
+    """What is said of each owned buffer of a value: size, row and limit of its pieces, and their digests.
+
+    None for one of which the digests are not recorded. Raises DamagedStoreError.
+    """
+    found: list[tuple[int, int, int, tuple[bytes, ...]] | None] = []
+    for entry in body.get("buffers", ()):
+        marks = tuple(_listed(repository, entry)[1])
+        found.append((entry["size"], entry["row"], entry["cut"], marks) if marks else None)
+    return found
+
+
 def pieces_of(repository: Repository, body: Mapping[str, Any]) -> dict[bytes, str]:
     """As `Encoded.pieces`, as far as the record says it; nothing where it cannot be read: then all is put again."""
     found: dict[bytes, str] = {}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import timeslip
 from timeslip import values
-from timeslip.codec.reducers.numpy import empty_pages
+from timeslip.codec.reducers.array_memory import empty_pages
 from timeslip.errors import DamagedStoreError, TimeslipError
 from timeslip.state import fingerprint, mapped
 from timeslip.store.pages import is_possible

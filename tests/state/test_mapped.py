@@ -7,7 +7,7 @@ import mmap
 import os
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -37,15 +37,17 @@ def nothing_known() -> Iterator[None]:
     mapped.forget_mapped()
 
 
-@pytest.fixture(params=["asked", "read"], autouse=True)
+@pytest.fixture(params=["asked", "read", "page by page"], autouse=True)
 def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Whether the kernel is asked about single maps, where it can be, or all of them are read."""
+    """Whether the kernel is asked about single maps and for written pages, where it can be, or all is read."""
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOTTY, "not here")
 
     if request.param == "read":
         monkeypatch.setattr(mapped, "private_map_at", refuse)
+    elif request.param == "page by page":
+        monkeypatch.setattr(mapped, "own_pages", refuse)
     return str(request.param)
 
 
@@ -64,7 +66,7 @@ def test_one_map_is_asked_for_and_not_all_are_read(how: str, noise: bytes, monke
     assert line.split()[1:3] == [b"rw-p", b"%08x" % offset]
     assert line.endswith(path)
     monkeypatch.setattr(mapped, "_lines_of_packs", list)  # as if none were there
-    assert (asked(array) is not None) == (how == "asked")
+    assert (asked(array) is not None) == (how != "read")
     assert asked(other) is None
 
 
@@ -77,19 +79,23 @@ def digests(array: Any) -> tuple[bytes, ...]:
     return tuple(map(piece_digest, buffer_pieces(memoryview(array), 0, LIMIT)))
 
 
-def mapped_array(noise: bytes, *, known: bool = True) -> Any:
-    """An array with all its whole pages mapped from a file."""
-    made = numpy.empty(SIZE, "u1")
+def mapped_array(noise: bytes, *, known: bool = True, gaps: Sequence[tuple[int, int]] = ()) -> Any:
+    """An array with all its whole pages mapped from a file, but for *gaps*: page and number of pages, in order."""
+    made = numpy.frombuffer(noise, "u1").copy()
     address = made.ctypes.data
-    first, last = -address % PAGE, (address + SIZE) // PAGE * PAGE - address
+    first, end = -address % PAGE, (address + SIZE) // PAGE * PAGE - address
+    parts = []
     with tempfile.NamedTemporaryFile(suffix=".pack") as file:
         file.write(noise[first:])
         file.flush()
-        map_over(address + first, last - first, file.fileno(), 0)
-    made[:first] = numpy.frombuffer(noise[:first], "u1")
-    made[last:] = numpy.frombuffer(noise[last:], "u1")
+        for page, count in (*gaps, ((end - first) // PAGE, 0)):
+            last = first + page * PAGE if not parts else parts[0][0] + page * PAGE
+            map_over(address + first, last - first, file.fileno(), first - (parts[0][0] if parts else first))
+            offset = first - parts[0][0] if parts else 0
+            parts.append((first, last, os.path.basename(file.name), offset))
+            first = last + count * PAGE
     marks = digests(numpy.frombuffer(noise, "u1")) if known else []
-    mapped.note_mapped(memoryview(made), 0, LIMIT, marks, [(first, last, os.path.basename(file.name), 0)])
+    mapped.note_mapped(memoryview(made), 0, LIMIT, marks, parts)
     return made
 
 
@@ -109,7 +115,7 @@ def test_what_was_not_written_is_not_read(noise: bytes, known: bool) -> None:
     array.flags.writeable = False
     assert asked(array) == digests(array)
     lie()
-    assert asked(array) == (piece_digest(noise[:LIMIT]), *[b"known"] * 38, piece_digest(noise[-LIMIT:]))
+    assert asked(array) == (b"known",) * 40
     assert asked(array[PAGE:]) is None
     assert mapped.known_digests(memoryview(array), 8, LIMIT, mapped.Lying()) is None
 
@@ -134,6 +140,42 @@ def test_writes_of_every_kind_are_seen(noise: bytes, data: st.DataObject) -> Non
                 file.write(b"from a file")
                 file.seek(0)
                 os.readv(file.fileno(), [memoryview(array)[at : at + 11]])
+        assert asked(array) == digests(array)
+
+
+@pytest.mark.parametrize("at", [0, 5, -1, PAGE - 1])
+def test_writes_beside_the_mapped_pages_are_seen(noise: bytes, at: int) -> None:
+    array = mapped_array(noise)
+    array[at] ^= 1
+    assert asked(array) == digests(array)
+    lie()
+    found = asked(array)
+    assert found is not None
+    assert sum(digest != b"known" for digest in found) == 1
+    array[at] ^= 1
+    assert asked(array) == (b"known",) * 40 or at == PAGE - 1, "what is as it was need not be read"
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_maps_with_gaps_between_them(noise: bytes, data: st.DataObject) -> None:
+    gaps, page = [], 0
+    for _ in range(data.draw(st.integers(0, 4))):
+        page += data.draw(st.integers(1, 1500))
+        gaps.append((page, data.draw(st.sampled_from([1, 2, 3, 300]))))
+        page += gaps[-1][1]
+    array = mapped_array(noise, gaps=gaps)
+    assert asked(array) == digests(array)
+    lie()
+    found = asked(array)
+    assert found is not None
+    assert found.count(b"known") >= 40 - sum(2 + count // 256 for _, count in gaps)
+    mapped.forget_mapped()
+    array = mapped_array(noise, gaps=gaps)
+    for _ in range(data.draw(st.integers(1, 3))):
+        near = data.draw(st.sampled_from([page + more for page, count in gaps for more in (0, count)] or [0]))
+        at = min(max(near * PAGE + data.draw(st.integers(-2 * PAGE, 2 * PAGE)), 0), SIZE - 1)
+        array[at] ^= 1
         assert asked(array) == digests(array)
 
 
@@ -184,6 +226,10 @@ def test_buffers_that_are_gone_are_forgotten(noise: bytes, monkeypatch: pytest.M
 def test_where_the_kernel_does_not_say_everything_is_read(
     noise: bytes, told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOTTY, "not here")
+
+    monkeypatch.setattr(mapped, "own_pages", refuse)
     array = mapped_array(noise)
     array[5 * LIMIT] ^= 1
 

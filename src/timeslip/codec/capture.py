@@ -36,7 +36,7 @@ from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import class_name, is_a, of
-from timeslip.codec.guarding import GLOBALS, guarded, one_line
+from timeslip.codec.guarding import GLOBALS, guarded, one_line, silent
 from timeslip.codec.hashing import Leads
 from timeslip.codec.headers import header_bytes
 from timeslip.codec.held import HeldWatch, Place, is_in_facet
@@ -49,6 +49,7 @@ from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
+from timeslip.codec.reducers.array_memory import MetArrays
 from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
 from timeslip.codec.resources import Resources
 from timeslip.codec.runs import run_by
@@ -131,10 +132,6 @@ class Encoder:
                 gc.enable()
 
 
-def silent(*_: Any, **__: Any) -> None:
-    """Stands in for `warnings.showwarning`: what pickling warns about is not the user's doing."""
-
-
 class Pass:
     """State of one pass, shared by the pickler and the reducers."""
 
@@ -157,6 +154,7 @@ class Pass:
         self.writer = SegmentWriter()
         self.buffers: list[Any] = []
         self.rows: list[int] = []
+        self.arrays = MetArrays()
         self.out_of_band: list[Any] = []
         self.references: dict[str, Any] = {}
         self.holes: list[Hole] = []

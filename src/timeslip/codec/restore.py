@@ -19,9 +19,10 @@ from importlib import import_module
 from typing import Any
 
 from timeslip.codec import definitions, finalizers, imports
-from timeslip.codec.capture import Encoder, Pass, silent
+from timeslip.codec.capture import Encoder, Pass
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
+from timeslip.codec.guarding import silent
 from timeslip.codec.loaded import Loaded, Met, Staying, with_mark
 from timeslip.codec.reducers import caches, iterators, python, system
 from timeslip.codec.refilling import refill
@@ -466,9 +467,13 @@ class Loader:
     def array(
         self, stored: Stored, index: int, shape: Any, dtype: Any, order: Any, writeable: bool, anywhere: bool = False
     ) -> Any:
-        """A numpy array that owns its memory, read or mapped straight into it."""
-        arrays = import_module("timeslip.codec.reducers.numpy")  # imports nothing for values without arrays
+        """A numpy array that owns its memory, read or mapped straight into it; or a live one that is just like it."""
+        arrays = import_module("timeslip.codec.reducers.array_memory")  # nothing for values without arrays
         import_module("numpy")
+        if stored.arrays is not None:
+            live = stored.arrays.take(index, lambda array: arrays.is_like(array, shape, dtype, order, writeable))
+            if live is not None:
+                return live
         buffer = stored.buffers[index]
         if buffer.map_into is None:
             made = arrays.empty(shape, dtype, order)

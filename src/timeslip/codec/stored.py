@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,29 @@ class StoredBuffer:
             self.map_into(target, alone)
 
 
+class StayingArrays:
+    """Live arrays whose bytes are those of some stored buffers: what is loaded takes them for itself.
+
+    Args:
+        arrays: number of a buffer -> an array that has its memory for itself.
+
+    Attributes:
+        taken: those that were, by number.
+    """
+
+    def __init__(self, arrays: Mapping[int, Any]) -> None:
+        self._arrays = dict(arrays)
+        self.taken: dict[int, Any] = {}
+
+    def take(self, number: int, fits: Callable[[Any], bool]) -> Any | None:
+        """The array with the bytes of that buffer, once and if it *fits*; None where there is none."""
+        found = self._arrays.pop(number, None)
+        if found is None or not fits(found):
+            return None
+        self.taken[number] = found
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A captured co-variable as it comes out of the store.
@@ -49,6 +72,7 @@ class Stored:
         buffers: owned buffers by number.
         out_of_band: buffers for the unpickler, in stream order.
         seeds: how many of the session's own objects the streams were written with.
+        arrays: what of the buffers need not be read.
     """
 
     keys: tuple[str, ...]
@@ -57,6 +81,7 @@ class Stored:
     buffers: Sequence[StoredBuffer]
     out_of_band: Sequence[StoredBuffer]
     seeds: int
+    arrays: StayingArrays | None = None
 
 
 class HoleError(UnrestorableError):

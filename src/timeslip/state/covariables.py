@@ -20,10 +20,11 @@ from timeslip.codec.captured import Captured, Hole, Island
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.codec.loaded import Loaded
 from timeslip.state.fingerprint import Fingerprint, fingerprint
-from timeslip.state.memory import Memory
+from timeslip.state.memory import Memory, Said
 from timeslip.state.owned import Owned
 from timeslip.state.regroup import Regrouping
 from timeslip.state.spans import Span, SpanIndex
+from timeslip.state.watched import Key
 
 Digest = bytes  # a field of `Covariable` is called bytes
 
@@ -326,6 +327,7 @@ class Tracker:
         rebound: Rebound | None = None,
         reached: Container[Covariable] = frozenset(),
         noted: Mapping[str, bytes] | None = None,
+        still: Mapping[Key, Said] | None = None,
     ) -> Update:
         """Bring the groups up to date with *snapshot*.
 
@@ -338,6 +340,7 @@ class Tracker:
             reached: those of *check* that code may have given an object of another co-variable in the place of an
                 equal one: equal content does not say that nothing has changed.
             noted: node key -> the digest under which the version that was just loaded was noted before.
+            still: as `Memory.still`.
         """
         self.count += 1
         self.memory.turn()
@@ -347,7 +350,11 @@ class Tracker:
         for key in bound:
             self._note_weak(key, snapshot[key])
         work = Regrouping(self, snapshot, self._weak_roots.keys(), loaded or {}, reached, noted or {})
-        result = work.run(bound, lost, check, retry)
+        self.memory.still = still or {}
+        try:
+            result = work.run(bound, lost, check, retry)
+        finally:
+            self.memory.still = {}
         self._note_bindings(snapshot, bound, lost)
         self._updated = True
         return result

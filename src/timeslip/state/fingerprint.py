@@ -16,6 +16,7 @@ Which way the digests of a buffer come about (`state.memory`) makes no differenc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,19 @@ def fingerprint(captured: Captured, limit: int = CHUNK_BYTES, memory: Memory = _
         limit: largest piece of a buffer, bytes.
         memory: knows which large buffers were not written since the last look; they are not read.
     """
+    pieces: list[tuple[bytes, ...]] = []
+    ranges: list[Range] = []
+    rows = [*captured.rows, *[0] * len(captured.out_of_band)]
+    for buffer, row in zip([*captured.buffers, *captured.out_of_band], rows, strict=True):
+        digests, found = memory.digests(memoryview(buffer).cast("B"), row, limit)
+        if found is not None:
+            ranges.append(found)
+        pieces.append(digests)
+    return Fingerprint(digest_of(captured, pieces), tuple(pieces), tuple(ranges))
+
+
+def digest_of(captured: Captured, pieces: Iterable[tuple[bytes, ...]]) -> bytes:
+    """The digest of *captured*, of whose buffers those of the *pieces* are known."""
     whole = xxhash.xxh3_128()
 
     def part(data: bytes) -> None:
@@ -74,13 +88,6 @@ def fingerprint(captured: Captured, limit: int = CHUNK_BYTES, memory: Memory = _
     whole.update(sum(map(len, captured.segments)).to_bytes(8, "little"))
     for segment in captured.segments:
         whole.update(segment)
-    pieces: list[tuple[bytes, ...]] = []
-    ranges: list[Range] = []
-    rows = [*captured.rows, *[0] * len(captured.out_of_band)]
-    for buffer, row in zip([*captured.buffers, *captured.out_of_band], rows, strict=True):
-        digests, found = memory.digests(memoryview(buffer).cast("B"), row, limit)
-        if found is not None:
-            ranges.append(found)
-        pieces.append(digests)
+    for digests in pieces:
         part(b"".join(digests))
-    return Fingerprint(whole.digest(), tuple(pieces), tuple(ranges))
+    return whole.digest()

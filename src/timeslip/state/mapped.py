@@ -13,22 +13,28 @@ from __future__ import annotations
 import ctypes
 import mmap
 import re
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import xxhash
 
-from timeslip.codec.chunking import piece_ends
+from timeslip.codec.chunking import buffer_pieces, piece_ends
 from timeslip.standard import open_file
 from timeslip.state.mappings import address_of, private_map_at
+from timeslip.state.pages import own_pages
 
 _PAGE = mmap.PAGESIZE
 _ENTRY = 8
 """Bytes that the kernel tells of a page; the highest ones, in the last byte, say what is there."""
 
-_NOBODY_WROTE = bytes(top for top in range(256) if top & 0xC0 == 0 or top & 0xE0 == 0xA0)
-"""Of that byte: nothing is there yet, or a page of a file; not one of this process alone, nor one that was put away."""
+_WRITTEN = re.compile(
+    rb"[^%s]+" % b"".join(re.escape(bytes([top])) for top in range(256) if top & 0xC0 == 0 or top & 0xE0 == 0xA0),
+    re.DOTALL,
+)
+"""Of that byte, for pages in a row: neither is nothing there yet, nor is it a page of a file; so it is one of this
+process alone, or one that was put away."""
 
 _LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) rw-p ([0-9a-f]+) ")
 """How the kernel tells of a private map that may be written: where it begins and ends, and where in the file."""
@@ -50,6 +56,9 @@ class _Mapped:
         cut: the limit there.
         digests: of the pieces; None for those that are not known.
         parts: what was mapped.
+        edges: number of a piece of which a few bytes only are in none of the parts -> where these are in the buffer,
+            and their digest.
+        loose: numbers of the pieces of which more is in none.
     """
 
     size: int
@@ -57,6 +66,15 @@ class _Mapped:
     cut: int
     digests: list[bytes | None]
     parts: Sequence[Part]
+    edges: dict[int, tuple[_Places, bytes]]
+    loose: set[int]
+
+
+_Places = tuple[tuple[int, int], ...]
+
+_EDGE = 2 * _PAGE
+"""So many bytes of a piece are hashed each time instead of all of it: what lies in pages that it shares with the pieces
+beside it, which could not be mapped."""
 
 
 _known: dict[int, _Mapped] = {}
@@ -67,19 +85,49 @@ def note_mapped(target: memoryview, row: int, cut: int, marks: Sequence[bytes], 
     """Note that parts of a buffer were mapped.
 
     Args:
-        target: its memory, which can be written.
+        target: its memory, which can be written, and has its bytes.
         row: as in `buffer_pieces`.
         cut: the limit there.
         marks: the digests of its pieces, or nothing where they are not known.
         parts: what was mapped.
     """
-    count = sum(1 for _ in piece_ends(len(target), row, cut))
+    edges, loose, count = dict[int, tuple[_Places, bytes]](), set[int](), 0
+    for count, (outside, size) in enumerate(_outside(piece_ends(len(target), row, cut), parts), 1):
+        if size > _EDGE:
+            loose.add(count - 1)
+        elif size:
+            edges[count - 1] = (outside, _digest(target, outside))
     digests: list[bytes | None] = [*marks] if len(marks) == count else [None] * count
     if len(_known) >= _MOST:
         lying = Lying()
         for address in [address for address, entry in [*_known.items()] if not lying.all_of(address, entry.parts)]:
             _known.pop(address, None)
-    _known[ctypes.addressof(ctypes.c_char.from_buffer(target))] = _Mapped(len(target), row, cut, digests, parts)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(target))
+    _known[address] = _Mapped(len(target), row, cut, digests, parts, edges, loose)
+
+
+def _outside(ends: Iterable[int], parts: Sequence[Part]) -> Iterator[tuple[_Places, int]]:
+    """Of each piece of a buffer: what of it is in none of *parts*, and how much that is."""
+    start = at = 0
+    for end in ends:
+        places, size, left = [], 0, start
+        while at < len(parts) and parts[at][1] <= start:
+            at += 1
+        for first, last, *_ in parts[at:]:
+            if first >= end:
+                break
+            if first > left:
+                places.append((left, first))
+            left = last
+        if left < end:
+            places.append((left, end))
+        size = sum(last - first for first, last in places)
+        yield tuple(places), size
+        start = end
+
+
+def _digest(data: memoryview, places: _Places) -> bytes:
+    return xxhash.xxh3_128_digest(b"".join([data[first:last] for first, last in places]))
 
 
 def forget_mapped() -> None:
@@ -161,12 +209,17 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
     if not lying.all_of(address, known.parts):
         _known.pop(address, None)
         return None
-    clean = _Clean(address, known.parts)
+    ours = _ours(address, known.parts)
+    if ours is None:
+        return tuple(map(xxhash.xxh3_128_digest, buffer_pieces(data, row, limit)))
+    changed = known.loose | {n for n, edge in known.edges.items() if _digest(data, edge[0]) != edge[1]}
+    if not (changed or ours[0] or None in known.digests):
+        return tuple(known.digests)  # type: ignore[arg-type]  # all are known
     digests: list[bytes] = []
     start = 0
     for number, end in enumerate(piece_ends(len(data), row, limit)):
         digest = known.digests[number]
-        is_clean = clean.covers(start, end)
+        is_clean = number not in changed and not _meets(ours, start, end, known.edges.get(number))
         if digest is None or not is_clean:
             digest = xxhash.xxh3_128_digest(data[start:end])
             if is_clean:  # should it be written to just now, its pages say so the next time
@@ -176,32 +229,42 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
     return tuple(digests)
 
 
-class _Clean:
-    """Which pages of some parts of a buffer nobody has written to, as of now."""
+_Ranges = tuple[list[int], list[int]]
+"""Where each of some ranges begins, in order, and where each ends."""
 
-    def __init__(self, address: int, parts: Sequence[Part]) -> None:
-        self._parts = iter(parts)
-        self._address = address
-        self._start = self._stop = 0
-        self._tops = b""
-        self._whole = False
-        """Whether all pages of the part are clean: then none of its pieces is looked at by itself."""
 
-    def covers(self, start: int, stop: int) -> bool:
-        """Whether all of that, which lies behind what was asked before, is in clean pages."""
-        while self._stop < stop:
-            found = next(self._parts, None)
-            if found is None:
-                return False
-            self._start, self._stop = found[:2]
-            self._tops = _tops(self._address + self._start, self._address + self._stop)
-            self._whole = not self._tops.translate(None, _NOBODY_WROTE)
-        if start < self._start or not self._tops:
-            return False
-        if self._whole:
-            return True
-        first, last = (start - self._start) // _PAGE, -(-(stop - self._start) // _PAGE)
-        return not self._tops[first:last].translate(None, _NOBODY_WROTE)
+def _meets(ours: _Ranges, start: int, stop: int, edge: tuple[_Places, bytes] | None) -> bool:
+    """Whether anything of a piece, but for its edges, is in one of the ranges."""
+    starts, stops = ours
+    if edge is not None:
+        for first, last in edge[0]:
+            if first == start:
+                start = last
+            elif last == stop:
+                stop = first
+    before = bisect_left(starts, stop)
+    return before > 0 and stops[before - 1] > start
+
+
+def _ours(address: int, parts: Sequence[Part]) -> _Ranges | None:
+    """Which pages of what was mapped into the buffer at *address* somebody has written to, as of now.
+
+    Where in the buffer they are; pages that belong to none of the parts may be among them. None where nobody says it.
+    """
+    if not parts:
+        return [], []
+    first, last = parts[0][0], parts[-1][1]
+    try:
+        found = own_pages(address + first, address + last)
+    except (OSError, ImportError):  # an older kernel, which tells of each page
+        found = None
+    if found is not None:
+        return [start - address for start, _ in found], [stop - address for _, stop in found]
+    tops = _tops(address + first, address + last)
+    if len(tops) != (last - first) // _PAGE:
+        return None
+    runs = [written.span() for written in _WRITTEN.finditer(tops)]
+    return [first + start * _PAGE for start, _ in runs], [first + stop * _PAGE for _, stop in runs]
 
 
 def _tops(start: int, stop: int) -> bytes:

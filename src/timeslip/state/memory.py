@@ -8,15 +8,21 @@ containers that forbid to ask, in forked children, and for small, shared or pinn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import xxhash
 
 from timeslip.codec.chunking import buffer_pieces
 from timeslip.state.mapped import Lying, known_digests
-from timeslip.state.watched import NotTold, Range, Watched, process
+from timeslip.state.mappings import address_of
+from timeslip.state.watched import Key, NotTold, Range, Watched, process
 
 WATCHED_BYTES = 1 << 19
 """Smaller buffers are hashed: what a look at a watched one costs in Python, about 15 µs, is the hash of 100 kB; and
 more of them would be many maps."""
+
+Said = tuple[tuple[bytes, ...], Range | None]
+"""The digests of the pieces of a buffer, and what has to be kept for the next look at it to be cheap."""
 
 _BY_PAGES = "written pages are asked of the kernel"
 
@@ -29,6 +35,10 @@ class Memory:
     Args:
         hashing: hash everything, as where the kernel does not tell; for tests and measurements.
         least: bytes of the smallest buffer that is watched.
+
+    Attributes:
+        still: what was said of buffers that are alive and were not written to since, and is said again; set for one
+            look by whoever knows that.
     """
 
     def __init__(self, *, hashing: bool = False, least: int = WATCHED_BYTES) -> None:
@@ -37,6 +47,7 @@ class Memory:
         self._why = "all of them are, as was asked for" if hashing else ""
         self._reads_all = hashing
         self._lying = Lying()
+        self.still: Mapping[Key, Said] = {}
 
     def _watched(self) -> Watched | None:
         if self._table is None and not self._why:
@@ -72,7 +83,7 @@ class Memory:
         except Exception:  # no thread can be started, or the like: what is rewritten takes longer
             return
 
-    def digests(self, data: memoryview, row: int, limit: int) -> tuple[tuple[bytes, ...], Range | None]:
+    def digests(self, data: memoryview, row: int, limit: int) -> Said:
         """The digests of the pieces of a buffer, XXH3-128 of each.
 
         Args:
@@ -83,6 +94,8 @@ class Memory:
         Returns:
             The digests; and what has to be kept for the next look to be cheap, if anything.
         """
+        if self.still and (said := self.still.get((address_of(data), len(data), row, limit))) is not None:
+            return said
         known = None if self._reads_all else known_digests(data, row, limit, self._lying)
         if known is not None:
             return known, None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, Searched, holders, union
-from timeslip.codec.capture import capture_atom
+from timeslip.codec.capture import Encoder, capture_atom
 from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
@@ -174,24 +174,13 @@ class Regrouping:
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
         mark = mark_of([obj for _, obj in nodes]) if marked and mark is None else mark
         try:
-            captured = self._captured(nodes, shared, deep)
+            captured = capture_of(self.tracker.encoder, nodes, shared, deep=deep)
         except UnstorableError as error:
             never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
             return _Shot(None, never_equal, time.perf_counter() - began, error.message)
         self.taken.append(captured)
         print_ = self.tracker.fingerprint(captured)
         return _Shot(captured, print_, time.perf_counter() - began, mark=mark)
-
-    def _captured(self, nodes: list[tuple[str, Any]], shared: frozenset[int], deep: bool) -> Captured:
-        key, obj = nodes[0]
-        if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
-            return capture_atom(key, obj)
-        encoder = self.tracker.encoder
-        captured = encoder.capture(nodes, shared=shared, deep=deep)
-        inner = _attached([captured]) if captured.blocks and not shared else shared
-        if inner != shared:  # plain arrays and frames over the same memory inside one value
-            captured = encoder.capture(nodes, shared=inner, deep=deep)
-        return captured
 
     def _check(self, group: Covariable) -> None:
         """Capture *group* as it stands; it is broken when it differs."""
@@ -572,6 +561,18 @@ class Regrouping:
             group.mark = shot.mark if captured.plain else None
             group.islands = captured.parts if captured.plain else ()
         return group
+
+
+def capture_of(encoder: Encoder, nodes: list[tuple[str, Any]], shared: frozenset[int], *, deep: bool) -> Captured:
+    """The capture of some nodes together; the other arguments as they are noted of a co-variable."""
+    key, obj = nodes[0]
+    if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
+        return capture_atom(key, obj)
+    captured = encoder.capture(nodes, shared=shared, deep=deep)
+    inner = _attached([captured]) if captured.blocks and not shared else shared
+    if inner != shared:  # plain arrays and frames over the same memory inside one value
+        captured = encoder.capture(nodes, shared=inner, deep=deep)
+    return captured
 
 
 def _hidden(captures: list[Captured]) -> frozenset[int]:

@@ -6,16 +6,14 @@ import contextlib
 import ctypes
 import functools
 import gc
-import math
-import mmap
 import sys
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.kinds import attributes_of, filled, is_of_session, own_slots, set_slots
 from timeslip.codec.reducers import added, views
+from timeslip.codec.reducers.array_memory import Order, empty, is_owner, library, order_of, root_of, straight
 from timeslip.codec.reducers.items import Packed, packed, unpacked
 
 if TYPE_CHECKING:
@@ -23,25 +21,6 @@ if TYPE_CHECKING:
 
 IN_BAND = 2048
 """Arrays up to this many bytes travel inside the stream: a buffer of their own would cost more than it saves."""
-
-
-def library() -> Any:
-    """numpy: loaded where an array is stored; in a new process nothing may have asked for it yet."""
-    return sys.modules.get("numpy") or import_module("numpy")
-
-
-def root_of(array: Any) -> Any:
-    """The array at the end of the chain of bases."""
-    ndarray, void = library().ndarray, library().void
-    while True:
-        base = array.base
-        if isinstance(base, void):  # a row of a structured array, which is a view as well
-            base = base.base
-        if type(base).__name__ == "DummyArray":  # what numpy's stride tricks leave between a view and its array
-            base = getattr(base, "base", None)
-        if not isinstance(base, ndarray):
-            return array
-        array = base
 
 
 _POINTER = object.__basicsize__
@@ -98,8 +77,8 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     dtype, flags = array.dtype, array.flags
     if dtype.hasobject and dtype.names is not None:
         parts = [_plainly(field) for field in _fields(array)]
-        return object_array, (array.shape, dtype, _order(array)), (parts, flags.writeable), None, None, fill_fields
-    order = "C" if flags.c_contiguous else _order(array)
+        return object_array, (array.shape, dtype, order_of(array)), (parts, flags.writeable), None, None, fill_fields
+    order = "C" if flags.c_contiguous else order_of(array)
     if dtype.hasobject:
         items = straight(array, order).flatten().tolist()
         held = packed(state, items) or items
@@ -113,6 +92,7 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     if not flat.flags.c_contiguous:
         flat = library().ascontiguousarray(flat)
     state.buffers.append(memoryview(flat.ravel().view(library().uint8)))
+    state.arrays.of.append((array, anywhere))
     rows = flat.shape[0] if flat.ndim > 1 else 0
     state.rows.append(flat.nbytes // rows if rows else 0)
     made = (len(state.buffers) - 1, array.shape, dtype, order, flags.writeable)
@@ -137,100 +117,6 @@ def _plainly(field: Any) -> list[Any] | bytes:
         return bytes(field.tobytes())
     items: list[Any] = field.flatten().tolist()
     return items
-
-
-Order = str | tuple[int, ...]
-"""How the memory of an array goes: "C", "F", or its axes from the slowest to the fastest."""
-
-
-def _order(array: Any) -> Order:
-    if array.flags.c_contiguous:
-        return "C"
-    if array.flags.f_contiguous:
-        return "F"
-    shape, strides = array.shape, array.strides
-    axes = sorted(range(array.ndim), key=lambda axis: -strides[axis])
-    step = array.itemsize
-    for axis in reversed(axes):
-        if shape[axis] != 1 and strides[axis] != step:
-            return "C"  # gaps, overlaps or backwards: nothing that memory of its own would have
-        step *= shape[axis]
-    return tuple(axes)
-
-
-def straight(array: Any, order: Order) -> Any:
-    """*array* with its axes in the order of its memory."""
-    if order == "C":
-        return array
-    return array.T if order == "F" else array.transpose(order)
-
-
-def empty(shape: tuple[int, ...], dtype: Any, order: Order) -> Any:
-    """An array that owns its memory, in that order."""
-    numpy = library()
-    if isinstance(order, str):
-        return numpy.empty(shape, dtype, order)
-    pattern = numpy.empty([shape[axis] for axis in order], dtype).transpose(numpy.argsort(order))
-    return numpy.empty_like(pattern, order="K")
-
-
-_PLACE_OF_OWN = 16
-"""Where in a page the memory begins that the GNU C library has mapped for one array."""
-
-_ALWAYS_BY_ITSELF = 33 << 20
-"""A request of so many bytes the GNU C library maps by itself, unless as much was freed before: the size from which it
-does so grows up to 32 MB."""
-
-_MOST_HELD = 8
-"""So many pieces of freed memory are passed over."""
-
-
-class _Byte(ctypes.c_ubyte):
-    """Of memory that an array shows as if it were its own.
-
-    That memory is a map, but the array must not show that as its base: joblib and others take it for one of a file.
-    """
-
-
-def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | None) -> Any:
-    """As `empty`, with memory that was mapped for this array alone, where the C library does so.
-
-    Args:
-        shape: of the array.
-        dtype: of its items.
-        order: of its memory.
-        place: where in a page the memory is to begin; only the array that owns its memory has it where it lies.
-    """
-    numpy = library()
-    size = math.prod(shape) * dtype.itemsize
-    if order not in ("C", "F"):
-        return empty(shape, dtype, order)
-    if place not in (None, _PLACE_OF_OWN) and place % dtype.alignment == 0:
-        pages = mmap.mmap(-1, place + size, mmap.MAP_PRIVATE)
-        return numpy.ndarray(shape, dtype, (_Byte * (place + size)).from_buffer(pages), place, order=order)
-    if not size:
-        return empty(shape, dtype, order)
-    # Smaller memory may come from the heap. What was mapped stays mapped when it is made smaller.
-    axis = 0 if order == "C" else len(shape) - 1
-    more = list(shape)
-    more[axis] += -(-_ALWAYS_BY_ITSELF * shape[axis] // size) if size < _ALWAYS_BY_ITSELF else 0
-    made = numpy.empty(more, dtype, order)
-    held: list[Any] = []  # memory that was freed before, which is given away first; nothing is written to it
-    while made.ctypes.data % mmap.PAGESIZE != _PLACE_OF_OWN and len(held) < _MOST_HELD:
-        held.append(made)
-        try:
-            made = numpy.empty(more, dtype, order)
-        except MemoryError:  # any will do
-            break
-    if more != list(shape):
-        made.resize(shape, refcheck=False)
-    return made
-
-
-def is_owner(array: Any) -> bool:
-    """Whether *array* has its memory for itself."""
-    base = array.base
-    return base is None or getattr(type(base), "_type_", None) is _Byte
 
 
 def _array(state: Pass, array: Any) -> Any:
@@ -335,7 +221,7 @@ def _reachable(root: Any, array: Any) -> bool:
 
 def _lies_in(root: Any, array: Any) -> bool:
     """Whether the memory of *array* is part of that of *root*, which has no gaps."""
-    if not straight(root, _order(root)).flags.c_contiguous:
+    if not straight(root, order_of(root)).flags.c_contiguous:
         return False
     if not array.size or not root.size:
         return bool(root.size) or not array.size
@@ -392,7 +278,7 @@ def _over(kind: Any, root: Any, shape: Any, dtype: Any, offset: int, strides: An
     was = root.flags.writeable
     if writeable and not was:
         root.flags.writeable = True  # a read-only owner may have views made while it was writeable
-    flat = straight(root, _order(root))
+    flat = straight(root, order_of(root))
     made = library().ndarray.__new__(kind, shape, dtype, flat, offset, strides)
     made.flags.writeable = writeable
     if root.flags.writeable != was:
@@ -433,7 +319,7 @@ def fill_objects(array: Any, state: tuple[list[Any] | Packed, bool]) -> None:
     """State setter for arrays of Python objects."""
     held, writeable = state
     items = held if isinstance(held, list) else unpacked(*held)
-    line = straight(array, _order(array)).reshape(-1)
+    line = straight(array, order_of(array)).reshape(-1)
     numpy = library()  # which would take a list of lists apart, so that it is given them one by one
     if array.dtype == numpy.dtype("O") and tuple(map(int, numpy.__version__.split(".")[:2])) >= (1, 23):
         line[...] = numpy.fromiter(items, "O", len(items))
@@ -493,7 +379,7 @@ def _memory_map(state: Pass, array: Any) -> Any:
         state.keep.append(plain)
         make, arguments, *rest = owned(state, plain)
         return private_map, (path, array.offset, make, arguments, *rest)
-    known = (path, array.dtype, array.mode, array.offset, array.shape, _order(array))
+    known = (path, array.dtype, array.mode, array.offset, array.shape, order_of(array))
     reason, token, complete = "a memory map of the same file", path, True
     if array.flags.writeable:  # through it into the file, which no restore puts back
         reason += ", with what is in the file by then"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Ranges
 from timeslip.codec.kinds import attributes_of
-from timeslip.codec.reducers.numpy import is_owner, root_of, span
+from timeslip.codec.reducers.array_memory import is_owner, root_of
+from timeslip.codec.reducers.numpy import span
 
 if TYPE_CHECKING:
     from timeslip.codec.capture import Pass

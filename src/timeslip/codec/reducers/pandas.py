@@ -22,6 +22,7 @@ from timeslip.codec.kinds import attributes_of, is_of_session
 from timeslip.codec.picklers import override_of
 from timeslip.codec.reducers import added
 from timeslip.codec.reducers import numpy as arrays
+from timeslip.codec.reducers.array_memory import library, root_of
 from timeslip.codec.reducers.system import MISSING, Borrowed
 from timeslip.codec.streams import has_special
 
@@ -34,9 +35,19 @@ def _block(state: Pass, block: Any) -> Any:
     refs = getattr(block, "refs", block)
     function, (values, *rest) = block.__reduce__()
     shown = _detached(state, values)
+    if shown is not values:
+        _note(state, block, values)
     made = function, (shown, *rest)
     first = state.first_blocks.setdefault(id(refs), block) if shown is values else block
     return made if first is block else (block_beside, (first, *made))
+
+
+def _note(state: Pass, block: Any, values: Any) -> None:
+    """Note who looks into the memory of *block*, which is stored as if nobody did."""
+    array, counts = getattr(values, "_ndarray", values), getattr(block, "refs", None)
+    if counts is not None and isinstance(array, library().ndarray):
+        state.arrays.blocks.add(id(block))
+        state.arrays.looked_into.setdefault(id(root_of(array)), []).append(counts)
 
 
 def block_beside(first: Any, make: Any, args: tuple[Any, ...]) -> Any:
@@ -61,9 +72,9 @@ def _detached(state: Pass, values: Any) -> Any:
     """What stands for the values of a block."""
     if not _copies_on_write():
         return values  # plain memory: a column taken from a frame shows what is written to the frame
-    numpy = arrays.library()
+    numpy = library()
     if isinstance(values, numpy.ndarray):
-        root = arrays.root_of(values)
+        root = root_of(values)
         state.blocks.add(id(root))
         if id(root) in state.shared:
             return values
@@ -87,7 +98,7 @@ def _copies_on_write() -> bool:
 
 def _reduce_detached(state: Pass, stand_in: Detached) -> Any:
     values = stand_in.values
-    if isinstance(values, arrays.library().ndarray):
+    if isinstance(values, library().ndarray):
         return arrays.owned_anywhere(state, values)
     return load.island, (_island_bytes(state, values),)
 
@@ -101,7 +112,7 @@ def _island_bytes(outer: Pass, values: Any) -> bytes:
         _IslandPickler(outer, file).dump(values)
         if not has_special(file.frames):
             return file.getvalue()
-        del outer.buffers[start:], outer.rows[start:]
+        del outer.buffers[start:], outer.rows[start:], outer.arrays.of[start:]
     whole = io.BytesIO()
     _NanIslandPickler(outer, whole).dump(values)
     return whole.getvalue()
@@ -171,7 +182,7 @@ class _IslandPickler(pickle.Pickler):
 
 def _island_way(kind: type) -> Any:
     """How instances of *kind* are reduced on an island; None: as anywhere."""
-    if kind is arrays.library().ndarray:
+    if kind is library().ndarray:
         return arrays.owned_anywhere
     extensions = sys.modules.get("pandas.api.extensions")
     if issubclass(kind, getattr(sys.modules.get("pandas._libs.arrays"), "NDArrayBacked", ())):

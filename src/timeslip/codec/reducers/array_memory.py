@@ -1,0 +1,158 @@
+"""The memory of arrays: how it lies, whose it is, and what an array that comes back has for its own."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import mmap
+import sys
+from importlib import import_module
+from typing import Any
+
+
+def library() -> Any:
+    """numpy: loaded where an array is stored; in a new process nothing may have asked for it yet."""
+    return sys.modules.get("numpy") or import_module("numpy")
+
+
+def root_of(array: Any) -> Any:
+    """The array at the end of the chain of bases."""
+    ndarray, void = library().ndarray, library().void
+    while True:
+        base = array.base
+        if isinstance(base, void):  # a row of a structured array, which is a view as well
+            base = base.base
+        if type(base).__name__ == "DummyArray":  # what numpy's stride tricks leave between a view and its array
+            base = getattr(base, "base", None)
+        if not isinstance(base, ndarray):
+            return array
+        array = base
+
+
+Order = str | tuple[int, ...]
+"""How the memory of an array goes: "C", "F", or its axes from the slowest to the fastest."""
+
+
+def order_of(array: Any) -> Order:
+    """The order of *array*'s memory; "C" where memory of its own would have another one."""
+    if array.flags.c_contiguous:
+        return "C"
+    if array.flags.f_contiguous:
+        return "F"
+    shape, strides = array.shape, array.strides
+    axes = sorted(range(array.ndim), key=lambda axis: -strides[axis])
+    step = array.itemsize
+    for axis in reversed(axes):
+        if shape[axis] != 1 and strides[axis] != step:
+            return "C"  # gaps, overlaps or backwards: nothing that memory of its own would have
+        step *= shape[axis]
+    return tuple(axes)
+
+
+def straight(array: Any, order: Order) -> Any:
+    """*array* with its axes in the order of its memory."""
+    if order == "C":
+        return array
+    return array.T if order == "F" else array.transpose(order)
+
+
+def empty(shape: tuple[int, ...], dtype: Any, order: Order) -> Any:
+    """An array that owns its memory, in that order."""
+    numpy = library()
+    if isinstance(order, str):
+        return numpy.empty(shape, dtype, order)
+    pattern = numpy.empty([shape[axis] for axis in order], dtype).transpose(numpy.argsort(order))
+    return numpy.empty_like(pattern, order="K")
+
+
+_PLACE_OF_OWN = 16
+"""Where in a page the memory begins that the GNU C library has mapped for one array."""
+
+_ALWAYS_BY_ITSELF = 33 << 20
+"""A request of so many bytes the GNU C library maps by itself, unless as much was freed before: the size from which it
+does so grows up to 32 MB."""
+
+_MOST_HELD = 8
+"""So many pieces of freed memory are passed over."""
+
+
+class _Byte(ctypes.c_ubyte):
+    """Of memory that an array shows as if it were its own.
+
+    That memory is a map, but the array must not show that as its base: joblib and others take it for one of a file.
+    """
+
+
+def empty_pages(shape: tuple[int, ...], dtype: Any, order: Order, place: int | None) -> Any:
+    """As `empty`, with memory that was mapped for this array alone, where the C library does so.
+
+    Args:
+        shape: of the array.
+        dtype: of its items.
+        order: of its memory.
+        place: where in a page the memory is to begin; only the array that owns its memory has it where it lies.
+    """
+    numpy = library()
+    size = math.prod(shape) * dtype.itemsize
+    if order not in ("C", "F"):
+        return empty(shape, dtype, order)
+    if place not in (None, _PLACE_OF_OWN) and place % dtype.alignment == 0:
+        pages = mmap.mmap(-1, place + size, mmap.MAP_PRIVATE)
+        return numpy.ndarray(shape, dtype, (_Byte * (place + size)).from_buffer(pages), place, order=order)
+    if not size:
+        return empty(shape, dtype, order)
+    # Smaller memory may come from the heap. What was mapped stays mapped when it is made smaller.
+    axis = 0 if order == "C" else len(shape) - 1
+    more = list(shape)
+    more[axis] += -(-_ALWAYS_BY_ITSELF * shape[axis] // size) if size < _ALWAYS_BY_ITSELF else 0
+    made = numpy.empty(more, dtype, order)
+    held: list[Any] = []  # memory that was freed before, which is given away first; nothing is written to it
+    while made.ctypes.data % mmap.PAGESIZE != _PLACE_OF_OWN and len(held) < _MOST_HELD:
+        held.append(made)
+        try:
+            made = numpy.empty(more, dtype, order)
+        except MemoryError:  # any will do
+            break
+    if more != list(shape):
+        made.resize(shape, refcheck=False)
+    return made
+
+
+def is_owner(array: Any) -> bool:
+    """Whether *array* has its memory for itself."""
+    base = array.base
+    return base is None or getattr(type(base), "_type_", None) is _Byte
+
+
+class MetArrays:
+    """What a pass has met that may say whether an array can stay (`staying`).
+
+    Attributes:
+        of: the array of each buffer, and whether a library holds it for itself.
+        looked_into: address of the array that owns the memory of a copy-on-write block -> what pandas counts the blocks
+            over it with.
+        blocks: addresses of the blocks.
+    """
+
+    def __init__(self) -> None:
+        self.of: list[tuple[Any, bool]] = []
+        self.looked_into: dict[int, list[Any]] = {}
+        self.blocks: set[int] = set()
+
+    def is_alone(self, number: int) -> bool:
+        """Whether nobody but what was met is known to look into the memory of the array of a buffer."""
+        array, anywhere = self.of[number]
+        if not anywhere:
+            return is_owner(array)  # who looks into it is of the same co-variable
+        counted = self.looked_into.get(id(root_of(array)))
+        if counted is None:
+            return False
+        blocks = (ref() for counts in counted for ref in counts.referenced_blocks)
+        return all(block is None or id(block) in self.blocks for block in blocks)
+
+
+def is_like(array: Any, shape: tuple[int, ...], dtype: Any, order: Order, writeable: bool) -> bool:
+    """Whether *array* is what would be made anew of these, and of the bytes in its memory."""
+    kind, flags = array.dtype, array.flags
+    same = array.shape == shape and kind == dtype and kind.metadata == dtype.metadata and flags.writeable == writeable
+    return same and order_of(array) == order and bool(straight(array, order).flags.c_contiguous)
