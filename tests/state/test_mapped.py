@@ -79,7 +79,7 @@ def digests(array: Any) -> tuple[bytes, ...]:
     return tuple(map(piece_digest, buffer_pieces(memoryview(array), 0, LIMIT)))
 
 
-def mapped_array(noise: bytes, *, known: bool = True, gaps: Sequence[tuple[int, int]] = ()) -> Any:
+def mapped_array(noise: bytes, *, known: bool = True, gaps: Sequence[tuple[int, int]] = (), row: int = 0) -> Any:
     """An array with all its whole pages mapped from a file, but for *gaps*: page and number of pages, in order."""
     made = numpy.frombuffer(noise, "u1").copy()
     address = made.ctypes.data
@@ -94,8 +94,8 @@ def mapped_array(noise: bytes, *, known: bool = True, gaps: Sequence[tuple[int, 
             offset = first - parts[0][0] if parts else 0
             parts.append((first, last, os.path.basename(file.name), offset))
             first = last + count * PAGE
-    marks = digests(numpy.frombuffer(noise, "u1")) if known else []
-    mapped.note_mapped(memoryview(made), 0, LIMIT, marks, parts)
+    marks = list(map(piece_digest, buffer_pieces(memoryview(noise), row, LIMIT))) if known else []
+    mapped.note_mapped(memoryview(made), row, LIMIT, marks, parts)
     return made
 
 
@@ -116,7 +116,7 @@ def test_what_was_not_written_is_not_read(noise: bytes, known: bool) -> None:
     assert asked(array) == digests(array)
     lie()
     assert asked(array) == (b"known",) * 40
-    assert asked(array[PAGE:]) is None
+    assert asked(array[PAGE:]) == digests(array[PAGE:])
     assert mapped.known_digests(memoryview(array), 8, LIMIT, mapped.Lying()) is None
 
 
@@ -177,6 +177,31 @@ def test_maps_with_gaps_between_them(noise: bytes, data: st.DataObject) -> None:
         at = min(max(near * PAGE + data.draw(st.integers(-2 * PAGE, 2 * PAGE)), 0), SIZE - 1)
         array[at] ^= 1
         assert asked(array) == digests(array)
+
+
+@pytest.mark.parametrize(("row", "first", "rows"), [(4 << 20, 2, 5), (5_000_000, 1, 3), (5_000_000, 0, 7)])
+def test_parts_of_it_with_the_same_pieces_are_known(noise: bytes, row: int, first: int, rows: int) -> None:
+    array = mapped_array(noise, row=row)
+    array.flags.writeable = False
+    part = array[first * row : (first + rows) * row]
+
+    def found(lies: bool) -> tuple[bytes, ...] | None:
+        if lies:
+            lie()
+        return mapped.known_digests(memoryview(part), row, LIMIT, mapped.Lying())
+
+    right = tuple(map(piece_digest, buffer_pieces(memoryview(part), row, LIMIT)))
+    assert found(False) == right
+    assert found(True) == (b"known",) * len(right)
+    array.flags.writeable = True
+    array[first * row + LIMIT + 3 * PAGE] ^= 1
+    again = found(False)
+    assert again is not None
+    assert [digest == b"known" for digest in again] == [number != 1 for number in range(len(right))]
+    assert mapped.known_digests(memoryview(part)[:-1], row, LIMIT, mapped.Lying()) is not None
+    other = memoryview(array)[first * row + 8 : (first + 1) * row]
+    expected = tuple(map(piece_digest, buffer_pieces(other, 0, LIMIT)))
+    assert mapped.known_digests(other, 0, LIMIT, mapped.Lying()) in (expected, None)
 
 
 def test_what_another_process_writes_is_not_ours(noise: bytes) -> None:

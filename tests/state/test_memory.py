@@ -112,6 +112,23 @@ def test_a_part_and_the_whole_see_the_same(looker: Looker, area: int) -> None:
         looker.look(view(area, SIZE))
 
 
+def test_of_a_part_with_the_same_pieces_only_what_was_written_is_hashed(
+    looker: Looker, counted: Counted, area: int
+) -> None:
+    looker.look(view(area, SIZE))
+    counted.taken()
+    looker.look(view(area + 4 * LIMIT, 8 * LIMIT))
+    assert counted.taken() == 0
+    fill(area + 5 * LIMIT + 3, 9)
+    fill(area + 14 * LIMIT, 9)
+    looker.look(view(area + 2 * LIMIT, 6 * LIMIT))
+    assert counted.taken() == 1
+    looker.look(view(area + LIMIT + 4, 5 * LIMIT))
+    assert counted.taken() == 5
+    looker.look(view(area, SIZE))
+    assert counted.taken() == 2
+
+
 def _by_read(address: int) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"news")

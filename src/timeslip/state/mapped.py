@@ -59,6 +59,7 @@ class _Mapped:
         edges: number of a piece of which a few bytes only are in none of the parts -> where these are in the buffer,
             and their digest.
         loose: numbers of the pieces of which more is in none.
+        ends: where the pieces end.
     """
 
     size: int
@@ -68,6 +69,13 @@ class _Mapped:
     parts: Sequence[Part]
     edges: dict[int, tuple[_Places, bytes]]
     loose: set[int]
+    ends: list[int]
+
+    def number_of(self, start: int, end: int) -> int | None:
+        """The number of the piece that begins and ends there; None where no piece does."""
+        at = bisect_left(self.ends, end)
+        begins = self.ends[at - 1] if at else 0
+        return at if at < len(self.ends) and self.ends[at] == end and begins == start else None
 
 
 _Places = tuple[tuple[int, int], ...]
@@ -91,19 +99,19 @@ def note_mapped(target: memoryview, row: int, cut: int, marks: Sequence[bytes], 
         marks: the digests of its pieces, or nothing where they are not known.
         parts: what was mapped.
     """
-    edges, loose, count = dict[int, tuple[_Places, bytes]](), set[int](), 0
-    for count, (outside, size) in enumerate(_outside(piece_ends(len(target), row, cut), parts), 1):
+    edges, loose, ends = dict[int, tuple[_Places, bytes]](), set[int](), list(piece_ends(len(target), row, cut))
+    for number, (outside, size) in enumerate(_outside(ends, parts)):
         if size > _EDGE:
-            loose.add(count - 1)
+            loose.add(number)
         elif size:
-            edges[count - 1] = (outside, _digest(target, outside))
-    digests: list[bytes | None] = [*marks] if len(marks) == count else [None] * count
+            edges[number] = (outside, _digest(target, outside))
+    digests: list[bytes | None] = [*marks] if len(marks) == len(ends) else [None] * len(ends)
     if len(_known) >= _MOST:
         lying = Lying()
         for address in [address for address, entry in [*_known.items()] if not lying.all_of(address, entry.parts)]:
             _known.pop(address, None)
     address = ctypes.addressof(ctypes.c_char.from_buffer(target))
-    _known[address] = _Mapped(len(target), row, cut, digests, parts, edges, loose)
+    _known[address] = _Mapped(len(target), row, cut, digests, parts, edges, loose, ends)
 
 
 def _outside(ends: Iterable[int], parts: Sequence[Part]) -> Iterator[tuple[_Places, int]]:
@@ -203,45 +211,71 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
     if not _known or len(data) < _PAGE:
         return None
     address = address_of(data)
-    known = _known.get(address)
-    if known is None or (known.size, known.row, known.cut) != (len(data), row, limit):
+    found = _around(address, len(data))
+    if found is None:
         return None
-    if not lying.all_of(address, known.parts):
-        _known.pop(address, None)
+    base, known = found
+    is_whole = (known.size, known.row, known.cut) == (len(data), row, limit)
+    if not is_whole and base == address and known.size == len(data):
+        return None  # cut in another way
+    if not lying.all_of(base, known.parts):
+        _known.pop(base, None)
         return None
-    ours = _ours(address, known.parts)
+    ours = _ours(base, known.parts)
     if ours is None:
         return tuple(map(xxhash.xxh3_128_digest, buffer_pieces(data, row, limit)))
-    changed = known.loose | {n for n, edge in known.edges.items() if _digest(data, edge[0]) != edge[1]}
-    if not (changed or ours[0] or None in known.digests):
+    is_clean = is_whole and not (ours[0] or known.loose or None in known.digests)
+    if is_clean and all(_digest(data, places) == digest for places, digest in known.edges.values()):
         return tuple(known.digests)  # type: ignore[arg-type]  # all are known
+    offset = address - base
     digests: list[bytes] = []
     start = 0
-    for number, end in enumerate(piece_ends(len(data), row, limit)):
-        digest = known.digests[number]
-        is_clean = number not in changed and not _meets(ours, start, end, known.edges.get(number))
-        if digest is None or not is_clean:
+    for end in piece_ends(len(data), row, limit):
+        number = known.number_of(offset + start, offset + end)
+        is_clean = number is not None and _is_clean(known, number, ours, data, offset)
+        digest = known.digests[number] if number is not None and is_clean else None
+        if digest is None:
             digest = xxhash.xxh3_128_digest(data[start:end])
-            if is_clean:  # should it be written to just now, its pages say so the next time
+            if number is not None and is_clean:  # should it be written to just now, its pages say so the next time
                 known.digests[number] = digest
         digests.append(digest)
         start = end
     return tuple(digests)
 
 
+def _around(address: int, size: int) -> tuple[int, _Mapped] | None:
+    """The buffer that was mapped at *address*, or of which what lies there is a part; with its address."""
+    known = _known.get(address)
+    if known is not None and known.size >= size:
+        return address, known
+    for base, known in [*_known.items()]:  # a view, as the columns of a frame that are left when one is dropped
+        if base < address and address + size <= base + known.size:
+            return base, known
+    return None
+
+
+def _is_clean(known: _Mapped, number: int, ours: _Ranges, data: memoryview, offset: int) -> bool:
+    """Whether nobody has written to a piece that lies in *data*, which begins *offset* bytes behind what was mapped."""
+    if number in known.loose:
+        return False
+    start, stop = known.ends[number - 1] if number else 0, known.ends[number]
+    places, digest = known.edges.get(number, ((), b""))
+    inside = tuple((first - offset, last - offset) for first, last in places)
+    return not _meets(ours, start, stop, places) and (not places or _digest(data, inside) == digest)
+
+
 _Ranges = tuple[list[int], list[int]]
 """Where each of some ranges begins, in order, and where each ends."""
 
 
-def _meets(ours: _Ranges, start: int, stop: int, edge: tuple[_Places, bytes] | None) -> bool:
+def _meets(ours: _Ranges, start: int, stop: int, edges: _Places) -> bool:
     """Whether anything of a piece, but for its edges, is in one of the ranges."""
     starts, stops = ours
-    if edge is not None:
-        for first, last in edge[0]:
-            if first == start:
-                start = last
-            elif last == stop:
-                stop = first
+    for first, last in edges:
+        if first == start:
+            start = last
+        elif last == stop:
+            stop = first
     before = bisect_left(starts, stop)
     return before > 0 and stops[before - 1] > start
 

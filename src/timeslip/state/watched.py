@@ -91,6 +91,23 @@ class Range:
         self.stale = set(range(self.count))
         self.digests = (b"",) * self.count
 
+    def take_over(self, other: Range) -> None:
+        """Know of the pieces that it has in common with *other* what is known there."""
+        start, there, cuts = self.key[0], other.key[0], self._cuts
+        digests = list(self.digests)
+        at = bisect_left(other._cuts, start - there) if start > there else 0
+        mine = {begin: number for number, begin in enumerate(cuts[:-1])}
+        for number in range(at, other.count):
+            begin = there + other._cuts[number] - start
+            if begin >= cuts[-1]:
+                break
+            own = mine.get(begin)
+            same = own is not None and cuts[own + 1] == begin + other._cuts[number + 1] - other._cuts[number]
+            if own is not None and same and own in self.stale and number not in other.stale:
+                digests[own] = other.digests[number]
+                self.stale.discard(own)
+        self.digests = tuple(digests)
+
     def hash(self, data: memoryview) -> int:
         """Bring the digests of stale pieces up to date; how many pieces differ now."""
         digests, cuts = list(self.digests), self._cuts
@@ -186,6 +203,7 @@ class Watched:
         key = (address_of(data), len(data), row, limit)
         ref = self._refs.get(key)
         found = ref() if ref is not None else None
+        is_first = found is None
         if found is None:
             found = Range(key, data)
             found.note_all()
@@ -197,7 +215,7 @@ class Watched:
         elif not self._ask(found):
             return None
         else:
-            new = len(found.stale) == found.count and not found.digests[0]
+            new = is_first or (len(found.stale) == found.count and not found.digests[0])
             self._count(found, 0 if new else len(found.stale))
             found.hash(data)
         return found
@@ -230,6 +248,8 @@ class Watched:
             found.note(written)
         else:
             found.note_all()
+            for one in known:  # a column of a frame, and the frame itself
+                found.take_over(one)
         found.sure = True
         return True
 
