@@ -23,7 +23,7 @@ from timeslip.state.fingerprint import piece_digest
 from timeslip.state.mappings import address_of
 from timeslip.store.mapping import MAP_FROM, phase
 from timeslip.store.repository import Repository
-from timeslip.values import FORMAT, LISTED, lists_of, python_tag
+from timeslip.values import FORMAT, LISTED, lists_of, named_by, python_tag
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -47,6 +47,7 @@ class Encoded:
     Attributes:
         body: of the record, JSON-ready.
         chunks: that it needs.
+        lists: those of them that are lists of others, which it needs as well -> what each names.
         pieces: digest of a piece -> chunk, for the next version.
         bytes: streams and buffers before chunking and compression.
         torn: a buffer was written while it was being saved: the co-variable has to be looked at again.
@@ -57,6 +58,7 @@ class Encoded:
     pieces: dict[bytes, str]
     bytes: int
     torn: bool = False
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -230,7 +232,8 @@ class ValueWriter:
             if entries:
                 body[field_name] = entries
         chunks = (*settling.chunks, *settling.named, *settling.lists)
-        return Encoded(body, chunks, {} if settling.torn else settling.pieces, draft.size, settling.torn)
+        pieces = {} if settling.torn else settling.pieces
+        return Encoded(body, chunks, pieces, draft.size, settling.torn, settling.lists)
 
     def _stream(
         self,
@@ -262,8 +265,8 @@ class _Settling:
 
     Attributes:
         chunks: of its stream.
-        named: of its buffers.
-        lists: that list those.
+        named: of its buffers, where they are in no list.
+        lists: the others -> the chunks of buffers that each names.
         pieces: as `Encoded.pieces`.
         torn: as `Encoded.torn`.
     """
@@ -281,7 +284,7 @@ class _Settling:
         self._put = put
         self.chunks: list[str] = []
         self.named: list[str] = []
-        self.lists: list[str] = []
+        self.lists: dict[str, list[str]] = {}
         self.pieces: dict[bytes, str] = {}
         self.torn = False
 
@@ -291,12 +294,11 @@ class _Settling:
         entry: dict[str, Any] = {"size": cut.size, "row": cut.row, "cut": cut.limit}
         if len(names) > LISTED and not self.torn:
             entry["lists"] = [self._list(data) for data in lists_of(names, cut.marks)]
-            self.lists += entry["lists"]
         else:
             entry["chunks"] = names
             if cut.size >= MAP_FROM and not self.torn:
                 entry["marks"] = b64encode(b"".join(cut.marks)).decode()
-        self.named += names
+            self.named += names
         return entry
 
     def _names(self, cut: _Cut) -> list[str]:
@@ -342,6 +344,7 @@ class _Settling:
     def _list(self, data: bytes) -> str:
         mark = piece_digest(data)
         self.pieces[mark] = name = self._known.get(mark) or str(self._repository.put_chunk(data))
+        self.lists[name] = named_by(data)
         return name
 
 

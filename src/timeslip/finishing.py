@@ -73,7 +73,7 @@ def _transact(live: Live, entry: Entry) -> tuple[Commit, _Made, _Values]:
         for group, value in entry.encoded.items():
             restored = step.restored.get(group.keys)
             if restored is None:
-                restored = transaction.put_record("value", value.body, chunks=value.chunks)
+                restored = transaction.put_record("value", value.body, chunks=value.chunks, lists=value.lists)
             made[group] = restored
         values = {
             key: transaction.put_record("value", value.body, chunks=value.chunks) for key, value in entry.values.items()

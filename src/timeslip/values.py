@@ -158,6 +158,11 @@ def lists_of(names: Sequence[str], marks: Sequence[bytes]) -> Iterator[bytes]:
         yield bytes(held)
 
 
+def named_by(data: bytes) -> list[str]:
+    """The chunks that a list names."""
+    return [data[at : at + _NAME].hex() for at in range(0, len(data), _ENTRY)]
+
+
 def _listed(repository: Repository, entry: Mapping[str, Any]) -> tuple[list[str], list[bytes]]:
     """The chunks of a stored buffer, and the digests of its pieces as `_marks`.
 
@@ -181,8 +186,7 @@ def _read_list(repository: Repository, name: str) -> tuple[list[str], list[bytes
     if known is None:
         data = repository.get_chunk(name)
         starts = range(0, len(data), _ENTRY)
-        names = [data[at : at + _NAME].hex() for at in starts]
-        known = names, [data[at + _NAME : at + _ENTRY] for at in starts], piece_digest(data)
+        known = named_by(data), [data[at + _NAME : at + _ENTRY] for at in starts], piece_digest(data)
         with _reading:
             while len(_lists_read) >= _MOST_LISTS:
                 del _lists_read[next(iter(_lists_read))]

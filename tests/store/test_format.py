@@ -36,8 +36,10 @@ def documented() -> dict[str, set[str]]:
 
 def test_every_table_and_column_is_described(repo: Repository, steps: Steps) -> None:
     commit = steps.commit({"x": b"1"})
-    with repo.transaction() as transaction:  # whose table is made with the first of it
+    piece, name = str(repo.put_chunk(b"piece")), str(repo.put_chunk(b"list"))
+    with repo.transaction() as transaction:  # what has tables that are made with the first of it
         transaction.keep_cells(steps.session, commit, KeptList(()))
+        transaction.put_record("value", {}, chunks=[name], lists={name: [piece]})
     names = [str(row[0]) for row in repo._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     actual = {n: {str(row[1]) for row in repo._database.execute(f"PRAGMA table_info({n})")} for n in names}
     assert documented() == actual

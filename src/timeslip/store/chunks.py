@@ -32,6 +32,7 @@ from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
 from timeslip.store.host import FileLock, boot_id
 from timeslip.store.mapping import PackMaps, Piece
+from timeslip.store.members import MemberTable
 from timeslip.store.packs import Location, PackDirectory, PackState
 from timeslip.store.schema import INLINE, MISSING, PACKED
 
@@ -115,6 +116,7 @@ class ChunkStore:
         self._holds = 0
         self._threads = threading.local()
         self.maps = PackMaps(packs, allowed=database.local)
+        self.members = MemberTable(database)
         self.written = 0
         """Bytes that new chunks took since this store was opened, after compression."""
 
@@ -259,14 +261,14 @@ class ChunkStore:
         if unpin:
             self._unpin_thread()
 
-    def reference(self, chunks: Iterable[str]) -> list[int]:
-        """Count one more reference to each of *chunks*, of which none may be there twice, and return their numbers.
+    def reference(self, chunks: Iterable[str], refs: int = 1) -> list[int]:
+        """Count more references to each of *chunks*, of which none may be there twice, and return their numbers.
 
         Raises:
             ChunkMissingError: one was never put, or a garbage collection removed it since: put it again.
         """
         digests = list(map(_digest, chunks))
-        numbers = self._list(digests, 1)
+        numbers = self._list(digests, refs)
         for digest in digests:
             if digest not in numbers:
                 raise ChunkMissingError(

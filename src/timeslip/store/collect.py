@@ -59,7 +59,7 @@ def release(repository: Repository, packed: Iterable[bytes | None]) -> set[int]:
     for numbers in map(unpack_numbers, packed):
         repository._database.many("UPDATE chunks SET refs = max(refs - 1, 0) WHERE n = ?", [(n,) for n in numbers])
         touched.update(numbers)
-    return touched
+    return touched | repository._chunks.members.release_gone()
 
 
 def drop_values(repository: Repository, numbers: Iterable[int]) -> int:
@@ -82,6 +82,8 @@ def dead_chunk_bytes(repository: Repository) -> tuple[int, int]:
 
 def sweep_chunks(repository: Repository, work: Work, progress: Progress | None = None) -> None:
     """Remove all chunks that nothing refers to, a batch for each transaction."""
+    with repository._database.write():
+        repository._chunks.members.release_gone()  # what a release has left that does not know of lists
     deadline = time.monotonic() + _PATIENCE
     last, alone = 0, is_alone(repository)
     while True:

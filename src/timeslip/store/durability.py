@@ -160,6 +160,8 @@ def _sync_file(repository: Repository, pack: int) -> None:
 
 
 def _records_needing(repository: Repository, chunks: set[int]) -> set[str]:
+    lists = {n for n, named in repository._chunks.members.all().items() if not chunks.isdisjoint(named)}
+    chunks = chunks | lists
     rows = repository._database.execute(
         "SELECT id, chunks FROM records WHERE kind = ? AND chunks IS NOT NULL", (KINDS["value"],)
     )

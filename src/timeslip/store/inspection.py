@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from timeslip.errors import ForgottenError, StoreError, UntrustedStoreError
+from timeslip.store.members import expanded
 from timeslip.store.records import COLUMNS, unpack_numbers
 from timeslip.store.schema import KINDS, MISSING
 
@@ -70,6 +71,7 @@ class Checker:
         self._repo = repository
         self._db = repository._database
         self._progress = progress or (lambda what, done, total: None)
+        self._members = repository._chunks.members.all()
         self._problems: list[Problem] = []
         self._counts = {"records": 0, "chunks": 0, "bytes": 0, "untrusted": 0, "forgotten": 0}
 
@@ -164,7 +166,7 @@ class Checker:
 
     def _check_counts(self, needs: dict[int, list[int]]) -> None:
         counted: dict[int, int] = {}
-        for numbers in needs.values():
+        for numbers in (*needs.values(), *self._members.values()):
             for n in numbers:
                 counted[n] = counted.get(n, 0) + 1
         listed = {int(n): int(refs) for n, refs in self._db.execute("SELECT n, refs FROM chunks")}
@@ -217,7 +219,7 @@ class Checker:
         owners: dict[int, list[str]] = {}
         places = value_places(self._repo)
         for record, numbers in needs.items():
-            for n in broken.keys() & set(numbers):
+            for n in broken.keys() & expanded(numbers, self._members):
                 owners.setdefault(n, []).extend(places.get(record, ()))
         for n, problem in broken.items():
             where = tuple(dict.fromkeys(owners.get(n, ())))[:8]

@@ -129,25 +129,27 @@ def plan_drops(repository: Repository, policy: RetentionPolicy, dead_bytes: int)
     candidates.sort()
     names = {int(row[1]): row[0].hex() for row in rows}
     chunks = {int(n): [int(refs), int(stored)] for n, refs, stored in _chunk_sizes(repository)}
+    members = repository._chunks.members.all()
     chosen: list[tuple[int, tuple[int, ...]]] = []
     freed = 0
     for _, n, needs in candidates:
         if freed >= wanted:
             break
-        freed += _release(chunks, needs)
+        freed += _release(chunks, needs, members)
         chosen.append((n, tuple(needs)))
     over = max(0, size - freed - policy.max_store_bytes)
     touched = _count_users(repository, {names[n] for n, _ in chosen}) if chosen else 0
     return DropPlan(tuple(chosen), freed, touched, over, unreadable)
 
 
-def _release(chunks: dict[int, list[int]], needs: Iterable[int]) -> int:
+def _release(chunks: dict[int, list[int]], needs: Iterable[int], members: Mapping[int, Iterable[int]]) -> int:
     freed = 0
     for chunk in needs:
         entry = chunks.get(chunk)
         if entry is not None:
             entry[0] -= 1
-            freed += entry[1] if entry[0] == 0 else 0
+            if entry[0] == 0:
+                freed += entry[1] + _release(chunks, members.get(chunk, ()), {})
     return freed
 
 

@@ -81,6 +81,9 @@ and writes the store as ever (see `paths`)."""
 KEPT = "CREATE TABLE IF NOT EXISTS kept (record INTEGER PRIMARY KEY, text INTEGER NOT NULL)"
 """Made when something is kept for the first time: who does not know it reads and writes the store as ever."""
 
+MEMBERS = "CREATE TABLE IF NOT EXISTS members (list INTEGER PRIMARY KEY, id BLOB NOT NULL, packed BLOB NOT NULL)"
+"""Made when the first list is counted for what it names. Who does not know it may leave chunks that nothing needs."""
+
 Migration = Callable[["Database"], None]
 
 MIGRATIONS: dict[int, Migration] = {}

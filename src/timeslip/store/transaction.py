@@ -53,13 +53,21 @@ class Transaction:
 
     # --- records
 
-    def put_record(self, kind: str, body: Mapping[str, Any], *, chunks: Iterable[str] = ()) -> RecordId:
+    def put_record(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        *,
+        chunks: Iterable[str] = (),
+        lists: Mapping[str, Sequence[str]] | None = None,
+    ) -> RecordId:
         """Add an immutable record and return its id.
 
         Args:
             kind: "value" or "text" (commits and manifests have methods of their own).
             body: JSON-ready; what the record refers to by 64 hexadecimal digits is found by gc.
             chunks: the chunks that the body needs; they live as long as the record.
+            lists: those of them that are lists of others -> what each names, which lives as long as the list.
 
         Raises:
             ChunkMissingError: a chunk was never put or has been collected since: put it again and retry.
@@ -67,12 +75,23 @@ class Transaction:
         """
         if kind not in ("value", "text"):
             raise InternalError(f"a '{kind}' is not put by put_record")
-        return RecordId(self._add(kind, body, chunks))
+        return RecordId(self._add(kind, body, chunks, lists=lists))
 
-    def _add(self, kind: str, body: Mapping[str, Any], chunks: Iterable[str] = (), session: int | None = None) -> str:
+    def _add(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        chunks: Iterable[str] = (),
+        session: int | None = None,
+        lists: Mapping[str, Sequence[str]] | None = None,
+    ) -> str:
         self._require_active("record")
         record = build(kind, canonical(body), self._repo._ring)
-        numbers = self._chunks.reference(dict.fromkeys(chunks))
+        needed = list(dict.fromkeys(chunks))
+        numbers = self._chunks.reference(needed)
+        if lists:
+            found = dict(zip(needed, numbers, strict=True))
+            self._chunks.members.count(self._chunks, lists, [found[name] for name in lists])
         self._last, name = self._records.insert(record, numbers, session), record.id.hex()
         self._known[name] = (self._last, record.kind, session)
         return name

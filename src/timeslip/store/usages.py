@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import StoreError
 from timeslip.model import UsageRow
+from timeslip.store.members import expanded
 from timeslip.store.records import COLUMNS, unpack_numbers
 from timeslip.store.schema import KINDS, LIVE
 
@@ -33,6 +34,7 @@ class Usages:
         self._repo = repository
         self._db = repository._database
         self._stored = {int(n): int(size) for n, size in self._db.execute("SELECT n, stored FROM chunks")}
+        self._members = repository._chunks.members.all()
         self._runs = self._found_runs()
         self._ends = [last for _, last, _ in self._runs]
         self._moved = self._pointed_at()
@@ -139,6 +141,7 @@ class Usages:
 
     def _rows(self, items: dict[str, tuple[int, int, set[int]]], versions: dict[str, int]) -> list[UsageRow]:
         """Rows from bytes of records, of those that are used by one alone, and chunks."""
+        items = {name: (size, own, expanded(needs, self._members)) for name, (size, own, needs) in items.items()}
         users: dict[int, int] = {}
         for _, _, needs in items.values():
             for chunk in needs:
