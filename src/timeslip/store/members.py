@@ -60,8 +60,8 @@ class MemberTable:
     def _counted(self, lists: Mapping[int, bytes]) -> set[int]:
         """Those of *lists*, number -> digest, that count what they name already.
 
-        None of them where chunks of the store were lost: then each list is gone through, so that what is put again gives the
-        values that need it their bytes back.
+        None of them where chunks of the store were lost: then each list is gone through, so that what is put again
+        gives the values that need it their bytes back.
         """
         if not self.is_there() or self._has_lost():
             return set()
