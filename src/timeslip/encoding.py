@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from timeslip import ahead
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import piece_ends, stream_pieces
 from timeslip.config import Settings
@@ -304,6 +306,7 @@ class _Settling:
     def _names(self, cut: _Cut) -> list[str]:
         bounds, names = cut.parts(), cut.names
         wanted = [at for at, name in enumerate(names) if name is None]
+        wanted = self._put_ahead(cut, bounds, wanted)
         for at, piece in self._bytes_of(cut, bounds, wanted):
             mark = cut.marks[at]
             name = self.pieces.get(mark)
@@ -315,6 +318,22 @@ class _Settling:
             self.pieces[mark] = names[at] = name
         self.pieces.update(zip(cut.marks, names, strict=True))  # type: ignore[arg-type]  # none is missing by now
         return names  # type: ignore[return-value]
+
+    def _put_ahead(self, cut: _Cut, bounds: Sequence[tuple[int, int]], wanted: list[int]) -> list[int]:
+        """Put what a thread can name while the piece before is written; numbers of what is left."""
+        data = cut.data
+        if data is None or not ahead.pays([bounds[at][1] - bounds[at][0] for at in wanted]):
+            return wanted
+        with (
+            suppress(RuntimeError, MemoryError),
+            closing(ahead.named([data[slice(*bounds[at])] for at in wanted])) as done,
+        ):
+            for at, (piece, name, mark) in zip(wanted, done, strict=True):
+                self.torn |= mark != cut.marks[at]
+                chunk = self._repository.put_chunk(piece, phase(bounds[at][0]), stable=True, name=name)
+                self.pieces[cut.marks[at]] = cut.names[at] = str(chunk)
+                self._put(len(piece))
+        return [at for at in wanted if cut.names[at] is None]  # without a thread, or memory for it
 
     def _bytes_of(
         self, cut: _Cut, bounds: Sequence[tuple[int, int]], wanted: Sequence[int]

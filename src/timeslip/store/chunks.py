@@ -51,6 +51,9 @@ _AT_ONCE = 500
 _COLUMNS = "n, size, stored, codec, place, pack, offset"
 
 
+Look = Callable[["Buffer"], object]
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkPlace:
     """Where the unchanged bytes of a chunk lie in a file, for mapping.
@@ -129,15 +132,15 @@ class ChunkStore:
     # --- putting
 
     def put(
-        self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None, *, stable: bool = False
+        self, data: Buffer, phase: int = 0, look: Look | None = None, *, stable: bool = False, name: bytes | None = None
     ) -> ChunkId:
         """Store the present bytes of *data* and return their id; published by the next transaction.
 
         Idempotent: bytes that are known already are not written again. Bytes that are stored raw in a pack start
         *phase* bytes behind the start of a page. *data* may change or be resized after the call, and another thread
         writing to it meanwhile cannot make a chunk that does not match its id; if it is *stable*, a memoryview of
-        bytes that nobody writes to during the call, no copy is made for that. *look* is called with the bytes that the
-        chunk has.
+        bytes that nobody writes to during the call, no copy is made for that, and *name* may be their BLAKE3. *look* is
+        called with the bytes that the chunk has.
 
         Raises:
             StoreFullError: nothing was added.
@@ -149,7 +152,7 @@ class ChunkStore:
         try:
             if look is not None:
                 look(kept)
-            digest = blake3(kept).digest()
+            digest = name if name is not None and kept is data else blake3(kept).digest()
             self._pin(digest)
             if not self._known(digest):
                 self._write(digest, kept, phase)

@@ -27,7 +27,7 @@ from timeslip.ids import ChunkId, CommitId, RecordId, SessionId
 from timeslip.interrupts import uninterrupted
 from timeslip.standard import os
 from timeslip.store import durability as durable
-from timeslip.store.chunks import ChunkPlace, ChunkStore
+from timeslip.store.chunks import ChunkPlace, ChunkStore, Look
 from timeslip.store.database import FILE_NAME, Database, Durability
 from timeslip.store.files import Files, make_directory
 from timeslip.store.guard import Reading
@@ -256,12 +256,12 @@ class Repository:
     # --- chunks
 
     def put_chunk(
-        self, data: Buffer, phase: int = 0, look: Callable[[Buffer], object] | None = None, *, stable: bool = False
+        self, data: Buffer, phase: int = 0, look: Look | None = None, *, stable: bool = False, name: bytes | None = None
     ) -> ChunkId:
         """Store the present bytes of *data*; published by the next transaction. See `ChunkStore.put`."""
         if self.read_only:
             raise StoreReadOnlyError("the store was opened for reading only")
-        chunk = self._chunks.put(data, phase, look, stable=stable)
+        chunk = self._chunks.put(data, phase, look, stable=stable, name=name)
         if self.moved is not None:
             self.moved(memoryview(data).nbytes)
         return chunk
