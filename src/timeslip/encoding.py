@@ -16,13 +16,13 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from timeslip import ahead
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import piece_ends, stream_pieces
 from timeslip.config import Settings
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import piece_digest
 from timeslip.state.mappings import address_of
+from timeslip.store import ahead
 from timeslip.store.mapping import MAP_FROM, phase
 from timeslip.store.repository import Repository
 from timeslip.values import FORMAT, LISTED, lists_of, named_by, python_tag
@@ -326,7 +326,7 @@ class _Settling:
             return wanted
         with (
             suppress(RuntimeError, MemoryError),
-            closing(ahead.named([data[slice(*bounds[at])] for at in wanted])) as done,
+            closing(ahead.named([data[slice(*bounds[at])] for at in wanted], piece_digest)) as done,
         ):
             for at, (piece, name, mark) in zip(wanted, done, strict=True):
                 self.torn |= mark != cut.marks[at]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from timeslip import ahead
 from timeslip.errors import StoreError
 from timeslip.state.fingerprint import piece_digest
+from timeslip.store import ahead
 from timeslip.store.repository import Repository
 
 numpy = pytest.importorskip("numpy")
@@ -49,7 +49,7 @@ def session(attach: Callable[..., Any]) -> Any:
 
 def test_pieces_are_named_in_order() -> None:
     pieces = [memoryview(random.Random(n).randbytes(1 + 997 * n % 5000)) for n in range(50)]
-    with closing(ahead.named(pieces)) as found:
+    with closing(ahead.named(pieces, piece_digest)) as found:
         for piece, (copy, name, mark) in zip(pieces, found, strict=True):
             assert (bytes(copy), name, mark) == (bytes(piece), blake3(piece).digest(), piece_digest(piece))
 
@@ -146,5 +146,8 @@ def test_the_thread_ends_when_it_is_given_up(
 
 def test_a_thread_that_is_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "_work", lambda *_: None)
-    with pytest.raises(RuntimeError, match="has ended"), closing(ahead.named([memoryview(b"piece")])) as found:
+    with (
+        pytest.raises(RuntimeError, match="has ended"),
+        closing(ahead.named([memoryview(b"piece")], piece_digest)) as found,
+    ):
         next(found)

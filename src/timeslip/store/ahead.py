@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from blake3 import blake3
 
 from timeslip.standard import os
-from timeslip.state.fingerprint import piece_digest
 
 _LEAST = 8 << 20
 """Of fewer bytes altogether a thread would take longer."""
@@ -25,8 +24,10 @@ _COPIES = 3
 _ALIVE = 1.0
 """Whether the thread lives is asked so often, seconds."""
 
+Look = Callable[[memoryview], bytes]
+
 Named = tuple[memoryview, bytes, bytes]
-"""A copy of a piece, valid until the next is asked for; its BLAKE3, and its XXH3-128."""
+"""A copy of a piece, valid until the next is asked for; its BLAKE3, and what else was asked of it."""
 
 _Free = queue.SimpleQueue["bytearray | None"]
 _Ready = queue.SimpleQueue["tuple[bytearray, Named] | BaseException"]
@@ -37,8 +38,12 @@ def pays(sizes: Sequence[int]) -> bool:
     return sum(sizes) >= _LEAST and max(sizes) <= _LARGEST and (os.cpu_count() or 1) > 1
 
 
-def named(pieces: Sequence[memoryview]) -> Generator[Named, None, None]:
-    """Each of *pieces*, one-dimensional memory of bytes, with its names. The thread has ended when this ends.
+def named(pieces: Sequence[memoryview], look: Look) -> Generator[Named, None, None]:
+    """Each of *pieces* with its name. The thread has ended when this ends.
+
+    Args:
+        pieces: one-dimensional memory of bytes.
+        look: asked of each copy, in the thread.
 
     Raises:
         RuntimeError: no thread can be started, or it has ended in the middle.
@@ -47,7 +52,7 @@ def named(pieces: Sequence[memoryview]) -> Generator[Named, None, None]:
     free, ready = _Free(), _Ready()
     for _ in range(_COPIES):
         free.put(bytearray(max(map(len, pieces))))
-    worker = threading.Thread(target=_work, args=(pieces, free, ready), name="timeslip-naming", daemon=True)
+    worker = threading.Thread(target=_work, args=(pieces, look, free, ready), name="timeslip-naming", daemon=True)
     try:
         worker.start()
         for _ in pieces:
@@ -72,7 +77,7 @@ def _next(ready: _Ready, worker: threading.Thread) -> tuple[bytearray, Named] | 
                 raise RuntimeError("a thread of ours has ended in the middle of its work") from None
 
 
-def _work(pieces: Sequence[memoryview], free: _Free, ready: _Ready) -> None:
+def _work(pieces: Sequence[memoryview], look: Look, free: _Free, ready: _Ready) -> None:
     try:
         for piece in pieces:
             held = free.get()
@@ -80,6 +85,6 @@ def _work(pieces: Sequence[memoryview], free: _Free, ready: _Ready) -> None:
                 return
             copy = memoryview(held)[: len(piece)]
             copy[:] = piece
-            ready.put((held, (copy, blake3(copy).digest(), piece_digest(copy))))
+            ready.put((held, (copy, blake3(copy).digest(), look(copy))))
     except BaseException as error:  # told to whoever waits for it
         ready.put(error)
