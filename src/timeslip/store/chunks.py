@@ -282,6 +282,8 @@ class ChunkStore:
         A record of a large buffer lists a thousand chunks of which a run has changed one: they are asked for and
         counted many at a time.
         """
+        if not digests:
+            return {}
         numbers: dict[bytes, int] = {}
         numbers.update((digest, self._published[digest]) for digest in digests if digest in self._published)
         counted = list(numbers.values())
