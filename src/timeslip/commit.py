@@ -62,7 +62,7 @@ def record(live: Live, step: Step, *, later: bool = False) -> Commit | Unfinishe
             commit = write(live, step, found, began, later=later)
         finally:
             found.release()
-    live.prover.begin(live.namespace.snapshot())
+    live.prover.begin(live.namespace.snapshot)
     return commit
 
 
