@@ -101,6 +101,7 @@ class ChunkStore:
     ) -> None:
         self._db = database
         self._packs = packs
+        self._disk = packs.directory.parent
         self._files = files
         self._min_free_bytes = min_free_bytes
         self._pending: dict[bytes, _Stored] = {}
@@ -230,7 +231,7 @@ class ChunkStore:
     def require_space(self, extra: int = 0) -> None:
         """Raise StoreFullError when writing *extra* bytes would leave less than the floor of free disk space."""
         try:
-            free = self._files.free_bytes(self._packs.directory.parent)
+            free = self._files.free_bytes(self._disk)
         except OSError as error:
             raise translate(error, "asking for free disk space") from error
         floor = self._min_free_bytes()
