@@ -58,11 +58,12 @@ def record(live: Live, step: Step, *, later: bool = False) -> Commit | Unfinishe
         with open_to_interrupts():
             found = look(live, source, everything=step.everything)
         try:
-            step = replace(step, again=_made_again(live, source, found))
+            if live.made_again:
+                step = replace(step, again=_made_again(live, source, found))
             commit = write(live, step, found, began, later=later)
         finally:
             found.release()
-    live.prover.begin(live.namespace.snapshot())
+    live.prover.begin(live.namespace.snapshot)
     return commit
 
 
@@ -128,14 +129,14 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool, la
         drafts = _drafts(live, found, step.restored, reuse)
         values = dict(_facet_values(live, found))
     gone = _gone(live)
-    names = _names(live, step, found, gone)
     bodies = [with_verdicts(draft.body, live.prover.verdict) for draft in drafts.values()]
+    names = _names(live, step, found, gone, _inexact(live, bodies, found))
     entry = Entry(
         step=step,
         values=values,
         facets=found.facets,
         gone=gone,
-        names=replace(names, inexact=_inexact(live, bodies, found)),
+        names=names,
         looked_for=found.update.names | found.update.gone,
         checked=found.update.checked,
         count=live.tracker.count,
@@ -148,8 +149,9 @@ def _write(live: Live, step: Step, found: Look, began: float, *, reuse: bool, la
             return told
         if live.backlog:  # whatever the reason is: commits finish in the order of their runs
             _finish_backlog(live)
-    with open_to_interrupts(), live.progress.phase("saving", amount):
-        finishing.settle(live, entry, drafts)
+    if drafts:
+        with open_to_interrupts(), live.progress.phase("saving", amount):
+            finishing.settle(live, entry, drafts)
     # With COMMIT the store says that this is the live state: what is noted here must say so in the same moment.
     with uninterrupted():
         return finishing.put(live, entry)
@@ -250,7 +252,7 @@ def _facet_values(live: Live, found: Look) -> Iterable[tuple[str, Encoded]]:
         yield key, live.writer.facet(key, data)
 
 
-def _names(live: Live, step: Step, found: Look, gone: set[str]) -> Names:
+def _names(live: Live, step: Step, found: Look, gone: set[str], inexact: dict[str, str]) -> Names:
     """What the step did to the names, going by what changed: the others are not gone through."""
     update, recorded, groups = found.update, live.records, live.tracker.groups
 
@@ -269,6 +271,7 @@ def _names(live: Live, step: Step, found: Look, gone: set[str]) -> Names:
         late=late,
         assumed=found.assumed,
         assumed_more=found.more,
+        inexact=inexact,
         when={key: _when(live, step, found.late[key]) for key in late},
     )
 

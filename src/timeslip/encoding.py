@@ -25,7 +25,7 @@ from timeslip.state.mappings import address_of
 from timeslip.store import ahead
 from timeslip.store.mapping import MAP_FROM, phase
 from timeslip.store.repository import Repository
-from timeslip.values import FORMAT, LISTED, lists_of, named_by, python_tag
+from timeslip.values import FORMAT, LISTED, SHORT_LIST, lists_of, named_by, python_tag
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -84,6 +84,10 @@ class _Cut:
         """Where each piece begins and ends."""
         ends = [*piece_ends(self.size, self.row, self.limit)]
         return list(zip([0, *ends], ends, strict=False))
+
+    def ends(self) -> set[int]:
+        """The pieces with which a row ends."""
+        return {at for at, (_, stop) in enumerate(self.parts()) if self.row and not stop % self.row}
 
 
 @dataclass(slots=True)
@@ -226,7 +230,9 @@ class ValueWriter:
         """
         if draft.segments is None:
             return Encoded(draft.body, (), {}, 0)
-        settling = _Settling(self._repository, draft.known, read, put)
+        # A frame has a buffer for each column: what counts is how many names there are in the record.
+        many = sum(len(cut.names) for cut in draft._cuts()) > LISTED
+        settling = _Settling(self._repository, draft.known, read, put, many=many)
         body = draft.body
         body["stream"] = self._stream(draft.segments, settling.chunks, islands=draft.islands, put=put)
         for field_name, cuts in (("buffers", draft._buffers), ("out_of_band", draft._out_of_band)):
@@ -279,11 +285,14 @@ class _Settling:
         known: Mapping[bytes, str],
         read: Read | None,
         put: Callable[[int], object],
+        *,
+        many: bool,
     ) -> None:
         self._repository = repository
         self._known = known
         self._read = read
         self._put = put
+        self._shortest = SHORT_LIST if many else LISTED + 1
         self.chunks: list[str] = []
         self.named: list[str] = []
         self.lists: dict[str, list[str]] = {}
@@ -294,8 +303,8 @@ class _Settling:
         """Of one buffer, all of whose chunks are there then."""
         names = self._names(cut)
         entry: dict[str, Any] = {"size": cut.size, "row": cut.row, "cut": cut.limit}
-        if len(names) > LISTED and not self.torn:
-            entry["lists"] = [self._list(data) for data in lists_of(names, cut.marks)]
+        if len(names) >= self._shortest and not self.torn:
+            entry["lists"] = [self._list(data) for data in lists_of(names, cut.marks, cut.ends())]
         else:
             entry["chunks"] = names
             if cut.size >= MAP_FROM and not self.torn:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class UnfinishedError(StoreError):
 
 
 COMMIT_FORMAT = 1
+_OF_NAMES, _OF_STATS = (tuple(field.name for field in fields(kind)) for kind in (Names, CommitStats))
+
 _LOOKS = 1000
 """Of so many runs it is remembered which update of the tracker followed them."""
 
@@ -217,8 +219,8 @@ def _put_commit(
 def _said(step: Step, names: Names, stats: CommitStats, branch: str) -> dict[str, Any]:
     """What a commit says in words, in one text with the code: every record has an id, a MAC and a salt of its own."""
     return {
-        "names": {f.name: value for f in fields(names) if (value := getattr(names, f.name))},
-        "stats": asdict(stats),
+        "names": {name: value for name in _OF_NAMES if (value := getattr(names, name))},
+        "stats": {name: getattr(stats, name) for name in _OF_STATS},
         "branch": branch,
         "error": step.error,
         **({"made": dict(step.again)} if step.again else {}),

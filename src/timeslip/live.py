@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
@@ -52,6 +52,20 @@ _BODIES = 4096
 and immutable. One less, and each is read again every time that all are gone through."""
 
 
+class Room(NamedTuple):
+    """As long as all of it holds, the store need not be asked whether it is above its limit.
+
+    Attributes:
+        limit: that the user allows, at least, bytes.
+        written: by this session since the store was opened, at most, bytes.
+        time: of the monotonic clock, at most.
+    """
+
+    limit: int
+    written: int
+    time: float
+
+
 class Live:
     """Everything one attached session consists of. All use is under `turn`.
 
@@ -70,6 +84,7 @@ class Live:
         paused: why recording is paused, or None.
         unfinished: runs whose commit failed since recording was paused.
         rewritten: how often what was recorded was changed in its place: by `forget`, `gc`, `trust`.
+        room: that the store was found to have below its limit, or None.
         no_room_for: the retention policy under which the store was found to have no room left, or None.
         told_drop: the user has been told that old values were dropped.
         unseen: code ran that was not looked at; the next look takes nothing for granted.
@@ -121,6 +136,7 @@ class Live:
         self.paused: str | None = None
         self.unfinished = 0
         self.rewritten = 0
+        self.room: Room | None = None
         self.no_room_for: RetentionPolicy | None = None
         self.told_drop = False
         self.hooked: str | None = None
@@ -279,7 +295,7 @@ class Live:
 
     def await_verdicts(self) -> None:
         """Before values are brought back: start the trials that are wanted, and wait a while for what is under way."""
-        self.prover.begin(self.namespace.snapshot())
+        self.prover.begin(self.namespace.snapshot)
         with self.progress.phase("trying values"):
             self.prover.collect(PATIENCE)
 

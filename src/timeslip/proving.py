@@ -23,7 +23,7 @@ import threading
 import traceback
 import types
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field
 from functools import partial
@@ -195,12 +195,18 @@ class Prover:
             return True
         return _is_early(verdict) and _resident_bytes() < _SMALL_PROCESS
 
-    def begin(self, snapshot: Mapping[str, Any]) -> None:
-        """Start the trials that are wanted, if any; takes as long as it takes to fork the process twice."""
+    def begin(self, snapshot: Callable[[], Mapping[str, Any]]) -> None:
+        """Start the trials that are wanted, if any; takes as long as it takes to fork the process twice.
+
+        *snapshot* gives the object of every name, and is asked only where there is something to try.
+        """
+        if not self._wanted:
+            return
         wanted, self._wanted = self._wanted, {}
+        present = snapshot()
         work: list[tuple[Nodes, frozenset[str]]] = []
         for keys, names in wanted.items():
-            nodes = [(key, snapshot[key]) for key in keys if key in snapshot]
+            nodes = [(key, present[key]) for key in keys if key in present]
             if nodes:
                 work.append((nodes, names))
         if not work or self._hangs or not _can_fork():

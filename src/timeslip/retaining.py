@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from timeslip.describing.summary import counted
 from timeslip.errors import StoreError, StoreFullError
-from timeslip.live import Live
+from timeslip.live import Live, Room
 from timeslip.model import Collected
+from timeslip.standard import time
 from timeslip.store.maintenance import RetentionPolicy, gc
 
 _AIM = 0.9
@@ -19,10 +20,24 @@ _AIM = 0.9
 One that the user asks for goes down to the limit and no further."""
 
 
+_GROWTH, _PAGES = 4, 1 << 16
+"""The store grows by no more than so many times what is written here, and a few pages."""
+_SECONDS = 5.0
+"""So long other processes are taken to leave room for what is written here."""
+
+
 def is_above_limit(live: Live) -> bool:
-    """Whether the store takes more than the user allows; what is being saved counts."""
-    limit = live.settings.max_store_bytes
-    return bool(limit) and live.repository.size_bytes() > limit
+    """Whether the store takes more than the user allows; what is being saved counts.
+
+    Far below the limit, where nearly every commit is, the size is not asked for each time.
+    """
+    limit, written, now = live.settings.max_store_bytes, live.repository.bytes_written, time.monotonic()
+    room = live.room
+    if not limit or (room is not None and limit >= room.limit and written <= room.written and now < room.time):
+        return False
+    left = limit - live.repository.size_bytes()
+    live.room = None if left <= _PAGES else Room(limit, written + (left - _PAGES) // _GROWTH, now + _SECONDS)
+    return left < 0
 
 
 def retain(live: Live) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -141,17 +141,18 @@ def _marks(entry: Mapping[str, Any]) -> list[bytes]:
     return [marks[first : first + _MARK] for first in range(0, len(marks), _MARK)]
 
 
-def lists_of(names: Sequence[str], marks: Sequence[bytes]) -> Iterator[bytes]:
-    """The lists of the chunks of a buffer, cut where the name of a chunk says so.
+def lists_of(names: Sequence[str], marks: Sequence[bytes], ends: Container[int] = ()) -> Iterator[bytes]:
+    """The lists of the chunks of a buffer, cut where the name of a chunk says so, and after those that are in *ends*.
 
     As chunks they are stored once like any others: the next version of a large buffer, in which a cell has changed one
-    piece, adds the list that has it, and no thousand names.
+    piece, adds the list that has it, and no thousand names. The ends are those of the columns of a frame, which go to
+    other buffers as they are.
     """
     held = bytearray()
-    for name, mark in zip(names, marks, strict=True):
+    for at, (name, mark) in enumerate(zip(names, marks, strict=True)):
         held += bytes.fromhex(name) + mark
         count = len(held) // _ENTRY
-        if (count >= _SHORT_LIST and not held[-_ENTRY] % _USUAL_LIST) or count >= _LONG_LIST:
+        if (count >= SHORT_LIST and (at in ends or not held[-_ENTRY] % _USUAL_LIST)) or count >= _LONG_LIST:
             yield bytes(held)
             held.clear()
     if held:
@@ -235,9 +236,9 @@ _ENTRY = _NAME + _MARK
 """Bytes of the digest of a piece, of the name of a chunk, and of both in a list."""
 
 LISTED = 64
-"""The chunks of buffers of more pieces than that are in lists."""
+"""The chunks of values of more pieces than that are in lists, but for buffers of few of them."""
 
-_SHORT_LIST, _USUAL_LIST, _LONG_LIST = 8, 32, 128
+SHORT_LIST, _USUAL_LIST, _LONG_LIST = 8, 32, 128
 """So many pieces a list has at least, usually, and at most."""
 
 

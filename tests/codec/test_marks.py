@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timeslip.codec.marks import is_plain, mark_of
+from timeslip.codec.capture import Encoder
+from timeslip.codec.definitions import Registry
+from timeslip.codec.marks import is_plain, is_sufficient, mark_of, mark_of_nodes
+from timeslip.codec.resources import Resources
 
 atoms = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 plain = st.recursive(
@@ -85,3 +88,48 @@ def test_objects_of_the_pass_do_not_count() -> None:
     odd = object()
     assert is_plain({list, object}, [[], odd], {id(odd)})
     assert not is_plain({list, object}, [[], odd, object()], {id(odd)})
+
+
+FUNCTION = "def f(x: int = 1, y: 'a text' = 'b') -> str:\n    'About f.'\n    return x + y"
+OF_FUNCTION = {
+    "code": "def g(x=1, y='b'): return x - y\nf.__code__ = g.__code__",
+    "a constant": "f.__code__ = f.__code__.replace(co_consts=(*f.__code__.co_consts, 7))",
+    "a default": "f.__defaults__ = (2, 'b')",
+    "the type of a default": "f.__defaults__ = (True, 'b')",
+    "a default that can change": "f.__defaults__ = ([], 'b')",
+    "a default for a name only": "f.__kwdefaults__ = {'y': 2}",
+    "an attribute": "f.seen = 1",
+    "its attributes with an alias": "alias = f.__dict__",
+    "an annotation": "f.__annotations__['x'] = float",
+    "a text for a class": "f.__annotations__['x'] = 'int'",
+    "a class of the session": "class A: pass\nf.__annotations__['x'] = A",
+    "its annotations with an alias": "alias = f.__annotations__",
+    "its text": "f.__doc__ = 'Another.'",
+    "its name": "f.__name__ = 'g'",
+    "its module": "f.__module__ = 'other'",
+}
+
+
+@pytest.mark.parametrize("name", OF_FUNCTION)
+def test_the_mark_of_a_changed_function_is_another(name: str) -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    encoder = Encoder(space, Registry(), Resources())
+    exec(compile(FUNCTION, "<test>", "exec", dont_inherit=True), space)
+    before = mark_of_nodes([("def:f", space["f"])], encoder)
+    assert is_sufficient(before)
+    assert mark_of_nodes([("def:f", space["f"])], encoder) == before
+    exec(OF_FUNCTION[name], space)
+    assert mark_of_nodes([("def:f", space["f"])], encoder) != before
+
+
+def test_the_mark_of_a_name_tells_which_definition_it_stands_for() -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    encoder = Encoder(space, Registry(), Resources())
+    exec("def f(): pass\ndef g(): pass\nclass A: pass", space)
+    assert mark_of_nodes([("f", space["f"])], encoder) is None  # nobody has given it an identity yet
+    for name in "fgA":
+        encoder.registry.id_of(space[name])
+    marks = [mark_of_nodes([("name", space[name])], encoder) for name in "fgA"]
+    assert all(map(is_sufficient, marks))
+    assert len(set(marks)) == 3
+    assert not is_sufficient(mark_of_nodes([("rows", [[1]])], encoder))

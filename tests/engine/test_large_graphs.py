@@ -10,7 +10,7 @@ import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
 from timeslip.codec.capture import Encoder
-from timeslip.codec.marks import mark_of
+from timeslip.codec.marks import mark_of_nodes
 from timeslip.state import covariables, regroup
 from timeslip.testing.graphs import compare_states
 
@@ -64,7 +64,12 @@ def test_a_mark_that_differs_is_not_taken_again(sessions: Sessions, monkeypatch:
     live = sessions.attach()
     live.run("rows = [{'id': i} for i in range(300)]")
     marked = []
-    monkeypatch.setattr(regroup, "mark_of", lambda objects: marked.append(id(objects[0])) or mark_of(objects))
+
+    def noted(nodes: Any, encoder: Any) -> bytes | None:
+        marked.append(id(nodes[0][1]))
+        return mark_of_nodes(nodes, encoder)
+
+    monkeypatch.setattr(regroup, "mark_of_nodes", noted)
     live.run("rows[9]['id'] = 'changed'")
     assert marked.count(id(live["rows"])) == 1
     assert live.commits[-1].names.changed == ("rows",)
@@ -91,6 +96,21 @@ def test_instances_with_an_alias_are_not_captured_again_and_again(
     assert live["alias"].x == 7
 
 
+def test_functions_are_not_captured_again_and_again(sessions: Sessions, passes: list[tuple[str, ...]]) -> None:
+    live = sessions.attach()
+    live.run("def f(x: int = 1): return x")
+    live.run("n = f()")  # a name has an identity to tell only since its first capture
+    passes.clear()
+    live.run("n = f(2)")
+    live.run("n = f(3)")
+    assert [names for names in passes if names != ("n",)] == []
+    assert not live.commits[-1].names.late
+    live.run("f.__defaults__ = (2,)")
+    assert live.commits[-1].names.changed == ("f",)
+    live.session.undo()
+    assert live["f"]() == 1
+
+
 CHANGES = {
     "through an alias": ["row = rows[5]", "row['id'] = -5"],
     "an alias of what was loaded": [
@@ -109,6 +129,8 @@ CHANGES = {
         "rows[0]['id'] = bytearray(b'bytes')",
         "rows[0]['id'] = {1}",
     ],
+    "of a function": ["def f(x=1): return x", "f.__defaults__ = (2,)", "f.of = rows", "rows.pop()", "n = f()"],
+    "what a function shares": ["def f(): pass", "d = {}", "f.__dict__ = d", "d['a'] = 1", "f.__annotations__ = d"],
     "at the front": ["rows.insert(0, {'id': 'first'})", "UNDO", "rows.insert(0, rows[-1])"],
     "all dropped": ["rows.clear()", "UNDO", "del rows", "UNDO", "rows = rows[::-1]"],
 }

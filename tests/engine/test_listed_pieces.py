@@ -60,6 +60,17 @@ def test_a_change_stores_its_piece_and_few_names(session: Any) -> None:
     assert session.verify().changed == {}
 
 
+def test_a_value_of_many_buffers_names_few_pieces_too(session: Any) -> None:
+    session.run("import numpy; g = numpy.random.default_rng(1); a = {n: g.random(80_000) for n in range(10)}")
+    whole = session.namespace["a"][3].copy()
+    assert all("lists" in entry for entry in session._live.body(session._live.records["a"])["buffers"])
+    stored(session, "a[2][5] = 0.5")
+    assert stored(session, "a[3][50_000] = 0.5") < PIECE + 10_000  # with the names of all pieces it is 20 kB more
+    session.undo()
+    assert (session.namespace["a"][3] == whole).all()
+    assert session.verify().changed == {}
+
+
 def test_what_comes_back_in_another_kernel_and_after_gc_is_the_same(tmp_path: Path) -> None:
     with attach(tmp_path) as session:
         session.run(MADE)
@@ -102,6 +113,15 @@ def test_lists_are_cut_by_what_is_in_them(session: Any) -> None:
     whole, shorter = ({*lists_of(names[start:], marks[start:])} for start in (0, 100))
     assert len(shorter - whole) <= 2
     assert {len(one) // 48 for one in lists_of(names[:1] * 500, marks[:1] * 500)} <= {4, 8, 116, 128}
+
+
+def test_lists_end_with_the_columns_of_a_frame() -> None:
+    names = [f"{1 + number % 250:02x}{number:062x}" for number in range(120)]
+    marks = [number.to_bytes(16, "big") for number in range(120)]
+    ends = {19, 39, 59, 79, 99, 119}
+    whole = {*lists_of(names, marks, ends)}
+    assert {*lists_of(names[40:60], marks[40:60], {19})} < whole
+    assert not {*lists_of(names[40:60], marks[40:60])} < {*lists_of(names, marks)}
 
 
 def test_few_pieces_are_named_in_the_record(session: Any) -> None:

@@ -578,7 +578,7 @@ def test_capture_in_a_trial_has_a_limit(session: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(proof, "LOOKING", 0.3)
     session.run("x = library.HangsElsewhere()")
     session.run("y = library.Plain()")
-    session._live.prover.begin(session._live.namespace.snapshot())
+    session._live.prover.begin(session._live.namespace.snapshot)
     settle(session)
     assert verdict(session, "HangsElsewhere").word == "unknown"
     assert verdict(session, "Plain").word == "faithful"

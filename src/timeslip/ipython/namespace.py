@@ -199,9 +199,11 @@ class IPythonNamespace:
                 self._hidden[name] = None
         if put:
             self._hidden_ends.mark(hidden, hidden)
-        for name in self._inputs_to_look_at():
-            mine = names.get(name, _MISSING)
-            if mine is not _MISSING and mine is not hidden.get(name, _MISSING):  # bound to something of the user's
+        looked_at = self._inputs_to_look_at()
+        mine = list(map(names.get, looked_at, repeat(_MISSING)))
+        differ = map(is_not, mine, map(hidden.get, looked_at, repeat(_MISSING)))
+        for name, value in compress(zip(looked_at, mine, strict=True), differ):
+            if value is not _MISSING:  # bound to something of the user's
                 del self._aside[name], self._inputs[name]
                 self._shown[name] = self._hidden[name] = None
 
@@ -214,7 +216,7 @@ class IPythonNamespace:
         if len(some) < _IN_TURN:
             self._turn = iter(list(self._inputs))
             some += islice(self._turn, _IN_TURN - len(some))
-        return [name for name in dict.fromkeys([*wanted, *some]) if name in self._inputs]
+        return list(filter(self._inputs.__contains__, dict.fromkeys([*wanted, *some])))
 
     def _set_aside(self, name: str) -> None:
         self._aside[name] = None

@@ -45,14 +45,14 @@ def _line_of_terminal(text: str) -> None:
 
 def _line_of_notebook(shell: Any) -> Callable[[str], None]:
     """A display of its own below the cell, changed in place."""
-    transient = {"display_id": f"timeslip-{os.urandom(4).hex()}"}
-    begun = False
+    transient: dict[str, str] = {}
 
     def show(text: str) -> None:
-        nonlocal begun
+        begun = bool(transient)
         try:
+            if not begun:  # only now: hardly any work takes so long that it is shown
+                transient["display_id"] = f"timeslip-{os.urandom(4).hex()}"
             shell.display_pub.publish({"text/plain": text}, transient=transient, update=begun)
-            begun = True
         except Exception:  # a front end that has gone must not stop the work that is shown
             return
 

@@ -15,7 +15,7 @@ from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.hubs import Hub, as_hub, beside, hub_of
 from timeslip.codec.linking import is_atom
 from timeslip.codec.loaded import Loaded
-from timeslip.codec.marks import mark_of
+from timeslip.codec.marks import is_sufficient, mark_of_nodes
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
 from timeslip.state.fingerprint import Fingerprint
@@ -172,7 +172,7 @@ class Regrouping:
             self.taken.append(known.captured)
             print_ = self.tracker.fingerprint(known.captured)
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
-        mark = mark_of([obj for _, obj in nodes]) if marked and mark is None else mark
+        mark = mark_of_nodes(nodes, self.tracker.encoder) if marked and mark is None else mark
         try:
             captured = capture_of(self.tracker.encoder, nodes, shared, deep=deep)
         except UnstorableError as error:
@@ -191,7 +191,9 @@ class Regrouping:
             self.tracker.note_checked(group)
             return
         self.checked += 1
-        mark = mark_of([self._object(key) for key in group.keys]) if group.mark is not None else None
+        mark = None
+        if group.mark is not None:
+            mark = mark_of_nodes([(key, self._object(key)) for key in group.keys], self.tracker.encoder)
         if mark is not None and mark == group.mark:
             self.tracker.note_checked(group)
             return
@@ -202,7 +204,7 @@ class Regrouping:
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
-            group.mark = shot.mark if group.mark is not None else None
+            group.mark = shot.mark if group.mark is not None or is_sufficient(shot.mark) else None
             group.fingerprint = shot.fingerprint  # which knows where its buffers are now
             self.tracker.note_checked(group)
             if len(group.keys) == 1:
@@ -558,7 +560,7 @@ class Regrouping:
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)
             group.bytes = captured.size
-            group.mark = shot.mark if captured.plain else None
+            group.mark = shot.mark if captured.plain or is_sufficient(shot.mark) else None
             group.islands = captured.parts if captured.plain else ()
         return group
 

@@ -105,6 +105,7 @@ class ChunkStore:
     ) -> None:
         self._db = database
         self._packs = packs
+        self._disk = packs.directory.parent
         self._files = files
         self._min_free_bytes = min_free_bytes
         self._pending: dict[bytes, _Stored] = {}
@@ -235,7 +236,7 @@ class ChunkStore:
     def require_space(self, extra: int = 0) -> None:
         """Raise StoreFullError when writing *extra* bytes would leave less than the floor of free disk space."""
         try:
-            free = self._files.free_bytes(self._packs.directory.parent)
+            free = self._files.free_bytes(self._disk)
         except OSError as error:
             raise translate(error, "asking for free disk space") from error
         floor = self._min_free_bytes()
@@ -287,6 +288,8 @@ class ChunkStore:
         A record of a large buffer lists a thousand chunks of which a run has changed one: they are asked for and
         counted many at a time.
         """
+        if not digests:
+            return {}
         numbers: dict[bytes, int] = {}
         numbers.update((digest, self._published[digest]) for digest in digests if digest in self._published)
         counted = list(numbers.values())

@@ -97,6 +97,8 @@ class Database:
         self._busy_seconds = busy_seconds
         self._pid = os.getpid()
         self._page_bytes = 0
+        self._writing = 0
+        """The thread that is in a transaction: there, statements do not ask each time which process this is."""
         self._connection: sqlite3.Connection | None = None
         if not os.path.exists(path) and (read_only or not create):
             raise StoreNotFoundError(
@@ -140,7 +142,8 @@ class Database:
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return all its rows."""
-        self.check_process()
+        if self._writing != threading.get_ident():
+            self.check_process()
         with self.lock:
             try:
                 return self._live().execute(sql, parameters).fetchall()
@@ -149,7 +152,8 @@ class Database:
 
     def one(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
         """Run one statement and return its first row, or None."""
-        self.check_process()
+        if self._writing != threading.get_ident():
+            self.check_process()
         with self.lock:
             try:
                 row: Row | None = self._live().execute(sql, parameters).fetchone()
@@ -159,7 +163,8 @@ class Database:
 
     def insert(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run one INSERT and return the row number it gave."""
-        self.check_process()
+        if self._writing != threading.get_ident():
+            self.check_process()
         with self.lock:
             try:
                 return self._live().execute(sql, parameters).lastrowid or 0
@@ -168,7 +173,8 @@ class Database:
 
     def many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """Run one statement for each of *rows*; returns how many rows of the database it changed."""
-        self.check_process()
+        if self._writing != threading.get_ident():
+            self.check_process()
         with self.lock:
             try:
                 return self._live().executemany(sql, rows).rowcount
@@ -194,6 +200,7 @@ class Database:
                 raise StoreReadOnlyError("the store was opened for reading only")
             self._files.step("begin")
             try:
+                self._writing = threading.get_ident()
                 self.execute("BEGIN IMMEDIATE")
                 yield
                 self._files.step("commit")
@@ -203,6 +210,8 @@ class Database:
                 if self.in_transaction():
                     connection.rollback()
                 raise
+            finally:
+                self._writing = 0
 
     def in_transaction(self) -> bool:
         """Whether a transaction of this connection is open."""
@@ -263,6 +272,10 @@ class Database:
                 connection.close()
             except sqlite3.Error as error:
                 raise self._translate(error) from error
+
+    def abandon(self) -> None:
+        """In a forked child: whatever is under way is under way in the parent."""
+        self._writing = 0
 
     def check_process(self) -> None:
         """Raise unless this is the process that opened the store."""

@@ -40,7 +40,10 @@ class Files:
 
     def free_bytes(self, directory: Path) -> int:
         """Bytes that this user could still write on the disk of *directory*."""
-        return disk_usage(directory).free
+        if not hasattr(os, "statvfs"):
+            return disk_usage(directory).free
+        found = os.statvfs(directory)
+        return int(found.f_bavail * found.f_frsize)
 
     def step(self, what: str) -> None:
         """Called between the steps of a transaction, with the name of the step that comes next. Does nothing."""

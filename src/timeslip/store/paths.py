@@ -158,7 +158,9 @@ class PathTable:
 
     # --- writing, inside a transaction
 
-    def index(self, session: str, seq: int, parents: Sequence[str], names: Iterable[str]) -> bool:
+    def index(
+        self, session: str, seq: int, parents: Sequence[str], names: Iterable[str], *, newest: str | None = None
+    ) -> bool:
         """Index one commit, all before it being indexed; False: it was made from one of another session, and is not.
 
         Args:
@@ -166,17 +168,19 @@ class PathTable:
             seq: its number there.
             parents: what it was made from.
             names: that it made, changed or deleted.
+            newest: the commit before it, where that is known.
         """
         n = self._sessions.number(session)
         if not parents:
             self._add_fork(n, seq, None)
-        elif not self._follows(n, seq, parents[0]):
+        elif newest != parents[0] and not self._follows(n, seq, parents[0]):
             body = self._log.commit(parents[0])
             if body["session"] != session:
                 return False
             self._add_fork(n, seq, int(body["seq"]))
         rows = [(n, digest, seq) for digest in sorted(set(map(digest_of, names)))]
-        self._db.many("INSERT OR IGNORE INTO touches VALUES (?, ?, ?)", rows)
+        if rows:
+            self._db.many("INSERT OR IGNORE INTO touches VALUES (?, ?, ?)", rows)
         return True
 
     def _follows(self, n: int, seq: int, parent: str) -> bool:

@@ -601,6 +601,7 @@ class Repository:
         return [int(row[0]) for row in rows]
 
     def _abandon(self) -> None:
+        self._database.abandon()
         self._chunks.abandon()
         self._packs.abandon()
         self._syncer.abandon()

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from timeslip.store.repository import Repository
 
 
+_NEWEST = """SELECT s.commits, s.indexed, r.id FROM sessions s
+    LEFT JOIN commits c ON c.session = s.n AND c.seq = s.commits LEFT JOIN records r ON r.n = c.record WHERE s.n = ?"""
+"""How many commits a session has, up to which one they are indexed, and which one is the last."""
+
+
 class Transaction:
     """Adds records and moves names. Made by `Repository.transaction`, valid until its block ends.
 
@@ -40,6 +45,7 @@ class Transaction:
         self._last = 0
         self._known: dict[str, tuple[int, int, int | None]] = {}
         """Records that were asked for or added here: nobody else can take them away before the transaction ends."""
+        self._heads: dict[tuple[str, str], int] = {}
         self._now = time.time()
 
     def _finish(self) -> None:
@@ -137,7 +143,7 @@ class Transaction:
         self._require_active("put commit")
         n = self._sessions.number(session)
         ancestors = [self._number(parent, "commit") for parent in parents]
-        row = self._db.one("SELECT commits, indexed FROM sessions WHERE n = ?", (n,))
+        row = self._db.one(_NEWEST, (n,))
         if row is None:
             raise NotFoundError(f"session {session[:8]} was removed", hint="start a new session")
         seq = int(row[0]) + 1
@@ -152,8 +158,10 @@ class Transaction:
             self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?)", (ancestor, record))
         indexed = int(row[1])
         # Where earlier ones are missing in the index, they and this one are added when it is asked for.
-        if touched is not None and indexed == seq - 1 and self._repo.paths.index(session, seq, parents, touched):
-            indexed = seq
+        if touched is not None and indexed == seq - 1:
+            newest = None if row[2] is None else row[2].hex()
+            if self._repo.paths.index(session, seq, parents, touched, newest=newest):
+                indexed = seq
         self._db.execute(
             "UPDATE sessions SET commits = ?, last_used = max(last_used, ?), indexed = ? WHERE n = ?",
             (seq, self._now, indexed, n),
@@ -230,11 +238,16 @@ class Transaction:
 
     @Reading("a table")
     def _head(self, session: str, kernel: str) -> int:
-        n = self._sessions.number(session)
-        row = self._db.one("SELECT n FROM heads WHERE session = ? AND kernel = ?", (n, kernel))
-        if row is not None:
-            return int(row[0])
-        return self._db.insert("INSERT INTO heads (session, kernel) VALUES (?, ?)", (n, kernel))
+        found = self._heads.get((session, kernel))
+        if found is None:
+            n = self._sessions.number(session)
+            row = self._db.one("SELECT n FROM heads WHERE session = ? AND kernel = ?", (n, kernel))
+            if row is not None:
+                found = int(row[0])
+            else:
+                found = self._db.insert("INSERT INTO heads (session, kernel) VALUES (?, ?)", (n, kernel))
+            self._heads[session, kernel] = found
+        return found
 
     @Reading("a table")
     def _number(self, record: str, kind: str, session: str | None = None) -> int:

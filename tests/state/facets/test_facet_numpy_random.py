@@ -46,6 +46,20 @@ def test_the_pending_normal_alone_is_a_change() -> None:
     assert facet.capture() != data
 
 
+def test_it_is_asked_for_its_state_only_when_it_has_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    facet = REGISTRY["numpy_random"]()
+    np.random.seed(1)
+    data = facet.capture()
+    with monkeypatch.context() as patched:
+        patched.setattr("timeslip.state.facets.numpy_random.canonical", None)
+        assert facet.capture() == data
+    draw = np.random
+    for move in (draw.rand, draw.randn, draw.randn, lambda: draw.shuffle([1, 2]), lambda: draw.bytes(1), draw.seed):
+        move()
+        assert facet.capture() != data
+        data = facet.capture()
+
+
 def test_another_bit_generator() -> None:
     if not hasattr(np.random, "set_bit_generator"):
         pytest.skip("this numpy cannot change the bit generator")

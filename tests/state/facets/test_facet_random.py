@@ -27,6 +27,20 @@ def test_the_same_numbers_come_again(seed: int, draws: int, gauss: bool) -> None
     assert [random.gauss(0, 1), random.random()] == expected
 
 
+def test_it_is_asked_for_its_state_only_when_it_has_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    facet = REGISTRY["random"]()
+    data = facet.capture()
+    with monkeypatch.context() as patched:
+        patched.setattr("timeslip.state.facets.python_random.canonical", None)
+        assert facet.capture() == data
+    for draw in (random.random, lambda: random.gauss(0, 1), lambda: random.gauss(0, 1), lambda: random.seed(1)):
+        draw()
+        assert facet.capture() != data
+        data = facet.capture()
+    monkeypatch.setattr(random, "getstate", lambda: (3, (0,) * 625, None))
+    assert facet.capture() != data
+
+
 def test_equal_states_give_equal_bytes_in_another_process(fresh) -> None:
     code = (
         "import random; from timeslip.state.facets import REGISTRY; random.seed(5); random.random()\n"

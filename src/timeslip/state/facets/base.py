@@ -94,6 +94,8 @@ class FacetBase:
 
     def take_problems(self) -> list[str]:
         """Sentences queued since the last call."""
+        if not self._problems:  # nearly always: it is asked of every facet after every run
+            return []
         problems, self._problems = self._problems, []
         return problems
 

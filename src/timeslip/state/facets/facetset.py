@@ -78,8 +78,8 @@ class FacetSet:
                     captured[name] = facet.capture()
                 elif facet.absent is not None:
                     captured[name] = facet.absent
-                if name in self._failing:
-                    del self._failing[name]
+                if self._failing:
+                    self._failing.pop(name, None)
             except Exception as error:  # a facet reads other libraries' internals; the session must not notice
                 self._note(name, error)
             self.problems += facet.take_problems()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import cache
 from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
 from timeslip.state.facets.base import FacetBase, moved, register
 from timeslip.state.facets.differences import canonical, parsed
+from timeslip.state.facets.watch import memory_of
 
 
 @register
@@ -28,13 +30,9 @@ class NumpyRandomFacet(FacetBase):
 
     def capture(self) -> bytes:
         """The state as numpy's own dictionary, arrays as little-endian hexadecimal."""
-        state = sys.modules["numpy.random"].get_state(legacy=False)
-        key = state.get("state", {}).get("key")
-        if key is None:  # another bit generator than the Mersenne twister: small, and rare
-            return canonical(_plain(state)).encode()
-        seen = (key.tobytes(), state["state"]["pos"], state["has_gauss"], state["gauss"], state["bit_generator"])
-        if seen != self._seen:
-            self._data = canonical(_plain(state)).encode()
+        seen = _seen()  # before it is asked: another thread may draw in between
+        if seen is None or seen != self._seen:
+            self._data = canonical(_plain(sys.modules["numpy.random"].get_state(legacy=False))).encode()
             self._seen = seen
         return self._data
 
@@ -58,6 +56,32 @@ class NumpyRandomFacet(FacetBase):
     def describe(self, before: bytes | None, after: bytes | None) -> str:
         """Only whether it moved."""
         return moved("numpy's global generator", before, after)
+
+
+def _seen() -> object:
+    """What is another as soon as the generator has moved; None where that cannot be told."""
+    numpy: Any = sys.modules["numpy.random"]
+    drawing: Any = getattr(numpy.get_state, "__self__", None)  # anything may have been put there
+    if type(drawing) is not numpy.RandomState or type(drawing._bit_generator) is not numpy.MT19937:
+        return None
+    return _memory_of(drawing) if _is_told(numpy) else None
+
+
+def _memory_of(drawing: Any) -> tuple[Any, ...]:
+    """The Mersenne twister has its state in itself; a number that is held back is in what draws on it."""
+    generator = drawing._bit_generator
+    return id(drawing), memory_of(drawing), id(generator), memory_of(generator)
+
+
+@cache
+def _is_told(numpy: Any) -> bool:
+    """Whether drawing shows in the memory of what is drawn on, in this release of numpy."""
+    trial = numpy.RandomState(0)
+    states = [_memory_of(trial)]
+    for _ in range(2):  # the second one was made with the first
+        trial.standard_normal()
+        states.append(_memory_of(trial))
+    return len(set(states)) == len(states)
 
 
 def _plain(value: Any) -> Any:

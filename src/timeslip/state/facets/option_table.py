@@ -42,7 +42,7 @@ class OptionTable(FacetBase):
 
     def available(self) -> bool:
         """Whether one of the libraries is loaded, completely."""
-        return any(self._loaded(library) is not None for library in self.options)
+        return any(library in sys.modules and self._loaded(library) is not None for library in self.options)
 
     def capture(self) -> bytes:
         """The differences. Options that a release does not have are left out."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import array
 import random
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from timeslip.errors import FacetError
 from timeslip.state.facets.base import FacetBase, moved, register
 from timeslip.state.facets.differences import canonical, parsed
+from timeslip.state.facets.watch import memory_of
 
 
 @register
@@ -20,19 +21,19 @@ class RandomFacet(FacetBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._state: object = None
+        self._seen: object = None
         self._data = b""
 
     def capture(self) -> bytes:
-        """Version, the 625 words as hexadecimal, and the pending Gaussian."""
-        state = random.getstate()
-        if state != self._state:
-            version, words, gauss = state
+        """Version, the 625 words as hexadecimal, and the pending Gaussian; a microsecond when it has not moved."""
+        seen = _seen()  # before it is asked: another thread may draw in between
+        if seen is None or seen != self._seen:
+            version, words, gauss = random.getstate()
             packed = array.array("I", words)
             if sys.byteorder == "big":
                 packed.byteswap()
             self._data = canonical({"gauss": gauss, "version": version, "words": packed.tobytes().hex()}).encode()
-            self._state = state
+            self._seen = seen
         return self._data
 
     def restore(self, data: bytes) -> None:
@@ -49,3 +50,24 @@ class RandomFacet(FacetBase):
     def describe(self, before: bytes | None, after: bytes | None) -> str:
         """Only whether it moved: the state means nothing to a reader."""
         return moved("random generator", before, after)
+
+
+def _seen() -> object:
+    """What is another as soon as the generator has moved; None where that cannot be told."""
+    generator: Any = getattr(random.getstate, "__self__", None)  # anything may have been put there
+    if type(generator) is not _RANDOM or not _TOLD:
+        return None
+    return id(generator), memory_of(generator), generator.gauss_next
+
+
+_RANDOM: Any = random.Random
+
+
+def _is_told() -> bool:
+    generator = _RANDOM(0)
+    before = memory_of(generator)
+    generator.random()
+    return before is not None and memory_of(generator) != before
+
+
+_TOLD = _is_told()
