@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from timeslip.codec.capture import Encoder
@@ -116,14 +117,14 @@ class Loads:
 
     def _load(self, record: str, body: Mapping[str, Any], staying: Staying | None = None) -> dict[str, Any]:
         loader = self.loader
-        changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
+        changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), len(loader.made)
         figures = len(loader.figures)
         self._running.add(record)
         try:
             return loader.load(read_value(self._repository, body), staying)
         except TimeslipError:
             del loader.changes[changes:], loader.rebuilt[rebuilt:], loader.figures[figures:]
-            self.withdraw(made)
+            self.withdraw(set(islice(loader.made, made)))  # which has what is made now behind what was made before
             raise
         finally:
             self._running.discard(record)

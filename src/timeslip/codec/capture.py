@@ -589,7 +589,7 @@ def _finish(
         roots=state.roots,
         blocks=state.blocks,
         volatile=any(str(of(kind, "__module__")).partition(".")[0] in reducers.VOLATILE for kind in state.met),
-        reduced=bool(state.met),
+        reduced=not all(type(state.table[kind]) is instances.Plain for kind in state.met),
         packages=frozenset(str(of(kind, "__module__")).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
