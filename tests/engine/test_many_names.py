@@ -13,6 +13,7 @@ import pytest
 
 import timeslip
 from timeslip import values
+from timeslip.codec import reducers
 from timeslip.codec.capture import Encoder
 from timeslip.model import is_facet, is_name
 from timeslip.planner import Plan
@@ -347,3 +348,18 @@ def test_what_runs_no_code_to_be_captured_is_captured_once(attach: Attach, monke
     assert captured.count(["a"]) == 1
     session.undo()
     assert vars(session.namespace["a"]) == {"held": [1]}
+
+
+def test_what_a_class_says_of_pickling_is_looked_for_once_in_a_look(
+    attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach(check_budget=0.0)
+    run(session, "class A:\n    def __init__(self, held): self.held = held\nclass B(A): pass")
+    asked: list[type] = []
+    usual = reducers._search
+    monkeypatch.setattr(reducers, "_search", lambda kind: asked.append(kind) or usual(kind))
+    run(session, "for i in range(20): globals()[f'a{i}'], globals()[f'b{i}'] = A([i]), B([i])\ndel i")
+    assert sorted(kind.__name__ for kind in asked) == ["A", "B"]
+    asked.clear()
+    run(session, "A.__getstate__ = lambda self: self.held", "a1.held = b1.held = 5")
+    assert {kind.__name__ for kind in asked} == {"A", "B"}, "a run may have changed it"

@@ -49,7 +49,7 @@ from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
-from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
+from timeslip.codec.refilling import Check, changed_elements, checks_of
 from timeslip.codec.resources import Resources
 from timeslip.codec.runs import run_by
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
@@ -295,10 +295,10 @@ class Pass:
 
     def find(self, kind: type) -> Reducer | None:
         """The reducer for a type, None for "as pickle does"."""
-        found = reducers.find(kind)
         if compares_oddly(kind):
             self.odd = True
-            return found
+            return reducers.find(kind)
+        found, hashing = reducers.found_of(kind, self.encoder.searched)
         if isinstance(found, (instances.Plain, instances.AsPickle)) and self.deep is None:
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
@@ -309,7 +309,7 @@ class Pass:
             found = guarded
         self.table[kind] = found
         self.met.add(kind)
-        if hashes_itself(kind):
+        if hashing:
             self.hashing.add(kind)
         return found
 
