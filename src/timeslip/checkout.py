@@ -227,19 +227,20 @@ class Checkout:
     def _foresee_bindings(self, plan: Plan, snapshot: Mapping[str, Any]) -> None:
         """Node key -> (record, object) for what will be there after this restore, as far as it is known now."""
         live, after = self.live, self._after
-        touched = {*plan.keep, *plan.drop, *(key for key, record in self.target.items() if record in plan.load)}
+        kept, loaded = frozenset(plan.keep), frozenset(plan.load)
+        touched = {*kept, *plan.drop, *(key for key, record in self.target.items() if record in loaded)}
         touched |= {key for record in plan.replay for key in live.info(record).keys}
         touched |= plan.bind.keys()
         after.update((key, (self.target[key], snapshot[other])) for key, other in plan.bind.items())
         for key, record in live.records.items():
-            if key in plan.keep or key not in touched:
+            if key in kept or key not in touched:
                 obj = live.registry.live(key[4:]) if is_definition(key) else snapshot.get(key)
                 if (obj is not None or key in snapshot) and type(obj) is not Placeholder:
-                    after[key] = (self.target.get(key, record) if key in plan.keep else record, obj)
-        for loaded in self.prepared.records:
-            for key, value in self.loads.values[loaded].items():
-                if self.target.get(key) == loaded:
-                    after[key] = (loaded, value)
+                    after[key] = (self.target.get(key, record) if key in kept else record, obj)
+        for version in self.prepared.records:
+            for key, value in self.loads.values[version].items():
+                if self.target.get(key) == version:
+                    after[key] = (version, value)
 
     def keep_everything(self) -> None:
         """Say that this restore only adds names: all that is live stays."""

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from timeslip.codec.capture import Encoder
@@ -130,14 +131,14 @@ class Loads:
         arrays: StayingArrays | None = None,
     ) -> dict[str, Any]:
         loader = self.loader
-        changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), set(loader.made)
+        changes, rebuilt, made = len(loader.changes), len(loader.rebuilt), len(loader.made)
         figures = len(loader.figures)
         self._running.add(record)
         try:
             return loader.load(replace(read_value(self._repository, body), arrays=arrays), staying)
         except TimeslipError:
             del loader.changes[changes:], loader.rebuilt[rebuilt:], loader.figures[figures:]
-            self.withdraw(made)
+            self.withdraw(set(islice(loader.made, made)))  # which has what is made now behind what was made before
             raise
         finally:
             self._running.discard(record)

@@ -71,7 +71,8 @@ class StayingElements:
         self._live = live
         self._plan = plan
         self._loads = loads
-        self._replaced = {*plan.drop, *(key for key, record in target.items() if record in plan.load)}
+        loaded = frozenset(plan.load)
+        self._replaced = {*plan.drop, *(key for key, record in target.items() if record in loaded)}
         self._allowed: bool | None = None
         self._taken: set[Covariable] = set()
         self._records: list[str] = []

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 
 import timeslip
+from timeslip import values
+from timeslip.codec import reducers
 from timeslip.codec.capture import Encoder
 from timeslip.model import is_facet, is_name
+from timeslip.planner import Plan
 from timeslip.state.covariables import Tracker
+from timeslip.staying import StayingElements
 
 Attach = Callable[..., Any]
 
@@ -283,3 +287,79 @@ def test_what_a_value_calls_is_reached(name: str, attach: Attach) -> None:
     names = commit.names
     assert "log" in names.changed
     assert "other" in names.assumed
+
+
+def test_what_a_plan_loads_is_looked_up_not_gone_through() -> None:
+    compared = 0
+
+    class Record(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    records = [Record(f"r{i}") for i in range(50)]
+    plan: Any = Plan((), tuple(records), (), ("gone",), ())
+    target: Any = {f"n{i}": f"r{i + 1}" for i in range(50)}
+    staying = StayingElements(None, plan, target, None)  # type: ignore[arg-type]
+    assert staying._replaced == {"gone", *(f"n{i}" for i in range(49))}
+    assert compared <= 50, "each name was compared with each record"
+
+
+def test_what_values_are_made_of_is_asked_only_where_it_is_compared(
+    attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach()
+    run(session, "a = [1]", "b = [2]", MIXED.format(count=60))
+    full, asked = session.head, []
+    usual = values._without_marks
+    monkeypatch.setattr(values, "_without_marks", lambda part: asked.append(part) or usual(part))
+    session.undo()
+    session.checkout(full)
+    assert asked == []
+    run(session, "a.append(1)", "a.pop()")
+    session.undo(2)
+    assert len(asked) <= 20, "one was compared"
+    assert session.namespace["a"] == [1]
+
+
+def test_what_runs_no_code_to_be_captured_is_captured_once(attach: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = attach(check_budget=0.0)
+    classes = "class A: pass\nclass B:\n    def __getstate__(self): return vars(self)"
+    run(session, classes)
+    captured: list[list[str]] = []
+    usual = Encoder.capture
+
+    def noted(encoder: Encoder, nodes: Any, **given: Any) -> Any:
+        captured.append([key for key, _ in nodes])
+        return usual(encoder, nodes, **given)
+
+    monkeypatch.setattr(Encoder, "capture", noted)
+    run(session, "a = A(); a.held = [1]")
+    assert captured.count(["a"]) == 1
+    run(session, "b = B(); b.held = [1]")
+    assert captured.count(["b"]) == 2, "its own code may have changed something"
+    captured.clear()
+    run(session, "a.held.append(2)")
+    assert captured.count(["a"]) == 1
+    session.undo()
+    assert vars(session.namespace["a"]) == {"held": [1]}
+
+
+def test_what_a_class_says_of_pickling_is_looked_for_once_in_a_look(
+    attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = attach(check_budget=0.0)
+    run(session, "class A:\n    def __init__(self, held): self.held = held\nclass B(A): pass")
+    asked: list[type] = []
+    usual = reducers._search
+    monkeypatch.setattr(reducers, "_search", lambda kind: asked.append(kind) or usual(kind))
+    run(session, "for i in range(20): globals()[f'a{i}'], globals()[f'b{i}'] = A([i]), B([i])\ndel i")
+    assert sorted(kind.__name__ for kind in asked) == ["A", "B"]
+    asked.clear()
+    run(session, "A.__getstate__ = lambda self: self.held", "a1.held = b1.held = 5")
+    assert {kind.__name__ for kind in asked} == {"A", "B"}, "a run may have changed it"

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.fidelity.recording import attach, fresh
 
+from timeslip.codec.reducers import owners
+
 for library in ("pyarrow", "numpy", "pandas"):
     pytest.importorskip(library)
 
@@ -110,3 +112,27 @@ def test_memory_of_its_own_stays_so(tmp_path: Path) -> None:
         assert set(session.log()[0].names.changed) == {"n"}
     finally:
         session.close()
+
+
+def test_of_many_names_only_what_can_own_memory_is_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy = pytest.importorskip("numpy")
+
+    class Thing:
+        def __init__(self, held: Any) -> None:
+            self.held = held
+
+    inner = numpy.arange(8)
+    names = {f"n{i}": [[i], str(i), Thing([i])] for i in range(50)} | {"a": numpy.arange(4), "b": Thing({"c": [inner]})}
+    noted: list[Any] = []
+    usual = owners.Owners._note
+
+    def counted(own: owners.Owners, value: list[Any]) -> bool:
+        noted.append(value[0])
+        return usual(own, value)
+
+    monkeypatch.setattr(owners.Owners, "_note", counted)
+    found = owners.Owners(names).of(inner.ctypes.data + 8, 8)
+    assert found is not None
+    assert found[0] is inner
+    assert found[1:] == (8, 8)
+    assert len(noted) == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.store.steps import Steps
@@ -18,7 +19,9 @@ from timeslip.errors import (
 )
 from timeslip.ids import RecordId
 from timeslip.store import maintenance
+from timeslip.store.database import Database
 from timeslip.store.maintenance import RetentionPolicy
+from timeslip.store.records import RecordTable
 from timeslip.store.repository import Repository
 
 
@@ -300,3 +303,51 @@ def test_keeper_of_a_read_only_store(steps: Steps, directory: Path) -> None:
         assert maintenance.gc(repo, dry_run=True).dry_run
         with pytest.raises(StoreReadOnlyError):
             maintenance.gc(repo)
+
+
+def test_check_reads_no_record_more_often_than_it_has_to(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history of 100,000 commits has several times as many records: each of them costs."""
+    grow(steps, 30, size=10)
+    opened: list[str] = []
+    asked: list[str] = []
+    usual_open, usual_one = RecordTable.open, Database.one
+
+    def counted_open(records: RecordTable, row: Any, kind: str, **given: Any) -> Any:
+        opened.append(kind)
+        return usual_open(records, row, kind, **given)
+
+    def counted_one(database: Database, sql: str, parameters: Any = ()) -> Any:
+        asked.append(sql)
+        return usual_one(database, sql, parameters)
+
+    monkeypatch.setattr(RecordTable, "open", counted_open)
+    monkeypatch.setattr(Database, "one", counted_one)
+    report = maintenance.check(steps.repo)
+    assert report.sound
+    assert len(opened) <= report.records + 31, "only commits twice: for what is in them, and for the index"
+    assert len([sql for sql in asked if "FROM records" in sql]) < 5, "what a record needs is looked for together"
+
+
+def test_a_record_that_another_needs_and_is_gone_is_named(steps: Steps) -> None:
+    commits = grow(steps, 3, size=10)
+    gone = steps.repo.commit(commits[1])["manifest"]
+    with steps.repo._database.write():
+        steps.repo._database.execute("DELETE FROM records WHERE id = ?", (bytes.fromhex(gone),))
+    texts = [problem.text for problem in maintenance.check(steps.repo).problems]
+    assert texts.count(f"this commit needs record {gone[:8]}, which is gone") == 1
+
+
+def test_what_is_to_be_dropped_takes_one_pass_over_the_history(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = grow(steps, 30, size=20_000)
+    opened: list[str] = []
+    usual = RecordTable.open
+
+    def counted(records: RecordTable, row: Any, kind: str, **given: Any) -> Any:
+        opened.append(kind)
+        return usual(records, row, kind, **given)
+
+    monkeypatch.setattr(RecordTable, "open", counted)
+    policy = RetentionPolicy(max_store_bytes=300_000, keep_commits=2, undo_steps=1)
+    planned = maintenance.gc(steps.repo, keep=policy, dry_run=True)
+    assert planned.commits > 5
+    assert opened.count("commit") <= len(commits) + 5

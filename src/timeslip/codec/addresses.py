@@ -119,14 +119,17 @@ class Ranges:
 
 
 class Searched:
-    """What a search for the owners of memory has found, for the searches that follow while nothing of it goes away.
+    """What searches for owners of memory and for reducers have found, for those that follow while nothing goes away.
 
     Attributes:
+        reducers: class -> how its instances are reduced, and whether they hash themselves. Between the searches nothing
+            of the user's runs but what captures call.
         ranges: all memory that names lead to; None until a search has gone to the end. Only addresses: a reference kept
             from one pass to the next would tell the next that somebody else holds an object.
     """
 
-    __slots__ = ("ranges",)
+    __slots__ = ("ranges", "reducers")
 
     def __init__(self) -> None:
+        self.reducers: dict[type, tuple[Any, bool]] = {}
         self.ranges: Ranges | None = None

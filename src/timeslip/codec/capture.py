@@ -50,7 +50,7 @@ from timeslip.codec.marks import is_plain
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
 from timeslip.codec.reducers.array_memory import MetArrays
-from timeslip.codec.refilling import Check, changed_elements, checks_of, hashes_itself
+from timeslip.codec.refilling import Check, changed_elements, checks_of
 from timeslip.codec.resources import Resources
 from timeslip.codec.runs import run_by
 from timeslip.codec.scopes import Holder, Scope, ScopeWatch, foreign_scope, scope_content, scope_header
@@ -293,10 +293,10 @@ class Pass:
 
     def find(self, kind: type) -> Reducer | None:
         """The reducer for a type, None for "as pickle does"."""
-        found = reducers.find(kind)
         if compares_oddly(kind):
             self.odd = True
-            return found
+            return reducers.find(kind)
+        found, hashing = reducers.found_of(kind, self.encoder.searched)
         if isinstance(found, (instances.Plain, instances.AsPickle)) and self.deep is None:
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
@@ -307,7 +307,7 @@ class Pass:
             found = guarded
         self.table[kind] = found
         self.met.add(kind)
-        if hashes_itself(kind):
+        if hashing:
             self.hashing.add(kind)
         return found
 
@@ -587,7 +587,7 @@ def _finish(
         roots=state.roots,
         blocks=state.blocks,
         volatile=any(str(of(kind, "__module__")).partition(".")[0] in reducers.VOLATILE for kind in state.met),
-        reduced=bool(state.met),
+        reduced=not all(type(state.table[kind]) is instances.Plain for kind in state.met),
         packages=frozenset(str(of(kind, "__module__")).partition(".")[0] for kind in state.met) - _OWN_NOTHING,
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,

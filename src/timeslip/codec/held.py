@@ -145,8 +145,8 @@ class HeldWatch:
 
     def __init__(self, namespace: dict[str, Any], known: Container[int]) -> None:
         self._known = known
-        self._of_python = found_once("held by Python", of_python)
-        # They may be very many: all passes of an update look at the same ones.
+        # They may be very many, and so may passes: all of an update look at the same ones.
+        self._of_python = found_once("held of Python", of_python)
         self._of_users = found_once(("held", id(namespace)), lambda: of_users(namespace))
         self._before = self._counts()
 

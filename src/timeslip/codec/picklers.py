@@ -6,6 +6,7 @@ import copyreg
 import gc
 import sys
 import weakref
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
@@ -139,38 +140,71 @@ _OWN_SUSPECTED = references_in_lists(2)
 
 
 class Memos:
-    """What the memos of finished picklers hold, as long as somebody else holds the picklers."""
+    """What the memos of finished picklers hold, as long as somebody else holds the picklers.
+
+    What each is asked for costs what came and went since the last question, however many there are: thousands of small
+    values are captured in one update, and of each instance among them it may be asked.
+    """
 
     def __init__(self) -> None:
-        self._picklers: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._counted: list[weakref.ref[Any]] = []
+        self._fresh: dict[int, weakref.ref[Any]] = {}
+        """Those that are not counted yet, by the address of the reference."""
+        self._counted: dict[int, tuple[weakref.ref[Any], int, array[int]]] = {}
+        """The others, how many references they have to what they met, and the addresses of that."""
+        self._gone: list[int] = []
+        """Those that were counted and are gone since; as keys of `_counted`."""
         self._times: Counter[int] = Counter()
+        self._is_whole = True
+        """Whether `_times` says what `_counted` does: an interrupt may come in between."""
 
     def add(self, pickler: Any) -> None:
         """Count *pickler* from now on."""
-        self._picklers.add(pickler)
+        known = weakref.ref(pickler, self._let_go)
+        self._fresh[id(known)] = known
+
+    def _let_go(self, known: weakref.ref[Any]) -> None:
+        """Called when a pickler is gone, which may be at any moment: nothing is counted here."""
+        if self._fresh.pop(id(known), None) is None:
+            self._gone.append(id(known))
 
     def times(self, addresses: Iterable[int]) -> dict[int, int]:
         """How often the memos hold what is at each of *addresses*."""
-        picklers = list(self._picklers)
         found = dict.fromkeys(addresses, 0)
-        if len(picklers) <= _FEW:
-            for pickler in picklers:
-                _add_times(found, pickler)
+        if len(self._fresh) + len(self._counted) - len(self._gone) <= _FEW:
+            counted = [known for known, _, _ in list(self._counted.values())]
+            for known in (*counted, *list(self._fresh.values())):
+                pickler = known()
+                if pickler is not None:
+                    _add_times(found, pickler)
             return found
-        self._count(picklers)
-        return {address: self._times[address] for address in found}
+        self._count()
+        return {address: self._times.get(address, 0) for address in found}
 
-    def _count(self, picklers: list[Any]) -> None:
-        """Count all memos once: what many picklers hold would else be looked for by each of them in all before it."""
-        counted = {id(known()) for known in self._counted}
-        if id(None) in counted:  # one is gone
-            self._counted, self._times, counted = [], Counter(), set()
-        for pickler in picklers:
-            if id(pickler) not in counted:
-                self._counted.append(weakref.ref(pickler))
-                for _ in range(_times_held(pickler)):
-                    self._times.update(map(id, met_objects(pickler)))
+    def _count(self) -> None:
+        """Count each memo once: what many hold would else be looked for by each of them in all before it."""
+        if not self._is_whole:
+            self._fresh.update(
+                (number, known) for number, (known, _, _) in self._counted.items() if known() is not None
+            )
+            self._counted, self._gone, self._times = {}, [], Counter()
+        self._is_whole = False
+        while self._gone:
+            _, held, met = self._counted.pop(self._gone.pop())
+            for address in met:
+                left = self._times[address] - held
+                if left:
+                    self._times[address] = left
+                else:
+                    del self._times[address]
+        for number, known in list(self._fresh.items()):
+            pickler = known()
+            if pickler is not None:
+                held, met = _times_held(pickler), array("Q", map(id, met_objects(pickler)))
+                self._counted[number] = known, held, met
+                self._fresh.pop(number, None)
+                for _ in range(held):
+                    self._times.update(met)
+        self._is_whole = True
 
 
 _FEW = 8

@@ -19,6 +19,7 @@ from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured, Hole, Island
 from timeslip.codec.linking import is_atom, never_links
 from timeslip.codec.loaded import Loaded
+from timeslip.state.bundles import MOST, Bundles
 from timeslip.state.fingerprint import Fingerprint, fingerprint
 from timeslip.state.memory import Memory, Said
 from timeslip.state.owned import Owned
@@ -59,6 +60,7 @@ class Covariable:
         mark: of its objects at the last capture (`codec.marks`), or None.
         seconds: what a capture of it took, the least so far.
         again: whether it was captured more than once.
+        together: with how many others it may be looked at in one pass, itself included.
         deep: whether it was captured by the deep pass (`codec.capture`).
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
@@ -88,6 +90,7 @@ class Covariable:
     mark: Digest | None = None
     seconds: float = 0.0
     again: bool = False
+    together: int = MOST
     deep: bool = False
     bytes: int = 0
     checked: int = 0
@@ -193,6 +196,7 @@ class Tracker:
         groups: node key -> its co-variable.
         queue: the co-variables that can change by themselves, the longest unchecked first: sorted by `checked`.
         cheap: those of them that take no longer than *cheap_seconds* to look at, in the same order.
+        bundles: small co-variables that are looked at in one pass.
         left: node keys that lost their co-variable since this was last emptied; some may have one again.
         failed: co-variables that could not be captured -> number of the update in which they are to be tried again.
         count: number of the present update.
@@ -225,6 +229,7 @@ class Tracker:
         self.cheap: dict[Covariable, None] = {}
         self._cheap_seconds = cheap_seconds
         self._queued_names = 0
+        self.bundles = Bundles()
         self.left: set[str] = set()
         self.failed: dict[Covariable, int] = {}
         self.count = 0
@@ -441,6 +446,7 @@ class Tracker:
 
     def remove(self, group: Covariable) -> None:
         """Forget *group*."""
+        self.bundles.dissolve(group)
         for key in group.keys:
             if self.groups.get(key) is group:
                 del self.groups[key]

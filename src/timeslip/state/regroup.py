@@ -18,6 +18,7 @@ from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import is_sufficient, mark_of_nodes
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
+from timeslip.state.bundles import Together, attached_in
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.living import MANY_NAMES, known_of, live_on, within
 from timeslip.state.sharing import Sharing
@@ -130,7 +131,7 @@ class Regrouping:
             group = self.tracker.groups.get(key)
             if group is not None:
                 self.broken.add(group)
-        for group in check - self.broken:
+        for group in Together(self).look(check - self.broken):
             self._check(group)
         for group in retry:
             if group not in self.broken and group not in check:
@@ -148,7 +149,8 @@ class Regrouping:
 
     # ---- captures ----
 
-    def _object(self, key: str) -> Any:
+    def object(self, key: str) -> Any:
+        """What *key* stands for; None for a class or function that is gone."""
         if not key.startswith("def:") and key is not _HUB:
             return self.snapshot[key]
         known = self.definitions.get(key)
@@ -166,7 +168,7 @@ class Regrouping:
         """Capture nodes together; their *mark* is not taken again where it was just taken."""
         began = time.perf_counter()
         self.tracker.looked()
-        nodes = [(key, self._object(key)) for key in keys]
+        nodes = [(key, self.object(key)) for key in keys]
         known = self.loaded.get(nodes[0][0]) if len(nodes) == 1 else None
         if known is not None and known.value is nodes[0][1]:
             self.taken.append(known.captured)
@@ -184,7 +186,7 @@ class Regrouping:
 
     def _check(self, group: Covariable) -> None:
         """Capture *group* as it stands; it is broken when it differs."""
-        if any(key.startswith("def:") and self._object(key) is None for key in group.keys):
+        if any(key.startswith("def:") and self.object(key) is None for key in group.keys):
             self.broken.add(group)
             return
         if len(group.keys) == 1 and self.tracker.is_atom_name(group.keys[0]):
@@ -193,7 +195,7 @@ class Regrouping:
         self.checked += 1
         mark = None
         if group.mark is not None:
-            mark = mark_of_nodes([(key, self._object(key)) for key in group.keys], self.tracker.encoder)
+            mark = mark_of_nodes([(key, self.object(key)) for key in group.keys], self.tracker.encoder)
         if mark is not None and mark == group.mark:
             self.tracker.note_checked(group)
             return
@@ -242,21 +244,21 @@ class Regrouping:
 
     def _take(self, key: str) -> None:
         """Capture one node, once."""
-        if key not in self.node_of and (not key.startswith("def:") or self._object(key) is not None):
+        if key not in self.node_of and (not key.startswith("def:") or self.object(key) is not None):
             self.checked += 1
             shot = self.unchanged.get(key)
-            known = None if key.startswith("def:") else self.values.get(id(self._object(key)))
+            known = None if key.startswith("def:") else self.values.get(id(self.object(key)))
             if shot is None and known is not None and not known.beside:
                 self._note((key,), self._renamed(known, key))
             elif shot is None and (near := self._beside(key)) is not None:
                 self._note((key,), near)
-                self.values[id(self._object(key))] = near
+                self.values[id(self.object(key))] = near
             else:
                 self._keep((key,), shot if shot is not None else self._capture((key,)))
 
     def _beside(self, key: str) -> _Shot | None:
         """A capture of a value beside the hub that other names lead to, too: one pass over it does for all of them."""
-        obj = None if key.startswith("def:") else self._object(key)
+        obj = None if key.startswith("def:") else self.object(key)
         led = hub_of(obj) if obj is not None else None
         if led is None or not (id(led[0]) in self.hubs or self.tracker.sharing(frozenset({id(led[0])}), ())):
             return None
@@ -311,7 +313,7 @@ class Regrouping:
         shot = self._steady(keys, shot)
         self._note(keys, shot)
         if len(keys) == 1 and shot.captured is not None and not keys[0].startswith("def:"):
-            self.values[id(self._object(keys[0]))] = shot
+            self.values[id(self.object(keys[0]))] = shot
 
     def _note(self, keys: tuple[str, ...], shot: _Shot) -> None:
         shot.keys = keys
@@ -496,7 +498,7 @@ class Regrouping:
         if shot.keys != keys and len(keys) > 1:
             parts = [self.nodes[key] for key in dict.fromkeys(map(self.node_of.__getitem__, keys))]
             found = [part.captured for part in parts if part.captured is not None]
-            attached = _attached(found)
+            attached = attached_in(found)
             shared, shot = self.joint.pop(keys, (None, shot))  # it was captured when it was found changed
             if shared != attached:
                 shot = self._steady(keys, self._capture(keys, attached), attached)
@@ -571,7 +573,7 @@ def capture_of(encoder: Encoder, nodes: list[tuple[str, Any]], shared: frozenset
     if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
         return capture_atom(key, obj)
     captured = encoder.capture(nodes, shared=shared, deep=deep)
-    inner = _attached([captured]) if captured.blocks and not shared else shared
+    inner = attached_in([captured]) if captured.blocks and not shared else shared
     if inner != shared:  # plain arrays and frames over the same memory inside one value
         captured = encoder.capture(nodes, shared=inner, deep=deep)
     return captured
@@ -608,9 +610,3 @@ def _order(key: str) -> tuple[bool, str]:
 
 
 _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
-
-
-def _attached(captures: list[Captured]) -> frozenset[int]:
-    """Owners of plain memory that copy-on-write blocks lie in: what is written to it shows in the blocks."""
-    roots = frozenset().union(*(captured.roots for captured in captures))
-    return roots.intersection(*[frozenset().union(*(captured.blocks for captured in captures))])

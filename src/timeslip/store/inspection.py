@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from timeslip.errors import ForgottenError, StoreError, UntrustedStoreError
 from timeslip.store.members import expanded
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are (0 when unknown)."""
+
+_TOGETHER = 500
+"""So many records are looked for in one question."""
 
 _KIND_NAMES = {number: name for name, number in KINDS.items()}
 
@@ -117,6 +120,7 @@ class Checker:
     def _check_records(self) -> dict[int, list[int]]:
         """Verify every record; returns the chunk lists of values, by record number."""
         needs: dict[int, list[int]] = {}
+        wanted: list[tuple[str, str, str]] = []
         for done, row in enumerate(self._record_rows()):
             if not done % 1000:
                 self._progress("records", done, 0)
@@ -126,11 +130,15 @@ class Checker:
                 needs[row[0]] = unpack_numbers(row[10])
                 body = self._open(row, kind)
                 self._counts["records"] += 1
-                self._check_references(kind, name, body)
+                wanted += [(kind, name, str(other)) for other in _referred_to(kind, body)]
             except ForgottenError:
                 self._counts["forgotten"] += 1
             except StoreError as error:
                 self._problems.append(Problem("record", name, error.message))
+            if len(wanted) >= _TOGETHER:
+                self._check_references(wanted)
+                wanted = []
+        self._check_references(wanted)
         return needs
 
     def _record_rows(self) -> Iterator[Row]:
@@ -142,27 +150,21 @@ class Checker:
                 return
             last = int(rows[-1][0])
 
-    def _open(self, row: Row, kind: str) -> dict[str, object]:
+    def _open(self, row: Row, kind: str) -> dict[str, Any]:
         try:
             return self._repo._records.open(row, kind, trusted=True)
         except UntrustedStoreError:
             self._counts["untrusted"] += 1
             return self._repo._records.open(row, kind, trusted=False)
 
-    def _check_references(self, kind: str, name: str, body: dict[str, object]) -> None:
-        if kind == "manifest":
-            changes = body.get("changes")
-            needed = [value for value in changes.values() if value] if isinstance(changes, dict) else []
-            needed += [body["base"]] if body.get("base") else []
-        elif kind == "commit":
-            needed = [body["manifest"]] if body.get("manifest") else []
-        else:
-            return
-        for other in needed:
-            if self._repo._records.row(str(other)) is None:
-                self._problems.append(
-                    Problem("record", name, f"this {kind} needs record {str(other)[:8]}, which is gone")
-                )
+    def _check_references(self, wanted: list[tuple[str, str, str]]) -> None:
+        """Say which records are gone; *wanted*: kind and name of a record, and the name of one that it needs."""
+        there = self._repo._records.present({other for _, _, other in wanted})
+        self._problems += [
+            Problem("record", name, f"this {kind} needs record {other[:8]}, which is gone")
+            for kind, name, other in wanted
+            if other not in there
+        ]
 
     def _check_counts(self, needs: dict[int, list[int]]) -> None:
         counted: dict[int, int] = {}
@@ -191,9 +193,8 @@ class Checker:
                 self._problems += [
                     Problem("name", session.name, f"operation {row.seq} is damaged: {row.damage}") for row in damaged
                 ]
-                found = sum(1 for _ in self._repo.every_commit(session.id))
-                for text in self._repo.paths.problems(session.id):
-                    self._problems.append(Problem("name", session.name, text))
+                found, texts = self._check_commits(session.id)
+                self._problems += [Problem("name", session.name, text) for text in texts]
                 refs = self._repo.refs(session.id)
                 row = self._db.one(
                     "SELECT count(*) FROM refs WHERE session = ?", (self._repo._sessions.number(session.id),)
@@ -206,6 +207,21 @@ class Checker:
                     self._problems.append(Problem("name", session.name, text))
             except StoreError as error:
                 self._problems.append(Problem("name", session.name, error.message))
+
+    def _check_commits(self, session: str) -> tuple[int, list[str]]:
+        """How many commits of *session* can be found, and what is wrong with the index of them; each is read once."""
+        found = 0
+
+        def counted() -> Iterator[tuple[str, dict[str, Any]]]:
+            nonlocal found
+            for found, commit in enumerate(self._repo.every_commit(session, oldest_first=True), 1):  # noqa: B007
+                yield commit
+
+        commits = counted()
+        texts = self._repo.paths.problems(session, commits)
+        for _ in commits:  # those that the index does not reach
+            pass
+        return found, texts
 
     def _check_kept(self) -> None:
         """Whether what the table of kept cells points at is there; the records themselves were read already."""
@@ -224,6 +240,15 @@ class Checker:
         for n, problem in broken.items():
             where = tuple(dict.fromkeys(owners.get(n, ())))[:8]
             self._problems.append(Problem(problem.subject, problem.id, problem.text, where))
+
+
+def _referred_to(kind: str, body: dict[str, Any]) -> list[object]:
+    """The names of the records that one of this kind needs."""
+    if kind == "manifest":
+        changes = body.get("changes")
+        needed = [value for value in changes.values() if value] if isinstance(changes, dict) else []
+        return needed + ([body["base"]] if body.get("base") else [])
+    return [body["manifest"]] if kind == "commit" and body.get("manifest") else []
 
 
 def value_places(repository: Repository) -> dict[int, list[str]]:

@@ -225,8 +225,13 @@ class PathTable:
     # --- whether it is right
 
     @Reading("the index of the history")
-    def problems(self, session: str) -> list[str]:
-        """What is wrong with the forks of *session*, going by the commits themselves."""
+    def problems(self, session: str, commits: Iterable[tuple[str, Mapping[str, Any]]] | None = None) -> list[str]:
+        """What is wrong with the forks of *session*, going by the commits themselves.
+
+        Args:
+            session: id of the session.
+            commits: all of its commits with their bodies, the oldest first; None: they are read here.
+        """
         if not self.is_there():
             return []
         n = self._sessions.number(session)
@@ -234,7 +239,7 @@ class PathTable:
         numbers: dict[str, int] = {}
         forks: dict[int, _Fork] = {}  # by their numbers
         holding: dict[int, _Fork] = {}  # by the numbers of the commits behind them
-        for identity, body in self._log.every_commit(session, oldest_first=True):
+        for identity, body in self._log.every_commit(session, oldest_first=True) if commits is None else commits:
             seq = numbers[identity] = int(body["seq"])
             if row is None or seq > int(row[0]):
                 break

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,9 @@ DICTIONARY = (
     b'"manifest":"","outcome":"ok","parents":["","],"python":"cpython-311","seq":,"session":"","started":17'
 )
 """Preset dictionary of `DEFLATE`, part of format v1: never changed, only followed by another codec."""
+
+_TOGETHER = 500
+"""So many records are looked for in one question: fewer than SQLite takes parameters."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
@@ -188,6 +192,21 @@ class RecordTable:
             return None
         return self._db.one(f"SELECT {COLUMNS} FROM records WHERE id = ?", (digest,))
 
+    def present(self, record_ids: Iterable[str]) -> set[str]:
+        """Those of *record_ids* that the store has a record of, whatever is in it."""
+        digests: dict[bytes, str] = {}
+        for record_id in record_ids:
+            with suppress(ValueError):  # not an id at all: then there is no such record
+                digests[bytes.fromhex(record_id)] = record_id
+        asked = list(digests)
+        found: set[str] = set()
+        for at in range(0, len(asked), _TOGETHER):
+            part = asked[at : at + _TOGETHER]
+            marks = ", ".join("?" * len(part))
+            rows = self._db.execute(f"SELECT id FROM records WHERE id IN ({marks})", part)
+            found.update(digests[row[0]] for row in rows)
+        return found
+
     def open(self, row: Row, kind: str, *, trusted: bool, dropped: bool = False) -> dict[str, Any]:
         """The body of *row*, after its MAC was checked.
 
@@ -225,7 +244,7 @@ class RecordTable:
             raise DamagedStoreError(f"record {name} is in an unknown state")
         raw = _inflate(codec, size, stored)
         self._check(kind, record_id, key, mac, salt, raw, trusted)
-        body = json.loads(raw)
+        body = json.loads(raw.decode("utf-8"))  # of bytes it would look first which encoding they are in
         if not isinstance(body, dict):
             raise DamagedStoreError(f"{kind} {name} is not a JSON object")
         return body

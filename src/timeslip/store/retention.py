@@ -8,6 +8,7 @@ commit is oldest.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -116,7 +117,8 @@ def plan_drops(repository: Repository, policy: RetentionPolicy, dead_bytes: int)
     if not policy.max_store_bytes or size <= policy.max_store_bytes:
         return DropPlan()
     wanted = size - policy.max_store_bytes
-    last_use, unreadable = _last_uses(repository)
+    history = _Uses(repository)
+    last_use = history.last_uses()
     kept = values_of(repository, protected_commits(repository, policy))
     rows = repository._database.execute(
         "SELECT id, n, chunks FROM records WHERE kind = ? AND state = ? AND chunks IS NOT NULL", (KINDS["value"], LIVE)
@@ -138,8 +140,8 @@ def plan_drops(repository: Repository, policy: RetentionPolicy, dead_bytes: int)
         freed += _release(chunks, needs, members)
         chosen.append((n, tuple(needs)))
     over = max(0, size - freed - policy.max_store_bytes)
-    touched = _count_users(repository, {names[n] for n, _ in chosen}) if chosen else 0
-    return DropPlan(tuple(chosen), freed, touched, over, unreadable)
+    touched = history.count_users({names[n] for n, _ in chosen}) if chosen else 0
+    return DropPlan(tuple(chosen), freed, touched, over, history.unreadable)
 
 
 def _release(chunks: dict[int, list[int]], needs: Iterable[int], members: Mapping[int, Iterable[int]]) -> int:
@@ -157,29 +159,54 @@ def _chunk_sizes(repository: Repository) -> list[tuple[int, int, int]]:
     return [(row[0], row[1], row[2]) for row in repository._database.execute("SELECT n, refs, stored FROM chunks")]
 
 
-def _last_uses(repository: Repository) -> tuple[dict[str, float], int]:
-    """For every value, when the last commit that holds it was made; and how many commits could not be read."""
-    last: dict[str, float] = {}
-    unreadable = 0
-    before = 0.0
-    for created, moves in _moves(repository):
-        if moves is None:
-            unreadable += 1
-            continue
-        for value in moves.left:
-            last[value] = max(before, last.get(value, before))
-        before = created
-    return last, unreadable
+class _Uses:
+    """Which values the states of all commits had, read once: a number for each value and each move of one.
 
+    Attributes:
+        unreadable: how many commits could not be read.
+    """
 
-def _count_users(repository: Repository, chosen: set[str]) -> int:
-    """How many commits hold one of *chosen*."""
-    held = found = 0
-    for _, moves in _moves(repository):
-        if moves is not None:
-            held += sum(value in chosen for value in moves.came) - sum(value in chosen for value in moves.left)
-            found += held > 0
-    return found
+    def __init__(self, repository: Repository) -> None:
+        self.unreadable = 0
+        self._numbers: dict[str, int] = {}
+        """Value -> its number."""
+        self._created = array("d")
+        self._moves = array("q")
+        """For each commit that could be read, in order: values that came, each number plus one, values that left, the
+        same below zero, and a zero."""
+        for created, moves in _moves(repository):
+            if moves is None:
+                self.unreadable += 1
+                continue
+            self._created.append(created)
+            self._moves.extend(map(self._number, moves.came))
+            self._moves.extend(-self._number(value) for value in moves.left)
+            self._moves.append(0)
+
+    def _number(self, value: str) -> int:
+        return self._numbers.setdefault(value, len(self._numbers) + 1)
+
+    def last_uses(self) -> dict[str, float]:
+        """For every value, when the last commit that holds it was made."""
+        last = [-1.0] * (len(self._numbers) + 1)
+        times, before = iter(self._created), 0.0
+        for move in self._moves:
+            if move < 0:
+                last[-move] = max(before, last[-move])
+            elif not move:
+                before = next(times)
+        return {value: last[number] for value, number in self._numbers.items() if last[number] >= 0}
+
+    def count_users(self, chosen: set[str]) -> int:
+        """How many commits hold one of *chosen*."""
+        wanted = {self._numbers[value] for value in chosen if value in self._numbers}
+        held = found = 0
+        for move in self._moves:
+            if not move:
+                found += held > 0
+            elif abs(move) in wanted:
+                held += 1 if move > 0 else -1
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,10 @@ from timeslip.codec.reducers import (
     system,
     told,
 )
+from timeslip.codec.refilling import hashes_itself
 
 if TYPE_CHECKING:
+    from timeslip.codec.addresses import Searched
     from timeslip.codec.capture import Pass
 
 Reducer = Callable[["Pass", Any], Any]
@@ -134,6 +136,20 @@ def find(kind: type) -> Reducer | None:
     if stays:
         _process_cache[kind] = found, instances.names_of(kind) if is_users_module(of(kind, "__module__")) else None
     return found
+
+
+def found_of(kind: type, searched: Searched | None) -> tuple[Reducer | None, bool]:
+    """What `find` says of *kind*, and whether its instances hash themselves: once for several captures, if *searched*.
+
+    What a class of the session says of pickling can be another thing after each run, so it is looked for anew by each
+    look; of thousands of instances that one look captures one by one, it took more time than all the rest.
+    """
+    if searched is None:
+        return find(kind), hashes_itself(kind)
+    known = searched.reducers.get(kind)
+    if known is None:
+        known = searched.reducers[kind] = find(kind), hashes_itself(kind)
+    return known
 
 
 def _search(kind: type) -> Reducer | None:

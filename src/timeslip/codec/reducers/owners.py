@@ -9,9 +9,8 @@ from __future__ import annotations
 import array
 import sys
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Ranges
@@ -34,7 +33,7 @@ class Owners:
     """
 
     def __init__(self, namespace: dict[str, Any]) -> None:
-        self._left = islice(_held(namespace), _MOST_LOOKED_AT)
+        self._left = _held(namespace, self._may_own)
         self._known: list[tuple[int, int, int]] = []  # first byte, end, number of the object
         self._objects: list[Any] = []
         self._seen: set[int] = set()
@@ -81,6 +80,12 @@ class Owners:
                 self._objects.append(owner)
         return bool(new)
 
+    def _may_own(self, kind: type) -> bool:
+        """Whether instances of *kind* may have memory that others look into."""
+        if kind is self._numpy.ndarray or kind is bytearray or kind is array.array:
+            return True
+        return issubclass(kind, self._extension) or issubclass(kind, self._frames)
+
     def _owners(self, value: Any) -> Iterator[tuple[Any, Any]]:
         """What *value* may have its memory in, each with the array or bytes that have it."""
         kind = type(value)
@@ -124,27 +129,52 @@ _OF_EXTENSIONS = ("_ndarray", "_data", "_mask")
 """Under these names arrays of pandas have their memory."""
 
 
-def _held(namespace: dict[str, Any]) -> Iterator[list[Any]]:
-    """What names are bound to, and what that holds in containers and attributes, level by level, each in a list."""
+def _held(namespace: dict[str, Any], may_own: Callable[[type], bool]) -> Iterator[list[Any]]:
+    """What names are bound to, and what that holds in containers and attributes, level by level.
+
+    Only what *may_own* memory, each in a list, of so many objects at most that are looked at. They may be all values of
+    thousands of names, for each capture of a text of pandas: what there is to do is asked once for each class.
+    """
     seen: set[int] = {id(namespace)}
-    level = list(namespace.values())
-    while level:
-        yield from ([value] for value in level)
-        parts: list[Any] = []
+    kinds: dict[int, tuple[type, bool, _Way]] = {}
+    left, level = _MOST_LOOKED_AT, list(namespace.values())
+    while level and left > 0:
+        del level[left:]
+        left -= len(level)
         for value in level:
             kind = type(value)
-            if id(value) in seen or (kind.__module__ == "builtins" and kind not in (dict, list, tuple)):
-                continue
-            seen.add(id(value))
-            if kind is dict:
-                parts += value.values()
-            elif kind in (list, tuple):
-                parts += value
-            elif not issubclass(kind, type):
-                parts += (attributes_of(value) or {}).values()
-            if len(parts) > _MOST_LOOKED_AT:
-                break
+            known = kinds.get(id(kind))
+            if known is None:
+                known = kinds[id(kind)] = kind, may_own(kind), _way_into(kind)
+            if known[1]:
+                yield [value]
+        parts: list[Any] = []
+        for value in level:
+            way = kinds[id(type(value))][2] if id(value) not in seen else None
+            if way is not None:
+                seen.add(id(value))
+                parts += way(value)
+                if len(parts) > _MOST_LOOKED_AT:
+                    break
         level = parts
+
+
+_Way = Callable[[Any], Iterable[Any]] | None
+"""What gives what an object holds; None where nobody looks into it."""
+
+
+def _way_into(kind: type) -> _Way:
+    if kind is dict:
+        return dict.values
+    if kind is list or kind is tuple:
+        return iter
+    if kind.__module__ == "builtins" or issubclass(kind, type):
+        return None
+    return _attribute_values
+
+
+def _attribute_values(value: Any) -> Iterable[Any]:
+    return (attributes_of(value) or {}).values()
 
 
 def bytes_of(owner: Any, offset: int, size: int) -> Any:

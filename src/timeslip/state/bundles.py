@@ -1,0 +1,200 @@
+"""Many small co-variables looked at in one pass: a *bundle*.
+
+Before each travel everything that was assumed is verified. Of a pass over a small value, nearly all the time goes into
+beginning and ending it. One pass over a bundle says the same as one over each of its co-variables: its stream holds
+everything that theirs hold, and which of their parts are one object besides. So as long as it is the same, each of
+them is as it was when it was last looked at by itself. Where it is not, they are looked at one by one as ever, and
+nothing is taken from the bundle.
+
+The digest of a bundle is taken before its co-variables are looked at one by one: what a thread changes in between makes
+the bundle look changed the next time, and is never part of what it is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from timeslip.codec.captured import Captured
+from timeslip.errors import UnstorableError
+from timeslip.state.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from timeslip.state.covariables import Covariable
+    from timeslip.state.regroup import Regrouping
+
+MOST = 64
+"""So many co-variables are in a bundle at most: when one of them changes, the others are looked at one by one once."""
+
+FEW = 8
+"""Fewer than so many are looked at one by one."""
+
+_SMALL_BYTES = 8192
+"""What is larger is looked at by itself: beginning the pass is not what that costs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """Co-variables, all of them live, and the digest of a pass over all of them in which each was as it is recorded."""
+
+    groups: tuple[Covariable, ...]
+    digest: bytes
+
+
+class Bundles:
+    """The bundles of one tracker; each is dissolved when one of its co-variables is gone or different."""
+
+    def __init__(self) -> None:
+        self._of: dict[Covariable, Bundle] = {}
+
+    def __len__(self) -> int:
+        return len(set(self._of.values()))
+
+    def of(self, group: Covariable) -> Bundle | None:
+        """The bundle that *group* is in."""
+        return self._of.get(group)
+
+    def takes(self, group: Covariable) -> bool:
+        """Whether *group* is in no bundle, and could be in one."""
+        return group not in self._of and fits(group)
+
+    def add(self, bundle: Bundle) -> None:
+        """Take *bundle* in, in the place of those that its co-variables were in."""
+        for group in bundle.groups:
+            self.dissolve(group)
+        self._of.update(dict.fromkeys(bundle.groups, bundle))
+
+    def dissolve(self, group: Covariable) -> None:
+        """*group* is in no bundle any more, nor what was in one with it."""
+        bundle = self._of.get(group)
+        for other in bundle.groups if bundle is not None else ():
+            del self._of[other]
+
+
+class Together:
+    """What of the co-variables that one update looks at is looked at in bundles.
+
+    Args:
+        work: the update.
+    """
+
+    def __init__(self, work: Regrouping) -> None:
+        self._work = work
+        self._bundles = work.tracker.bundles
+        self._formed: list[tuple[tuple[Covariable, ...], bytes]] = []
+
+    def look(self, check: set[Covariable]) -> Iterator[Covariable]:
+        """Those of *check* that have to be looked at one by one; the others were found as they are.
+
+        To be gone through to its end: what is noted of the bundles depends on what is found then.
+        """
+        left = check
+        if len(check) >= FEW:
+            left = self._as_recorded(check)
+            fit = [group for group in self._loose(left) if self._fits(group)]
+            for groups in _portions(fit):
+                digest = self._digest(groups)
+                if digest is None:
+                    _apart(groups)
+                else:
+                    self._formed.append((groups, digest))
+        yield from left
+        for groups, digest in self._formed:
+            if self._work.broken.isdisjoint(groups):
+                self._note(groups, digest)
+
+    def _as_recorded(self, check: set[Covariable]) -> set[Covariable]:
+        """*check* without what is in bundles that are as they were."""
+        left = set(check)
+        met = {bundle for group in check if (bundle := self._bundles.of(group)) is not None}
+        for bundle in met:
+            if left.issuperset(bundle.groups) and all(map(self._fits, bundle.groups)):
+                digest = self._digest(bundle.groups)
+                if digest != bundle.digest:
+                    if digest is not None:
+                        self._formed.append((bundle.groups, digest))
+                    continue
+                left.difference_update(bundle.groups)
+                for group in bundle.groups:
+                    self._work.tracker.note_checked(group)
+        return left
+
+    def _loose(self, groups: set[Covariable]) -> Iterable[Covariable]:
+        """Those of *groups* that are in no bundle, the longest unchecked first."""
+        loose = (group for group in groups if self._bundles.of(group) is None)
+        return sorted(loose, key=lambda group: (group.checked, group.keys))
+
+    def _fits(self, group: Covariable) -> bool:
+        """Whether *group* can be looked at in a bundle in this update."""
+        if group in self._work.reached:  # it may have been given other objects that are equal, which has to be seen
+            return False
+        return fits(group) and not (len(group.keys) == 1 and self._work.tracker.is_atom_name(group.keys[0]))
+
+    def _digest(self, groups: Iterable[Covariable]) -> bytes | None:
+        """The digest of a pass over *groups*; None where it would not say all that passes over each of them do."""
+        encoder, nodes = self._work.tracker.encoder, []
+        for group in groups:
+            self._work.tracker.looked()
+            self._work.checked += 1
+            for key in group.keys:
+                obj = self._work.object(key)
+                if obj is None and key.startswith("def:"):
+                    return None
+                nodes.append((key, obj))
+        try:
+            captured = encoder.capture(nodes)
+        except UnstorableError:
+            return None
+        try:
+            if captured.holes or captured.size > MOST * _SMALL_BYTES or attached_in([captured]):
+                return None
+            return fingerprint(captured).digest
+        finally:
+            captured.release()
+
+    def _note(self, groups: tuple[Covariable, ...], digest: bytes) -> None:
+        before = self._bundles.of(groups[0])
+        if before is not None and before.groups == groups:
+            _apart(groups)  # none of them changed: one says something else each time, or when others are there
+            self._bundles.dissolve(groups[0])
+        else:
+            self._bundles.add(Bundle(groups, digest))
+
+
+def fits(group: Covariable) -> bool:
+    """Whether *group* can be in a bundle: a look by itself would take most of its time to begin and end."""
+    if group.together < FEW or group.failure is not None or group.holes:
+        return False
+    if group.volatile or group.deep or group.roots or group.fingerprint.ranges:
+        return False
+    return group.bytes <= _SMALL_BYTES
+
+
+def _apart(groups: Iterable[Covariable]) -> None:
+    """From now on *groups* are in smaller bundles: one of them does not belong there, and this way it is soon alone."""
+    for group in groups:
+        group.together = min(group.together, MOST) // 2
+
+
+def _portions(groups: Iterable[Covariable]) -> Iterator[tuple[Covariable, ...]]:
+    """*groups* in portions of as many as each of them may be together with.
+
+    Those that were never found unchanged yet by themselves: what one step changed, the next one may change again.
+    """
+    waiting: dict[tuple[int, bool], list[Covariable]] = {}
+    for group in groups:
+        kind = group.together, group.again
+        portion = waiting.setdefault(kind, [])
+        portion.append(group)
+        if len(portion) >= group.together:
+            yield tuple(waiting.pop(kind))
+    for portion in waiting.values():
+        if len(portion) >= FEW:
+            yield tuple(portion)
+
+
+def attached_in(captures: list[Captured]) -> frozenset[int]:
+    """Owners of plain memory that copy-on-write blocks lie in: what is written to it shows in the blocks."""
+    roots = frozenset().union(*(captured.roots for captured in captures))
+    return roots.intersection(*[frozenset().union(*(captured.blocks for captured in captures))])

@@ -1,0 +1,166 @@
+"""Many small values are looked at in one pass; what changes in one of them is found as if it were looked at alone."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import timeslip
+from timeslip.codec.capture import Encoder
+from timeslip.state import bundles
+
+MANY = """
+class Thing:
+    shared = []
+    def __init__(self, held): self.held = held
+class Slotted:
+    __slots__ = ("a", "b")
+    def __init__(self, a): self.a, self.b = a, [a]
+def make(i):
+    local = [i]
+    def closed(x=[i]): return local
+    closed.mark = {"i": i}
+    return closed
+for i in range(80):
+    kind = i % 8
+    if kind == 0: made = [i, [i]]
+    elif kind == 1: made = {"i": [i]}
+    elif kind == 2: made = Thing([i])
+    elif kind == 3: made = Slotted(i)
+    elif kind == 4: made = make(i)
+    elif kind == 5: made = {i, str(i)}
+    elif kind == 6: made = type("C", (Thing,), {"held": [i], "__module__": "__main__"})
+    else: made = (i, [i], float("nan"), Thing([i]))
+    globals()[f"n{i}"] = made
+del i, kind, made
+pair = [[7], [7]]; other = [[7], pair[0]]
+"""
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Any]:
+    """Very many names, none of which a run looks at without naming it; all are in bundles."""
+    namespace = {"__name__": "__main__", "__builtins__": builtins}
+    given: dict[str, Any] = {"min_free_bytes": 0, "facets": (), "check_budget": 0.0}
+    with timeslip.attach(namespace, store=tmp_path, name="s", **given) as session:
+        for cell in (MANY, "x = 1", "x = 2"):
+            assert session.run(cell).error is None
+        session.undo()
+        assert len(session._live.tracker.bundles) > 1
+        yield session
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The node keys of each pass from now on."""
+    usual, made = Encoder.capture, list[list[str]]()
+
+    def counted(encoder: Encoder, nodes: Any, **given: Any) -> Any:
+        made.append([key for key, _ in nodes])
+        return usual(encoder, nodes, **given)
+
+    monkeypatch.setattr(Encoder, "capture", counted)
+    return made
+
+
+def test_what_did_not_change_takes_few_passes(session: Any, passes: list[list[str]]) -> None:
+    session.run("x = 3")
+    passes.clear()
+    session.undo()
+    groups = session._live.tracker.queue
+    assert len(passes) < len(groups) / 8
+    assert session.status().assumed == ()
+    assert {key for keys in passes for key in keys} >= {f"n{i}" for i in range(80)}, "all were looked at"
+
+
+CHANGES = {
+    "a list": ("n0.append(1)", "n0 == [0, [0]]", "n0"),
+    "a list in a list": ("n8[1].append(1)", "n8 == [8, [8]]", "n8"),
+    "an equal number of another type": ("n0[0] = 0.0", "type(n0[0]) is int", "n0"),
+    "a dict": ("n1['i'][0] = 5", "n1 == {'i': [1]}", "n1"),
+    "the order of a dict": ("n9['j'] = 0; n9['i'] = n9.pop('i'); del n9['j']; n9['k'] = 1", "n9 == {'i': [9]}", "n9"),
+    "an instance": ("n2.held.append(1)", "n2.held == [2]", "n2"),
+    "an attribute": ("n2.new = 1", "not hasattr(n2, 'new')", "n2"),
+    "the class of an instance": ("n2.__class__ = n6", "type(n2) is Thing", "n2"),
+    "a slot": ("n3.b.append(1)", "n3.b == [3]", "n3"),
+    "a slot that is emptied": ("del n3.a", "getattr(n3, 'a', 0) == 3", "n3"),
+    "a variable of a closure": ("n4().append(1)", "n4() == [4]", "n4"),
+    "a default": ("n4.__defaults__[0].append(1)", "n4.__defaults__ == ([4],)", "n4"),
+    "an attribute of a function": ("n4.mark['i'] = 0", "n4.mark == {'i': 4}", "n4"),
+    "the code of a function": ("n4.__code__ = n12.__code__.replace(co_name='n')", "n4.__code__.co_name != 'n'", "n4"),
+    "a set": ("n5.add(9)", "n5 == {5, '5'}", "n5"),
+    "a class": ("n6.held.append(1)", "n6.held == [6]", "n6"),
+    "a class that others come from": ("Thing.shared.append(1)", "Thing.shared == []", "Thing"),
+    "a method": ("Thing.new = lambda self: 1", "not hasattr(Thing, 'new')", "Thing"),
+    "a list in a tuple": ("n7[1].append(1)", "n7[:2] == (7, [7])", "n7"),
+    "an instance in a tuple": ("n7[3].held = 0", "n7[3].held == [7]", "n7"),
+    "what two share": ("pair[0].append(1)", "pair == [[7], [7]] and other[1] is pair[0]", "other"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_that_nobody_reported_is_found(name: str, session: Any) -> None:
+    code, expected, changed = CHANGES[name]
+    session.run("x = 3")
+    exec(code, session.namespace)
+    session.undo()
+    found = session.log(all=True, limit=1)[0]
+    assert (found.kind, changed in found.names.changed) == ("live", True)
+    assert eval(expected, session.namespace), "the change belongs to the step that was undone"
+    session.redo()
+    assert not eval(expected, session.namespace)
+    session.undo()
+    assert eval(expected, session.namespace)
+    assert session.namespace["n79"][1] == [79]
+
+
+def test_one_that_changes_breaks_no_other_bundle(session: Any, passes: list[list[str]]) -> None:
+    bundle = session._live.tracker.bundles.of(session._live.tracker.groups["n0"])
+    session.run("n0.append(1)")
+    passes.clear()
+    session.undo()
+    alone = {keys[0] for keys in passes if len(keys) == 1}
+    assert alone <= {key for group in bundle.groups for key in group.keys}
+    passes.clear()
+    session.redo()
+    assert len([keys for keys in passes if len(keys) == 1]) <= 3, "the others are in a bundle again"
+
+
+def test_one_that_says_something_else_beside_others_is_alone_soon(
+    session: Any, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, number = bundles.fingerprint, iter(range(1000))
+
+    def odd(captured: Any) -> Any:
+        found = usual(captured)
+        return type(found)(b"%d" % next(number)) if "n2" in captured.keys else found
+
+    monkeypatch.setattr(bundles, "fingerprint", odd)
+    for _ in range(12):
+        session.run("x = 3")
+        session.undo()
+    passes.clear()
+    session.run("x = 3")
+    session.undo()
+    assert ["n2"] in passes
+    assert not any("n2" in keys for keys in passes if len(keys) > 1)
+    assert sum(len(keys) for keys in passes if len(keys) > 1) > 40, "most are in bundles all the same"
+
+
+def test_idle_time_leaves_nothing_to_be_looked_at_alone(session: Any, passes: list[list[str]]) -> None:
+    first = session.head
+    session.run("x = 5\nfor i in range(80): globals()[f'm{i}'] = [i]\ndel i")
+    pieces = 1
+    while session.audit(0.2):
+        pieces += 1
+    assert pieces < 40, "one at a time"
+    session.run("x = 6")
+    passes.clear()
+    session.undo()
+    assert sum(len(keys) == 1 for keys in passes) < 10
+    session.checkout(first)
+    assert "m1" not in session.namespace
