@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timeslip.codec.addresses import _SCANS, Addresses, are_disjoint
+from timeslip.codec.addresses import _SCANS, Addresses, are_disjoint, count_common
 
 ADDRESS = st.integers(0, 2**64 - 1)
 SOME = st.one_of(st.frozensets(ADDRESS, max_size=80), st.frozensets(st.integers(0, 40), max_size=40))
@@ -32,6 +32,9 @@ def test_what_is_common(held: frozenset[int], others: list[frozenset[int]], ther
         assert addresses & other == other & addresses == held & other
         assert addresses.isdisjoint(other) == are_disjoint(other, addresses) == held.isdisjoint(other)
         assert set(addresses) == held
+        for two in (Addresses(other), other):
+            assert count_common(addresses, two) == count_common(two, addresses) == len(held & other)
+        assert count_common(addresses, Addresses(addresses)) == len(held)
         assert len(addresses) == len(held)
 
 

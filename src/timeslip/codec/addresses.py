@@ -68,6 +68,15 @@ class Addresses:
         few = others if isinstance(others, frozenset) else frozenset(others)
         return few.intersection(self._held)
 
+    @property
+    def held(self) -> array[int]:
+        """All of them, in no order; not to be changed."""
+        return self._held
+
+    def is_the_same(self, other: Addresses) -> bool:
+        """Whether *other* has the same addresses in the same order: the usual case of what did not change."""
+        return len(self) == len(other) and memoryview(self._held).cast("B") == memoryview(other._held).cast("B")
+
     def _has(self, address: int) -> bool:
         at = bisect_left(self._held, address)
         return at < len(self._held) and self._held[at] == address
@@ -93,6 +102,19 @@ def links_of(addresses: Collection[int]) -> Links:
 def are_disjoint(first: Links, second: Links) -> bool:
     """Whether no address is in both."""
     return second.isdisjoint(first) if isinstance(second, Addresses) else first.isdisjoint(second)
+
+
+def count_common(first: Links, second: Links) -> int:
+    """How many addresses are in both."""
+    if not (isinstance(first, Addresses) and isinstance(second, Addresses)):
+        return len(first & second)
+    if first.is_the_same(second):
+        return len(first)
+    numpy = _numpy()
+    if numpy is None:
+        return len(first & second)
+    one, other = (numpy.unique(numpy.frombuffer(held, numpy.uint64)) for held in (first.held, second.held))
+    return len(numpy.intersect1d(one, other, assume_unique=True))
 
 
 def union(parts: Collection[Links]) -> Links:

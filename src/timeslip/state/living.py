@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from timeslip.codec.addresses import Links, union
+from timeslip.codec.addresses import Links, count_common, union
 from timeslip.codec.captured import Captured
 from timeslip.state.spans import Span
 
@@ -43,8 +43,8 @@ def within(captured: Captured | None, known: Known, named: frozenset[int] = froz
     """
     if captured is None:
         return False
-    there = captured.links & known.links
-    if len(there) < len(captured.links) and len(there) + len((captured.links & named) - there) < len(captured.links):
+    others = len(captured.links) - count_common(captured.links, known.links)
+    if others and len((fresh := captured.links & named) - (fresh & known.links)) < others:
         return False
     ranges = {span[:2] for span in known.spans}
     return all(span[:2] in ranges for span in captured.spans)
