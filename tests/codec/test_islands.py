@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from statistics import median
 from typing import Any
 
 import pytest
@@ -68,12 +69,16 @@ def mode(kernel: Kernel) -> str:
 def test_a_change_adds_few_pieces(code: str, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(islands, "_BYTES", 1 << 14)
     monkeypatch.setattr(islands, "_STEP", 32)
-    kernel = Kernel(code)
-    before = pieces(kernel)
-    kernel.run(change)
-    new = [piece for piece in pieces(kernel) if piece not in set(before)]
-    assert sum(map(len, new)) < sum(map(len, before)) // 2
-    assert len(new) <= 4
+    added, shares = [], []
+    for _ in range(5 if code is CLASS else 1):  # a class has another name each time, and islands end elsewhere
+        kernel = Kernel(code)
+        before = pieces(kernel)
+        kernel.run(change)
+        new = [piece for piece in pieces(kernel) if piece not in set(before)]
+        added.append(len(new))
+        shares.append(sum(map(len, new)) / sum(map(len, before)))
+    assert median(added) <= 4
+    assert median(shares) < 0.5
 
 
 def test_a_change_in_a_dict_adds_few_pieces() -> None:
@@ -130,15 +135,18 @@ def test_what_cannot_be_is_written_as_one(name: str) -> None:
 
 @pytest.mark.parametrize("code", [DICTS, CLASS, "v = {f'k{i}': [i] for i in range(9000)}"])
 def test_elements_that_have_names_are_written_with_it(code: str) -> None:
-    kernel = Kernel(code + "\nat = v[-99] if type(v) is list else v['k8000']\nsame = v")
-    found = kernel.encoder.capture([(name, kernel.namespace[name]) for name in ("at", "same", "v")])
-    assert found.islands
-    before = set(found.segments)
-    found.release()
-    kernel.run("v.insert(0, 5) if type(v) is list else v.update(more=[])")
-    found = kernel.encoder.capture([(name, kernel.namespace[name]) for name in ("at", "same", "v")])
-    assert len([segment for segment in found.segments if segment not in before]) <= 3
-    found.release()
+    added = []
+    for _ in range(5 if code is CLASS else 1):
+        kernel = Kernel(code + "\nat = v[-99] if type(v) is list else v['k8000']\nsame = v")
+        found = kernel.encoder.capture([(name, kernel.namespace[name]) for name in ("at", "same", "v")])
+        assert found.islands
+        before = set(found.segments)
+        found.release()
+        kernel.run("v.insert(0, 5) if type(v) is list else v.update(more=[])")
+        found = kernel.encoder.capture([(name, kernel.namespace[name]) for name in ("at", "same", "v")])
+        added.append(len([segment for segment in found.segments if segment not in before]))
+        found.release()
+    assert median(added) <= 3
     assert differences(kernel, resumed(kernel)) == []
 
 
