@@ -151,7 +151,10 @@ class Memos:
         """Those that are not counted yet, by the address of the reference."""
         self._counted: dict[int, tuple[weakref.ref[Any], int, array[int]]] = {}
         """The others, how many references they have to what they met, and the addresses of that."""
-        self._gone: list[int] = []
+        self._dead: list[weakref.ref[Any]] = []
+        """Whose picklers are gone. They are noted by C code alone: an error or interrupt that came into code of ours at
+        such a moment, which may be any, could not be told to anybody."""
+        self._gone: set[int] = set()
         """Those that were counted and are gone since; as keys of `_counted`."""
         self._times: Counter[int] = Counter()
         self._is_whole = True
@@ -159,17 +162,21 @@ class Memos:
 
     def add(self, pickler: Any) -> None:
         """Count *pickler* from now on."""
-        known = weakref.ref(pickler, self._let_go)
+        self._let_go()
+        known = weakref.ref(pickler, self._dead.append)
         self._fresh[id(known)] = known
 
-    def _let_go(self, known: weakref.ref[Any]) -> None:
-        """Called when a pickler is gone, which may be at any moment: nothing is counted here."""
-        if self._fresh.pop(id(known), None) is None:
-            self._gone.append(id(known))
+    def _let_go(self) -> None:
+        while self._dead:
+            known = id(self._dead[-1])
+            if self._fresh.pop(known, None) is None:
+                self._gone.add(known)
+            self._dead.pop()
 
     def times(self, addresses: Iterable[int]) -> dict[int, int]:
         """How often the memos hold what is at each of *addresses*."""
         found = dict.fromkeys(addresses, 0)
+        self._let_go()
         if len(self._fresh) + len(self._counted) - len(self._gone) <= _FEW:
             counted = [known for known, _, _ in list(self._counted.values())]
             for known in (*counted, *list(self._fresh.values())):
@@ -186,7 +193,7 @@ class Memos:
             self._fresh.update(
                 (number, known) for number, (known, _, _) in self._counted.items() if known() is not None
             )
-            self._counted, self._gone, self._times = {}, [], Counter()
+            self._counted, self._gone, self._times = {}, set(), Counter()
         self._is_whole = False
         while self._gone:
             _, held, met = self._counted.pop(self._gone.pop())
