@@ -50,7 +50,7 @@ def session(tmp_path: Path) -> Iterator[Any]:
         for cell in (MANY, "x = 1", "x = 2"):
             assert session.run(cell).error is None
         session.undo()
-        assert len(session._live.tracker.bundles) > 1
+        assert len(session._live.tracker.bundles.all()) > 1
         yield session
 
 
@@ -116,6 +116,43 @@ def test_a_change_that_nobody_reported_is_found(name: str, session: Any) -> None
     session.undo()
     assert eval(expected, session.namespace)
     assert session.namespace["n79"][1] == [79]
+
+
+SHARED = {
+    "which of two equal ones is shared": ("other[1] = pair[1]", "other[1] is pair[0]"),
+    "an equal one that is not shared": ("other[1] = [7]", "other[1] is pair[0]"),
+    "one that is shared now": ("n0[1] = n8[1]; n8[1][0] = 0", "n0[1] is not n8[1]"),
+    "two equal ones change places": ("same[0], more[0] = more[0], same[0]", "same[0] is name"),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_equal_objects_in_the_place_of_others_are_seen_where_code_may_have_put_them_there(
+    name: str, session: Any
+) -> None:
+    code, expected = SHARED[name]
+    session.run("same, more = [[5]], [[5]]; name = same[0]")
+    session.run("globals()")
+    session.run("globals(); x = 4")
+    assert any(bundle.objects for bundle in session._live.tracker.bundles.all())
+    session.namespace["code"] = code
+    session.run("exec(code)")
+    assert not eval(expected, session.namespace)
+    session.run("globals()['same'][0].append(6)")
+    session.undo(2)
+    assert eval(expected, session.namespace)
+    session.redo()
+    assert not eval(expected, session.namespace)
+    session.redo()
+    assert not eval(expected, session.namespace)
+
+
+def test_code_that_may_reach_everything_takes_few_passes(session: Any, passes: list[list[str]]) -> None:
+    session.run("x = len(globals())")
+    passes.clear()
+    session.run("x = len(globals())")
+    assert len(passes) < len(session._live.tracker.queue) / 8
+    assert {key for keys in passes for key in keys} >= {f"n{i}" for i in range(80)}, "all were looked at"
 
 
 def test_one_that_changes_breaks_no_other_bundle(session: Any, passes: list[list[str]]) -> None:
