@@ -188,6 +188,16 @@ def test_one_that_says_something_else_beside_others_is_alone_soon(
     assert sum(len(keys) for keys in passes if len(keys) > 1) > 40, "most are in bundles all the same"
 
 
+def test_idle_time_comes_to_an_end(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing comes into a bundle."""
+    monkeypatch.setattr(bundles.Together, "_fits", lambda *_: False)
+    session.run("for i in range(200): globals()[f'm{i}'] = float('nan'); globals()[f'p{i}'] = [i]\ndel i")
+    pieces = 1
+    while session.audit(0.2):
+        pieces += 1
+        assert pieces < 200
+
+
 def test_idle_time_leaves_nothing_to_be_looked_at_alone(session: Any, passes: list[list[str]]) -> None:
     first = session.head
     session.run("x = 5\nfor i in range(80): globals()[f'm{i}'] = [i]\ndel i")

@@ -69,6 +69,11 @@ class Bundles:
         """Whether *group* is in no bundle, and could be in one."""
         return group not in self._of and fits(group)
 
+    def leave_out(self, group: Covariable) -> None:
+        """*group* was to come into a bundle. If it is in none, it is soon no more one that could be."""
+        if self.takes(group):
+            _apart((group,))
+
     def add(self, bundle: Bundle) -> None:
         """Take *bundle* in, in the place of those that its co-variables were in."""
         for group in bundle.groups:
