@@ -11,6 +11,7 @@ import pytest
 
 import timeslip
 from timeslip.codec.capture import Encoder
+from timeslip.errors import UnstorableError
 from timeslip.state import bundles
 
 MANY = """
@@ -186,6 +187,28 @@ def test_one_that_says_something_else_beside_others_is_alone_soon(
     assert ["n2"] in passes
     assert not any("n2" in keys for keys in passes if len(keys) > 1)
     assert sum(len(keys) for keys in passes if len(keys) > 1) > 40, "most are in bundles all the same"
+
+
+def test_where_a_pass_over_many_is_refused_bundles_get_smaller(
+    session: Any, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Encoder.capture
+
+    def refused(encoder: Encoder, nodes: Any, **given: Any) -> Any:
+        if len(nodes) > 20:
+            raise UnstorableError("too many")
+        return usual(encoder, nodes, **given)
+
+    monkeypatch.setattr(Encoder, "capture", refused)
+    for _ in range(4):
+        session.run("x = 3")
+        session.undo()
+    assert {len(bundle.groups) > 20 for bundle in session._live.tracker.bundles.all()} == {False}
+    passes.clear()
+    session.run("n5.add('new')")
+    session.undo()
+    assert session.namespace["n5"] == {5, "5"}
+    assert len(passes) < len(session._live.tracker.queue) / 2
 
 
 def test_idle_time_comes_to_an_end(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

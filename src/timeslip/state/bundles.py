@@ -126,8 +126,12 @@ class Together:
         for bundle in met:
             if left.issuperset(bundle.groups) and all(map(self._fits, bundle.groups)):
                 found = self._captured(bundle.groups)
-                if found is None or not self._is_as(found, bundle):
-                    self._formed += [found] if found is not None else []
+                if found is None:
+                    _apart(bundle.groups)
+                    self._bundles.dissolve(bundle.groups[0])
+                    continue
+                if not self._is_as(found, bundle):
+                    self._formed.append(found)
                     continue
                 left.difference_update(bundle.groups)
                 for group in bundle.groups:
