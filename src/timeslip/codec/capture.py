@@ -36,7 +36,7 @@ from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured, Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import class_name, is_a, of
-from timeslip.codec.guarding import GLOBALS, guarded, one_line
+from timeslip.codec.guarding import GLOBALS, guarded, one_line, silent
 from timeslip.codec.hashing import Leads
 from timeslip.codec.headers import header_bytes
 from timeslip.codec.held import HeldWatch, Place, is_in_facet
@@ -131,15 +131,13 @@ class Encoder:
                 gc.enable()
 
 
-def silent(*_: Any, **__: Any) -> None:
-    """Stands in for `warnings.showwarning`: what pickling warns about is not the user's doing."""
-
-
 class Pass:
     """State of one pass, shared by the pickler and the reducers."""
 
     owners: Any = None
     """Owners of memory that were looked for (`reducers.owners`)."""
+    sought = False
+    """Whether one was looked for, perhaps by an earlier capture."""
     careful = False
     deep: Deep | None = None
     """In a deep pass: the instances that stand empty in the stream until its end."""
@@ -594,6 +592,7 @@ def _finish(
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
         islands=mode == "islands",
+        sought=state.sought,
     )
     captured.memo = (pickler, payload, state)
     if isinstance(pickler, IslandPickler):

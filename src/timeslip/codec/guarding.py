@@ -61,3 +61,7 @@ def one_line(error: BaseException) -> str:
     except Exception:  # __str__ of a user's exception may raise as well
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def silent(*_: Any, **__: Any) -> None:
+    """Stands in for `warnings.showwarning`: what pickling warns about is not the user's doing."""
