@@ -98,7 +98,8 @@ def verify_mapped(live: Live, seconds: float) -> set[str]:
 def _audit(live: Live, at_most: float) -> int:
     began = time.perf_counter()
     waiting = [group for group in unverified(live) if group.seconds <= at_most]
-    waiting = waiting or _loose(live)
+    loose = [] if waiting else _loose(live)
+    waiting = waiting or loose
     snapshot = live.namespace.snapshot()
     rebound = live.tracker.rebound(snapshot)
     if not waiting or any(rebound):
@@ -113,6 +114,8 @@ def _audit(live: Live, at_most: float) -> int:
                 recording.write(live, Step("live", "live", started=time.time()), found, began)
         finally:
             update.release()
+    for group in groups.intersection(loose):
+        live.tracker.bundles.leave_out(group)
     return len(set(waiting) - groups)
 
 

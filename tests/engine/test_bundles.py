@@ -11,6 +11,7 @@ import pytest
 
 import timeslip
 from timeslip.codec.capture import Encoder
+from timeslip.errors import UnstorableError
 from timeslip.state import bundles
 
 MANY = """
@@ -50,7 +51,7 @@ def session(tmp_path: Path) -> Iterator[Any]:
         for cell in (MANY, "x = 1", "x = 2"):
             assert session.run(cell).error is None
         session.undo()
-        assert len(session._live.tracker.bundles) > 1
+        assert len(session._live.tracker.bundles.all()) > 1
         yield session
 
 
@@ -118,6 +119,43 @@ def test_a_change_that_nobody_reported_is_found(name: str, session: Any) -> None
     assert session.namespace["n79"][1] == [79]
 
 
+SHARED = {
+    "which of two equal ones is shared": ("other[1] = pair[1]", "other[1] is pair[0]"),
+    "an equal one that is not shared": ("other[1] = [7]", "other[1] is pair[0]"),
+    "one that is shared now": ("n0[1] = n8[1]; n8[1][0] = 0", "n0[1] is not n8[1]"),
+    "two equal ones change places": ("same[0], more[0] = more[0], same[0]", "same[0] is name"),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_equal_objects_in_the_place_of_others_are_seen_where_code_may_have_put_them_there(
+    name: str, session: Any
+) -> None:
+    code, expected = SHARED[name]
+    session.run("same, more = [[5]], [[5]]; name = same[0]")
+    session.run("globals()")
+    session.run("globals(); x = 4")
+    assert any(bundle.objects for bundle in session._live.tracker.bundles.all())
+    session.namespace["code"] = code
+    session.run("exec(code)")
+    assert not eval(expected, session.namespace)
+    session.run("globals()['same'][0].append(6)")
+    session.undo(2)
+    assert eval(expected, session.namespace)
+    session.redo()
+    assert not eval(expected, session.namespace)
+    session.redo()
+    assert not eval(expected, session.namespace)
+
+
+def test_code_that_may_reach_everything_takes_few_passes(session: Any, passes: list[list[str]]) -> None:
+    session.run("x = len(globals())")
+    passes.clear()
+    session.run("x = len(globals())")
+    assert len(passes) < len(session._live.tracker.queue) / 8
+    assert {key for keys in passes for key in keys} >= {f"n{i}" for i in range(80)}, "all were looked at"
+
+
 def test_one_that_changes_breaks_no_other_bundle(session: Any, passes: list[list[str]]) -> None:
     bundle = session._live.tracker.bundles.of(session._live.tracker.groups["n0"])
     session.run("n0.append(1)")
@@ -149,6 +187,38 @@ def test_one_that_says_something_else_beside_others_is_alone_soon(
     assert ["n2"] in passes
     assert not any("n2" in keys for keys in passes if len(keys) > 1)
     assert sum(len(keys) for keys in passes if len(keys) > 1) > 40, "most are in bundles all the same"
+
+
+def test_where_a_pass_over_many_is_refused_bundles_get_smaller(
+    session: Any, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Encoder.capture
+
+    def refused(encoder: Encoder, nodes: Any, **given: Any) -> Any:
+        if len(nodes) > 20:
+            raise UnstorableError("too many")
+        return usual(encoder, nodes, **given)
+
+    monkeypatch.setattr(Encoder, "capture", refused)
+    for _ in range(4):
+        session.run("x = 3")
+        session.undo()
+    assert {len(bundle.groups) > 20 for bundle in session._live.tracker.bundles.all()} == {False}
+    passes.clear()
+    session.run("n5.add('new')")
+    session.undo()
+    assert session.namespace["n5"] == {5, "5"}
+    assert len(passes) < len(session._live.tracker.queue) / 2
+
+
+def test_idle_time_comes_to_an_end(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing comes into a bundle."""
+    monkeypatch.setattr(bundles.Together, "_fits", lambda *_: False)
+    session.run("for i in range(200): globals()[f'm{i}'] = float('nan'); globals()[f'p{i}'] = [i]\ndel i")
+    pieces = 1
+    while session.audit(0.2):
+        pieces += 1
+        assert pieces < 200
 
 
 def test_idle_time_leaves_nothing_to_be_looked_at_alone(session: Any, passes: list[list[str]]) -> None:

@@ -17,6 +17,7 @@ from timeslip.codec import reducers
 from timeslip.codec.capture import Encoder
 from timeslip.model import is_facet, is_name
 from timeslip.planner import Plan
+from timeslip.state import covariables
 from timeslip.state.covariables import Tracker
 from timeslip.staying import StayingElements
 
@@ -363,3 +364,23 @@ def test_what_a_class_says_of_pickling_is_looked_for_once_in_a_look(
     asked.clear()
     run(session, "A.__getstate__ = lambda self: self.held", "a1.held = b1.held = 5")
     assert {kind.__name__ for kind in asked} == {"A", "B"}, "a run may have changed it"
+
+
+def test_what_looks_for_the_owner_of_memory_is_not_cheap_among_very_many_names(
+    attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library in ("pyarrow", "numpy"):
+        pytest.importorskip(library)
+    monkeypatch.setattr(covariables, "_SEARCHED", 1e-3)
+    session = attach(check_budget=0.5)
+    run(session, "import numpy as np, pyarrow as pa", "a = pa.array(np.arange(4)); b = [1]")
+    tracker = session._live.tracker
+    assert {"a", "b"} <= {key for group in tracker.cheap for key in group.keys}
+    run(session, "for i in range(500): globals()[f'n{i}'] = i\ndel i")
+    run(session, "x = 1")
+    assert "a" not in {key for group in tracker.cheap for key in group.keys}
+    assert "b" in {key for group in tracker.cheap for key in group.keys}
+    run(session, "x = 2")
+    assert session.status().assumed == ("a",)
+    session.undo()
+    assert session.status().assumed == ()

@@ -137,6 +137,8 @@ class Pass:
 
     owners: Any = None
     """Owners of memory that were looked for (`reducers.owners`)."""
+    sought = False
+    """Whether one was looked for, perhaps by an earlier capture."""
     careful = False
     deep: Deep | None = None
     """In a deep pass: the instances that stand empty in the stream until its end."""
@@ -592,6 +594,7 @@ def _finish(
         hooked=frozenset(kind for kind in state.met if _is_own(state, kind) or kind in brought.KINDS),
         mode=mode,
         islands=mode == "islands",
+        sought=state.sought,
     )
     captured.memo = (pickler, payload, state)
     if isinstance(pickler, IslandPickler):

@@ -88,6 +88,7 @@ class Captured:
         packages: top-level names of the packages whose classes the pass met.
         hooked: the classes of installed packages and of the user's own modules whose instances went into the stream as
             their own pickling hooks say, which may drop or invent anything.
+        sought: whether the owner of memory was looked for among what names lead to, which takes as long as there are.
         own: for a co-variable of several names, what each node reaches itself; empty where that is not told.
         plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
@@ -114,6 +115,7 @@ class Captured:
     reduced: bool = False
     packages: frozenset[str] = frozenset()
     hooked: frozenset[type] = frozenset()
+    sought: bool = False
     own: dict[str, Own] = field(default_factory=dict)
     plain: bool = False
     memo: Any = None

@@ -12,11 +12,13 @@ the bundle look changed the next time, and is never part of what it is compared 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from array import array
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from timeslip.codec.captured import Captured
+from timeslip.codec.picklers import FastPickler
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import fingerprint
 
@@ -36,10 +38,17 @@ _SMALL_BYTES = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """Co-variables, all of them live, and the digest of a pass over all of them in which each was as it is recorded."""
+    """Co-variables, all of them live, and what a pass over all of them said in which each was as it is recorded.
+
+    Attributes:
+        groups: the co-variables.
+        digest: of the pass.
+        objects: which linking objects stood where in its stream, and which memory; None where that is not known.
+    """
 
     groups: tuple[Covariable, ...]
     digest: bytes
+    objects: bytes | None
 
 
 class Bundles:
@@ -48,8 +57,9 @@ class Bundles:
     def __init__(self) -> None:
         self._of: dict[Covariable, Bundle] = {}
 
-    def __len__(self) -> int:
-        return len(set(self._of.values()))
+    def all(self) -> set[Bundle]:
+        """All bundles."""
+        return set(self._of.values())
 
     def of(self, group: Covariable) -> Bundle | None:
         """The bundle that *group* is in."""
@@ -58,6 +68,11 @@ class Bundles:
     def takes(self, group: Covariable) -> bool:
         """Whether *group* is in no bundle, and could be in one."""
         return group not in self._of and fits(group)
+
+    def leave_out(self, group: Covariable) -> None:
+        """*group* was to come into a bundle. If it is in none, it is soon no more one that could be."""
+        if self.takes(group):
+            _apart((group,))
 
     def add(self, bundle: Bundle) -> None:
         """Take *bundle* in, in the place of those that its co-variables were in."""
@@ -82,7 +97,7 @@ class Together:
     def __init__(self, work: Regrouping) -> None:
         self._work = work
         self._bundles = work.tracker.bundles
-        self._formed: list[tuple[tuple[Covariable, ...], bytes]] = []
+        self._formed: list[Bundle] = []
 
     def look(self, check: set[Covariable]) -> Iterator[Covariable]:
         """Those of *check* that have to be looked at one by one; the others were found as they are.
@@ -94,15 +109,15 @@ class Together:
             left = self._as_recorded(check)
             fit = [group for group in self._loose(left) if self._fits(group)]
             for groups in _portions(fit):
-                digest = self._digest(groups)
-                if digest is None:
+                found = self._captured(groups)
+                if found is None:
                     _apart(groups)
                 else:
-                    self._formed.append((groups, digest))
+                    self._formed.append(found)
         yield from left
-        for groups, digest in self._formed:
-            if self._work.broken.isdisjoint(groups):
-                self._note(groups, digest)
+        for bundle in self._formed:
+            if self._work.broken.isdisjoint(bundle.groups):
+                self._note(bundle)
 
     def _as_recorded(self, check: set[Covariable]) -> set[Covariable]:
         """*check* without what is in bundles that are as they were."""
@@ -110,15 +125,25 @@ class Together:
         met = {bundle for group in check if (bundle := self._bundles.of(group)) is not None}
         for bundle in met:
             if left.issuperset(bundle.groups) and all(map(self._fits, bundle.groups)):
-                digest = self._digest(bundle.groups)
-                if digest != bundle.digest:
-                    if digest is not None:
-                        self._formed.append((bundle.groups, digest))
+                found = self._captured(bundle.groups)
+                if found is None:
+                    _apart(bundle.groups)
+                    self._bundles.dissolve(bundle.groups[0])
+                    continue
+                if not self._is_as(found, bundle):
+                    self._formed.append(found)
                     continue
                 left.difference_update(bundle.groups)
                 for group in bundle.groups:
                     self._work.tracker.note_checked(group)
         return left
+
+    def _is_as(self, found: Bundle, before: Bundle) -> bool:
+        if found.digest != before.digest:
+            return False
+        if any(group in self._work.reached for group in before.groups):
+            return found.objects is not None and found.objects == before.objects
+        return True
 
     def _loose(self, groups: set[Covariable]) -> Iterable[Covariable]:
         """Those of *groups* that are in no bundle, the longest unchecked first."""
@@ -127,12 +152,13 @@ class Together:
 
     def _fits(self, group: Covariable) -> bool:
         """Whether *group* can be looked at in a bundle in this update."""
-        if group in self._work.reached:  # it may have been given other objects that are equal, which has to be seen
-            return False
         return fits(group) and not (len(group.keys) == 1 and self._work.tracker.is_atom_name(group.keys[0]))
 
-    def _digest(self, groups: Iterable[Covariable]) -> bytes | None:
-        """The digest of a pass over *groups*; None where it would not say all that passes over each of them do."""
+    def _captured(self, groups: tuple[Covariable, ...]) -> Bundle | None:
+        """What a pass over *groups* says; None where it would not say all that passes over each of them do.
+
+        Which objects there are is asked where code may have given one of them other objects that are equal.
+        """
         encoder, nodes = self._work.tracker.encoder, []
         for group in groups:
             self._work.tracker.looked()
@@ -149,17 +175,37 @@ class Together:
         try:
             if captured.holes or captured.size > MOST * _SMALL_BYTES or attached_in([captured]):
                 return None
-            return fingerprint(captured).digest
+            reached = any(group in self._work.reached for group in groups)
+            objects = _objects(captured, self._work.weak) if reached else None
+            return Bundle(groups, fingerprint(captured).digest, objects)
         finally:
             captured.release()
 
-    def _note(self, groups: tuple[Covariable, ...], digest: bytes) -> None:
-        before = self._bundles.of(groups[0])
-        if before is not None and before.groups == groups:
-            _apart(groups)  # none of them changed: one says something else each time, or when others are there
-            self._bundles.dissolve(groups[0])
+    def _note(self, bundle: Bundle) -> None:
+        before = self._bundles.of(bundle.groups[0])
+        if before is not None and before.groups == bundle.groups and before.digest != bundle.digest:
+            _apart(bundle.groups)  # none of them changed: one says something else each time, or when others are there
+            self._bundles.dissolve(bundle.groups[0])
         else:
-            self._bundles.add(Bundle(groups, digest))
+            # Of those that are not reached nobody has looked whether they have the objects that are recorded.
+            known = all(group in self._work.reached for group in bundle.groups)
+            self._bundles.add(bundle if known else replace(bundle, objects=None))
+
+
+def _objects(captured: Captured, weak: Collection[int]) -> bytes | None:
+    """The addresses of the linking objects of *captured*, in the order of its stream, and its memory ranges.
+
+    Together with an equal stream: every one of them stands where it stood. None where not all of them are known so.
+    """
+    captured.find_links(weak)
+    pickler, _, state = captured.memo
+    if not isinstance(pickler, FastPickler) or captured.islands:
+        return None
+    links = captured.links
+    placed = sorted((number, address) for address, (number, _) in pickler.memo.copy().items() if address in links)
+    order = array("Q", [address for _, address in placed])
+    order.extend(map(id, state.nan_objects))
+    return repr(captured.spans).encode() + order.tobytes() if set(order).issuperset(links) else None
 
 
 def fits(group: Covariable) -> bool:

@@ -32,6 +32,9 @@ Digest = bytes  # a field of `Covariable` is called bytes
 _SMALL_SECONDS, _BYTES_PER_SECOND = 1e-4, 2e7
 """A cautious guess of what a capture costs."""
 
+_SEARCHED = 1e-6
+"""About what a search among all names takes for each of them, seconds."""
+
 _MANY_LINKS, _FEW_LARGE = 10_000, 8
 """Co-variables with more links, so many of them, are compared one by one with what may share with them. A table that
 says of each address whose it is takes longer to change than all else that is done for an undo in a list of so many
@@ -62,6 +65,7 @@ class Covariable:
         again: whether it was captured more than once.
         together: with how many others it may be looked at in one pass, itself included.
         deep: whether it was captured by the deep pass (`codec.capture`).
+        sought: whether a capture looks for the owner of memory among what all names lead to.
         bytes: streams and buffers together.
         checked: number of the last update that found it as it is.
         failures: how often in a row it could not be captured.
@@ -92,6 +96,7 @@ class Covariable:
     again: bool = False
     together: int = MOST
     deep: bool = False
+    sought: bool = False
     bytes: int = 0
     checked: int = 0
     failures: int = 0
@@ -195,7 +200,8 @@ class Tracker:
     Attributes:
         groups: node key -> its co-variable.
         queue: the co-variables that can change by themselves, the longest unchecked first: sorted by `checked`.
-        cheap: those of them that take no longer than *cheap_seconds* to look at, in the same order.
+        cheap: those of them that take no longer than *cheap_seconds* to look at, in the same order. What looks for the
+            owner of memory is none where there are very many names: one search takes longer than all else together.
         bundles: small co-variables that are looked at in one pass.
         left: node keys that lost their co-variable since this was last emptied; some may have one again.
         failed: co-variables that could not be captured -> number of the update in which they are to be tried again.
@@ -228,7 +234,7 @@ class Tracker:
         self.queue: dict[Covariable, None] = {}
         self.cheap: dict[Covariable, None] = {}
         self._cheap_seconds = cheap_seconds
-        self._queued_names = 0
+        self._queued_names = self._names = 0
         self.bundles = Bundles()
         self.left: set[str] = set()
         self.failed: dict[Covariable, int] = {}
@@ -348,6 +354,7 @@ class Tracker:
             still: as `Memory.still`.
         """
         self.count += 1
+        self._names = len(snapshot)
         self.memory.turn()
         bound, lost = self.rebound(snapshot) if rebound is None else rebound
         for key in lost:
@@ -504,13 +511,17 @@ class Tracker:
 
     def _enqueue(self, group: Covariable) -> None:
         self.queue[group] = None
-        if group.cost <= self._cheap_seconds:
+        if self._is_cheap(group):
             self.cheap[group] = None
+
+    def _is_cheap(self, group: Covariable) -> bool:
+        """Whether a look at *group* takes no longer, with the search that the first of an update may have to make."""
+        return group.cost + (_SEARCHED * self._names if group.sought else 0.0) <= self._cheap_seconds
 
     def call_cheap(self, seconds: float) -> None:
         """From now on what takes no longer than *seconds* to look at is cheap."""
         self._cheap_seconds = seconds
-        self.cheap = {group: None for group in self.queue if group.cost <= seconds}
+        self.cheap = {group: None for group in self.queue if self._is_cheap(group)}
 
     def drop_unused(self) -> set[Covariable]:
         """Take out the definitions that no name refers to any more; which they were.

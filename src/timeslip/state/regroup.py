@@ -557,7 +557,7 @@ class Regrouping:
             group.spans = tuple(captured.spans)
             group.roots = attached
             group.volatile = captured.volatile
-            group.deep = captured.is_deep
+            group.deep, group.sought = captured.is_deep, captured.sought
             group.packages = captured.packages
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)

@@ -114,6 +114,7 @@ class Owners:
 
 def of(state: Pass, start: int, size: int) -> tuple[Any, int, int] | None:
     """As `Owners.of`, for that pass."""
+    state.sought = True
     searched = state.encoder.searched
     if searched is not None and searched.ranges is not None and not searched.ranges.may_hold(start, start + size):
         return None
