@@ -122,6 +122,50 @@ def test_the_mark_of_a_changed_function_is_another(name: str) -> None:
     assert mark_of_nodes([("def:f", space["f"])], encoder) != before
 
 
+CLASSES = """
+class Base: pass
+class Other: pass
+class A(Base):
+    'About A.'
+    n = 1
+    t = 'text'
+    def m(self): self.x = 1
+"""
+OF_CLASS = {
+    "a constant": "A.n = 2",
+    "the type of a constant": "A.n = True",
+    "another constant": "A.k = None",
+    "one less": "del A.t",
+    "their order": "n = A.n; del A.n; A.n = n",
+    "a method": "def m(self): self.x = 1\nA.m = m",
+    "another method": "A.k = A.m",
+    "something that can change": "A.k = []",
+    "a property": "A.k = property(A.m)",
+    "a method of a library": "import textwrap\nA.k = textwrap.dedent",
+    "its text": "A.__doc__ = 'Another.'",
+    "its name": "A.__name__ = 'B'",
+    "its long name": "A.__qualname__ = 'B'",
+    "its module": "A.__module__ = 'other'",
+    "its bases": "A.__bases__ = (Other,)",
+    "what it is registered with": "import collections.abc\ncollections.abc.Sized.register(A)",
+}
+
+
+@pytest.mark.parametrize("name", OF_CLASS)
+def test_the_mark_of_a_changed_class_is_another(name: str) -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    encoder = Encoder(space, Registry(), Resources())
+    exec(compile(CLASSES, "<test>", "exec", dont_inherit=True), space)
+    assert mark_of_nodes([("def:A", space["A"])], encoder) is None  # nobody has given its method an identity yet
+    for made in (space["Base"], space["Other"], space["A"], space["A"].m):
+        encoder.registry.id_of(made)
+    before = mark_of_nodes([("def:A", space["A"])], encoder)
+    assert is_sufficient(before)
+    assert mark_of_nodes([("def:A", space["A"])], encoder) == before
+    exec(compile(OF_CLASS[name], "<test>", "exec", dont_inherit=True), space)
+    assert mark_of_nodes([("def:A", space["A"])], encoder) != before
+
+
 def test_the_mark_of_a_name_tells_which_definition_it_stands_for() -> None:
     space: dict[str, Any] = {"__name__": "__main__"}
     encoder = Encoder(space, Registry(), Resources())

@@ -51,3 +51,11 @@ def test_far_below_its_limit_the_store_is_not_asked_for_its_size(session: Any, m
     session.run("k = 5")
     assert len(times) > 1
     assert session.status().paused
+
+
+def test_all_of_many_functions_are_looked_at_within_the_budget(session: Any) -> None:
+    session.run("\n".join(f"def f{number}(x, y={number}): return x + y" for number in range(40)))
+    for number in range(10):  # each is captured once more before it has a mark
+        session.run(f"k = {number}")
+    names = session.run("k = 'another'").commit.names
+    assert (names.assumed, names.assumed_more) == ((), 0)

@@ -330,7 +330,7 @@ def function_changes(
 
 # ---- classes ---------------------------------------------------------------------------------------------------
 
-_CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slotnames__"})
+CLASS_SKIP = frozenset({"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slotnames__"})
 
 
 def _is_method(value: Any) -> bool:
@@ -415,7 +415,7 @@ def _layout(cls: type) -> dict[str, Any]:
 
 def class_content(cls: type) -> dict[str, Any]:
     """What may change during a class's life: its attributes, and what was registered with an ABC."""
-    skip = _CLASS_SKIP
+    skip = CLASS_SKIP
     if isinstance(cls, enum.EnumMeta):
         skip = skip | enumerations.SKIP | frozenset(cls.__members__)
     attributes = _attributes(cls, skip)
@@ -431,7 +431,7 @@ def class_content(cls: type) -> dict[str, Any]:
         content["members"], content["enumeration"] = enumerations.content_of(cls)
     if "_abc_impl" in cls.__dict__:
         content["abc_registry"] = _abc_registry(cls)
-    known = _registered_with(cls)
+    known = registered_with(cls)
     if known:
         content["registered_with"] = known
     if "jax" in sys.modules and (how := pytrees.registered(cls)) is not None:
@@ -464,7 +464,7 @@ def _order(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     Between the two, Python itself puts the docstring of a class that has none.
     """
-    names = tuple(_attributes(cls, _CLASS_SKIP))
+    names = tuple(_attributes(cls, CLASS_SKIP))
     end = names.index("__doc__") if cls.__dict__.get("__doc__", "") is None else len(names)
     return names[:end], names[end + 1 :]
 
@@ -475,7 +475,7 @@ def _abc_registry(cls: type) -> list[type]:
     return sorted((c for c in found if c is not None), key=lambda c: (c.__module__, c.__qualname__))
 
 
-def _registered_with(cls: type) -> list[type]:
+def registered_with(cls: type) -> list[type]:
     """The abstract classes of Python's own that a class has been registered with."""
     if type(cls) not in (type, abc.ABCMeta):
         return []  # its metaclass may say how classes are hashed
@@ -510,7 +510,7 @@ def class_changes(cls: type, content: Mapping[str, Any]) -> list[Change]:
         changes += enumerations.changes(cls, content["members"], content.get("enumeration", {}))
     if "abc_registry" in content and _abc_registry(cls) != content["abc_registry"]:
         changes.append(_Registered(cls, content["abc_registry"]))
-    if _registered_with(cls) != content.get("registered_with", []):
+    if registered_with(cls) != content.get("registered_with", []):
         changes.append(_RegisteredWith(cls, content.get("registered_with", [])))
     if "pytree" in content:
         changes.append(pytrees.Register(cls, content["pytree"]))
@@ -561,7 +561,7 @@ class _RegisteredWith(Change):
 
     def apply(self) -> None:
         """See `Change.apply`."""
-        self._before = _registered_with(self.target)
+        self._before = registered_with(self.target)
         self._set(self.value)
 
     def _set(self, value: Any) -> None:

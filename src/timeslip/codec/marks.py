@@ -7,13 +7,14 @@ took the place of had one as well. Different marks mean nothing: another referen
 
 Buffers of all kinds look alike to `marshal`. So a mark counts only for a value that a pass has found to hold none.
 
-Most functions have marks that count whatever a pass has met: their code, and constants. So has a name for a function
-or class of the session, which is recorded by identity.
+Most functions have marks that count whatever a pass has met: their code, and constants. So have classes of methods and
+constants, and a name for a function or class of the session, which is recorded by identity.
 """
 
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import chain, islice
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from timeslip.codec.definitions import dump_code, is_definition
+from timeslip.codec.definitions import CLASS_SKIP, class_name, dump_code, is_definition, of, registered_with
 from timeslip.codec.linking import is_atom
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _VERSION = 4  # with references; later ones write nothing else that matters here
 
 _CONSTANTS = frozenset(map(id, (int, float, bool, type(None), str, bytes)))
 _BUILTIN = {id(kind): name for name, kind in vars(builtins).items() if type(kind) is type}
-_OF_FUNCTION, _OF_NAME = b"function ", b"name of "
+_OF_FUNCTION, _OF_CLASS, _OF_NAME = b"function ", b"class ", b"name of "
 
 
 def mark_of_nodes(nodes: Sequence[tuple[str, Any]], encoder: Encoder) -> bytes | None:
@@ -50,16 +51,20 @@ def mark_of_nodes(nodes: Sequence[tuple[str, Any]], encoder: Encoder) -> bytes |
         return mark_of([obj for _, obj in nodes])
     key, obj = nodes[0]
     if key.startswith("def:"):
-        return _mark_of_function(obj, encoder.namespace)
+        return _mark_of_class(obj, encoder) if type(obj) is type else _mark_of_function(obj, encoder.namespace)
+    identity = _identity_of(obj, encoder)
+    return _OF_NAME + identity.encode() if identity is not None else mark_of([obj])
+
+
+def _identity_of(obj: Any, encoder: Encoder) -> str | None:
+    """The identity of a function or class of the session that has one already."""
     identity = encoder.registry.known(obj)
-    if identity is not None and is_definition(obj, encoder.namespace):
-        return _OF_NAME + identity.encode()
-    return mark_of([obj])
+    return str(identity) if identity is not None and is_definition(obj, encoder.namespace) else None
 
 
 def is_sufficient(mark: bytes | None) -> bool:
     """Whether a mark tells all that a pass would, whatever that has met."""
-    return mark is not None and mark.startswith((_OF_FUNCTION, _OF_NAME))
+    return mark is not None and mark.startswith((_OF_FUNCTION, _OF_CLASS, _OF_NAME))
 
 
 def _mark_of_function(function: Any, namespace: dict[str, Any]) -> bytes | None:
@@ -79,10 +84,35 @@ def _mark_of_function(function: Any, namespace: dict[str, Any]) -> bytes | None:
     ]
     parts = (function.__name__, function.__qualname__, function.__module__, function.__doc__)
     defaults = function.__defaults__
-    if not all(id(type(part)) in _CONSTANTS and is_atom(part) for part in chain(parts, defaults or (), *said)):
+    if not all(map(_is_constant, chain(parts, defaults or (), *said))):
         return None
     held = getrefcount(attributes), getrefcount(annotations)
     return _OF_FUNCTION + xxhash.xxh3_128_digest(dumps((dump_code(function.__code__), parts, defaults, said, held), 2))
+
+
+def _mark_of_class(cls: type, encoder: Encoder) -> bytes | None:
+    """What a class consists of, if that is methods of the session and constants, and its bases are such classes."""
+    names: dict[str, Any] = dict(of(cls, "__dict__"))
+    parts = (of(cls, "__name__"), of(cls, "__qualname__"), names.get("__module__"))
+    bases = [_identity_of(base, encoder) for base in cls.__bases__ if base is not object]
+    said: list[tuple[Any, ...]] = []
+    for name, value in names.items():
+        if name in CLASS_SKIP:
+            continue
+        method = _identity_of(value, encoder) if type(value) is types.FunctionType else None
+        # Python 3.13 says which attributes methods set.
+        values = value if name == "__static_attributes__" and type(value) is tuple else (value,)
+        if method is None and not all(map(_is_constant, values)):
+            return None
+        said.append((name, method, None if method is not None else value))
+    if "jax" in sys.modules or None in bases or not all(map(_is_constant, (*parts, *names))):
+        return None
+    with_it = [class_name(known) for known in registered_with(cls)]
+    return _OF_CLASS + xxhash.xxh3_128_digest(dumps((parts, len(cls.__bases__), bases, said, with_it), 2))
+
+
+def _is_constant(value: Any) -> bool:
+    return id(type(value)) in _CONSTANTS and is_atom(value)
 
 
 def mark_of(objects: list[Any]) -> bytes | None:
