@@ -7,7 +7,7 @@ import { connected, filtered, namesOf, NO_FILTER, ownFirst } from '../src/logic/
 import { duration, few, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
-import { matched } from '../src/logic/keeping';
+import { matched, pieces } from '../src/logic/keeping';
 import { firstLine, runsOf, standings } from '../src/logic/staleness';
 import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
 import { scrollFor, windowOf } from '../src/logic/windowing';
@@ -230,6 +230,15 @@ test('cells are kept with the commit of their own run', () => {
   const model = modelOf([...chain('a', 'b', 'c', 'd')], 'd');
   const found = matched(model, [4, 3, 7, 1], new Set(['a', 'b']));
   assert.deepEqual(found.map(([count, run]) => [count, run.id]), [[3, 'c'], [4, 'd']]);
+});
+
+test('what was given before is named by its place, and only what differs is given', () => {
+  const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map(source => ({ source }));
+  assert.deepEqual(pieces([], [a, b]), [a, b]);
+  assert.deepEqual(pieces([a, b, c, d], [a, b, c, d]), [[0, 4]]);
+  assert.deepEqual(pieces([a, b, c, d], [a, e, c, d]), [[0, 1], e, [2, 2]]);
+  assert.deepEqual(pieces([a, b, c, d], [c, d, a, e, { ...b }]), [[2, 2], [0, 1], e, b]);
+  assert.deepEqual(pieces([a, b], []), []);
 });
 
 test('the first line of code is the first that says something', () => {

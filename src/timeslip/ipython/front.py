@@ -11,7 +11,7 @@ from timeslip import answers
 from timeslip.errors import TimeslipError
 from timeslip.ipython.events import MOST_COMMS, Events, close_quietly
 from timeslip.lab import requests
-from timeslip.lab.cells import keep
+from timeslip.lab.cells import Keeping
 from timeslip.lab.helper import Helper
 from timeslip.lab.moving import renamed
 from timeslip.lab.view import View
@@ -35,6 +35,7 @@ class Front:
         self._faults = faults
         self._repository: Repository = session.repository.beside()
         self._helper = Helper(self._repository.directory)
+        self._keeping = Keeping(session.repository)
         self._comms: dict[str, Any] = {}
         self._lock = threading.Lock()
         self.events = Events(self.view, faults)
@@ -106,7 +107,8 @@ class Front:
     def _keep(self, view: View, request: Mapping[str, Any]) -> dict[str, Any]:
         assert view.here is not None
         commit = requests.text_of(request, "commit")
-        kept = keep(self._session.repository, view.session, commit, request.get("cells"), view.here.most_bytes)
+        since = request.get("since") if request.get("since") is None else requests.text_of(request, "since")
+        kept = self._keeping.keep(view.session, commit, request.get("cells"), view.here.most_bytes, since)
         return answers.answer("keep", **kept)
 
     def _renamed(self, view: View, request: Mapping[str, Any]) -> dict[str, Any]:
