@@ -8,6 +8,9 @@ import { Fault, IRan, KernelLink } from '../src/kernel/link';
 
 (globalThis as any).window = globalThis;
 
+/** Nothing is translated. */
+const TRANS = { __: (text: string) => text } as any;
+
 const HELLO = { version: 1, package: '0.1.0', session: 's', name: 'n', python: '3.12.0' };
 
 /** A comm, with what the kernel does when it is opened. */
@@ -89,7 +92,7 @@ class FakeKernel {
 }
 
 function linked(kernel: FakeKernel): KernelLink {
-  return new KernelLink(kernel as any);
+  return new KernelLink(kernel as any, TRANS);
 }
 
 test('between two cells of "run all" the kernel is not free', async () => {

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { canonical, ICellJson, planCells, Step } from '../src/logic/cells';
 import { grouped, unified } from '../src/logic/differences';
 import { connected, filtered, namesOf, NO_FILTER, ownFirst } from '../src/logic/filter';
-import { duration, few, size, when } from '../src/logic/formats';
+import { duration, few, localeFor, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
 import { matched, pieces } from '../src/logic/keeping';
+import { translateSchema } from '../src/logic/schema';
 import { firstLine, runsOf, standings } from '../src/logic/staleness';
 import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
 import { scrollFor, windowOf } from '../src/logic/windowing';
@@ -230,6 +231,24 @@ test('cells are kept with the commit of their own run', () => {
   const model = modelOf([...chain('a', 'b', 'c', 'd')], 'd');
   const found = matched(model, [4, 3, 7, 1], new Set(['a', 'b']));
   assert.deepEqual(found.map(([count, run]) => [count, run.id]), [[3, 'c'], [4, 'd']]);
+});
+
+test('dates are in the language of the page, as it is spoken where the user is', () => {
+  assert.equal(localeFor('en', ['de-AT', 'en-GB', 'en']), 'en-GB');
+  assert.equal(localeFor('pt_BR', ['en-US']), 'pt-BR');
+  assert.equal(localeFor('de', ['en-US']), 'de');
+  assert.equal(localeFor('no such language', []), undefined);
+});
+
+test('titles and explanations of settings are translated, each with its context', () => {
+  const bundle = { pgettext: (context: string, text: string) => `${context}: ${text}` };
+  const schema = { title: 'T', type: 'object', properties: { a: { title: 'A', description: 'D', default: 'no' }, b: {} } };
+  translateSchema(schema, bundle);
+  assert.deepEqual(schema, {
+    title: 'schema: T',
+    type: 'object',
+    properties: { a: { title: 'settings: A', description: 'settings: D', default: 'no' }, b: {} }
+  });
 });
 
 test('what was given before is named by its place, and only what differs is given', () => {

@@ -6,6 +6,7 @@
  * cells. An older ipykernel answers only after the running cell: nothing here assumes a prompt answer.
  */
 import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
 import { JSONObject } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
@@ -50,7 +51,10 @@ interface IWaiting {
 }
 
 export class KernelLink implements IDisposable {
-  constructor(readonly kernel: Kernel.IKernelConnection) {
+  constructor(
+    readonly kernel: Kernel.IKernelConnection,
+    private readonly trans: TranslationBundle
+  ) {
     if (kernel.status === 'busy') {
       this._running = 'unknown';
     }
@@ -165,7 +169,7 @@ export class KernelLink implements IDisposable {
       if (ename === 'ModuleNotFoundError' && /'timeslip'/.test(evalue)) {
         this._become({ kind: 'not-installed' });
       } else {
-        this._become({ kind: 'failed', fault: { code: 'start', message: evalue || ename || 'no answer' } });
+        this._become({ kind: 'failed', fault: { code: 'start', message: evalue || ename || this.trans.__('The kernel gave no answer') } });
       }
     } catch (error) {
       this._failed(turn, error);
@@ -250,7 +254,7 @@ export class KernelLink implements IDisposable {
   ask(verb: string, details: JSONObject = {}): Promise<any> {
     const comm = this._rpc;
     if (!comm || comm.isDisposed || !this.isOn) {
-      return Promise.reject(new Fault({ code: 'no-session', message: 'this kernel is not being recorded' }));
+      return Promise.reject(new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') }));
     }
     const id = ++this._lastId;
     return new Promise((resolve, reject) => {
@@ -274,7 +278,7 @@ export class KernelLink implements IDisposable {
     const content = reply.content as any;
     const found = content.user_expressions?.timeslip;
     throw new Fault(
-      body?.error ?? { code: 'no-answer', message: found?.evalue || content.evalue || 'the kernel gave no answer' }
+      body?.error ?? { code: 'no-answer', message: found?.evalue || content.evalue || this.trans.__('The kernel gave no answer') }
     );
   }
 
@@ -403,7 +407,7 @@ export class KernelLink implements IDisposable {
     }
     this._rpc = this._events = null;
     for (const waiting of this._waiting.values()) {
-      waiting.reject(new Fault({ code: 'gone', message: 'the kernel has ended' }));
+      waiting.reject(new Fault({ code: 'gone', message: this.trans.__('The kernel has ended') }));
     }
     this._waiting.clear();
   }

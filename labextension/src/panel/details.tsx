@@ -137,7 +137,7 @@ function CodeOf({ state, shown, trans }: { state: IState; shown: any; trans: Tra
 function Values(props: IDetailsProps & { shown: any }): JSX.Element {
   const { state, trans, shown } = props;
   const [all, setAll] = React.useState(false);
-  const touched = changesOf(state).filter(change => change.kind !== 'deleted');
+  const touched = changesOf(state, trans).filter(change => change.kind !== 'deleted');
   const names = new Set(touched.map(change => change.name));
   const summaries = new Map<string, any>((shown?.values ?? []).map((value: any) => [value.name, value]));
   const rest = [...summaries.keys()].filter(name => !names.has(name) && !isResult(name));
