@@ -45,6 +45,9 @@ const ATTACHED =
 /** No deadline: the clocks of the browser and of the kernel need not agree. A busy kernel is not asked at all. */
 const NEVER = '1e18';
 
+/** After so long a question is asked again that the kernel has read and not answered, milliseconds. */
+const LOST = 500;
+
 interface IWaiting {
   resolve: (answer: any) => void;
   reject: (error: Error) => void;
@@ -185,7 +188,7 @@ export class KernelLink implements IDisposable {
   async busy(moment = 400): Promise<boolean> {
     const end = Date.now() + moment;
     while (this.isRunning && Date.now() < end) {
-      await new Promise(resolve => window.setTimeout(resolve, 20));
+      await pause(20);
     }
     return this.isRunning;
   }
@@ -259,8 +262,30 @@ export class KernelLink implements IDisposable {
     const id = ++this._lastId;
     return new Promise((resolve, reject) => {
       this._waiting.set(id, { resolve, reject });
-      comm.send({ id, verb, ...details });
+      void this._send(comm, { id, verb, ...details });
     });
+  }
+
+  /**
+   * Ask, and again as long as no answer has come though the kernel has read the question.
+   *
+   * While a cell prints more than the server lets through, the server drops whatever the kernel sends, answers too. So
+   * it is asked twice then: with the end of the first the server begins to count anew, and the second answer comes
+   * through. All that can be asked here only looks, or is the same when it is done twice; what takes long the kernel
+   * does once.
+   */
+  private async _send(comm: Kernel.IComm, request: JSONObject & { id: number }): Promise<void> {
+    try {
+      await comm.send(request).done;
+      await pause(LOST);
+      while (this._waiting.has(request.id) && comm === this._rpc && !comm.isDisposed) {
+        void comm.send(request).done.catch(() => undefined);
+        await comm.send(request).done;
+        await pause(LOST);
+      }
+    } catch (error) {
+      // The kernel is ending, which is told elsewhere.
+    }
   }
 
   /**
@@ -338,10 +363,24 @@ export class KernelLink implements IDisposable {
   }
 
   /** Open the comm for requests; what the kernel says first, or null when it knows no such comm. */
-  private _open(): Promise<{ hello: IHello } | { refused: IFault } | null> {
+  private async _open(): Promise<{ hello: IHello } | { refused: IFault } | null> {
+    for (;;) {
+      const { comm, said, opened } = this._try();
+      const lost = opened.then(() => pause(LOST)).then(() => undefined);
+      const answer = await Promise.race([said, lost]);
+      if (answer !== undefined || this._rpc !== comm) {
+        return answer ?? null;
+      }
+      // As with any answer: the server may have dropped it.
+      comm.onClose = () => undefined;
+      comm.close();
+    }
+  }
+
+  private _try(): { comm: Kernel.IComm; said: Promise<{ hello: IHello } | { refused: IFault } | null>; opened: Promise<unknown> } {
     const comm = this.kernel.createComm('timeslip.rpc');
     this._rpc = comm;
-    return new Promise(resolve => {
+    const said = new Promise<{ hello: IHello } | { refused: IFault } | null>(resolve => {
       comm.onMsg = message => {
         const data = message.content.data as any;
         if (data.hello || data.refused) {
@@ -364,8 +403,8 @@ export class KernelLink implements IDisposable {
           this._ended();
         }
       };
-      comm.open({ versions: VERSIONS });
     });
+    return { comm, said, opened: Promise.resolve(comm.open({ versions: VERSIONS })?.done) };
   }
 
   private _listen(): void {
@@ -447,6 +486,10 @@ export class KernelLink implements IDisposable {
   /** Rises with everything that makes an answer on its way obsolete. */
   private _turn = 0;
   private _waiting = new Map<number, IWaiting>();
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise(resolve => window.setTimeout(resolve, milliseconds));
 }
 
 function expression(reply: KernelMessage.IExecuteReplyMsg): { [mime: string]: unknown } | undefined {

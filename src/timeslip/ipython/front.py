@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from timeslip.ipython.faults import Faults
     from timeslip.store.repository import Repository
 
+MOST_SLOW = 16
+"""So many answers that took long, or are looked for still, are remembered, in case one of them does not arrive."""
+
 
 class Front:
     """Answers requests, from any thread.
@@ -37,6 +41,7 @@ class Front:
         self._helper = Helper(self._repository.directory)
         self._keeping = Keeping(session.repository)
         self._comms: dict[str, Any] = {}
+        self._slow: OrderedDict[tuple[str, str], dict[str, Any] | None] = OrderedDict()
         self._lock = threading.Lock()
         self.events = Events(self.view, faults)
         session.repository.published = self.events.nudge
@@ -75,11 +80,27 @@ class Front:
         comm.send(requests.answered(request, self._perform))
 
     def _slowly(self, comm: Any, request: Mapping[str, Any]) -> None:
-        """In a thread that waits for the other process, with the context of the request, by which the reply is sent."""
+        """In a thread that waits for the other process, with the context of the request, by which the reply is sent.
+
+        What is asked again, because no answer has come, is not looked for again.
+        """
+        asked = comm.comm_id, repr(request.get("id"))
+        with self._lock:
+            known = asked in self._slow
+            reply = self._slow.setdefault(asked, None)
+            while len(self._slow) > MOST_SLOW:
+                self._slow.popitem(last=False)
+        if reply is not None:
+            comm.send(reply)
+        if known:
+            return
         context = contextvars.copy_context()
 
         def wait() -> None:
             reply = self._with_values(request)
+            with self._lock:
+                if asked in self._slow:
+                    self._slow[asked] = reply
             try:
                 context.run(comm.send, reply)
             except Exception as error:  # the front end has gone, or the kernel is ending
