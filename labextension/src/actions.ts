@@ -159,7 +159,7 @@ export class Actions {
     return this._named(history, {
       title: this.trans.__('Bring back %1 as …', name),
       label: this.trans.__('Name of the variable that holds the value as it was after %1', this.title(state)),
-      text: `${name}_${state.count ?? state.short}`.replace(/\W/g, '_'),
+      text: `${name}_${state.count ?? state.short}`.replace(/[^\p{L}\p{N}_]/gu, '_'),
       okLabel: this.trans.__('Bring back'),
       words: given => ['get', state.id, name, `--as=${given}`],
       said: given => this.trans.__('%1 holds %2 as it was after %3', given, name, this.title(state))

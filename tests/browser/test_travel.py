@@ -138,6 +138,7 @@ def test_two_states_of_a_frame_are_compared(opened: Any, server: Server) -> None
     changed = book.page.locator(".timeslip-Compare td.timeslip-mod-changed")
     assert [changed.count(), changed.first.inner_text()] == [1, "2 20"]
     assert book.text(".timeslip-Compare thead .timeslip-mod-removed").startswith("c")
+    assert "column 'c' dropped" in book.text(".timeslip-Compare .timeslip-Value p")
     assert "del df['c']" in book.text(".timeslip-Diff .timeslip-mod-added")
     assert book.ask("list(df.columns)") == "['a', 'b']", "looking has touched nothing"
 
