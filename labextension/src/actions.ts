@@ -7,6 +7,7 @@ import { Fault } from './kernel/link';
 import { ICellJson } from './logic/cells';
 import { IFault, IState, ITravel } from './logic/contract';
 import { few } from './logic/formats';
+import { Turns } from './logic/turns';
 import { restore } from './notebook/cells';
 import { NotebookHistory } from './notebook/history';
 
@@ -49,11 +50,11 @@ export class Actions {
   }
 
   undo(history: NotebookHistory): Promise<boolean> {
-    return this._travel(history, ['undo'], this.trans.__('Undone'));
+    return this._turns.take(history, () => this._travel(history, ['undo'], this.trans.__('Undone')));
   }
 
   redo(history: NotebookHistory): Promise<boolean> {
-    return this._travel(history, ['redo'], this.trans.__('Done again'));
+    return this._turns.take(history, () => this._travel(history, ['redo'], this.trans.__('Done again')));
   }
 
   /** Go to a state: its variables, the notebook's cells as they were, or both. */
@@ -430,6 +431,7 @@ export class Actions {
   }
 
   private _said = '';
+  private _turns = new Turns();
 
   private _complain(error: unknown): void {
     if (error instanceof Fault) {

@@ -11,7 +11,8 @@ import { matched, pieces } from '../src/logic/keeping';
 import { translateSchema } from '../src/logic/schema';
 import { firstLine, runsOf, standings } from '../src/logic/staleness';
 import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
-import { scrollFor, windowOf } from '../src/logic/windowing';
+import { Turns } from '../src/logic/turns';
+import { follow, scrollFor, windowOf } from '../src/logic/windowing';
 import { chain, history, state } from './helpers';
 
 function modelOf(...args: Parameters<typeof history>): HistoryModel {
@@ -92,6 +93,16 @@ test('a row is scrolled to only when it is not seen', () => {
   assert.equal(scrollFor(3, 0, 400, 40), 0);
   assert.equal(scrollFor(12, 0, 400, 40), 120);
   assert.equal(scrollFor(1, 200, 400, 40), 40);
+});
+
+test('the list goes with the session as long as it is looked at', () => {
+  assert.equal(follow(9, 10, 0, 400, 40), 40, 'one further down');
+  assert.equal(follow(1, 0, 0, 400, 40), 0, 'a new state on top');
+  assert.equal(follow(30, 2, 1000, 400, 40), 80, 'far away');
+  assert.equal(follow(0, 5, 1000, 400, 40), 1000, 'somebody looks at old states');
+  assert.equal(follow(-1, 50, 0, 400, 40), 1640, 'when the list appears');
+  assert.equal(follow(0, -1, 0, 400, 40), 0, 'before the first state, or filtered away');
+  assert.equal(follow(0, 5, 0, 0, 40), 0, 'nothing is seen of it');
 });
 
 test('the next event is applied, an old one is not, a later one is a gap', () => {
@@ -249,6 +260,25 @@ test('titles and explanations of settings are translated, each with its context'
     type: 'object',
     properties: { a: { title: 'settings: A', description: 'settings: D', default: 'no' }, b: {} }
   });
+});
+
+test('steps are done one after the other, and none behind one that was refused', async () => {
+  const turns = new Turns();
+  const [one, other] = [{}, {}];
+  const done: string[] = [];
+  const step = (name: string, result: boolean) => async () => {
+    await new Promise(resolve => setTimeout(resolve, 2));
+    done.push(name);
+    return result;
+  };
+  const told = [turns.take(one, step('a', true)), turns.take(one, step('b', false)), turns.take(one, step('c', true))];
+  const beside = turns.take(other, step('x', true));
+  assert.deepEqual(await Promise.all(told), [true, false, false]);
+  assert.equal(await beside, true);
+  assert.deepEqual(done.sort(), ['a', 'b', 'x']);
+  assert.equal(await turns.take(one, step('d', true)), true, 'what is asked for later begins anew');
+  assert.equal(await turns.take(one, () => Promise.reject(new Error('no'))), false);
+  assert.equal(await turns.take(one, step('e', true)), true);
 });
 
 test('what was given before is named by its place, and only what differs is given', () => {

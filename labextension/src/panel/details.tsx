@@ -75,7 +75,7 @@ export function Details(props: IDetailsProps): JSX.Element {
           <button
             type="button"
             className="timeslip-Button timeslip-mod-primary"
-            disabled={busy}
+            aria-disabled={busy}
             data-action="go"
             onClick={() => void actions.goTo(history, state, what)}
           >
@@ -89,13 +89,13 @@ export function Details(props: IDetailsProps): JSX.Element {
         </button>
         {!reading && (
           <>
-            <button type="button" className="timeslip-Button" data-action="branch" disabled={busy} onClick={() => void actions.branch(history, state)}>
+            <button type="button" className="timeslip-Button" data-action="branch" onClick={() => void actions.branch(history, state)}>
               {trans.__('Branch …')}
             </button>
-            <button type="button" className="timeslip-Button" data-action="tag" disabled={busy} onClick={() => void actions.tag(history, state)}>
+            <button type="button" className="timeslip-Button" data-action="tag" onClick={() => void actions.tag(history, state)}>
               {trans.__('Tag …')}
             </button>
-            <button type="button" className="timeslip-Button" data-action="describe" disabled={busy} onClick={() => void actions.describe(history, state)}>
+            <button type="button" className="timeslip-Button" data-action="describe" onClick={() => void actions.describe(history, state)}>
               {trans.__('Describe …')}
             </button>
           </>

@@ -6,7 +6,7 @@ import { IState } from '../logic/contract';
 import { connected } from '../logic/filter';
 import { layout } from '../logic/lanes';
 import { HistoryModel } from '../logic/model';
-import { scrollFor, windowOf } from '../logic/windowing';
+import { follow, scrollFor, windowOf } from '../logic/windowing';
 import { gutterWidth } from './gutter';
 import { Row, ROW } from './row';
 
@@ -59,6 +59,14 @@ export function List(props: IListProps): JSX.Element {
   const activeId = active !== null && places.has(active) ? active : selection[0] ?? null;
   const activeIndex = activeId === null ? -1 : places.get(activeId) ?? -1;
   const { first, end, offset, height: whole } = windowOf(top, height, ROW, states.length);
+
+  const was = React.useRef<string | null>(null);
+  React.useLayoutEffect(() => {
+    const [from, to] = [was.current, model.head].map(id => (id === null ? -1 : places.get(id) ?? -1));
+    const node = view.current!;
+    node.scrollTop = follow(from, to, node.scrollTop, node.clientHeight, ROW);
+    was.current = model.head ?? was.current;
+  }, [model.head]);
 
   const reveal = (index: number) => {
     const node = view.current!;

@@ -147,7 +147,7 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
       {history.resumable && (
         <div className="timeslip-Bar" role="status">
           <span>{trans.__('State of %1 can be brought back', when(history.resumable.started, new Date()))}</span>
-          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.working !== null} onClick={() => void actions.resume(history)}>
+          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" aria-disabled={history.working !== null} onClick={() => void actions.resume(history)}>
             {trans.__('Bring back')}
           </button>
         </div>
@@ -257,10 +257,10 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
   const others = Object.keys(model.branches).length > 1;
   return (
     <div className="timeslip-Head">
-      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="undo" disabled={busy} title={trans.__('Undo the last cell: the variables become as they were before it')} aria-label={trans.__('Undo the last cell')} onClick={() => void actions.undo(history)}>
+      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="undo" title={trans.__('Undo the last cell: the variables become as they were before it')} aria-label={trans.__('Undo the last cell')} onClick={() => void actions.undo(history)}>
         <backIcon.react tag="span" width="16px" height="16px" />
       </button>
-      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="redo" disabled={busy} title={trans.__('Redo what was undone')} aria-label={trans.__('Redo')} onClick={() => void actions.redo(history)}>
+      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="redo" title={trans.__('Redo what was undone')} aria-label={trans.__('Redo')} onClick={() => void actions.redo(history)}>
         <forthIcon.react tag="span" width="16px" height="16px" />
       </button>
       <span className="timeslip-Status" role="status" data-activity={activity} title={model.why ?? undefined}>
@@ -274,7 +274,7 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
         </span>
       )}
       {model.branch !== null && (
-        <button type="button" className="timeslip-Ref timeslip-Branch" data-action="switch" disabled={busy || !others} title={trans.__('Branch: click to switch to another one')} onClick={() => void actions.pickBranch(history)}>
+        <button type="button" className="timeslip-Ref timeslip-Branch" data-action="switch" disabled={!others} title={trans.__('Branch: click to switch to another one')} onClick={() => void actions.pickBranch(history)}>
           {model.branch}
         </button>
       )}
