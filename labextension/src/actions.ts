@@ -439,10 +439,18 @@ export class Actions {
       if (code === 'nothing-to-undo') {
         Notification.info(message, { autoClose: 4000 });
       } else {
-        Notification.error([message, hint].filter(Boolean).join('\n'), { autoClose: 12000 });
+        this._refuse([message, hint].filter(Boolean).join('\n'));
       }
     } else {
-      Notification.error(String((error as Error)?.message ?? error), { autoClose: 12000 });
+      this._refuse(String((error as Error)?.message ?? error));
     }
   }
+
+  /** What is said again takes the place of what was said before: ten times the same would hide the panel. */
+  private _refuse(text: string): void {
+    Notification.dismiss(this._refused.get(text) ?? '');
+    this._refused.set(text, Notification.error(text, { autoClose: 12000 }));
+  }
+
+  private _refused = new Map<string, string>();
 }

@@ -60,13 +60,17 @@ export function List(props: IListProps): JSX.Element {
   const activeIndex = activeId === null ? -1 : places.get(activeId) ?? -1;
   const { first, end, offset, height: whole } = windowOf(top, height, ROW, states.length);
 
-  const was = React.useRef<string | null>(null);
+  // Where the session was in the list before: what is new on top moves everything else.
+  const was = React.useRef<{ head: string | null; index: number }>({ head: null, index: -1 });
   React.useLayoutEffect(() => {
-    const [from, to] = [was.current, model.head].map(id => (id === null ? -1 : places.get(id) ?? -1));
+    const { head } = model;
+    const index = head === null ? -1 : places.get(head) ?? -1;
     const node = view.current!;
-    node.scrollTop = follow(from, to, node.scrollTop, node.clientHeight, ROW);
-    was.current = model.head ?? was.current;
-  }, [model.head]);
+    if (head !== was.current.head) {
+      node.scrollTop = follow(was.current.index, index, node.scrollTop, node.clientHeight, ROW);
+    }
+    was.current = { head, index };
+  });
 
   const reveal = (index: number) => {
     const node = view.current!;
