@@ -26,6 +26,9 @@ interface IAskedName {
   said: (name: string) => string;
 }
 
+/** Of a longer message JupyterLab shows the beginning. */
+const LONGEST = 140;
+
 /** A travel that takes longer than this is said, with a way to end it; milliseconds. */
 const SOON = 700;
 
@@ -257,7 +260,7 @@ export class Actions {
       ].filter(Boolean);
       if (parts.length) {
         const tail = this.trans.__('Edit > Undo Cell Operation takes it back; the file is as it was until you save.');
-        Notification.success(`${this.trans.__('Cells:')} ${parts.join(', ')}. ${tail}`, { autoClose: 6000 });
+        this._say('success', `${this.trans.__('Cells:')} ${parts.join(', ')}. ${tail}`, 6000);
       } else {
         Notification.info(this.trans.__('The cells are as they were then already.'), { autoClose: 4000 });
       }
@@ -380,13 +383,13 @@ export class Actions {
     if (lost.length) {
       const label = this.trans.__('Run their cells again …');
       const actions = [{ label, callback: () => void this.rebuild(history, lost) }];
-      Notification.warning(text, { autoClose: 20000, actions });
+      this._say('warning', text, 20000, actions);
     } else if (tail.length) {
-      Notification.warning(text, { autoClose: 10000 });
+      this._say('warning', text, 10000);
     } else {
       // What was done before is said no longer: several in a row would hide the panel.
       Notification.dismiss(this._said);
-      this._said = Notification.success(text, { autoClose: 2500 });
+      this._said = this._say('success', text, 2500);
     }
   }
 
@@ -417,7 +420,7 @@ export class Actions {
         }
       });
       for (const notice of notices) {
-        Notification.info(notice, { autoClose: 8000 });
+        this._say('info', notice, 8000);
       }
       return answer;
     } finally {
@@ -449,7 +452,21 @@ export class Actions {
   /** What is said again takes the place of what was said before: ten times the same would hide the panel. */
   private _refuse(text: string): void {
     Notification.dismiss(this._refused.get(text) ?? '');
-    this._refused.set(text, Notification.error(text, { autoClose: 12000 }));
+    this._refused.set(text, this._say('error', text, 12000));
+  }
+
+  /** Say something for a while. What is too long for it can be read in a dialog. */
+  private _say(kind: 'info' | 'success' | 'warning' | 'error', text: string, autoClose: number, actions: Notification.IAction[] = []): string {
+    const all = { label: this.trans.__('Read all'), callback: () => void this._show(text) };
+    return Notification.emit(text, kind, { autoClose, actions: text.length > LONGEST ? [...actions, all] : actions });
+  }
+
+  private async _show(text: string): Promise<void> {
+    const body = document.createElement('div');
+    body.className = 'timeslip-Confirm timeslip-Said';
+    body.textContent = text;
+    const close = Dialog.okButton({ label: this.trans.__('Close') });
+    await showDialog({ title: this.trans.__('Timeslip'), body: new Widget({ node: body }), buttons: [close] });
   }
 
   private _refused = new Map<string, string>();

@@ -34,11 +34,19 @@ def test_record_run_undo_redo(opened: Any, server: Server) -> None:
     assert book.ask("items") == "[1, 2, 3]"
 
 
-def test_nothing_to_undo_is_said(opened: Any, server: Server) -> None:
+def test_what_cannot_be_done_is_said(opened: Any, server: Server) -> None:
     book = opened(server)
     book.start()
     book.click("undo")
     book.page.wait_for_selector(".Toastify__toast >> text=nothing that can be undone")
+    book.run("x = 1")
+    book.run("%timeslip config min_free_bytes 999999999999999\nx = 2", wait=False)
+    book.page.wait_for_selector(".timeslip-Paused >> text=the floor is")
+    book.click("undo")
+    book.page.locator(".Toastify__toast >> text=Read all").click()
+    book.page.wait_for_selector(".jp-Dialog >> text=lower the setting `min_free_bytes`")
+    book.accept()
+    assert book.ask("x") == "2", "nothing was changed"
 
 
 def test_go_to_a_state_with_variables_cells_and_both(opened: Any, server: Server) -> None:

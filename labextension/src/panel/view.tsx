@@ -144,6 +144,11 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
   return (
     <div className="timeslip-Panel">
       {history.isReading ? <ReadingHead {...props} /> : <Head {...props} />}
+      {history.isOn && model.activity === 'paused' && model.why && (
+        <p className="timeslip-Note timeslip-Nothing timeslip-Paused" role="status">
+          {trans.__('Nothing is recorded now: %1', model.why)}
+        </p>
+      )}
       {history.resumable && (
         <div className="timeslip-Bar" role="status">
           <span>{trans.__('State of %1 can be brought back', when(history.resumable.started, new Date()))}</span>
@@ -266,7 +271,6 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
       <span className="timeslip-Status" role="status" data-activity={activity} title={model.why ?? undefined}>
         <span className="timeslip-Status-dot" aria-hidden="true" />
         {busy ? trans.__('Working …') : said[model.activity]}
-        {model.activity === 'paused' && model.why ? `: ${model.why}` : ''}
       </span>
       {model.storeBytes !== null && (
         <span className="timeslip-Dim" title={trans.__('Size of the store')}>
