@@ -76,7 +76,8 @@ class FakeKernel {
     this.asked.push(content);
     const msg = { header: { msg_id: `own${this.asked.length}`, msg_type: 'execute_request' }, content };
     this.anyMessage.emit({ msg, direction: 'send' });
-    return { msg, done: Promise.resolve({ content: this.answer }) };
+    const done = this.answer ? Promise.resolve({ content: this.answer }) : Promise.reject(new Error('Canceled future'));
+    return { msg, done };
   }
 
   /** The page asks for a cell. */
@@ -258,4 +259,12 @@ test('of a kernel that has ended nothing is asked again', async context => {
   await assert.rejects(asked);
   await new Promise(resolve => globalThis.setTimeout(resolve, 20));
   assert.equal(kernel.comms[0].sent.length, 1);
+});
+
+test('what is closed before the answer comes is told in words', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  kernel.answer = null;
+  await assert.rejects(link.perform(['undo']), (error: Fault) => /closed before the answer/.test(error.fault.message));
 });

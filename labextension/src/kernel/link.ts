@@ -342,7 +342,13 @@ export class KernelLink implements IDisposable {
         }
       };
     }
-    return (await future.done) as KernelMessage.IExecuteReplyMsg;
+    try {
+      return (await future.done) as KernelMessage.IExecuteReplyMsg;
+    } catch (error) {
+      // JupyterLab's own words for it are about futures.
+      const message = this.trans.__('The kernel or the notebook was closed before the answer came.');
+      throw new Fault({ code: 'gone', message });
+    }
   }
 
   private async _connect(turn: number): Promise<void> {

@@ -88,7 +88,8 @@ class Keeping:
                 raise _not_known() from error
             # A collection took a chunk in between: put it again, once.
             kept, new = self._stored(session, commit, cells, about)
-        name = self._remember(tuple(_Cell(cell.size, there) for cell, there in zip(cells, kept.cells, strict=True)))
+        known = zip(cells, kept.cells, strict=True)
+        name = self._remember(tuple(cell if cell.kept else _Cell(cell.size, there) for cell, there in known))
         told = {"commit": commit, "kept": new, "count": len(cells), "cells": name}
         return {**told, "bytes": self._repository.bytes_written - written}
 
