@@ -149,6 +149,7 @@ def test_code_of_a_value_finds_what_was_there_with_it(seen: Looking) -> None:
     then = seen.session.head
     seen.run("unit = 'km'", "def short(n): return missing_helper(n)")
     assert preview(seen, "wide", ref=then)[0]["text"] == "3 m [...]"
+    assert seen.session.show(then, "wide").text == "3 m [...]"
     assert "name 'missing_helper' is not defined" in preview(seen, "wide")[0]["note"]
     assert seen.session.namespace["unit"] == "km"
 
