@@ -279,7 +279,7 @@ export class Actions {
       try {
         foreseen = await this._perform(history, [...verb, '--dry-run', ...names]);
       } catch (error) {
-        if (error instanceof Fault && error.fault.code === 'unrestorable' && (await this._without(error.fault))) {
+        if (error instanceof Fault && error.fault.code === 'unrestorable' && (await this._without(history, error.fault))) {
           return this._do(history, [...verb, '--allow-lost', ...names], said);
         }
         if (!(error instanceof Fault && error.fault.code === 'unrestorable')) {
@@ -287,7 +287,7 @@ export class Actions {
         }
         return false;
       }
-      const answer = await this._confirm(foreseen);
+      const answer = await this._confirm(history, foreseen);
       if (answer === null) {
         return false;
       }
@@ -297,7 +297,8 @@ export class Actions {
   }
 
   /** Something that was promised cannot be brought back: whether the user goes there without it. */
-  private async _without(fault: IFault): Promise<boolean> {
+  private async _without(history: NotebookHistory, fault: IFault): Promise<boolean> {
+    this._turns.drop(history);
     const go = Dialog.warnButton({ label: this.trans.__('Go without it') });
     const result = await showDialog({
       title: this.trans.__('Not everything can be brought back'),
@@ -308,13 +309,14 @@ export class Actions {
   }
 
   /** Options to go on with, none when nothing has to be asked, or null: the user does not want it. */
-  private async _confirm(foreseen: ITravel): Promise<string[] | null> {
+  private async _confirm(history: NotebookHistory, foreseen: ITravel): Promise<string[] | null> {
     const { replayed, placeholders } = foreseen;
     const lost = placeholders.filter(name => !replayed.includes(name));
     const rebuilt = Object.entries(foreseen.fidelity).filter(([, how]) => how === 'rebuilt');
     if (!replayed.length && !lost.length) {
       return [];
     }
+    this._turns.drop(history);
     const body = document.createElement('div');
     body.className = 'timeslip-Confirm';
     const section = (title: string, names: string[], why: (name: string) => string) => {

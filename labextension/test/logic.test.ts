@@ -278,6 +278,11 @@ test('steps are done one after the other, and none behind one that was refused',
   assert.deepEqual(done.sort(), ['a', 'b', 'x']);
   assert.equal(await turns.take(one, step('d', true)), true, 'what is asked for later begins anew');
   assert.equal(await turns.take(one, () => Promise.reject(new Error('no'))), false);
+  const asking = turns.take(one, async () => {
+    turns.drop(one);
+    return true;
+  });
+  assert.deepEqual(await Promise.all([asking, turns.take(one, step('f', true))]), [true, false], 'a question was asked');
   assert.equal(await turns.take(one, step('e', true)), true);
 });
 

@@ -32,6 +32,10 @@ def test_record_run_undo_redo(opened: Any, server: Server) -> None:
     book.at(2)
     print(f"from the click to the restored state and the panel: {time.monotonic() - began:.2f} s")
     assert book.ask("items") == "[1, 2, 3]"
+    for action in ("redo", "undo", "undo"):  # pressed without waiting: each is a step
+        book.click(action)
+    book.at(1)
+    assert book.ask("items") == "[3, 1, 2]"
 
 
 def test_what_cannot_be_done_is_said(opened: Any, server: Server) -> None:

@@ -3,20 +3,27 @@ export class Turns {
   /**
    * Do *act* after everything that was asked for before, for the same *owner*.
    *
-   * Where a step before it was refused or called off, it is not done any more: false.
+   * Where a step before it was refused or called off, or `drop` was called meanwhile, it is not done any more: false.
    */
   take(owner: object, act: () => Promise<boolean>): Promise<boolean> {
-    const before = this._last.get(owner) ?? Promise.resolve(true);
-    const turn = before.then(done => done && act()).catch(() => false);
-    this._last.set(owner, turn);
+    const { last, waiting } = this._queues.get(owner) ?? { last: Promise.resolve(true), waiting: new Set<object>() };
+    const place = {};
+    waiting.add(place);
+    const turn = last.then(done => waiting.delete(place) && done && act()).catch(() => false);
+    this._queues.set(owner, { last: turn, waiting });
     void turn.then(() => {
       // Nobody waits behind it: the next one begins anew, whatever became of this one.
-      if (this._last.get(owner) === turn) {
-        this._last.delete(owner);
+      if (this._queues.get(owner)?.last === turn) {
+        this._queues.delete(owner);
       }
     });
     return turn;
   }
 
-  private _last = new WeakMap<object, Promise<boolean>>();
+  /** Nothing that waits is done: something is asked that nobody knew when it was asked for. */
+  drop(owner: object): void {
+    this._queues.get(owner)?.waiting.clear();
+  }
+
+  private _queues = new WeakMap<object, { last: Promise<boolean>; waiting: Set<object> }>();
 }
