@@ -7,6 +7,7 @@ import { Fault } from './kernel/link';
 import { ICellJson } from './logic/cells';
 import { IFault, IState, ITravel } from './logic/contract';
 import { few } from './logic/formats';
+import { spoken } from './logic/spoken';
 import { Turns } from './logic/turns';
 import { restore } from './notebook/cells';
 import { NotebookHistory } from './notebook/history';
@@ -380,7 +381,7 @@ export class Actions {
   private _tell(history: NotebookHistory, answer: any, said: string): void {
     const lost: string[] = answer.placeholders ?? [];
     const messages: string[] = answer.messages ?? [];
-    const tail = [...messages, lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
+    const tail = [...messages.map(spoken), lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
     const text = [said, ...tail].join('\n');
     if (lost.length) {
       const label = this.trans.__('Run their cells again …');
@@ -422,7 +423,7 @@ export class Actions {
         }
       });
       for (const notice of notices) {
-        this._say('info', notice, 8000);
+        this._say('info', spoken(notice), 8000);
       }
       return answer;
     } finally {
@@ -460,7 +461,8 @@ export class Actions {
   /** Say something for a while. What is too long for it can be read in a dialog. */
   private _say(kind: 'info' | 'success' | 'warning' | 'error', text: string, autoClose: number, actions: Notification.IAction[] = []): string {
     const all = { label: this.trans.__('Read all'), callback: () => void this._show(text) };
-    return Notification.emit(text, kind, { autoClose, actions: text.length > LONGEST ? [...actions, all] : actions });
+    const told = text.length > LONGEST ? [...actions, all] : actions;
+    return Notification.emit(text, kind, { autoClose, actions: told });
   }
 
   private async _show(text: string): Promise<void> {

@@ -8,6 +8,7 @@ import { duration, few, localeFor, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
 import { matched, pieces } from '../src/logic/keeping';
+import { spoken } from '../src/logic/spoken';
 import { translateSchema } from '../src/logic/schema';
 import { firstLine, runsOf, standings } from '../src/logic/staleness';
 import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
@@ -284,6 +285,11 @@ test('steps are done one after the other, and none behind one that was refused',
   });
   assert.deepEqual(await Promise.all([asking, turns.take(one, step('f', true))]), [true, false], 'a question was asked');
   assert.equal(await turns.take(one, step('e', true)), true);
+});
+
+test('commands are told as they are typed in a cell', () => {
+  assert.equal(spoken('run `timeslip gc`, or `get REF NAME --as NEW`'), 'run `%timeslip gc`, or `%timeslip get REF NAME --as NEW`');
+  assert.equal(spoken('`%timeslip log --all` and `logs` and `min_free_bytes`'), '`%timeslip log --all` and `logs` and `min_free_bytes`');
 });
 
 test('what was given before is named by its place, and only what differs is given', () => {

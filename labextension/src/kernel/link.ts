@@ -12,6 +12,7 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { IEvent, IFault, IHello, VERSIONS } from '../logic/contract';
+import { spoken } from '../logic/spoken';
 
 export type Condition =
   | { kind: 'asking' }
@@ -34,9 +35,12 @@ export interface IRan {
 
 /** What a verb has refused, with what helps. */
 export class Fault extends Error {
-  constructor(readonly fault: IFault) {
-    super(fault.message);
+  constructor(fault: IFault) {
+    super(spoken(fault.message));
+    this.fault = { ...fault, message: this.message, hint: fault.hint && spoken(fault.hint) };
   }
+
+  readonly fault: IFault;
 }
 
 const ATTACHED =

@@ -8,6 +8,7 @@ import { Condition } from '../kernel/link';
 import { IState } from '../logic/contract';
 import { filtered, IFilter, isEmpty, namesOf, NO_FILTER } from '../logic/filter';
 import { size, when } from '../logic/formats';
+import { spoken } from '../logic/spoken';
 import { Manager } from '../notebook/manager';
 import { NotebookHistory } from '../notebook/history';
 import { Compare } from './compare';
@@ -146,7 +147,7 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
       {history.isReading ? <ReadingHead {...props} /> : <Head {...props} />}
       {history.isOn && model.activity === 'paused' && model.why && (
         <p className="timeslip-Note timeslip-Nothing timeslip-Paused" role="status">
-          {trans.__('Nothing is recorded now: %1', model.why)}
+          {trans.__('Nothing is recorded now: %1', spoken(model.why))}
         </p>
       )}
       {history.resumable && (
