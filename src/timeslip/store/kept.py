@@ -8,6 +8,7 @@ in which something was kept (docs/format/v1.md).
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class KeptTable:
         self._repo = repository
         self._db = repository._database
         self._there = False
+        self._lock = threading.Lock()
         self._resolved: OrderedDict[bytes, tuple[KeptList, int]] = OrderedDict()
 
     def is_there(self) -> bool:
@@ -138,14 +140,17 @@ class KeptTable:
 
     def _trusted(self, row: Row) -> tuple[KeptList, int]:
         """`_resolve`, remembered: a record is named by its content, so what was put together of it stays true."""
-        found = self._resolved.pop(row[1], None) or self._resolve(row, trusted=True)
+        with self._lock:
+            known = self._resolved.pop(row[1], None)
+        found = known or self._resolve(row, trusted=True)
         self._remember(row[1], found)
         return found
 
     def _remember(self, record: bytes, found: tuple[KeptList, int]) -> None:
-        self._resolved[record] = found
-        while len(self._resolved) > _REMEMBERED:
-            self._resolved.pop(next(iter(self._resolved), b""), None)
+        with self._lock:
+            self._resolved[record] = found
+            while len(self._resolved) > _REMEMBERED:
+                self._resolved.popitem(last=False)
 
     def _resolve(
         self, row: Row, *, trusted: bool, known: Mapping[bytes, KeptList] | None = None
