@@ -7,6 +7,8 @@ import { Fault } from './kernel/link';
 import { ICellJson } from './logic/cells';
 import { IFault, IState, ITravel } from './logic/contract';
 import { few } from './logic/formats';
+import { spoken } from './logic/spoken';
+import { Turns } from './logic/turns';
 import { restore } from './notebook/cells';
 import { NotebookHistory } from './notebook/history';
 
@@ -24,6 +26,9 @@ interface IAskedName {
   words: (name: string) => string[];
   said: (name: string) => string;
 }
+
+/** Of a longer message JupyterLab shows the beginning. */
+const LONGEST = 140;
 
 /** A travel that takes longer than this is said, with a way to end it; milliseconds. */
 const SOON = 700;
@@ -49,11 +54,11 @@ export class Actions {
   }
 
   undo(history: NotebookHistory): Promise<boolean> {
-    return this._travel(history, ['undo'], this.trans.__('Undone'));
+    return this._turns.take(history, () => this._travel(history, ['undo'], this.trans.__('Undone')));
   }
 
   redo(history: NotebookHistory): Promise<boolean> {
-    return this._travel(history, ['redo'], this.trans.__('Done again'));
+    return this._turns.take(history, () => this._travel(history, ['redo'], this.trans.__('Done again')));
   }
 
   /** Go to a state: its variables, the notebook's cells as they were, or both. */
@@ -159,7 +164,7 @@ export class Actions {
     return this._named(history, {
       title: this.trans.__('Bring back %1 as …', name),
       label: this.trans.__('Name of the variable that holds the value as it was after %1', this.title(state)),
-      text: `${name}_${state.count ?? state.short}`.replace(/\W/g, '_'),
+      text: `${name}_${state.count ?? state.short}`.replace(/[^\p{L}\p{N}_]/gu, '_'),
       okLabel: this.trans.__('Bring back'),
       words: given => ['get', state.id, name, `--as=${given}`],
       said: given => this.trans.__('%1 holds %2 as it was after %3', given, name, this.title(state))
@@ -256,7 +261,7 @@ export class Actions {
       ].filter(Boolean);
       if (parts.length) {
         const tail = this.trans.__('Edit > Undo Cell Operation takes it back; the file is as it was until you save.');
-        Notification.success(`${this.trans.__('Cells:')} ${parts.join(', ')}. ${tail}`, { autoClose: 6000 });
+        this._say('success', `${this.trans.__('Cells:')} ${parts.join(', ')}. ${tail}`, 6000);
       } else {
         Notification.info(this.trans.__('The cells are as they were then already.'), { autoClose: 4000 });
       }
@@ -275,7 +280,7 @@ export class Actions {
       try {
         foreseen = await this._perform(history, [...verb, '--dry-run', ...names]);
       } catch (error) {
-        if (error instanceof Fault && error.fault.code === 'unrestorable' && (await this._without(error.fault))) {
+        if (error instanceof Fault && error.fault.code === 'unrestorable' && (await this._without(history, error.fault))) {
           return this._do(history, [...verb, '--allow-lost', ...names], said);
         }
         if (!(error instanceof Fault && error.fault.code === 'unrestorable')) {
@@ -283,7 +288,7 @@ export class Actions {
         }
         return false;
       }
-      const answer = await this._confirm(foreseen);
+      const answer = await this._confirm(history, foreseen);
       if (answer === null) {
         return false;
       }
@@ -293,7 +298,8 @@ export class Actions {
   }
 
   /** Something that was promised cannot be brought back: whether the user goes there without it. */
-  private async _without(fault: IFault): Promise<boolean> {
+  private async _without(history: NotebookHistory, fault: IFault): Promise<boolean> {
+    this._turns.drop(history);
     const go = Dialog.warnButton({ label: this.trans.__('Go without it') });
     const result = await showDialog({
       title: this.trans.__('Not everything can be brought back'),
@@ -304,13 +310,14 @@ export class Actions {
   }
 
   /** Options to go on with, none when nothing has to be asked, or null: the user does not want it. */
-  private async _confirm(foreseen: ITravel): Promise<string[] | null> {
+  private async _confirm(history: NotebookHistory, foreseen: ITravel): Promise<string[] | null> {
     const { replayed, placeholders } = foreseen;
     const lost = placeholders.filter(name => !replayed.includes(name));
     const rebuilt = Object.entries(foreseen.fidelity).filter(([, how]) => how === 'rebuilt');
     if (!replayed.length && !lost.length) {
       return [];
     }
+    this._turns.drop(history);
     const body = document.createElement('div');
     body.className = 'timeslip-Confirm';
     const section = (title: string, names: string[], why: (name: string) => string) => {
@@ -374,18 +381,18 @@ export class Actions {
   private _tell(history: NotebookHistory, answer: any, said: string): void {
     const lost: string[] = answer.placeholders ?? [];
     const messages: string[] = answer.messages ?? [];
-    const tail = [...messages, lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
+    const tail = [...messages.map(spoken), lost.length ? this.trans.__('Not back: %1', lost.join(', ')) : ''].filter(Boolean);
     const text = [said, ...tail].join('\n');
     if (lost.length) {
       const label = this.trans.__('Run their cells again …');
       const actions = [{ label, callback: () => void this.rebuild(history, lost) }];
-      Notification.warning(text, { autoClose: 20000, actions });
+      this._say('warning', text, 20000, actions);
     } else if (tail.length) {
-      Notification.warning(text, { autoClose: 10000 });
+      this._say('warning', text, 10000);
     } else {
       // What was done before is said no longer: several in a row would hide the panel.
       Notification.dismiss(this._said);
-      this._said = Notification.success(text, { autoClose: 2500 });
+      this._said = this._say('success', text, 2500);
     }
   }
 
@@ -416,7 +423,7 @@ export class Actions {
         }
       });
       for (const notice of notices) {
-        Notification.info(notice, { autoClose: 8000 });
+        this._say('info', spoken(notice), 8000);
       }
       return answer;
     } finally {
@@ -430,6 +437,7 @@ export class Actions {
   }
 
   private _said = '';
+  private _turns = new Turns();
 
   private _complain(error: unknown): void {
     if (error instanceof Fault) {
@@ -437,10 +445,33 @@ export class Actions {
       if (code === 'nothing-to-undo') {
         Notification.info(message, { autoClose: 4000 });
       } else {
-        Notification.error([message, hint].filter(Boolean).join('\n'), { autoClose: 12000 });
+        this._refuse([message, hint].filter(Boolean).join('\n'));
       }
     } else {
-      Notification.error(String((error as Error)?.message ?? error), { autoClose: 12000 });
+      this._refuse(String((error as Error)?.message ?? error));
     }
   }
+
+  /** What is said again takes the place of what was said before: ten times the same would hide the panel. */
+  private _refuse(text: string): void {
+    Notification.dismiss(this._refused.get(text) ?? '');
+    this._refused.set(text, this._say('error', text, 12000));
+  }
+
+  /** Say something for a while. What is too long for it can be read in a dialog. */
+  private _say(kind: 'info' | 'success' | 'warning' | 'error', text: string, autoClose: number, actions: Notification.IAction[] = []): string {
+    const all = { label: this.trans.__('Read all'), callback: () => void this._show(text) };
+    const told = text.length > LONGEST ? [...actions, all] : actions;
+    return Notification.emit(text, kind, { autoClose, actions: told });
+  }
+
+  private async _show(text: string): Promise<void> {
+    const body = document.createElement('div');
+    body.className = 'timeslip-Confirm timeslip-Said';
+    body.textContent = text;
+    const close = Dialog.okButton({ label: this.trans.__('Close') });
+    await showDialog({ title: this.trans.__('Timeslip'), body: new Widget({ node: body }), buttons: [close] });
+  }
+
+  private _refused = new Map<string, string>();
 }

@@ -9,6 +9,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Actions } from './actions';
 import { addCommands } from './commands';
 import { timeslipIcon } from './icons';
+import { localeFor, speak } from './logic/formats';
+import { translateSchema } from './logic/schema';
 import { ResumeBar } from './notebook/bar';
 import { IOptions, NotebookHistory } from './notebook/history';
 import { Manager } from './notebook/manager';
@@ -33,6 +35,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     statusBar: IStatusBar | null,
     translator: ITranslator | null
   ) => {
+    speak(localeFor(translator?.languageCode ?? 'en', navigator.languages));
     const trans = (translator ?? nullTranslator).load('timeslip');
     const options: IOptions = { startAlways: false, keepCells: true, keepCellsMegabytes: 20, marks: true, ask: true };
     const manager = new Manager(tracker, options, trans);
@@ -90,6 +93,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     if (registry) {
       void registry.load(ID).then(
         settings => {
+          translateSchema(settings.schema as any, trans);
           const take = () => {
             const composite = settings.composite as any;
             const always = options.startAlways;

@@ -31,18 +31,18 @@ export class StatusItem extends ReactWidget {
         : model.activity === 'idle'
           ? trans.__('recording')
           : trans.__('saving');
-    const store = model.storeBytes === null ? '' : ` · ${size(model.storeBytes)}`;
+    const store = model.storeBytes === null ? '' : size(model.storeBytes);
     const full = [
       trans.__('Timeslip: %1', text),
       model.why ?? '',
-      store && trans.__('size of the store%1', store),
+      store && trans.__('size of the store: %1', store),
       trans.__('click to see the history')
     ];
     return (
       <button type="button" className="timeslip-StatusItem" data-activity={model.activity} title={full.filter(Boolean).join('\n')} onClick={this.open}>
         <span className="timeslip-Status-dot" aria-hidden="true" />
         Timeslip: {text}
-        {store}
+        {store && ` · ${store}`}
       </button>
     );
   }

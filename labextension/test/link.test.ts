@@ -8,6 +8,9 @@ import { Fault, IRan, KernelLink } from '../src/kernel/link';
 
 (globalThis as any).window = globalThis;
 
+/** Nothing is translated. */
+const TRANS = { __: (text: string) => text } as any;
+
 const HELLO = { version: 1, package: '0.1.0', session: 's', name: 'n', python: '3.12.0' };
 
 /** A comm, with what the kernel does when it is opened. */
@@ -18,11 +21,20 @@ class FakeComm {
 
   constructor(private readonly opened: (comm: FakeComm) => void) {}
 
-  open(): void {
+  open(): any {
     this.opened(this);
+    return { done: Promise.resolve() };
   }
 
-  send(): void {}
+  /** What is asked is done with at once; whether there is an answer is up to the test. */
+  send(data: any): any {
+    this.sent.push(data);
+    this.answer(data);
+    return { done: Promise.resolve() };
+  }
+
+  sent: any[] = [];
+  answer: (data: any) => void = () => undefined;
 
   close(): void {
     this.isDisposed = true;
@@ -53,14 +65,19 @@ class FakeKernel {
   }
 
   createComm(): FakeComm {
-    return new FakeComm(comm => this.opened(comm));
+    const comm = new FakeComm(one => this.opened(one));
+    this.comms.push(comm);
+    return comm;
   }
+
+  comms: FakeComm[] = [];
 
   requestExecute(content: any): any {
     this.asked.push(content);
     const msg = { header: { msg_id: `own${this.asked.length}`, msg_type: 'execute_request' }, content };
     this.anyMessage.emit({ msg, direction: 'send' });
-    return { msg, done: Promise.resolve({ content: this.answer }) };
+    const done = this.answer ? Promise.resolve({ content: this.answer }) : Promise.reject(new Error('Canceled future'));
+    return { msg, done };
   }
 
   /** The page asks for a cell. */
@@ -89,7 +106,7 @@ class FakeKernel {
 }
 
 function linked(kernel: FakeKernel): KernelLink {
-  return new KernelLink(kernel as any);
+  return new KernelLink(kernel as any, TRANS);
 }
 
 test('between two cells of "run all" the kernel is not free', async () => {
@@ -197,4 +214,57 @@ test('what was asked of a kernel that has ended is answered with that', async ()
   link.reset(true);
   await assert.rejects(asked, (error: Fault) => error.fault.code === 'gone');
   assert.deepEqual(link.condition, { kind: 'gone' });
+});
+
+/** The time runs as fast as anybody waits. */
+function quickly(context: any): void {
+  const wait = globalThis.setTimeout;
+  context.mock.method(globalThis as any, 'setTimeout', (done: () => void) => wait(done, 1));
+}
+
+test('an answer that the server has dropped is asked for again', async context => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  quickly(context);
+  const comm = kernel.comms[0];
+  comm.answer = data => {
+    if (comm.sent.length >= 5) {
+      comm.onMsg({ content: { data: { id: data.id, answer: 'here it is' } } });
+    }
+  };
+  assert.equal(await link.ask('history', { before: null }), 'here it is');
+  await new Promise(resolve => globalThis.setTimeout(resolve, 20));
+  assert.deepEqual(comm.sent, Array(5).fill({ id: 1, verb: 'history', before: null }), 'and no more than that');
+});
+
+test('so is the greeting', async context => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  const hears = kernel.opened;
+  kernel.opened = comm => (kernel.comms.length > 2 ? hears(comm) : undefined);
+  quickly(context);
+  await link.start();
+  assert.equal(link.isOn, true);
+  assert.deepEqual(kernel.comms.map(comm => comm.isDisposed).slice(0, 3), [true, true, false]);
+});
+
+test('of a kernel that has ended nothing is asked again', async context => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  quickly(context);
+  const asked = link.ask('history');
+  link.reset(true);
+  await assert.rejects(asked);
+  await new Promise(resolve => globalThis.setTimeout(resolve, 20));
+  assert.equal(kernel.comms[0].sent.length, 1);
+});
+
+test('what is closed before the answer comes is told in words', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  kernel.answer = null;
+  await assert.rejects(link.perform(['undo']), (error: Fault) => /closed before the answer/.test(error.fault.message));
 });

@@ -4,13 +4,16 @@ import { test } from 'node:test';
 import { canonical, ICellJson, planCells, Step } from '../src/logic/cells';
 import { grouped, unified } from '../src/logic/differences';
 import { connected, filtered, namesOf, NO_FILTER, ownFirst } from '../src/logic/filter';
-import { duration, few, size, when } from '../src/logic/formats';
+import { duration, few, localeFor, size, when } from '../src/logic/formats';
 import { layout } from '../src/logic/lanes';
 import { HistoryModel } from '../src/logic/model';
-import { matched } from '../src/logic/keeping';
+import { matched, pieces } from '../src/logic/keeping';
+import { spoken } from '../src/logic/spoken';
+import { translateSchema } from '../src/logic/schema';
 import { firstLine, runsOf, standings } from '../src/logic/staleness';
 import { comparisonTable, notShown, tableOf } from '../src/logic/tables';
-import { scrollFor, windowOf } from '../src/logic/windowing';
+import { Turns } from '../src/logic/turns';
+import { follow, scrollFor, windowOf } from '../src/logic/windowing';
 import { chain, history, state } from './helpers';
 
 function modelOf(...args: Parameters<typeof history>): HistoryModel {
@@ -91,6 +94,16 @@ test('a row is scrolled to only when it is not seen', () => {
   assert.equal(scrollFor(3, 0, 400, 40), 0);
   assert.equal(scrollFor(12, 0, 400, 40), 120);
   assert.equal(scrollFor(1, 200, 400, 40), 40);
+});
+
+test('the list goes with the session as long as it is looked at', () => {
+  assert.equal(follow(9, 10, 0, 400, 40), 40, 'one further down');
+  assert.equal(follow(1, 0, 0, 400, 40), 0, 'a new state on top');
+  assert.equal(follow(30, 2, 1000, 400, 40), 80, 'far away');
+  assert.equal(follow(0, 5, 1000, 400, 40), 1000, 'somebody looks at old states');
+  assert.equal(follow(-1, 50, 0, 400, 40), 1640, 'when the list appears');
+  assert.equal(follow(0, -1, 0, 400, 40), 0, 'before the first state, or filtered away');
+  assert.equal(follow(0, 5, 0, 0, 40), 0, 'nothing is seen of it');
 });
 
 test('the next event is applied, an old one is not, a later one is a gap', () => {
@@ -230,6 +243,62 @@ test('cells are kept with the commit of their own run', () => {
   const model = modelOf([...chain('a', 'b', 'c', 'd')], 'd');
   const found = matched(model, [4, 3, 7, 1], new Set(['a', 'b']));
   assert.deepEqual(found.map(([count, run]) => [count, run.id]), [[3, 'c'], [4, 'd']]);
+});
+
+test('dates are in the language of the page, as it is spoken where the user is', () => {
+  assert.equal(localeFor('en', ['de-AT', 'en-GB', 'en']), 'en-GB');
+  assert.equal(localeFor('pt_BR', ['en-US']), 'pt-BR');
+  assert.equal(localeFor('de', ['en-US']), 'de');
+  assert.equal(localeFor('no such language', []), undefined);
+});
+
+test('titles and explanations of settings are translated, each with its context', () => {
+  const bundle = { pgettext: (context: string, text: string) => `${context}: ${text}` };
+  const schema = { title: 'T', type: 'object', properties: { a: { title: 'A', description: 'D', default: 'no' }, b: {} } };
+  translateSchema(schema, bundle);
+  assert.deepEqual(schema, {
+    title: 'schema: T',
+    type: 'object',
+    properties: { a: { title: 'settings: A', description: 'settings: D', default: 'no' }, b: {} }
+  });
+});
+
+test('steps are done one after the other, and none behind one that was refused', async () => {
+  const turns = new Turns();
+  const [one, other] = [{}, {}];
+  const done: string[] = [];
+  const step = (name: string, result: boolean) => async () => {
+    await new Promise(resolve => setTimeout(resolve, 2));
+    done.push(name);
+    return result;
+  };
+  const told = [turns.take(one, step('a', true)), turns.take(one, step('b', false)), turns.take(one, step('c', true))];
+  const beside = turns.take(other, step('x', true));
+  assert.deepEqual(await Promise.all(told), [true, false, false]);
+  assert.equal(await beside, true);
+  assert.deepEqual(done.sort(), ['a', 'b', 'x']);
+  assert.equal(await turns.take(one, step('d', true)), true, 'what is asked for later begins anew');
+  assert.equal(await turns.take(one, () => Promise.reject(new Error('no'))), false);
+  const asking = turns.take(one, async () => {
+    turns.drop(one);
+    return true;
+  });
+  assert.deepEqual(await Promise.all([asking, turns.take(one, step('f', true))]), [true, false], 'a question was asked');
+  assert.equal(await turns.take(one, step('e', true)), true);
+});
+
+test('commands are told as they are typed in a cell', () => {
+  assert.equal(spoken('run `timeslip gc`, or `get REF NAME --as NEW`'), 'run `%timeslip gc`, or `%timeslip get REF NAME --as NEW`');
+  assert.equal(spoken('`%timeslip log --all` and `logs` and `min_free_bytes`'), '`%timeslip log --all` and `logs` and `min_free_bytes`');
+});
+
+test('what was given before is named by its place, and only what differs is given', () => {
+  const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map(source => ({ source }));
+  assert.deepEqual(pieces([], [a, b]), [a, b]);
+  assert.deepEqual(pieces([a, b, c, d], [a, b, c, d]), [[0, 4]]);
+  assert.deepEqual(pieces([a, b, c, d], [a, e, c, d]), [[0, 1], e, [2, 2]]);
+  assert.deepEqual(pieces([a, b, c, d], [c, d, a, e, { ...b }]), [[2, 2], [0, 1], e, b]);
+  assert.deepEqual(pieces([a, b], []), []);
 });
 
 test('the first line of code is the first that says something', () => {

@@ -103,9 +103,9 @@ def show_value(history: History, commit: CommitId, name: str) -> Preview:
         raise name_not_found(name, sorted(filter(is_name, state)))
     maker = history.maker(commit, name)
     line = _line(history, name, state[name])
+    past = PastState(history.repository, state)
     try:
-        value = PastState(history.repository, state).value(name)
-        shown = preview(name, value, cells=Cells(history, commit, names=(name,)))
+        shown = preview(name, past.value(name), cells=Cells(history, commit, names=(name,)))
     except TimeslipError as error:
         return Preview(name, line.type, line.summary, commit=maker, note=line.note or _why(error))
     return Preview(name, shown.type, shown.summary, shown.text, maker, line.note or shown.note)

@@ -33,7 +33,9 @@ class PastState:
         self.repository = repository
         self.records = records
         encoder = Encoder({"__name__": "__main__"}, Registry(), Resources())
-        self._loads = Loads(Loader(encoder, self._headers, isolated=True), repository, records)
+        loader = Loader(encoder, self._headers, isolated=True)
+        loader.namespace = PastGlobals(loader.namespace, self)
+        self._loads = Loads(loader, repository, records)
 
     def body(self, key: str) -> dict[str, Any]:
         """The value record of *key*, with what is known of the classes in it."""
@@ -59,6 +61,33 @@ class PastState:
 
     def _headers(self, identity: str) -> tuple[dict[str, bytes], int] | None:
         return headers_of(self.repository, self.records, identity)
+
+
+class PastGlobals(dict[str, Any]):
+    """The globals of loaded functions: a name of the state is loaded when one of them asks for it.
+
+    A ``__repr__`` may go by a module that was imported, or by a helper that was defined in a cell.
+
+    Args:
+        given: names that are there in any case.
+        past: the state. It is not kept alive: functions of loaded values would keep all of it.
+    """
+
+    def __init__(self, given: Mapping[str, Any], past: PastState) -> None:
+        super().__init__(given)
+        self._past = weakref.ref(past)
+        self._asked: set[str] = set()
+
+    def __missing__(self, name: str) -> Any:
+        past = self._past()
+        if past is None or name in self._asked or name not in past.records:
+            raise KeyError(name)
+        self._asked.add(name)
+        try:
+            value = self[name] = past.value(name)
+        except TimeslipError:  # to the code that asks for it, it is not there
+            raise KeyError(name) from None
+        return value
 
 
 def headers_of(

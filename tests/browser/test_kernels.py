@@ -219,10 +219,11 @@ def test_recording_that_is_ended_in_a_cell(opened: Any, server: Server) -> None:
     book.run("x = 1")
     book.at(2)
     book.run("%unload_ext timeslip", wait=False)
-    book.page.wait_for_selector(".timeslip-Empty [data-action=start]")
+    book.page.wait_for_selector(".timeslip-Status[data-activity=reading]")
     book.until(lambda: book.marks() == ["", "", ""])
+    book.until(lambda: book.rows.count() == 1)
     book.click("start")
-    book.page.wait_for_selector(".timeslip-Panel")
+    book.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
     book.until(lambda: book.rows.count() >= 1)
 
 

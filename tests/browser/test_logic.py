@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 
 import pytest
 
 import front_end
+from timeslip.verbs import VERBS
+
+
+def test_the_front_end_knows_the_verbs() -> None:
+    text = (front_end.FOLDER / "src" / "logic" / "spoken.ts").read_text(encoding="utf-8")
+    listed = text.partition("VERBS = [")[2].partition("]")[0]
+    assert re.findall(r"'(\w+)'", listed) == sorted(VERBS)
 
 
 def test_logic() -> None:

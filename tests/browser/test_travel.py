@@ -32,13 +32,28 @@ def test_record_run_undo_redo(opened: Any, server: Server) -> None:
     book.at(2)
     print(f"from the click to the restored state and the panel: {time.monotonic() - began:.2f} s")
     assert book.ask("items") == "[1, 2, 3]"
+    for action in ("redo", "undo", "undo"):  # pressed without waiting: each is a step
+        book.click(action)
+    book.at(1)
+    assert book.ask("items") == "[3, 1, 2]"
 
 
-def test_nothing_to_undo_is_said(opened: Any, server: Server) -> None:
+def test_what_cannot_be_done_is_said(opened: Any, server: Server) -> None:
     book = opened(server)
     book.start()
     book.click("undo")
     book.page.wait_for_selector(".Toastify__toast >> text=nothing that can be undone")
+    book.run("x = 1")
+    attached = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached()"
+    # Not by its setting, which holds for the whole store, and all tests.
+    book.ask(f"setattr({attached}.session.repository._chunks, '_min_free_bytes', lambda: 10**15)")
+    book.run("x = 2", wait=False)
+    book.page.wait_for_selector(".timeslip-Paused >> text=the floor is")
+    book.click("undo")
+    book.page.locator(".Toastify__toast >> text=Read all").click()
+    book.page.wait_for_selector(".jp-Dialog >> text=lower the setting `min_free_bytes`")
+    book.accept()
+    assert book.ask("x") == "2", "nothing was changed"
 
 
 def test_go_to_a_state_with_variables_cells_and_both(opened: Any, server: Server) -> None:
@@ -138,6 +153,7 @@ def test_two_states_of_a_frame_are_compared(opened: Any, server: Server) -> None
     changed = book.page.locator(".timeslip-Compare td.timeslip-mod-changed")
     assert [changed.count(), changed.first.inner_text()] == [1, "2 20"]
     assert book.text(".timeslip-Compare thead .timeslip-mod-removed").startswith("c")
+    assert "column 'c' dropped" in book.text(".timeslip-Compare .timeslip-Value p")
     assert "del df['c']" in book.text(".timeslip-Diff .timeslip-mod-added")
     assert book.ask("list(df.columns)") == "['a', 'b']", "looking has touched nothing"
 

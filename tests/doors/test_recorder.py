@@ -206,6 +206,15 @@ def test_text_of_a_magic_is_not_expanded(bench: Bench) -> None:
     assert bench.calls == ["commit 'costs {x} and $x'"]
 
 
+def test_front_ends_hear_of_the_end_when_the_session_is_free(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hears of it asks the server what a new kernel could bring back, which is nothing before."""
+    closed: list[str] = []
+    monkeypatch.setattr(bench.session, "close", lambda: closed.append("session"))
+    monkeypatch.setattr("timeslip.ipython.comms.Comms.close", lambda *_: closed.append("comms"))
+    extension.unload(bench.shell)
+    assert closed == ["session", "comms"]
+
+
 def test_unload_leaves_nothing(bench: Bench) -> None:
     shell = bench.shell
     extension.unload(shell)

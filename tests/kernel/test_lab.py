@@ -9,6 +9,8 @@ import pytest
 from tests.kernel.conftest import BUSY, Kernels, LabKernel, wait_for
 from tests.kernel.fronts import Front
 
+from timeslip.store.repository import Repository
+
 PROMPT = 0.5
 """A request that needs no value is answered within so long, seconds, whatever the kernel does."""
 
@@ -172,6 +174,8 @@ def test_nothing_is_there_before_loading_and_after_unloading(kernels: Kernels) -
     assert front.hello["hello"]["name"] == "notebook"
     kernel.send("%unload_ext timeslip")
     assert front.event("closed")["seq"] == 1
+    with Repository.open(front.hello["hello"]["store"], read_only=True) as store:
+        assert [row.lease for row in store.sessions()] == [None], "whoever hears of the end can have the session"
     assert front.wait(front.events) is None
     assert front.wait(front.rpc) is None
     assert kernel.value("[t for t in __import__('comm').get_comm_manager().targets if 'timeslip' in t]") == []

@@ -11,7 +11,7 @@ from tests.doors.schema import validate
 
 import timeslip
 from timeslip.lab import requests
-from timeslip.lab.cells import keep
+from timeslip.lab.cells import Keeping
 from timeslip.lab.view import View
 from timeslip.whereabouts import whereabouts
 
@@ -22,6 +22,7 @@ class Looking:
     def __init__(self, session: Any, beside: Any) -> None:
         self.session = session
         self.beside = beside
+        self.keeping = Keeping(session.repository)
 
     @property
     def view(self) -> View:
@@ -49,7 +50,7 @@ class Looking:
 
     def keep(self, commit: str, *sources: str, shown: str = "", most: int = 10**7) -> dict[str, Any]:
         cells = [a_cell(source, shown) for source in sources]
-        return keep(self.session.repository, self.session.id, commit, {"cells": cells, "metadata": {"k": 1}}, most)
+        return self.keeping.keep(self.session.id, commit, {"cells": cells, "metadata": {"k": 1}}, most)
 
 
 def a_cell(source: str, shown: str = "") -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 import pytest
 from tests.lab.looking import Looking, a_cell
 
-from timeslip.errors import CommitNotFoundError, UsageError
-from timeslip.lab.cells import keep
+from timeslip.errors import CommitNotFoundError, NotFoundError, UsageError
 from timeslip.store import maintenance
+from timeslip.store.database import Database
 
 
 def sources(seen: Looking, ref: str) -> list[str] | None:
@@ -27,10 +28,10 @@ def test_cells_come_back_as_they_were_given(seen: Looking) -> None:
         {"cell_type": "raw", "id": "r", "metadata": {}, "source": ""},
     ]  # fmt: skip
     given = {"cells": cells, "metadata": {"kernelspec": {"name": "python3"}}}
-    told = keep(seen.session.repository, seen.session.id, first, given, 10**6)
+    told = seen.keeping.keep(seen.session.id, first, given, 10**6)
     assert (told["kept"], told["count"]) == (True, 3)
     assert seen.ask("cells", ref="HEAD")["cells"] == given
-    assert keep(seen.session.repository, seen.session.id, first, given, 10**6)["bytes"] == 0
+    assert seen.keeping.keep(seen.session.id, first, given, 10**6)["bytes"] == 0
     assert seen.ask("history")["states"][0]["cells"]
 
 
@@ -53,7 +54,7 @@ def test_the_nearest_before_counts(seen: Looking) -> None:
 def test_what_is_no_notebook_is_refused(seen: Looking, given: object) -> None:
     commit = seen.run("x = 1")
     with pytest.raises(UsageError):
-        keep(seen.session.repository, seen.session.id, commit, given, 10**6)
+        seen.keeping.keep(seen.session.id, commit, given, 10**6)
     assert sources(seen, "HEAD") is None
 
 
@@ -133,3 +134,66 @@ def test_cells_are_kept_by_one_thread_while_another_records(seen: Looking) -> No
     assert maintenance.check(seen.session.repository).problems == ()
     seen.session.undo(5)
     assert seen.session.namespace["y"] == 19
+
+
+def test_only_what_changed_need_be_given(seen: Looking) -> None:
+    first = seen.run("x = 1")
+    sources_then = ["x = 1", "x = 2", "x = 3", "x = 4"]
+    told = seen.keep(first, *sources_then, shown="then")
+    second = seen.run("x = 2")
+    parts = [[2, 2], a_cell("new", "now"), [0, 1]]
+    again = seen.keeping.keep(seen.session.id, second, {"cells": parts}, 10**6, told["cells"])
+    assert (again["count"], again["cells"] != told["cells"]) == (4, True)
+    assert sources(seen, second) == ["x = 3", "x = 4", "new", "x = 1"]
+    assert seen.ask("cells", ref=second)["cells"]["cells"][3] == a_cell("x = 1", "then")
+    third = seen.run("x = 3")
+    seen.keeping.keep(seen.session.id, third, {"cells": [[0, 4]]}, 10**6, again["cells"])
+    assert sources(seen, third) == ["x = 3", "x = 4", "new", "x = 1"]
+    assert sources(seen, first) == sources_then
+    with pytest.raises(UsageError, match="at most"):
+        seen.keeping.keep(seen.session.id, third, {"cells": [[0, 4]]}, 300, again["cells"])
+
+
+@pytest.mark.parametrize("part", [[0, 2], [-1, 1], [0, -1], [0], ["0", 1], [0, True], [1, 1]])
+def test_no_more_is_taken_from_cells_than_was_given(seen: Looking, part: list[object]) -> None:
+    told = seen.keep(seen.run("x = 1"), "x = 1")
+    second = seen.run("x = 2")
+    with pytest.raises(UsageError):
+        seen.keeping.keep(seen.session.id, second, {"cells": [part]}, 10**6, told["cells"])
+    with pytest.raises(UsageError):
+        seen.keeping.keep(seen.session.id, second, {"cells": [part]}, 10**6)
+
+
+def test_cells_that_are_not_known_any_more_are_asked_for_again(seen: Looking) -> None:
+    """The kernel is another one, many were given since, or what was given then has been forgotten."""
+    first = seen.run("x = 1")
+    given = {"cells": [a_cell("x = 1", os.urandom(20_000).hex())]}
+    told = seen.keeping.keep(seen.session.id, first, given, 10**6)
+    second = seen.run("y = 2")
+    with pytest.raises(NotFoundError):
+        seen.keeping.keep(seen.session.id, second, {"cells": [[0, 1]]}, 10**6, "unheard of")
+    seen.session.forget(first)
+    with pytest.raises(NotFoundError):
+        seen.keeping.keep(seen.session.id, second, {"cells": [[0, 1]]}, 10**6, told["cells"])
+    seen.keeping.keep(seen.session.id, second, given, 10**6)
+    assert sources(seen, second) == ["x = 1"]
+
+
+def test_what_keeping_takes_follows_what_changed(seen: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [a_cell(f"x{number} = {number}", f"{number}\n") for number in range(300)]
+    told = seen.keeping.keep(seen.session.id, seen.run("x = 0"), {"cells": cells}, 10**7)
+    statements, one = [], Database.one
+
+    def counted(self: Database, text: str, *more: Any) -> Any:
+        statements.append(text)
+        return one(self, text, *more)
+
+    for number in (0, 150, 299):
+        commit = seen.run(f"x = {number}")
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "one", counted)
+            parts = [[0, number], a_cell(f"y = {number}"), [number + 1, 299 - number]]
+            told = seen.keeping.keep(seen.session.id, commit, {"cells": parts}, 10**7, told["cells"])
+        assert told["count"] == 300
+    assert len(statements) < 60, "a few for each of three lists, and none for each cell"
+    assert maintenance.check(seen.session.repository).problems == ()

@@ -33,6 +33,7 @@ class Page:
         self.fails = fails
         self.got: list[dict[str, Any]] = []
         self.closed = False
+        self.handle_msg: Callable[[dict[str, Any]], None]
 
     def on_close(self, callback: Callable[[Any], None]) -> None:
         self.leave = callback
@@ -200,3 +201,46 @@ def test_what_is_being_saved_in_the_background_is_told(
     finally:
         go_on.set()
         back()
+
+
+def test_what_is_asked_again_is_looked_for_once(seen: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer may be dropped on its way to the front end, which asks again then."""
+    looked, go = [], threading.Event()
+
+    def ask(helper: object, request: dict[str, Any], *place: object) -> dict[str, Any]:
+        looked.append(request["id"])
+        go.wait(20)
+        return {"id": request["id"], "answer": len(looked)}
+
+    monkeypatch.setattr("timeslip.lab.helper.Helper.ask", ask)
+    front = Front(seen.session, Faults(tmp_path))
+    try:
+        page, other = Page("one"), Page("two")
+        for comm in (page, other):
+            front.open_rpc(comm, {"content": {"data": {"versions": [1]}}})
+            comm.got.clear()
+
+        def asked(comm: Page, number: int) -> None:
+            comm.handle_msg({"content": {"data": {"id": number, "verb": "preview", "names": ["x"]}}})
+
+        for _ in range(3):
+            asked(page, 1)
+        asked(other, 1)
+        go.set()
+        soon(lambda: len(page.got) == len(other.got) == 1)
+        assert len(looked) == 2, "once for each of the pages"
+        asked(page, 1)
+        assert page.got == [page.got[0]] * 2
+        asked(page, 2)
+        soon(lambda: len(page.got) == 3)
+        assert looked == [1, 1, 2]
+    finally:
+        go.set()
+        front.close()
+
+
+def soon(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

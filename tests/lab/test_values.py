@@ -125,6 +125,35 @@ def test_what_would_touch_the_outside_is_not_shown(seen: Looking, tmp_path: Path
     assert "not shown, because" in found["note"]
 
 
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit", "type('Own', (BaseException,), {})"])
+def test_a_value_that_raises_what_ends_a_program_ends_nothing(seen: Looking, error: str) -> None:
+    seen.run(f"class A:\n    def __repr__(self): raise {error}('x')", "a = A(); a.n = 1")
+    first = seen.session.head
+    seen.run("a.n = 2; b = 3")
+    a, b = preview(seen, "a", "b")
+    assert " raised " in a["note"]
+    assert b["text"] == "3"
+    value = seen.ask("compare", a=first, b="HEAD", name="a")["value"]
+    assert value["lines"] or " raised " in value["note"]
+
+
+def test_code_of_a_value_finds_what_was_there_with_it(seen: Looking) -> None:
+    """A repr that goes by a module, by a helper and by a constant of the session, all as they were."""
+    seen.run(
+        "import textwrap",
+        "unit = 'm'",
+        "def short(n): return textwrap.shorten(f'{n} {unit} and more', 10)",
+        "class Length:\n    def __init__(self, n): self.n = n\n    def __repr__(self): return short(self.n)",
+        "wide = Length(3)",
+    )
+    then = seen.session.head
+    seen.run("unit = 'km'", "def short(n): return missing_helper(n)")
+    assert preview(seen, "wide", ref=then)[0]["text"] == "3 m [...]"
+    assert seen.session.show(then, "wide").text == "3 m [...]"
+    assert "name 'missing_helper' is not defined" in preview(seen, "wide")[0]["note"]
+    assert seen.session.namespace["unit"] == "km"
+
+
 def test_two_states_in_words_and_no_value_is_loaded(seen: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
     a = seen.run("x = [1]; gone = 1; same = 2")
     b = seen.run("x.append(2); del gone; new = 3")

@@ -23,7 +23,7 @@ from tests.doors.schema import validate
 from tests.lab.looking import a_cell
 
 import timeslip
-from timeslip.lab.cells import keep
+from timeslip.lab.cells import Keeping
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jupyter_server") is None, reason="jupyter_server is not installed (extra: lab)"
@@ -92,7 +92,7 @@ def record(store: Path, notebook: Path) -> tuple[str, str]:
     with timeslip_session(store, notebook) as session:
         session.run("x = 1")
         first = str(session.head)
-        keep(session.repository, session.id, first, {"cells": [a_cell("x = 1")], "metadata": {}}, 10**6)
+        Keeping(session.repository).keep(session.id, first, {"cells": [a_cell("x = 1")], "metadata": {}}, 10**6)
         session.run("x = [2]")
         return first, str(session.head)
 

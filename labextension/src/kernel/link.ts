@@ -6,11 +6,13 @@
  * cells. An older ipykernel answers only after the running cell: nothing here assumes a prompt answer.
  */
 import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
 import { JSONObject } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { IEvent, IFault, IHello, VERSIONS } from '../logic/contract';
+import { spoken } from '../logic/spoken';
 
 export type Condition =
   | { kind: 'asking' }
@@ -33,9 +35,12 @@ export interface IRan {
 
 /** What a verb has refused, with what helps. */
 export class Fault extends Error {
-  constructor(readonly fault: IFault) {
-    super(fault.message);
+  constructor(fault: IFault) {
+    super(spoken(fault.message));
+    this.fault = { ...fault, message: this.message, hint: fault.hint && spoken(fault.hint) };
   }
+
+  readonly fault: IFault;
 }
 
 const ATTACHED =
@@ -44,13 +49,19 @@ const ATTACHED =
 /** No deadline: the clocks of the browser and of the kernel need not agree. A busy kernel is not asked at all. */
 const NEVER = '1e18';
 
+/** After so long a question is asked again that the kernel has read and not answered, milliseconds. */
+const LOST = 500;
+
 interface IWaiting {
   resolve: (answer: any) => void;
   reject: (error: Error) => void;
 }
 
 export class KernelLink implements IDisposable {
-  constructor(readonly kernel: Kernel.IKernelConnection) {
+  constructor(
+    readonly kernel: Kernel.IKernelConnection,
+    private readonly trans: TranslationBundle
+  ) {
     if (kernel.status === 'busy') {
       this._running = 'unknown';
     }
@@ -165,7 +176,7 @@ export class KernelLink implements IDisposable {
       if (ename === 'ModuleNotFoundError' && /'timeslip'/.test(evalue)) {
         this._become({ kind: 'not-installed' });
       } else {
-        this._become({ kind: 'failed', fault: { code: 'start', message: evalue || ename || 'no answer' } });
+        this._become({ kind: 'failed', fault: { code: 'start', message: evalue || ename || this.trans.__('The kernel gave no answer') } });
       }
     } catch (error) {
       this._failed(turn, error);
@@ -181,7 +192,7 @@ export class KernelLink implements IDisposable {
   async busy(moment = 400): Promise<boolean> {
     const end = Date.now() + moment;
     while (this.isRunning && Date.now() < end) {
-      await new Promise(resolve => window.setTimeout(resolve, 20));
+      await pause(20);
     }
     return this.isRunning;
   }
@@ -250,13 +261,35 @@ export class KernelLink implements IDisposable {
   ask(verb: string, details: JSONObject = {}): Promise<any> {
     const comm = this._rpc;
     if (!comm || comm.isDisposed || !this.isOn) {
-      return Promise.reject(new Fault({ code: 'no-session', message: 'this kernel is not being recorded' }));
+      return Promise.reject(new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') }));
     }
     const id = ++this._lastId;
     return new Promise((resolve, reject) => {
       this._waiting.set(id, { resolve, reject });
-      comm.send({ id, verb, ...details });
+      void this._send(comm, { id, verb, ...details });
     });
+  }
+
+  /**
+   * Ask, and again as long as no answer has come though the kernel has read the question.
+   *
+   * While a cell prints more than the server lets through, the server drops whatever the kernel sends, answers too. So
+   * it is asked twice then: with the end of the first the server begins to count anew, and the second answer comes
+   * through. All that can be asked here only looks, or is the same when it is done twice; what takes long the kernel
+   * does once.
+   */
+  private async _send(comm: Kernel.IComm, request: JSONObject & { id: number }): Promise<void> {
+    try {
+      await comm.send(request).done;
+      await pause(LOST);
+      while (this._waiting.has(request.id) && comm === this._rpc && !comm.isDisposed) {
+        void comm.send(request).done.catch(() => undefined);
+        await comm.send(request).done;
+        await pause(LOST);
+      }
+    } catch (error) {
+      // The kernel is ending, which is told elsewhere.
+    }
   }
 
   /**
@@ -274,7 +307,7 @@ export class KernelLink implements IDisposable {
     const content = reply.content as any;
     const found = content.user_expressions?.timeslip;
     throw new Fault(
-      body?.error ?? { code: 'no-answer', message: found?.evalue || content.evalue || 'the kernel gave no answer' }
+      body?.error ?? { code: 'no-answer', message: found?.evalue || content.evalue || this.trans.__('The kernel gave no answer') }
     );
   }
 
@@ -313,7 +346,13 @@ export class KernelLink implements IDisposable {
         }
       };
     }
-    return (await future.done) as KernelMessage.IExecuteReplyMsg;
+    try {
+      return (await future.done) as KernelMessage.IExecuteReplyMsg;
+    } catch (error) {
+      // JupyterLab's own words for it are about futures.
+      const message = this.trans.__('The kernel or the notebook was closed before the answer came.');
+      throw new Fault({ code: 'gone', message });
+    }
   }
 
   private async _connect(turn: number): Promise<void> {
@@ -334,10 +373,24 @@ export class KernelLink implements IDisposable {
   }
 
   /** Open the comm for requests; what the kernel says first, or null when it knows no such comm. */
-  private _open(): Promise<{ hello: IHello } | { refused: IFault } | null> {
+  private async _open(): Promise<{ hello: IHello } | { refused: IFault } | null> {
+    for (;;) {
+      const { comm, said, opened } = this._try();
+      const lost = opened.then(() => pause(LOST)).then(() => undefined);
+      const answer = await Promise.race([said, lost]);
+      if (answer !== undefined || this._rpc !== comm) {
+        return answer ?? null;
+      }
+      // As with any answer: the server may have dropped it.
+      comm.onClose = () => undefined;
+      comm.close();
+    }
+  }
+
+  private _try(): { comm: Kernel.IComm; said: Promise<{ hello: IHello } | { refused: IFault } | null>; opened: Promise<unknown> } {
     const comm = this.kernel.createComm('timeslip.rpc');
     this._rpc = comm;
-    return new Promise(resolve => {
+    const said = new Promise<{ hello: IHello } | { refused: IFault } | null>(resolve => {
       comm.onMsg = message => {
         const data = message.content.data as any;
         if (data.hello || data.refused) {
@@ -360,8 +413,8 @@ export class KernelLink implements IDisposable {
           this._ended();
         }
       };
-      comm.open({ versions: VERSIONS });
     });
+    return { comm, said, opened: Promise.resolve(comm.open({ versions: VERSIONS })?.done) };
   }
 
   private _listen(): void {
@@ -403,7 +456,7 @@ export class KernelLink implements IDisposable {
     }
     this._rpc = this._events = null;
     for (const waiting of this._waiting.values()) {
-      waiting.reject(new Fault({ code: 'gone', message: 'the kernel has ended' }));
+      waiting.reject(new Fault({ code: 'gone', message: this.trans.__('The kernel has ended') }));
     }
     this._waiting.clear();
   }
@@ -443,6 +496,10 @@ export class KernelLink implements IDisposable {
   /** Rises with everything that makes an answer on its way obsolete. */
   private _turn = 0;
   private _waiting = new Map<number, IWaiting>();
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise(resolve => window.setTimeout(resolve, milliseconds));
 }
 
 function expression(reply: KernelMessage.IExecuteReplyMsg): { [mime: string]: unknown } | undefined {

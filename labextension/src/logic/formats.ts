@@ -37,10 +37,32 @@ export function size(bytes: number): string {
   return '';
 }
 
+/**
+ * The language in which dates are written: that of the page, as it is spoken where the user is.
+ *
+ * Undefined: there is no such language, and the browser decides.
+ */
+export function localeFor(page: string, preferred: readonly string[]): string | undefined {
+  const language = (code: string) => code.toLowerCase().split(/[-_]/)[0];
+  const first = preferred.find(code => language(code) === language(page)) ?? page.replace(/_/g, '-');
+  try {
+    return Intl.getCanonicalLocales(first)[0];
+  } catch (error) {
+    return undefined;
+  }
+}
+
+let spoken: string | undefined;
+
+/** Write dates in that language from now on. */
+export function speak(locale: string | undefined): void {
+  spoken = locale;
+}
+
 const FORMS = new Map<string, Intl.DateTimeFormat>();
 
 /** A date in words. Making a formatter takes longer than drawing the row that shows it: each is made once. */
-function inWords(date: Date, options: Intl.DateTimeFormatOptions, locale?: string): string {
+function inWords(date: Date, options: Intl.DateTimeFormatOptions, locale = spoken): string {
   const key = `${locale} ${Object.entries(options)}`;
   let form = FORMS.get(key);
   if (!form) {

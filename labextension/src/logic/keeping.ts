@@ -25,3 +25,23 @@ export function matched(model: HistoryModel, counts: number[], before: ReadonlyS
   const known = counts.filter(count => runs.has(count)).sort((a, b) => a - b);
   return known.map(count => [count, runs.get(count)!]);
 }
+
+/** *after*, with pairs [from, how many] in the place of those that stand in *before*, one behind the other. */
+export function pieces<T>(before: readonly T[], after: readonly T[]): (T | [number, number])[] {
+  const places = new Map(before.map((one, place) => [one, place]));
+  const found: (T | [number, number])[] = [];
+  let piece: [number, number] | null = null;
+  for (const one of after) {
+    const place = places.get(one);
+    if (place === undefined) {
+      piece = null;
+      found.push(one);
+    } else if (piece !== null && place === piece[0] + piece[1]) {
+      piece[1] += 1;
+    } else {
+      piece = [place, 1];
+      found.push(piece);
+    }
+  }
+  return found;
+}

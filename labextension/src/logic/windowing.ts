@@ -20,6 +20,16 @@ export function windowOf(top: number, view: number, row: number, count: number, 
   return { first, end, offset: first * row, height };
 }
 
+/**
+ * Where to scroll when the session has gone from row *from* (-1: it was nowhere before) to row *to*.
+ *
+ * Who looks at the row where the session is goes with it; who looks at something else is left there.
+ */
+export function follow(from: number, to: number, top: number, view: number, row: number): number {
+  const seen = from === -1 || ((from + 1) * row > top && from * row < top + view);
+  return to !== -1 && seen && view > 0 ? scrollFor(to, top, view, row) : top;
+}
+
 /** Where to scroll so that row *index* is seen; *top* when it is seen already. */
 export function scrollFor(index: number, top: number, view: number, row: number): number {
   if (index * row < top) {

@@ -220,7 +220,7 @@ export class NotebookHistory implements IDisposable {
     this.link = null;
     this._forget();
     if (kernel) {
-      const link = new KernelLink(kernel);
+      const link = new KernelLink(kernel, this.trans);
       this.link = link;
       link.conditionChanged.connect(this._onCondition, this);
       link.event.connect(this._onEvent, this);

@@ -2,15 +2,16 @@
  * The cells of the notebook, kept with the commits of the cells that ran in this page: as they were at that moment.
  *
  * They are taken when a cell has ended, and given to the kernel when its commit is known. While further cells run this
- * is done at leisure, the newest first, so that "run all" of a long notebook is not slower for it.
+ * is done at leisure, the newest first, so that "run all" of a long notebook is not slower for it. Only the cells that
+ * differ from those given before are given.
  */
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { IDisposable } from '@lumino/disposable';
 
-import { IRan, KernelLink } from '../kernel/link';
+import { Fault, IRan, KernelLink } from '../kernel/link';
 import { ICellJson } from '../logic/cells';
 import { IState } from '../logic/contract';
-import { matched } from '../logic/keeping';
+import { matched, pieces } from '../logic/keeping';
 import { HistoryModel } from '../logic/model';
 
 /** Between two notebooks that are kept while cells run, milliseconds. */
@@ -54,6 +55,7 @@ export class Keeper implements IDisposable {
   clear(): void {
     this._ran.clear();
     this._waiting = [];
+    this._given = null;
   }
 
   /** A cell has ended just now. What of it has no commit yet after that many others never gets one. */
@@ -94,7 +96,7 @@ export class Keeper implements IDisposable {
           continue;
         }
         try {
-          await link.ask('keep', { commit: state.id, cells: { cells: cells.map(cell => cell.json) as any, metadata: {} } });
+          await this._give(link, state.id, cells);
           state.cells = true;
           this.kept();
         } catch (error) {
@@ -107,6 +109,23 @@ export class Keeper implements IDisposable {
     } finally {
       this._keeping = false;
     }
+  }
+
+  /** Give the cells to the kernel: those that it does not know from before. */
+  private async _give(link: KernelLink, commit: string, cells: ITaken[]): Promise<void> {
+    const given = this._given?.link === link ? this._given : null;
+    const parts = pieces(given?.cells ?? [], cells).map(part => (Array.isArray(part) ? part : part.json));
+    let answer;
+    try {
+      answer = await link.ask('keep', { commit, since: given?.name ?? null, cells: { cells: parts as any, metadata: {} } });
+    } catch (error) {
+      if (given === null || !(error instanceof Fault && error.fault.code === 'not-found')) {
+        throw error;
+      }
+      this._given = null;
+      return this._give(link, commit, cells);
+    }
+    this._given = answer.cells ? { link, name: answer.cells, cells } : null;
   }
 
   private _take(): ITaken[] {
@@ -138,6 +157,8 @@ export class Keeper implements IDisposable {
   }
 
   private _before = new Set<string>();
+  /** What the kernel was given last, and how it calls it. */
+  private _given: { link: KernelLink; name: string; cells: ITaken[] } | null = null;
   private _isDisposed = false;
   private _keeping = false;
   /** Cells as they are, until they change. */

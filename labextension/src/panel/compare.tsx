@@ -114,7 +114,8 @@ function InFull({ value, trans }: { value: IValueComparison; trans: TranslationB
   const hidden = frame && notShown(frame);
   return (
     <div className="timeslip-Value">
-      {value.lines.length > 0 ? <pre tabIndex={0}>{value.lines.join('\n')}</pre> : <p>{value.summary}</p>}
+      {value.summary && <p>{value.summary}</p>}
+      {value.lines.length > 0 && <pre tabIndex={0}>{value.lines.join('\n')}</pre>}
       {frame && <Table table={comparisonTable(frame)} caption={`${value.name}: ${value.summary}`} />}
       {hidden && hidden.rows > 0 && (
         <p className="timeslip-Note">{trans._n('%1 row is not shown', '%1 rows are not shown', hidden.rows)}</p>

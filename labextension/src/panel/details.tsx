@@ -75,7 +75,7 @@ export function Details(props: IDetailsProps): JSX.Element {
           <button
             type="button"
             className="timeslip-Button timeslip-mod-primary"
-            disabled={busy}
+            aria-disabled={busy}
             data-action="go"
             onClick={() => void actions.goTo(history, state, what)}
           >
@@ -89,13 +89,13 @@ export function Details(props: IDetailsProps): JSX.Element {
         </button>
         {!reading && (
           <>
-            <button type="button" className="timeslip-Button" data-action="branch" disabled={busy} onClick={() => void actions.branch(history, state)}>
+            <button type="button" className="timeslip-Button" data-action="branch" onClick={() => void actions.branch(history, state)}>
               {trans.__('Branch …')}
             </button>
-            <button type="button" className="timeslip-Button" data-action="tag" disabled={busy} onClick={() => void actions.tag(history, state)}>
+            <button type="button" className="timeslip-Button" data-action="tag" onClick={() => void actions.tag(history, state)}>
               {trans.__('Tag …')}
             </button>
-            <button type="button" className="timeslip-Button" data-action="describe" disabled={busy} onClick={() => void actions.describe(history, state)}>
+            <button type="button" className="timeslip-Button" data-action="describe" onClick={() => void actions.describe(history, state)}>
               {trans.__('Describe …')}
             </button>
           </>
@@ -137,7 +137,7 @@ function CodeOf({ state, shown, trans }: { state: IState; shown: any; trans: Tra
 function Values(props: IDetailsProps & { shown: any }): JSX.Element {
   const { state, trans, shown } = props;
   const [all, setAll] = React.useState(false);
-  const touched = changesOf(state).filter(change => change.kind !== 'deleted');
+  const touched = changesOf(state, trans).filter(change => change.kind !== 'deleted');
   const names = new Set(touched.map(change => change.name));
   const summaries = new Map<string, any>((shown?.values ?? []).map((value: any) => [value.name, value]));
   const rest = [...summaries.keys()].filter(name => !names.has(name) && !isResult(name));

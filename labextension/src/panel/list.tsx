@@ -6,7 +6,7 @@ import { IState } from '../logic/contract';
 import { connected } from '../logic/filter';
 import { layout } from '../logic/lanes';
 import { HistoryModel } from '../logic/model';
-import { scrollFor, windowOf } from '../logic/windowing';
+import { follow, scrollFor, windowOf } from '../logic/windowing';
 import { gutterWidth } from './gutter';
 import { Row, ROW } from './row';
 
@@ -59,6 +59,18 @@ export function List(props: IListProps): JSX.Element {
   const activeId = active !== null && places.has(active) ? active : selection[0] ?? null;
   const activeIndex = activeId === null ? -1 : places.get(activeId) ?? -1;
   const { first, end, offset, height: whole } = windowOf(top, height, ROW, states.length);
+
+  // Where the session was in the list before: what is new on top moves everything else.
+  const was = React.useRef<{ head: string | null; index: number }>({ head: null, index: -1 });
+  React.useLayoutEffect(() => {
+    const { head } = model;
+    const index = head === null ? -1 : places.get(head) ?? -1;
+    const node = view.current!;
+    if (head !== was.current.head) {
+      node.scrollTop = follow(was.current.index, index, node.scrollTop, node.clientHeight, ROW);
+    }
+    was.current = { head, index };
+  });
 
   const reveal = (index: number) => {
     const node = view.current!;

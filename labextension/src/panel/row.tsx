@@ -61,22 +61,24 @@ export function outcomeName(state: IState, trans: TranslationBundle): string | n
   return state.outcome === 'interrupted' ? trans.__('interrupted') : null;
 }
 
-export function changesOf(state: IState): { name: string; how: string; kind: 'created' | 'changed' | 'deleted' }[] {
+export function changesOf(state: IState, trans: TranslationBundle): { name: string; how: string; kind: 'created' | 'changed' | 'deleted' }[] {
+  // The kernel's own words, of which most are numbers and names of classes.
+  const said: { [about: string]: string } = { new: trans.__('new'), changed: trans.__('changed') };
   const list = (names: string[], kind: 'created' | 'changed' | 'deleted', plain: string) =>
-    names.map(name => ({ name, kind, how: state.about[name] ?? plain }));
+    names.map(name => ({ name, kind, how: said[state.about[name]] ?? state.about[name] ?? plain }));
   return ownFirst([
     ...list(state.changed, 'changed', ''),
-    ...list(state.created, 'created', 'new'),
-    ...list(state.deleted, 'deleted', 'deleted')
+    ...list(state.created, 'created', said.new),
+    ...list(state.deleted, 'deleted', trans.__('deleted'))
   ]);
 }
 
 /** The whole row in words, for screen readers and the tooltip. */
 function spoken(props: IRowProps): string {
   const { state, trans } = props;
-  const parts = [state.count === null ? state.short : `In ${state.count}`, state.first ?? kindName(state, trans)];
+  const parts = [state.count === null ? state.short : trans.__('In %1', state.count), state.first ?? kindName(state, trans)];
   parts.push(outcomeName(state, trans) ?? '', state.message ?? '');
-  parts.push(...changesOf(state).map(change => `${change.name} ${change.how}`));
+  parts.push(...changesOf(state, trans).map(change => `${change.name} ${change.how}`));
   const inexact = Object.keys(state.inexact);
   if (inexact.length) {
     parts.push(trans.__('not stored exactly: %1', inexact.join(', ')));
@@ -92,7 +94,7 @@ function RowView(props: IRowProps): JSX.Element {
   const { state, trans, head } = props;
   const outcome = outcomeName(state, trans);
   const inexact = Object.entries(state.inexact);
-  const { shown, more } = few(changesOf(state), NAMES);
+  const { shown, more } = few(changesOf(state, trans), NAMES);
   const named = [
     ...props.branches.map(name => ({ name, tag: false, said: trans.__('branch %1', name) })),
     ...props.tags.map(name => ({ name, tag: true, said: trans.__('tag %1', name) }))

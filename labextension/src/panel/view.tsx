@@ -8,6 +8,7 @@ import { Condition } from '../kernel/link';
 import { IState } from '../logic/contract';
 import { filtered, IFilter, isEmpty, namesOf, NO_FILTER } from '../logic/filter';
 import { size, when } from '../logic/formats';
+import { spoken } from '../logic/spoken';
 import { Manager } from '../notebook/manager';
 import { NotebookHistory } from '../notebook/history';
 import { Compare } from './compare';
@@ -144,10 +145,15 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
   return (
     <div className="timeslip-Panel">
       {history.isReading ? <ReadingHead {...props} /> : <Head {...props} />}
+      {history.isOn && model.activity === 'paused' && model.why && (
+        <p className="timeslip-Note timeslip-Nothing timeslip-Paused" role="status">
+          {trans.__('Nothing is recorded now: %1', spoken(model.why))}
+        </p>
+      )}
       {history.resumable && (
         <div className="timeslip-Bar" role="status">
           <span>{trans.__('State of %1 can be brought back', when(history.resumable.started, new Date()))}</span>
-          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" disabled={history.working !== null} onClick={() => void actions.resume(history)}>
+          <button type="button" className="timeslip-Button timeslip-mod-primary" data-action="resume" aria-disabled={history.working !== null} onClick={() => void actions.resume(history)}>
             {trans.__('Bring back')}
           </button>
         </div>
@@ -257,16 +263,15 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
   const others = Object.keys(model.branches).length > 1;
   return (
     <div className="timeslip-Head">
-      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="undo" disabled={busy} title={trans.__('Undo the last cell: the variables become as they were before it')} aria-label={trans.__('Undo the last cell')} onClick={() => void actions.undo(history)}>
+      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="undo" title={trans.__('Undo the last cell: the variables become as they were before it')} aria-label={trans.__('Undo the last cell')} onClick={() => void actions.undo(history)}>
         <backIcon.react tag="span" width="16px" height="16px" />
       </button>
-      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="redo" disabled={busy} title={trans.__('Redo what was undone')} aria-label={trans.__('Redo')} onClick={() => void actions.redo(history)}>
+      <button type="button" className="timeslip-Button timeslip-mod-icon" data-action="redo" title={trans.__('Redo what was undone')} aria-label={trans.__('Redo')} onClick={() => void actions.redo(history)}>
         <forthIcon.react tag="span" width="16px" height="16px" />
       </button>
       <span className="timeslip-Status" role="status" data-activity={activity} title={model.why ?? undefined}>
         <span className="timeslip-Status-dot" aria-hidden="true" />
         {busy ? trans.__('Working …') : said[model.activity]}
-        {model.activity === 'paused' && model.why ? `: ${model.why}` : ''}
       </span>
       {model.storeBytes !== null && (
         <span className="timeslip-Dim" title={trans.__('Size of the store')}>
@@ -274,7 +279,7 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
         </span>
       )}
       {model.branch !== null && (
-        <button type="button" className="timeslip-Ref timeslip-Branch" data-action="switch" disabled={busy || !others} title={trans.__('Branch: click to switch to another one')} onClick={() => void actions.pickBranch(history)}>
+        <button type="button" className="timeslip-Ref timeslip-Branch" data-action="switch" disabled={!others} title={trans.__('Branch: click to switch to another one')} onClick={() => void actions.pickBranch(history)}>
           {model.branch}
         </button>
       )}

@@ -168,9 +168,10 @@ def unload(shell: Any) -> None:
             for name in names:
                 table[kind].pop(name, None)
             table[kind].update(attachment.replaced[kind])
-        attachment.comms.close(shell)
         with attachment.faults.guard("closing the session"):
             attachment.session.close()
+        # Who hears of the end may ask the server at once, and the session has to be free by then.
+        attachment.comms.close(shell)
 
 
 def _is_reload() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from timeslip import answers
 from timeslip.errors import TimeslipError
 from timeslip.ipython.events import MOST_COMMS, Events, close_quietly
 from timeslip.lab import requests
-from timeslip.lab.cells import keep
+from timeslip.lab.cells import Keeping
 from timeslip.lab.helper import Helper
 from timeslip.lab.moving import renamed
 from timeslip.lab.view import View
@@ -20,6 +21,9 @@ from timeslip.whereabouts import whereabouts
 if TYPE_CHECKING:
     from timeslip.ipython.faults import Faults
     from timeslip.store.repository import Repository
+
+MOST_SLOW = 16
+"""So many answers that took long, or are looked for still, are remembered, in case one of them does not arrive."""
 
 
 class Front:
@@ -35,7 +39,9 @@ class Front:
         self._faults = faults
         self._repository: Repository = session.repository.beside()
         self._helper = Helper(self._repository.directory)
+        self._keeping = Keeping(session.repository)
         self._comms: dict[str, Any] = {}
+        self._slow: OrderedDict[tuple[str, str], dict[str, Any] | None] = OrderedDict()
         self._lock = threading.Lock()
         self.events = Events(self.view, faults)
         session.repository.published = self.events.nudge
@@ -74,11 +80,27 @@ class Front:
         comm.send(requests.answered(request, self._perform))
 
     def _slowly(self, comm: Any, request: Mapping[str, Any]) -> None:
-        """In a thread that waits for the other process, with the context of the request, by which the reply is sent."""
+        """In a thread that waits for the other process, with the context of the request, by which the reply is sent.
+
+        What is asked again, because no answer has come, is not looked for again.
+        """
+        asked = comm.comm_id, repr(request.get("id"))
+        with self._lock:
+            known = asked in self._slow
+            reply = self._slow.setdefault(asked, None)
+            while len(self._slow) > MOST_SLOW:
+                self._slow.popitem(last=False)
+        if reply is not None:
+            comm.send(reply)
+        if known:
+            return
         context = contextvars.copy_context()
 
         def wait() -> None:
             reply = self._with_values(request)
+            with self._lock:
+                if asked in self._slow:
+                    self._slow[asked] = reply
             try:
                 context.run(comm.send, reply)
             except Exception as error:  # the front end has gone, or the kernel is ending
@@ -106,7 +128,8 @@ class Front:
     def _keep(self, view: View, request: Mapping[str, Any]) -> dict[str, Any]:
         assert view.here is not None
         commit = requests.text_of(request, "commit")
-        kept = keep(self._session.repository, view.session, commit, request.get("cells"), view.here.most_bytes)
+        since = request.get("since") if request.get("since") is None else requests.text_of(request, "since")
+        kept = self._keeping.keep(view.session, commit, request.get("cells"), view.here.most_bytes, since)
         return answers.answer("keep", **kept)
 
     def _renamed(self, view: View, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,10 +93,8 @@ def _in_full(
     told: Json = {"name": name, "change": change, "summary": "", "lines": [], "frame": None, "note": ""}
     try:
         with behind_fence():
-            values = [
-                PastState(view.repository, state).value(name) if there else None
-                for state, there in zip(states, present, strict=True)
-            ]
+            pasts = [PastState(view.repository, state) for state in states]
+            values = [past.value(name) if there else None for past, there in zip(pasts, present, strict=True)]
             cells = Cells(view.history, *reversed(commits), names=(name,))
             found = diff_values(name, *values, present=present, cells=cells)
             told.update(summary=found.summary, lines=list(found.lines))

@@ -102,6 +102,10 @@ def behind_fence() -> Iterator[None]:
             yield
         except OutsideReached:
             raise UnrestorableError(f"it is not shown, because loading it {fence.breach}") from None
+        except FAILURES:
+            raise
+        except BaseException as error:  # of the value's own code: nobody interrupts this process
+            raise UnrestorableError(f"it is not shown, because looking at it raised {type(error).__name__}") from None
     if fence.breach is not None:  # what stopped it was swallowed by a library
         raise UnrestorableError(f"it is not shown, because loading it {fence.breach}")
 

@@ -8,6 +8,8 @@ in which something was kept (docs/format/v1.md).
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -28,6 +30,9 @@ MOST_CELLS = 20_000
 
 _LONGEST = 32
 """So many lists may have to be read for one; then a whole one is written."""
+
+_REMEMBERED = 8
+"""So many lists that were put together are remembered: the next one is told as a difference from one of them."""
 
 _ASKED = 500
 """So many commits are asked for at once: a statement cannot have any number of parameters."""
@@ -75,6 +80,8 @@ class KeptTable:
         self._repo = repository
         self._db = repository._database
         self._there = False
+        self._lock = threading.Lock()
+        self._resolved: OrderedDict[bytes, tuple[KeptList, int]] = OrderedDict()
 
     def is_there(self) -> bool:
         """Whether anything was ever kept in this store."""
@@ -120,7 +127,7 @@ class KeptTable:
             DamagedStoreError.
         """
         row = self._row("c.id = ? AND c.session = ?", (bytes.fromhex(commit), self._repo._sessions.number(session)))
-        return None if row is None else self._resolve(row, trusted=True)[0]
+        return None if row is None else self._trusted(row)[0]
 
     def _row(self, where: str, parameters: Sequence[object]) -> Row | None:
         if not self.is_there():
@@ -130,6 +137,20 @@ class KeptTable:
                 WHERE {where} ORDER BY t.n DESC LIMIT 1""",
             parameters,
         )
+
+    def _trusted(self, row: Row) -> tuple[KeptList, int]:
+        """`_resolve`, remembered: a record is named by its content, so what was put together of it stays true."""
+        with self._lock:
+            known = self._resolved.pop(row[1], None)
+        found = known or self._resolve(row, trusted=True)
+        self._remember(row[1], found)
+        return found
+
+    def _remember(self, record: bytes, found: tuple[KeptList, int]) -> None:
+        with self._lock:
+            self._resolved[record] = found
+            while len(self._resolved) > _REMEMBERED:
+                self._resolved.popitem(last=False)
 
     def _resolve(
         self, row: Row, *, trusted: bool, known: Mapping[bytes, KeptList] | None = None
@@ -167,7 +188,7 @@ class KeptTable:
         present = self._row("c.n = ?", (commit,))
         base = present or self._row("c.session = ?", (self._repo._sessions.number(session),))
         try:
-            before = self._resolve(base, trusted=True) if base is not None else None
+            before = self._trusted(base) if base is not None else None
         except StoreError:  # damaged, or of another key: nothing of ours is made of it
             base = before = None
         if present is not None and before is not None and before[0] == kept:
@@ -178,10 +199,10 @@ class KeptTable:
         return True
 
     def _put(self, commit: int, kept: KeptList, base: Row | None) -> int:
-        before, depth = (KeptList(()), 0) if base is None else self._resolve(base, trusted=True)
+        before, depth = (KeptList(()), 0) if base is None else self._trusted(base)
         parts = _parts(before.cells, kept.cells) if base is not None and depth < _LONGEST else None
         if parts is None or len(parts) > max(8, len(kept.cells) // 2):
-            base, before, parts = None, KeptList(()), [_written(cell) for cell in kept.cells]
+            base, depth, parts = None, 0, [_written(cell) for cell in kept.cells]
         body = {
             "base": None if base is None else base[1].hex(),
             "cells": parts,
@@ -191,7 +212,8 @@ class KeptTable:
         new = [chunk for part in parts if isinstance(part, dict) for chunk in part.values() if chunk is not None]
         needed = [*new, *([kept.metadata] if kept.metadata is not None else ())]
         transaction = self._repo._raw_transaction()
-        transaction.put_record("text", body, chunks=needed)
+        record = transaction.put_record("text", body, chunks=needed)
+        self._remember(bytes.fromhex(record), (kept, depth + 1))
         self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (commit, transaction.last))
         return transaction.last
 
@@ -306,11 +328,19 @@ def _written(cell: KeptCell) -> dict[str, str | None]:
 
 
 def _parts(before: Sequence[KeptCell], after: Sequence[KeptCell]) -> list[Any]:
-    """*after* as pieces of *before*, written [from, how many], and what is new."""
-    parts: list[Any] = []
-    for what, start, stop, new, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    """*after* as pieces of *before*, written [from, how many], and what is new.
+
+    Most of a notebook stays as it is: what both begin and end with is not searched.
+    """
+    most = min(len(before), len(after))
+    head = next((place for place in range(most) if before[place] != after[place]), most)
+    tail = next((place for place in range(most - head) if before[~place] != after[~place]), most - head)
+    parts: list[Any] = [[0, head]] if head else []
+    ends = len(before) - tail, len(after) - tail
+    matcher = SequenceMatcher(None, before[head : ends[0]], after[head : ends[1]], autojunk=False)
+    for what, start, stop, new, end in matcher.get_opcodes():
         if what == "equal":
-            parts.append([start, stop - start])
+            parts.append([head + start, stop - start])
         else:
-            parts += [_written(cell) for cell in after[new:end]]
-    return parts
+            parts += [_written(cell) for cell in after[head + new : head + end]]
+    return [*parts, [ends[0], tail]] if tail else parts
