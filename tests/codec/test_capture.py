@@ -20,6 +20,7 @@ from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PARTS, 
 from timeslip.codec import capture, hashing
 from timeslip.codec.capture import Encoder, capture_atom
 from timeslip.codec.definitions import Registry
+from timeslip.codec.passes import Pass
 from timeslip.codec.resources import Resources
 from timeslip.errors import UnrestorableError
 
@@ -511,7 +512,7 @@ def _items_looked_at(monkeypatch: pytest.MonkeyPatch, code: str) -> int:
     kernel = Kernel(HASHED + code)
     with monkeypatch.context() as patch:
         patch.setattr(hashing.Leads, "_parts", counted)
-        state = capture.Pass(kernel.encoder, frozenset())
+        state = Pass(kernel.encoder, frozenset())
         for obj in kernel.namespace["l"]:
             state.leads.early_parts(obj, vars(obj), {})
     return sum(looked)

@@ -15,9 +15,10 @@ from tests.codec.kernels import Kernel, differences, only_iterative, resumed, st
 from tests.codec.states import ARRAYS, DEFINITIONS, FRAMES, OVER_OTHERS, PLAIN
 
 from timeslip.codec import iterative
-from timeslip.codec.capture import Encoder, Pass
+from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.iterative import IterativePickler
+from timeslip.codec.passes import Pass
 from timeslip.codec.resources import Resources
 
 DEPTH = 100_000

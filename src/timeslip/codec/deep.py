@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
     from timeslip.codec.reducers.instances import Plain
 
 _TRACKED = 1 << 14

@@ -14,7 +14,7 @@ from timeslip.codec.reducers import instances
 from timeslip.errors import in_brief
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, pickle.PickleBuffer)
 """What pickle handles by itself, without a reduction."""

@@ -8,7 +8,7 @@ from timeslip.codec.picklers import FastPickler, NanPickler
 from timeslip.codec.streams import has_special
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _PASSES: tuple[tuple[type[FastPickler], bool], ...] = ((FastPickler, False), (FastPickler, True), (NanPickler, True))
 """Pickler, and whether what cannot be reduced is left out: only after a first pass has failed, which may have been for

@@ -17,11 +17,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Links, union
-from timeslip.codec.capture import Pass
 from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import is_a, of
 from timeslip.codec.kinds import attributes_of
 from timeslip.codec.linking import is_atom, linking_addresses
+from timeslip.codec.passes import Pass
 from timeslip.codec.picklers import FastPickler, met_objects
 from timeslip.codec.streams import has_special
 

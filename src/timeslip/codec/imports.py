@@ -23,7 +23,7 @@ from timeslip.errors import UnrestorableError
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 Places = tuple[tuple[str, str], ...]
 """Names of modules and their files, the outermost package first."""

@@ -40,7 +40,7 @@ from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
 from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 MANY = 4096
 """From so many elements on a list or dict is written as islands."""

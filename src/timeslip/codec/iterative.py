@@ -19,7 +19,7 @@ from timeslip.codec import definitions
 from timeslip.codec.kinds import compares_oddly
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _BATCH = 1000
 _NESTED = 100

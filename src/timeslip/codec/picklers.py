@@ -19,8 +19,8 @@ from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.streams import LARGE_NUMBER, SegmentWriter
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
     from timeslip.codec.deep import Deep
+    from timeslip.codec.passes import Pass
 
 PROTOCOL = 5
 _LARGE_INT = 1 << (8 * LARGE_NUMBER)

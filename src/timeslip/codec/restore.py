@@ -19,11 +19,12 @@ from importlib import import_module
 from typing import Any
 
 from timeslip.codec import definitions, finalizers, imports
-from timeslip.codec.capture import Encoder, Pass
+from timeslip.codec.capture import Encoder
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
 from timeslip.codec.guarding import silent
 from timeslip.codec.loaded import Loaded, Met, Staying, with_mark
+from timeslip.codec.passes import Pass
 from timeslip.codec.reducers import caches, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.salvaging import missing_part

@@ -10,7 +10,7 @@ from timeslip.codec.refilling import Check
 from timeslip.codec.scopes import Scope
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 class Content:

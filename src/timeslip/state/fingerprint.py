@@ -3,7 +3,7 @@
 The written rule. A co-variable's fingerprint is XXH3-128 over, in this order: its node keys (UTF-8, each followed by
 a zero byte), the headers of its definitions (in key order), its stream, and the digest of every buffer; each part is
 preceded by its length as eight bytes, little-endian. A buffer's digest is XXH3-128 over the digests of its pieces
-(`codec.chunking`). Streams name what cannot be stored by an id that changes with its state (`codec.capture.Resources`).
+(`codec.chunking`). Streams name what cannot be stored by an id that changes with its state (`codec.resources`).
 
 Equal fingerprints mean "unchanged": a stream holds every value, type, order and alias that pickle can see. Different
 ones may be equal states (a cache filled, a text interned): a fingerprint may wrongly say "changed", never wrongly

@@ -30,7 +30,7 @@ from timeslip.codec.refilling import hashes_itself
 
 if TYPE_CHECKING:
     from timeslip.codec.addresses import Searched
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 Reducer = Callable[["Pass", Any], Any]
 

@@ -13,7 +13,7 @@ from timeslip.codec.kinds import attributes_of, stored_names
 from timeslip.errors import UnstorableError
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 Reducer = Callable[["Pass", Any], Any]
 

@@ -9,7 +9,7 @@ from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers import secrets
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 _OUTSIDE = ("_connector", "_cookie_jar", "_loop")

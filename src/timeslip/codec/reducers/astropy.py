@@ -16,7 +16,7 @@ from timeslip.codec.reducers import instances
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _UNITS = "astropy.units"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import instances, subclasses
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _value(kind: type, library: Any) -> Any:

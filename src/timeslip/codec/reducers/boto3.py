@@ -19,7 +19,7 @@ from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers import secrets
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _KEYS = ("access_key", "secret_key", "token")
 _LASTING = ("env", "shared-credentials-file", "config-file", "boto-config", "ec2-credentials-file")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import definitions
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _MOST_CALLS = 100_000
 """Calls that are made to have the counters of a cache say what they said, at most: some ten milliseconds."""

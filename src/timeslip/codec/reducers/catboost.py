@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _IN_C = "_object"
 """Under this name a model has what is in C, which is the only thing that its own pickling takes along in full."""

@@ -18,7 +18,7 @@ from timeslip.codec.kinds import all_slots, attributes_of, compares_oddly, fille
 from timeslip.codec.reducers import secrets
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _CREDENTIAL = re.compile(
     r"_*(?:[a-z0-9_]*_)?(?:pass(?:wd|word|phrase)s?|secret(?:_value|_key|_access_key)?|api_?key|access_key|credentials?)_*"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import added, views
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _library() -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import added
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _KEY_POINT = ("pt", "size", "angle", "response", "octave", "class_id")
 _MATCH = ("queryIdx", "trainIdx", "imgIdx", "distance")

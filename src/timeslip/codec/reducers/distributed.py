@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.hidden import Hidden
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _REASONS = {
     ("distributed.client", "Client"): "a client of a dask cluster cannot be stored",

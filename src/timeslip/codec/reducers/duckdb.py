@@ -26,7 +26,7 @@ from timeslip.errors import in_brief
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _PROCESS = os.getpid()
 """A copy of the process made by fork has none of the threads that answer queries."""

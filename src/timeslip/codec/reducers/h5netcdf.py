@@ -10,7 +10,7 @@ from timeslip.codec.reducers.system import stamp_of
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _file(state: Pass, file: Any) -> Any:

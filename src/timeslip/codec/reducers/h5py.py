@@ -20,7 +20,7 @@ from timeslip.codec.reducers.system import stamp_of
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _LARGEST = 64 << 20
 """An image of more bytes is not stored."""

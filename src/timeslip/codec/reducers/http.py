@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import secrets
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _PROVING = ("sess", "sid", "auth", "csrf", "xsrf", "jwt", "login", "remember")
 """Parts of names that cookies have whose values are as good as a password for a while."""

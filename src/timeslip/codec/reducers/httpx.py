@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import instances, secrets
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _headers(kind: type) -> Any:

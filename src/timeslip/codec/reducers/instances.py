@@ -38,7 +38,7 @@ from timeslip.codec.kinds import (
 from timeslip.codec.reducers import registries, subclasses
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _LOOKUPS = frozenset({"__getattr__", "__getattribute__"})
 """Pickle asks the object itself for its hooks: these may answer for any name."""

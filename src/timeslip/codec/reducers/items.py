@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from timeslip.codec.streams import has_special, may_hold_large_text
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _LEAST = 256

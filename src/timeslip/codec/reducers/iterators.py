@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.definitions import is_a
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _PARTS = ("keys", "values", "items")
 

@@ -19,7 +19,7 @@ from timeslip.codec.reducers import instances, traced
 from timeslip.codec.reducers.numpy import owned
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _WITH_DERIVATIVES = frozenset({"custom_jvp", "custom_vjp"})
 

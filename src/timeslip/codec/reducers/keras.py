@@ -21,7 +21,7 @@ from timeslip.codec.kinds import attributes_of
 from timeslip.codec.reducers import instances, subclasses
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _COMPILED = ("train_function", "test_function", "predict_function")
 """Attributes of a model: what is in them is made again where they are None."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import added
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _STATE = ("name", "_val", "_vary", "_expr", "min", "max", "brute_step", "stderr", "correl", "init_value", "user_data")
 """Attributes of a parameter, in the order of its own state."""

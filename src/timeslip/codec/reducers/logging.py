@@ -14,7 +14,7 @@ from timeslip.codec.reducers import added
 from timeslip.codec.reducers.system import MISSING, Borrowed
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _FIELDS = ("level", "propagate", "disabled", "filters")
 _GIVEN = frozenset({"manager"})

@@ -17,7 +17,7 @@ from timeslip.codec.definitions import resolve_global
 from timeslip.codec.reducers import added, traced
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _WRAPPING = frozenset({"__wrapped__", *functools.WRAPPER_ASSIGNMENTS})
 _PARTS = ("py_func", "locals", "targetoptions", "can_compile", "sigs")

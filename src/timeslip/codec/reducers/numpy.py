@@ -17,7 +17,7 @@ from timeslip.codec.reducers.array_memory import Order, empty, is_owner, library
 from timeslip.codec.reducers.items import Packed, packed, unpacked
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 IN_BAND = 2048
 """Arrays up to this many bytes travel inside the stream: a buffer of their own would cost more than it saves."""

@@ -19,7 +19,7 @@ from timeslip.codec.reducers.array_memory import is_owner, root_of
 from timeslip.codec.reducers.numpy import span
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _MOST_LOOKED_AT = 20_000
 """So many objects are looked at to find out whose memory it is."""

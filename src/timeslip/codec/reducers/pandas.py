@@ -27,7 +27,7 @@ from timeslip.codec.reducers.system import MISSING, Borrowed
 from timeslip.codec.streams import has_special
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _block(state: Pass, block: Any) -> Any:

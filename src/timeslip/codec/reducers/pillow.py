@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers import added
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _MADE = frozenset({"_image", "im", "draw", "mode", "palette"})
 """Attributes of a drawing that its constructor makes."""

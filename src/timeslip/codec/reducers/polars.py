@@ -19,7 +19,7 @@ from timeslip.codec.reducers import added
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _series(state: Pass, series: Any) -> Any:

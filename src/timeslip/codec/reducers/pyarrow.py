@@ -10,7 +10,7 @@ from timeslip.codec.hidden import Hidden
 from timeslip.codec.reducers import owners
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _buffer(state: Pass, buffer: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.hidden import Hidden
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _REASONS = {
     ("pyspark.sql.session", "SparkSession"): "a Spark session cannot be stored",

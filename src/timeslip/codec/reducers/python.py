@@ -35,7 +35,7 @@ from timeslip.codec.reducers import instances, subclasses, system, typed, views
 from timeslip.codec.reducers.caches import fill_cache, lru_cache  # noqa: F401 - as older streams name them
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _STATIC_TYPES = {
     value: f"types.{name}" for name, value in vars(types).items() if isinstance(value, type) and name.endswith("Type")

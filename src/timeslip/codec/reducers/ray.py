@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.hidden import Hidden
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _REASONS = {
     "ObjectRef": "a result that is on a Ray cluster cannot be stored",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import load
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _FEW = 3
 """Keys that are named to people."""

@@ -10,7 +10,7 @@ import xxhash
 from timeslip.codec.hidden import Hidden
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _incremental(state: Pass, made: Any) -> Any:

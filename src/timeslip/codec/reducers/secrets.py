@@ -14,7 +14,7 @@ from timeslip.codec.reducers import instances
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 NOT_STORED = "timeslip-does-not-store-keys"
 """What comes back in the place of a secret that nobody knows any more."""

@@ -21,7 +21,7 @@ from timeslip.codec.reducers.instances import Lacking
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _LEFT_OUT = ", without its password, which is not stored"
 

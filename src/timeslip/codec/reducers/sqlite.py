@@ -15,7 +15,7 @@ import xxhash
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _library() -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _REASON = (
     "a TLS context with the same settings and with the authorities that it has loaded; a folder that it looks for"

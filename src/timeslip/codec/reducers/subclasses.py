@@ -29,7 +29,7 @@ from timeslip.codec.kinds import (
 )
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 PROTOCOL = 5
 _HOOKS = frozenset(

@@ -13,7 +13,7 @@ from timeslip.codec import load
 from timeslip.codec.kinds import attributes_of
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _applied(state: Pass, obj: Any) -> Any:

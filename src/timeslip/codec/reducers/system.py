@@ -19,7 +19,7 @@ from timeslip.codec.hidden import Hidden, state_of
 from timeslip.standard import open_file, os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _lock(state: Pass, lock: Any) -> Any:

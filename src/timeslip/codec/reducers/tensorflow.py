@@ -17,7 +17,7 @@ from timeslip.codec.reducers.keras import tracked
 from timeslip.codec.reducers.numpy import owned
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _DATA = "a data set of TensorFlow, which has no form that can be stored"
 _COMPILED = "compiled by TensorFlow: it has no form that can be stored"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 
 def _local(state: Pass, local: Any) -> Any:

@@ -18,7 +18,7 @@ from timeslip.codec.kinds import is_plain
 from timeslip.codec.reducers import instances
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 # ---- patterns
 

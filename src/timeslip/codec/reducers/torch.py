@@ -24,7 +24,7 @@ from timeslip.codec.reducers import added, instances, owners
 from timeslip.codec.reducers.numpy import owned, span
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _NO_GRAPH = "it comes back without the graph that its gradients go back through"
 _OTHER_PROCESSES = "it comes back in memory of its own, which no other process shares"

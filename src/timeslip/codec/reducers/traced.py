@@ -15,7 +15,7 @@ from timeslip.codec.captured import Hole
 from timeslip.codec.kinds import is_users_module
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _AGAIN = "it is compiled again when it is called, with what its global names hold then"
 _MOST = 200

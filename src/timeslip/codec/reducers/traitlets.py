@@ -15,7 +15,7 @@ from timeslip.codec.kinds import filled, is_imported, own_slots, set_slots
 from timeslip.codec.reducers.instances import Lacking
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _OWN = frozenset({"_trait_values", "_trait_notifiers", "_trait_validators", "_cross_validation_lock", "_model_id"})
 """Attributes that are stored in a way of their own, or belong to the connection."""

@@ -19,7 +19,7 @@ from timeslip.codec.definitions import module_of, resolve_global
 from timeslip.codec.reducers import instances
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _NAMES = {f"__timeslip_{what}__": what for what in ("bound", "constraints", "default", "value")}
 """Global names of the functions of restored objects -> what they find."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec.kinds import attributes_of, filled, own_slots, set_slots
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _MADE = frozenset({"__module__", "__doc__", "__dict__", "__weakref__"})
 """What the class of every mock has."""

@@ -10,7 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _FULL_READ_ONLY = 0x011C  # PyBUF_FULL_RO of the buffer protocol
 

@@ -15,7 +15,7 @@ from timeslip.codec.kinds import is_users_module
 from timeslip.codec.reducers import instances
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _CLASSES = (
     ("toolz.functoolz", "curry"),

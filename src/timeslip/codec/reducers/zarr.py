@@ -15,7 +15,7 @@ from timeslip.codec.reducers.system import stamp_of
 from timeslip.standard import os
 
 if TYPE_CHECKING:
-    from timeslip.codec.capture import Pass
+    from timeslip.codec.passes import Pass
 
 _OUTSIDE = frozenset({"LocalStore", "FsspecStore", "ObjectStore", "DirectoryStore", "FSStore"})
 
