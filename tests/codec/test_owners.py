@@ -30,7 +30,7 @@ def test_a_second_pass_does_not_look_for_what_the_first_did_not_find(monkeypatch
     array, elsewhere = numpy.zeros(100), numpy.zeros(100)
     searches: list[Any] = []
     held = owners._held
-    monkeypatch.setattr(owners, "_held", lambda namespace: searches.append(namespace) or held(namespace))
+    monkeypatch.setattr(owners, "_held", lambda *args: searches.append(args) or held(*args))
     encoder = SimpleNamespace(searched=Searched())
 
     def find(memory: Any) -> Any:
@@ -55,7 +55,7 @@ def test_names_for_slices_of_one_frame_are_searched_once(tmp_path: Any, monkeypa
 
     searches: list[Any] = []
     held = owners._held
-    monkeypatch.setattr(owners, "_held", lambda namespace: searches.append(namespace) or held(namespace))
+    monkeypatch.setattr(owners, "_held", lambda *args: searches.append(args) or held(*args))
     with timeslip.attach({"__name__": "__main__"}, store=tmp_path, name="s", min_free_bytes=0, facets=()) as session:
         session.run("import pandas as pd; df = pd.DataFrame({'a': ['x', 'y']}, dtype='string[pyarrow]')")
         searches.clear()
