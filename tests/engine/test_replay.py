@@ -574,10 +574,10 @@ def test_a_value_that_could_not_be_loaded_is_compared_with_its_recorded_bytes(
 ) -> None:
     load = Loads.load
 
-    def fail(self: Loads, record: str, body: Any) -> Any:
+    def fail(self: Loads, record: str, body: Any, *more: Any) -> Any:
         if body["keys"] == ["b"]:
             raise UnrestorableError("it will not load")
-        return load(self, record, body)
+        return load(self, record, body, *more)
 
     session = attach()
     session.run(cell)
