@@ -53,8 +53,8 @@ def held_alone(
     """
     places = _look_into(met, {id(obj) for obj in (*names, *apart)})
     counts = Counter(map(id, arrays))
-    for holder in names:
-        counts.update(filter(roots.__contains__, map(id, _values_of(holder))))
+    for holder in _containers(names):
+        counts.update(filter(roots.__contains__, map(id, gc.get_referents(holder))))
     holders: dict[int, list[int]] = {}
     for held, holder in _held_in(met):
         if held in places:
@@ -111,11 +111,16 @@ def _held_in(met: Iterable[Any]) -> Iterator[tuple[int, int]]:
         yield from zip(map(id, _held_by(obj)), repeat(id(obj)))
 
 
-def _values_of(holder: Any) -> list[Any]:
-    """What *holder* has under names: the values of a dict, or the attributes of an object."""
-    held = gc.get_referents(holder)
-    attributes = getattr(holder, "__dict__", None)
-    return held + gc.get_referents(attributes) if any(attributes is part for part in held) else held
+def _containers(names: Iterable[Any]) -> Iterator[Any]:
+    """*names*, each once, with the attributes of what is no dict and the dicts among these, as those of a shell."""
+    found: dict[int, Any] = {}
+    for holder in names:
+        found[id(holder)] = holder
+        attributes = getattr(holder, "__dict__", None)
+        if type(attributes) is dict:
+            found[id(attributes)] = attributes
+            found.update((id(value), value) for value in attributes.values() if type(value) is dict)
+    return iter(found.values())
 
 
 def _held_by(obj: Any) -> list[Any]:
