@@ -179,7 +179,8 @@ class StayingElements:
         if _LOOK * len(met) > _WORTH * size:
             return
         names = (snapshot, live.namespace.globals, *live.namespace.seeds)
-        alone = held_alone(arrays, met, {id(snapshot[key]) for key in group.keys}, names, live.encoder.seeds)
+        with uncollected():
+            alone = held_alone(arrays, met, {id(snapshot[key]) for key in group.keys}, names, live.encoder.seeds)
         met.clear()
         for number, array in compress(zip(numbers, arrays, strict=True), alone):
             start, size, row = keys[number]

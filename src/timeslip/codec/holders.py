@@ -13,7 +13,6 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
-from itertools import compress, repeat
 from typing import Any
 
 from timeslip.codec.reducers.array_memory import library
@@ -51,21 +50,16 @@ def held_alone(
         names: containers, and objects with attributes, in which that may be under a name.
         apart: of *met*, what is no part of the co-variable.
     """
-    places = _look_into(met, {id(obj) for obj in (*names, *apart)})
+    places, holders = _look_into(met, {id(obj) for obj in (*names, *apart)})
     counts = Counter(map(id, arrays))
     for holder in _containers(names):
         counts.update(filter(roots.__contains__, map(id, gc.get_referents(holder))))
-    holders: dict[int, list[int]] = {}
-    for held, holder in _held_in(met):
-        if held in places:
-            counts[held] += 1
-            holders.setdefault(held, []).append(holder)
     known: dict[int, bool] = {}
 
     def is_alone(address: int) -> bool:
         if address not in known:
-            place = places.get(address)
-            known[address] = place is not None and _references(met, place) - _WITHIN == counts[address]
+            place, there = places.get(address), counts[address] + len(holders.get(address, ()))
+            known[address] = place is not None and _references(met, place) - _WITHIN == there
         return known[address]
 
     found = []
@@ -80,35 +74,35 @@ def held_alone(
     return found
 
 
-def _look_into(met: list[Any], apart: set[int]) -> dict[int, int]:
+def _look_into(met: list[Any], apart: set[int]) -> tuple[dict[int, int], dict[int, list[int]]]:
     """Leave in *met* what may hold something, once, and add what it holds that was not met, as attributes are.
 
     Returns:
-        Address -> place in *met*.
+        Address -> place in *met*; and address -> the addresses of what of *met* holds it, each as often as it does.
     """
-    met[:] = compress(met, [_may_hold(obj) and id(obj) not in apart for obj in met])
-    met[:] = {id(obj): obj for obj in met}.values()
+    met[:] = {id(obj): obj for obj in met if _may_hold(obj) and id(obj) not in apart}.values()
     places = {address: place for place, address in enumerate(map(id, met))}
+    holders: dict[int, list[int]] = {}
     limit, done = len(met) + max(len(met), _MORE), 0
-    while done < len(met) < limit:
-        level, done = range(done, len(met)), len(met)
-        for place in level:
-            for obj in _held_by(met[place]):
-                known = id(obj) in places or id(obj) in apart
-                if not known and _may_hold(obj) and not issubclass(type(obj), _LEAD_AWAY):
-                    places[id(obj)] = len(met)
-                    met.append(obj)
-    return places
+    while done < len(met):
+        obj = met[done]
+        done += 1
+        for held in filter(_may_hold, _held_by(obj)):
+            address = id(held)
+            known = holders.get(address)
+            if known is not None:
+                known.append(id(obj))
+                continue
+            holders[address] = [id(obj)]
+            new = address not in places and address not in apart and len(met) < limit
+            if new and not issubclass(type(held), _LEAD_AWAY):
+                places[address] = len(met)
+                met.append(held)
+    return places, holders
 
 
 def _may_hold(obj: Any) -> bool:
     return id(type(obj)) not in _HOLD_NOTHING
-
-
-def _held_in(met: Iterable[Any]) -> Iterator[tuple[int, int]]:
-    """Addresses of what each of *met* holds, as often as it does, and its own."""
-    for obj in met:
-        yield from zip(map(id, _held_by(obj)), repeat(id(obj)))
 
 
 def _containers(names: Iterable[Any]) -> Iterator[Any]:
