@@ -104,6 +104,8 @@ class Checkout:
         """
         prepared = self.prepared
         snapshot = self.live.namespace.snapshot()
+        if self.staying is not None:
+            self.staying.snapshot = snapshot
         self.keep((*plan.keep, *plan.bind.values()))
         prepared.loader.captures = not self.beside
         prepared.loader.apart = self.beside
@@ -132,7 +134,9 @@ class Checkout:
             prepared.messages += torn_off(snapshot, prepared.values, self.live.namespace.globals)
             prepared.messages += still_used(snapshot, prepared.values, self.live.threads)
         prepared.drop = list(plan.drop)
-        prepared.still = self.staying.still if self.staying is not None else {}
+        if self.staying is not None:
+            prepared.still = self.staying.still
+            self.staying.snapshot = {}  # what is replaced is to go when it is
         return prepared
 
     def _announce(self, plan: Plan) -> None:

@@ -6,7 +6,8 @@ ones, as all is left alone that does not differ. They go into a new list or dict
 restore that fails leaves it as it was.
 
 A large array, a block of a frame for instance, stays in the same way where the wanted value has one with the same bytes
-(the digests of their pieces tell), shape, type and order: it is neither mapped nor read, however large it is.
+(the digests of their pieces tell), shape, type and order: it is neither mapped nor read, however large it is. Only one
+that goes with what it is in: what else holds it would see what is written to the restored value (`codec.holders`).
 
 Of such an array the look after the restore takes for true what the one before has said. The mark of a new value with
 elements that stay is taken when what it replaces is gone. What changed an element between the look and that
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import compress
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -25,9 +27,10 @@ from timeslip.activity import user_tasks, user_threads
 from timeslip.codec import finalizers
 from timeslip.codec.captured import Island
 from timeslip.codec.collecting import uncollected
+from timeslip.codec.holders import held_alone
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
-from timeslip.codec.reducers.array_memory import MetArrays
+from timeslip.codec.picklers import met_objects
 from timeslip.codec.stored import StayingArrays
 from timeslip.errors import StoreError
 from timeslip.ids import RecordId
@@ -53,6 +56,9 @@ code loads them."""
 _WORTH = 1e-9
 """A pass that finds arrays may take so long for each byte that they save, seconds: less than reading takes."""
 
+_LOOK = 2e-6
+"""To find out who holds one of the objects that a pass has met takes so long, seconds."""
+
 _Marks = tuple[int, int, int, tuple[bytes, ...]]
 """As `marks_of`."""
 
@@ -71,6 +77,8 @@ class StayingElements:
         self._live = live
         self._plan = plan
         self._loads = loads
+        self.snapshot: Mapping[str, Any] = {}
+        """What the names are bound to; nobody else has another one while values are loaded."""
         loaded = frozenset(plan.load)
         self._replaced = {*plan.drop, *(key for key, record in target.items() if record in loaded)}
         self._allowed: bool | None = None
@@ -142,30 +150,44 @@ class StayingElements:
         return {number: part for number, part in enumerate(marks) if part is not None}
 
     def _arrays_of(self, group: Covariable) -> Iterator[tuple[_Marks, Any, tuple[Key, Said]]]:
-        """The arrays of *group* that nobody else looks into; what `marks_of` says of such, and what the look said.
+        """The arrays of *group* that nobody else holds; what `marks_of` says of such, and what the look said.
 
         A pass meets them again. Nothing of the user's has run since the look, so the streams tell that it is as it was,
         and the digests of the buffers are those of the look. No two of them have memory in common, also not with those
         of other groups.
         """
-        live, snapshot = self._live, self._live.namespace.snapshot()
+        live, snapshot = self._live, self.snapshot
         pieces, limit = group.fingerprint.pieces, live.tracker.chunk_bytes
         ranges = {known.key: known for known in group.fingerprint.ranges}
         nodes = [(key, snapshot[key]) for key in group.keys]
         with uncollected():
             captured = capture_of(live.encoder, nodes, group.roots if len(nodes) > 1 else frozenset(), deep=group.deep)
+        del nodes
         try:
             if digest_of(captured, pieces) != group.fingerprint.digest:
                 return
-            arrays: MetArrays = captured.memo[2].arrays
-            for number, data in enumerate(captured.buffers):
-                key = (address_of(data), len(data), captured.rows[number], limit)
-                if arrays.is_alone(number) and self._is_free(key[0], key[0] + key[1]):
-                    self._given.append(key[:2])
-                    digests = pieces[number]
-                    yield (*key[1:], digests), arrays.of[number][0], (key, (digests, ranges.get(key)))
+            found = captured.memo[2].arrays.alone()
+            arrays = list(found.values())
+            keys = [
+                (address_of(data), len(data), row) for data, row in zip(captured.buffers, captured.rows, strict=True)
+            ]
+            met = met_objects(captured.memo[0]) if found else []
         finally:
             captured.release()
+        numbers, size = list(found), sum(size for _, size, _ in keys)
+        del found, captured  # which hold what is counted now
+        if _LOOK * len(met) > _WORTH * size:
+            return
+        names = (snapshot, live.namespace.globals, *live.namespace.seeds)
+        with uncollected():
+            alone = held_alone(arrays, met, {id(snapshot[key]) for key in group.keys}, names, live.encoder.seeds)
+        met.clear()
+        for number, array in compress(zip(numbers, arrays, strict=True), alone):
+            start, size, row = keys[number]
+            if self._is_free(start, start + size):
+                self._given.append((start, size))
+                key, digests = (start, size, row, limit), pieces[number]
+                yield (*key[1:], digests), array, (key, (digests, ranges.get(key)))
 
     def _is_free(self, start: int, stop: int) -> bool:
         return all(stop <= first or first + size <= start for first, size in self._given)

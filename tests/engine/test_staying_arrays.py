@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import random
 import signal
+import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,10 +60,10 @@ def test_only_what_differs_is_loaded(sessions: Sessions, taken: list[int]) -> No
     live = attach(sessions)
     live.run(MADE, "d['b'][7] = -1.0")
     for verb, value in ((live.session.undo, 8.0), (live.session.redo, -1.0), (live.session.undo, 8.0)):
-        before = live["d"]
+        whole, before = id(live["d"]), {key: id(live["d"][key]) for key in "abcd"}  # who holds them keeps them away
         verb()
-        assert live["d"] is not before
-        assert [live["d"][key] is before[key] for key in "abcd"] == [True, False, True, True]
+        assert id(live["d"]) != whole
+        assert [id(live["d"][key]) == before[key] for key in "abcd"] == [True, False, True, True]
         assert live["d"]["b"][7] == value
     assert len(taken) == 9
 
@@ -161,7 +163,8 @@ def test_a_restore_that_fails_leaves_all_as_it_was(
 ) -> None:
     live = attach(sessions)
     live.run(MADE, "d['b'][7] = -1.0")
-    whole, before, told = live["d"], dict(live["d"]), copy.deepcopy(live["d"])
+    whole, told = id(live["d"]), copy.deepcopy(live["d"])
+    before = {key: id(array) for key, array in live["d"].items()}
 
     def fail(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -171,9 +174,9 @@ def test_a_restore_that_fails_leaves_all_as_it_was(
         with pytest.raises(KeyboardInterrupt):
             live.session.undo()
     assert taken
-    assert live["d"] is whole
-    assert all(whole[key] is before[key] for key in before)
-    assert compare_states({"d": whole}, {"d": told}) == []
+    assert id(live["d"]) == whole
+    assert {key: id(array) for key, array in live["d"].items()} == before
+    assert compare_states({"d": live["d"]}, {"d": told}) == []
     live.session.undo()
     live.session.redo()
     assert compare_states({"d": live["d"]}, {"d": told}) == []
@@ -301,3 +304,86 @@ def test_a_frame_of_one_block_keeps_its_columns(sessions: Sessions, taken: list[
     live.session.undo()
     assert live["d"].iloc[0].tolist() == [0.0, 2.0, 3.0]
     assert taken
+
+
+KEPT = """
+import numpy as np, pandas as pd
+array, frame = np.arange(1000.0), pd.DataFrame(np.arange(1000.0).reshape(100, 10))
+"""
+
+HELD = {
+    "by an index": (
+        "import pandas as pd; d = np.arange(1000.0); e = pd.Index(np.arange(1000.0))",
+        "d = [d.copy()]; e = pd.Index(d[0], copy=False)",
+        "d[0] = 99.0",
+    ),
+    "by the index of a frame": (
+        "import pandas as pd; d = np.arange(1000.0); e = pd.DataFrame({'x': 1}, index=np.arange(1000.0))",
+        "d = [d.copy()]; e = pd.DataFrame({'x': 1}, index=pd.Index(d[0], copy=False))",
+        "d[0] = 99.0",
+    ),
+    "by an extension array": (
+        "import pandas as pd; d = np.arange(1000); e = pd.Series(pd.array(d.copy(), 'Int64'))",
+        "d = [d.copy()]; e = pd.Series(pd.arrays.IntegerArray(d[0], np.zeros(1000, bool)), copy=False)",
+        "d[0] = 99",
+    ),
+    "of a column of dates": (
+        "import pandas as pd; d = pd.Series(pd.date_range('2020', periods=1000)); e = np.array(d.values)",
+        "d = {'s': d.copy()}; e = d['s']._mgr.blocks[0].values._ndarray",
+        "d[0] = pd.Timestamp('2000-01-01')",
+    ),
+    "by a module": ("import kept; d = kept.array.copy()", "d = kept.array", "d[0] = 99.0; x = float(kept.array[0])"),
+    "within what a module holds": (
+        "import kept; d = kept.frame.copy()",
+        "d = [kept.frame]",
+        "d.iloc[0, 0] = 99.0; x = float(kept.frame.iloc[0, 0])",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_what_somebody_else_holds_does_not_stay(
+    name: str, sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pandas")
+    (tmp_path / "kept.py").write_text(KEPT)
+    monkeypatch.syspath_prepend(tmp_path)
+    live, (first, second, write) = attach(sessions), HELD[name]
+    first = f"import numpy as np; e = x = None; {first}"
+    live.run(first, second)
+    live.session.undo()
+    live.run(write)
+    sys.modules.pop("kept", None)
+    model = made_by((first, write))
+    sys.modules.pop("kept", None)
+    assert compare_states({key: live[key] for key in model}, model) == []
+
+
+ALIKE = {
+    "a record": "np.dtype((np.record, [('x', 'f8')]))",
+    "aligned": "np.dtype([('x', 'f8')], align=True)",
+    "with metadata inside": "np.dtype([('x', np.dtype('f8', metadata={'unit': 'm'}))])",
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_types_that_only_compare_equal_are_others(name: str, sessions: Sessions) -> None:
+    live = attach(sessions)
+    live.run("import numpy as np; d = [np.zeros(1000, [('x', 'f8')])]", f"d = np.zeros(1000, {ALIKE[name]})")
+    live.session.undo()
+    kind = live["d"][0].dtype
+    assert (kind.type, kind.isalignedstruct, kind["x"].metadata) == (numpy.void, False, None)
+
+
+def test_memory_of_something_else_does_not_stay(sessions: Sessions, tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    live = attach(sessions)
+    file = str(tmp_path / "data")
+    live.run(
+        "import numpy as np, pandas as pd; d = pd.DataFrame(np.arange(1000.0).reshape(100, 10))",
+        f"m = np.memmap({file!r}, 'f8', 'w+', shape=(100, 10)); m[:] = d.values\n"
+        "d = [pd.DataFrame(m, copy=False)]; del m",
+    )
+    live.session.undo()
+    live.run("d.iloc[0, 0] = 99.0")
+    assert numpy.fromfile(file)[0] == 0.0

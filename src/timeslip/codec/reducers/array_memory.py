@@ -129,30 +129,41 @@ class MetArrays:
 
     Attributes:
         of: the array of each buffer, and whether a library holds it for itself.
-        looked_into: address of the array that owns the memory of a copy-on-write block -> what pandas counts the blocks
-            over it with.
-        blocks: addresses of the blocks.
     """
 
     def __init__(self) -> None:
         self.of: list[tuple[Any, bool]] = []
-        self.looked_into: dict[int, list[Any]] = {}
-        self.blocks: set[int] = set()
 
-    def is_alone(self, number: int) -> bool:
-        """Whether nobody but what was met is known to look into the memory of the array of a buffer."""
-        array, anywhere = self.of[number]
-        if not anywhere:
-            return is_owner(array)  # who looks into it is of the same co-variable
-        counted = self.looked_into.get(id(root_of(array)))
-        if counted is None:
-            return False
-        blocks = (ref() for counts in counted for ref in counts.referenced_blocks)
-        return all(block is None or id(block) in self.blocks for block in blocks)
+    def alone(self) -> dict[int, Any]:
+        """The arrays of buffers, by number, whose memory belongs to plain arrays and not to a file, say, or bytes.
+
+        An array that no library holds for itself owns its memory: that it does shows.
+        """
+        kind, found = library().ndarray, {}
+        for number, (array, anywhere) in enumerate(self.of):
+            owner = root_of(array) if anywhere else array
+            if type(array) is kind and type(owner) is kind and is_owner(owner):
+                found[number] = array
+        return found
 
 
 def is_like(array: Any, shape: tuple[int, ...], dtype: Any, order: Order, writeable: bool) -> bool:
     """Whether *array* is what would be made anew of these, and of the bytes in its memory."""
-    kind, flags = array.dtype, array.flags
-    same = array.shape == shape and kind == dtype and kind.metadata == dtype.metadata and flags.writeable == writeable
+    same = array.shape == shape and array.flags.writeable == writeable and _is_same(array.dtype, dtype)
     return same and order_of(array) == order and bool(straight(array, order).flags.c_contiguous)
+
+
+def _is_same(kind: Any, other: Any) -> bool:
+    """Whether nothing tells one type of items from the other: numpy calls those equal that have the same bytes.
+
+    Metadata may be anything, which cannot be compared.
+    """
+    if kind != other or kind.metadata is not None or other.metadata is not None:
+        return False
+    if (type(kind), kind.type, kind.char, kind.flags, kind.isalignedstruct, kind.alignment) != (
+        *(type(other), other.type, other.char, other.flags, other.isalignedstruct, other.alignment),
+    ):
+        return False
+    if kind.subdtype is not None:
+        return _is_same(kind.base, other.base)
+    return all(_is_same(kind[name], other[name]) for name in kind.names or ())

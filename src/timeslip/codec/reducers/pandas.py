@@ -35,19 +35,9 @@ def _block(state: Pass, block: Any) -> Any:
     refs = getattr(block, "refs", block)
     function, (values, *rest) = block.__reduce__()
     shown = _detached(state, values)
-    if shown is not values:
-        _note(state, block, values)
     made = function, (shown, *rest)
     first = state.first_blocks.setdefault(id(refs), block) if shown is values else block
     return made if first is block else (block_beside, (first, *made))
-
-
-def _note(state: Pass, block: Any, values: Any) -> None:
-    """Note who looks into the memory of *block*, which is stored as if nobody did."""
-    array, counts = getattr(values, "_ndarray", values), getattr(block, "refs", None)
-    if counts is not None and isinstance(array, library().ndarray):
-        state.arrays.blocks.add(id(block))
-        state.arrays.looked_into.setdefault(id(root_of(array)), []).append(counts)
 
 
 def block_beside(first: Any, make: Any, args: tuple[Any, ...]) -> Any:
