@@ -227,8 +227,8 @@ def own_pages(start: int, stop: int) -> list[tuple[int, int]] | None:
     )
     with open_file("/proc/self/pagemap", "rb", buffering=0) as file:
         count = _ioctl(file.fileno(), _PAGEMAP_SCAN, arguments)
-    if count == _FEW_REGIONS:
-        return None
+    if count == _FEW_REGIONS or struct.unpack_from("=Q", arguments, _WALK_END)[0] < stop:
+        return None  # what was not reached would be taken for untouched
     return list(zip(found[: 3 * count : 3], found[1 : 3 * count : 3], strict=True))
 
 

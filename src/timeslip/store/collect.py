@@ -59,7 +59,7 @@ def release(repository: Repository, packed: Iterable[bytes | None]) -> set[int]:
     for numbers in map(unpack_numbers, packed):
         repository._database.many("UPDATE chunks SET refs = max(refs - 1, 0) WHERE n = ?", [(n,) for n in numbers])
         touched.update(numbers)
-    return touched | repository._chunks.members.release_gone()
+    return touched | repository._chunks.members.release_gone(touched)
 
 
 def drop_values(repository: Repository, numbers: Iterable[int]) -> int:

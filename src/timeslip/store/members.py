@@ -7,7 +7,7 @@ needs it, and no more when nothing needs the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from timeslip.store.guard import Reading
@@ -101,18 +101,26 @@ class MemberTable:
         return {int(n): unpack_numbers(packed) for n, packed in rows}
 
     @Reading("the list of chunks")
-    def release_gone(self) -> set[int]:
+    def release_gone(self, among: Collection[int] | None = None) -> set[int]:
         """Take back the references of lists that nothing needs, or that are gone; inside an open transaction.
+
+        Args:
+            among: numbers of chunks that lost references: none but these are looked at, which takes as long as they are
+                many. None: all, and what a release has left that does not know of lists.
 
         Returns:
             The chunks that they named.
         """
         if not self.is_there():
             return set()
-        rows = self._db.execute(
-            """SELECT m.list, m.packed FROM members m JOIN chunks c ON c.n = m.list WHERE c.refs = 0 OR c.id != m.id
-               UNION ALL SELECT list, packed FROM members WHERE list NOT IN (SELECT n FROM chunks)"""
-        )
+        needless = "SELECT m.list, m.packed FROM members m JOIN chunks c ON c.n = m.list WHERE c.refs = 0"
+        if among is None:
+            rows = self._db.execute(
+                f"{needless} OR c.id != m.id UNION ALL"
+                " SELECT list, packed FROM members WHERE list NOT IN (SELECT n FROM chunks)"
+            )
+        else:
+            rows = [row for n in among for row in self._db.execute(f"{needless} AND m.list = ?", (n,))]
         touched: set[int] = set()
         for n, packed in rows:
             numbers = unpack_numbers(packed)
