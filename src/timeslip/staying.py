@@ -3,7 +3,8 @@
 A long list or dict is stored in islands (`codec.islands`), each a chunk. What the look before a restore found to be as
 recorded has the bytes of its islands; where the wanted value has an island of the same name, its elements are the live
 ones, as all is left alone that does not differ. They go into a new list or dict: what is live is not written to, and a
-restore that fails leaves it as it was.
+restore that fails leaves it as it was. Of an island of which somebody else holds a part, all is loaded
+(`codec.holders`).
 
 A large array, a block of a frame for instance, stays in the same way where the wanted value has one with the same bytes
 (the digests of their pieces tell), shape, type and order: it is neither mapped nor read, however large it is. Only one
@@ -16,7 +17,7 @@ would be missed. So everything is loaded where code of the user might run in bet
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import compress
@@ -27,7 +28,7 @@ from timeslip.activity import user_tasks, user_threads
 from timeslip.codec import finalizers
 from timeslip.codec.captured import Island
 from timeslip.codec.collecting import uncollected
-from timeslip.codec.holders import held_alone
+from timeslip.codec.holders import held_alone, islands_alone
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
 from timeslip.codec.picklers import met_objects
@@ -117,12 +118,17 @@ class StayingElements:
         group = self._live.tracker.groups.get(keys[0]) if len(keys) == 1 else None
         if group is None or group in self._taken or not self._is_known(group):
             return None
-        value = self._value_of(group)
-        places = _places(group, island_names(body)) if value is not None else {}
+        whole = self._value_of(group)
+        places = _places(group, island_names(body)) if whole else {}
         if not places or not self._may_stay():
             return None
+        names = (self.snapshot, self._live.namespace.globals)
+        named = Counter(id(there[key]) for there in names for key in group.keys if key in there)
+        places = islands_alone(whole, places, named)
+        if not places:
+            return None
         self._taken.add(group)
-        return Staying(value, places)
+        return Staying(whole[0], places)
 
     def _arrays(self, body: Mapping[str, Any]) -> StayingArrays | None:
         """Live arrays with the bytes of buffers of the value in *body*; None where there are none."""
@@ -210,13 +216,12 @@ class StayingElements:
         looked = group.failure is None and group.checked == self._live.tracker.count
         return looked and not any(map(is_definition, group.keys)) and self._replaced.issuperset(group.keys)
 
-    def _value_of(self, group: Covariable) -> Any:
-        """The long list or dict of *group*, of which its islands are; None where that cannot be told."""
-        snapshot = self._live.namespace.snapshot()
+    def _value_of(self, group: Covariable) -> list[Any]:
+        """Only the long list or dict of *group*, of which its islands are; nothing where that cannot be told."""
         count = sum(island.count for island in group.islands)
-        values = {id(obj): obj for key in group.keys if (obj := snapshot.get(key)) is not None}
+        values = {id(obj): obj for key in group.keys if (obj := self.snapshot.get(key)) is not None}
         found = [obj for obj in values.values() if type(obj) in (list, dict) and len(obj) >= count]
-        return found[0] if len(found) == 1 and len(found[0]) == count else None
+        return found if len(found) == 1 and len(found[0]) == count else []
 
     def _may_stay(self) -> bool:
         if self._allowed is None:

@@ -1,9 +1,10 @@
-"""Whether nobody but a co-variable holds its arrays, and what leads to them.
+"""Whether nobody but a co-variable holds its arrays, or parts of its long lists and dicts, and what leads to them.
 
 What modules keep for themselves, what a library looks into without saying so, the caches of both, an index over an
 array: none of that is recorded, and nobody can be asked about it. But all of it holds references, which Python counts.
 So the references to an array, and to each object that leads to it, are compared with those that come from what a
-capture has met. Where there are more, somebody else holds it.
+capture has met. Where there are more, somebody else holds it. Likewise those to the parts of a long list: whoever has
+copied the list has its parts.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ import gc
 import sys
 import types
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sized
+from itertools import compress
 from typing import Any
 
+from timeslip.codec.captured import Island
+from timeslip.codec.collecting import uncollected
+from timeslip.codec.kinds import references_in_lists
+from timeslip.codec.linking import PLAIN_HOLDERS, is_value_tuple
 from timeslip.codec.reducers.array_memory import library
 
 _MORE = 1000
@@ -22,6 +28,9 @@ _MORE = 1000
 
 _HOLD_NOTHING = frozenset(map(id, (str, bytes, int, float, complex, bool, type(None))))
 """By address: a class of the session may let nobody hash it."""
+
+_FAILED = 3
+"""When of so many islands something was held elsewhere, those are not looked at closely that look like it."""
 
 _LEAD_AWAY = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType)
 """What leads to all there is."""
@@ -72,6 +81,87 @@ def held_alone(
             work += more
         found.append(not work)
     return found
+
+
+def islands_alone(
+    whole: list[Any], islands: Mapping[int, tuple[Island, int]], named: Mapping[int, int]
+) -> dict[int, tuple[Island, int]]:
+    """Those of some *islands* of which nobody but their list or dict, and some names, holds a list, dict or tuple.
+
+    Tuples of nothing but numbers and text do not count. Nobody else holds the list or dict either, or there are none.
+
+    Args:
+        whole: only the list or dict, of plain objects, which the caller has no other reference to.
+        islands: under any key, one of its islands, and its first element.
+        named: address -> how often these names hold what is there.
+    """
+    with uncollected():
+        if _references(whole, 0) - _WITHIN != named.get(id(whole[0]), 0):
+            return {}
+        elements, more, failed = whole[0], 0, 0
+        if type(elements) is dict:
+            elements, more = list(elements.values()), 1
+        found = {}
+        for key, (island, first) in islands.items():
+            after = first + island.count
+            alone = _looks_alone(elements[first:after], island.links, more)
+            if not alone and failed < _FAILED:
+                alone = _is_alone(elements[first:after], named, more)
+                failed += not alone
+            if alone:
+                found[key] = islands[key]
+    return found
+
+
+def _looks_alone(part: list[Any], links: Sized, more: int) -> bool:
+    """Whether of the elements in *part*, and below, each list, dict and tuple is held once.
+
+    Args:
+        part: the elements, which the caller has not kept.
+        links: of their island.
+        more: so many lists have the elements besides.
+    """
+    usual = references_in_lists(2)
+    expected, left = usual + more, len(links)
+    kinds = list(map(type, part))
+    if sum(map(kinds.count, PLAIN_HOLDERS)) < len(part):
+        part[:] = list(compress(part, map(PLAIN_HOLDERS.__contains__, kinds)))
+    while part:
+        counts = list(map(sys.getrefcount, part))
+        if counts.count(expected) == len(part):
+            left -= len(part)
+            if left == 0:  # each is another one, and there are no more
+                return True
+        elif all(map(is_value_tuple, compress(part, map(expected.__lt__, counts)))):
+            left = -1
+        else:  # as of one in each circle, too
+            return False
+        part, expected = [obj for obj in gc.get_referents(*part) if type(obj) in PLAIN_HOLDERS], usual
+    return True
+
+
+def _is_alone(part: list[Any], named: Mapping[int, int], more: int) -> bool:
+    """As `_looks_alone`, with the references that lists, dicts and tuples on the island itself and names have."""
+    counts = Counter(map(id, part))
+    known: dict[int, Any] = {}
+    elements = set(counts)
+    while part:
+        part[:] = list(compress(part, map(PLAIN_HOLDERS.__contains__, map(type, part))))
+        new = {id(obj): obj for obj in part if id(obj) not in known}
+        known |= new
+        part[:] = gc.get_referents(*new.values())
+        counts.update(map(id, part))
+    met = list(known.values())
+    new = known = {}
+    held = list(map(sys.getrefcount, met))
+    own = references_in_lists(1)
+    for place, count in enumerate(held):
+        obj = met[place]
+        address = id(obj)
+        there = counts[address] + named.get(address, 0) + (more if address in elements else 0)
+        if count - own != there and not is_value_tuple(obj):
+            return False
+    return True
 
 
 def _look_into(met: list[Any], apart: set[int]) -> tuple[dict[int, int], dict[int, list[int]]]:
