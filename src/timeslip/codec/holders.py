@@ -19,7 +19,7 @@ from typing import Any
 
 from timeslip.codec.captured import Island
 from timeslip.codec.collecting import uncollected
-from timeslip.codec.kinds import references_in_lists
+from timeslip.codec.kinds import of, references_in_lists
 from timeslip.codec.linking import PLAIN_HOLDERS, is_value_tuple
 from timeslip.codec.reducers.array_memory import library
 
@@ -170,7 +170,8 @@ def _look_into(met: list[Any], apart: set[int]) -> tuple[dict[int, int], dict[in
     Returns:
         Address -> place in *met*; and address -> the addresses of what of *met* holds it, each as often as it does.
     """
-    met[:] = {id(obj): obj for obj in met if _may_hold(obj) and id(obj) not in apart}.values()
+    leads = _Leads()
+    met[:] = {id(obj): obj for obj in met if leads(obj) and id(obj) not in apart}.values()
     places = {address: place for place, address in enumerate(map(id, met))}
     holders: dict[int, list[int]] = {}
     limit, done = len(met) + max(len(met), _MORE), 0
@@ -185,7 +186,7 @@ def _look_into(met: list[Any], apart: set[int]) -> tuple[dict[int, int], dict[in
                 continue
             holders[address] = [id(obj)]
             new = address not in places and address not in apart and len(met) < limit
-            if new and not issubclass(type(held), _LEAD_AWAY):
+            if new and leads(held):
                 places[address] = len(met)
                 met.append(held)
     return places, holders
@@ -193,6 +194,26 @@ def _look_into(met: list[Any], apart: set[int]) -> tuple[dict[int, int], dict[in
 
 def _may_hold(obj: Any) -> bool:
     return id(type(obj)) not in _HOLD_NOTHING
+
+
+class _Leads:
+    """Whether an object may lead to an array without leading to all there is, as classes, modules and functions do.
+
+    Called with the object. Those functions too that compilers make, which have the globals of their module.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, bool] = {}
+        """By address of a class, which its instances keep there."""
+
+    def __call__(self, obj: Any) -> bool:
+        kind = type(obj)
+        found = self._known.get(id(kind))
+        if found is None:
+            found = _may_hold(obj) and not issubclass(kind, _LEAD_AWAY)
+            found = found and not any("__globals__" in of(base, "__dict__") for base in of(kind, "__mro__"))
+            self._known[id(kind)] = found
+        return found
 
 
 def _containers(names: Iterable[Any]) -> Iterator[Any]:
