@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 from timeslip import finishing
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import class_name
+from timeslip.codec.inline import reading
 from timeslip.encoding import Draft, Encoded
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
 from timeslip.finishing import UnfinishedError, label
@@ -237,7 +238,8 @@ def _about(live: Live, group: Covariable, snapshot: Mapping[str, Any]) -> dict[s
     names = [key for key in group.keys if key in snapshot]
     about: dict[str, Any] = {"seeds": len(live.encoder.seeds)}
     if names:
-        about["summary"] = {key: summarize(snapshot[key]) for key in names}
+        with reading(live.encoder.is_alone()):
+            about["summary"] = {key: summarize(snapshot[key]) for key in names}
     definitions = {key: live.registry.known(snapshot[key]) for key in names}
     if any(definitions.values()):
         about["definitions"] = {key: identity for key, identity in definitions.items() if identity is not None}

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from timeslip.activity import user_threads
 from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.reducers import brought
@@ -156,7 +157,8 @@ class Live:
         self.looks: list[tuple[int, str]] = []
         self.news: list[str] = []
         self.left_out: frozenset[str] = frozenset()
-        self.threads = weakref.WeakSet(threading.enumerate())
+        self.threads = threads = weakref.WeakSet(threading.enumerate())
+        self.encoder.is_alone = lambda: not user_threads(threads)
         self.notices: list[str] = []
         self.set_aside: dict[int, Any] = {}
         self.progress = Progress()

@@ -41,11 +41,11 @@ from timeslip.past import Loads
 from timeslip.planner import Plan
 from timeslip.proving import is_of_release
 from timeslip.standard import signal
+from timeslip.state.capturing import capture_of
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import digest_of
 from timeslip.state.mappings import address_of
 from timeslip.state.memory import Said
-from timeslip.state.regroup import capture_of
 from timeslip.state.watched import Key
 from timeslip.values import island_names, marks_of
 

@@ -13,10 +13,13 @@ from tests.engine.test_cases import Sessions, _quiet, sessions
 
 from timeslip.codec import finalizers, islands, unpicklers
 from timeslip.codec.capture import Encoder
+from timeslip.codec.captured import Captured
+from timeslip.codec.islands import with_names
 from timeslip.codec.loaded import Staying
 from timeslip.codec.restore import Loader
 from timeslip.codec.stored import Stored
 from timeslip.errors import UnrestorableError
+from timeslip.state import capturing
 from timeslip.store.transaction import Transaction
 from timeslip.testing.graphs import compare_states
 
@@ -329,6 +332,33 @@ def test_it_is_loaded_anew_when_something_has_to_be_made_again(
     assert not set(before) & set(addresses(live["rows"]))
 
 
+@pytest.mark.parametrize("code", [ROWS, TABLE], ids=["list", "dict"])
+def test_names_for_elements_need_no_further_pass(
+    code: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = attach(sessions)
+    live.run(code)
+    passes: list[tuple[str, ...]] = []
+    usual = Encoder.capture
+
+    def capture(self: Encoder, nodes: Any, **options: Any) -> Any:
+        passes.append(tuple(key for key, _ in nodes))
+        return usual(self, nodes, **options)
+
+    monkeypatch.setattr(Encoder, "capture", capture)
+    live.run("row = rows[5] if type(rows) is list else rows['k5']")
+    assert passes.count(("rows",)) == 1
+    assert not [names for names in passes if len(names) > 1]
+    del passes[:]
+    live.run("n = len(rows)", "x = row['id']")
+    assert not [names for names in passes if "rows" in names]
+    live.run("del row")
+    live.session.undo()
+    assert live["row"] is elements(live["rows"])[5]
+    live.session.undo(3)
+    assert "row" not in live.namespace
+
+
 EDITS = (
     "rows[{a}]['id'] = {n}",
     "rows[{a}]['in'].append({n})",
@@ -350,9 +380,27 @@ EDITS = (
 )
 
 
-@pytest.mark.parametrize("seed", [0, 3, 4, 5, 6])
-def test_any_edits_and_any_ways(seed: int, sessions: Sessions, taken: list[int]) -> None:
+@pytest.mark.parametrize("seed", [3, 4, 5, 6, 8])
+def test_any_edits_and_any_ways(
+    seed: int, sessions: Sessions, taken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = random.Random(seed)
+    compared: list[int] = []
+
+    def derive(captured: Captured, value: Any, nodes: Any, seeds: Any) -> Captured | None:
+        found = with_names(captured, value, nodes, seeds)
+        if found is not None:
+            made = live.session._live.encoder.capture(nodes)
+            assert made.segments == found.segments
+            assert made.keys == found.keys
+            assert (made.plain, made.mode) == (found.plain, found.mode)
+            for one, other in zip(made.parts, found.parts, strict=True):
+                assert (one.count, sorted(one.links)) == (other.count, sorted(other.links))
+            made.release()
+            compared.append(len(nodes))
+        return found
+
+    monkeypatch.setattr(capturing, "with_names", derive)
     live = attach(sessions)
     bare: dict[str, Any] = {}
     models: dict[str, dict[str, Any]] = {}
@@ -375,3 +423,4 @@ def test_any_edits_and_any_ways(seed: int, sessions: Sessions, taken: list[int])
         numbers = {"a": rng.randrange(count), "b": rng.randrange(count), "n": rng.randrange(1000)}
         cell = rng.choice(EDITS).format(**numbers)
     assert taken
+    assert compared

@@ -112,7 +112,8 @@ def count_common(first: Links, second: Links) -> int:
         return len(first)
     numpy = _numpy()
     if numpy is None:
-        return len(first & second)
+        both = (sorted(first.held), sorted(second.held))  # most lie as they were made, one behind the other
+        return len(first) if both[0] == both[1] else len(first & second)
     one, other = (numpy.unique(numpy.frombuffer(held, numpy.uint64)) for held in (first.held, second.held))
     return len(numpy.intersect1d(one, other, assume_unique=True))
 

@@ -24,7 +24,7 @@ import gc
 import sys
 import types
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pickle import dumps
 from typing import Any
@@ -86,6 +86,8 @@ class Encoder:
         self.named = imports.Named()
         self.picklers = Memos()
         """Those that still hold what they met: of captures that are not released."""
+        self.is_alone: Callable[[], bool] = bool
+        """Whether no code of the user's runs in other threads; nobody can tell before it is replaced."""
         self.searched: Searched | None = None
         """Of several captures between which nothing is bound and no memory given back; else None."""
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from timeslip.codec.captured import Island
 from timeslip.codec.collecting import uncollected
-from timeslip.codec.kinds import of, references_in_lists
+from timeslip.codec.definitions import of
+from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import PLAIN_HOLDERS, is_value_tuple
 from timeslip.codec.reducers.array_memory import library
 

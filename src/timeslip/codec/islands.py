@@ -17,7 +17,8 @@ from __future__ import annotations
 import gc
 import sys
 from array import array
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from xxhash import xxh3_64_intdigest
 
 from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
-from timeslip.codec.captured import Island
+from timeslip.codec.captured import Captured, Island
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
@@ -133,7 +134,7 @@ class IslandPickler:
         self.kept.append([value])
         keys = list(value) if type(value) is dict else None
         elements = value if keys is None else list(value.values())
-        ends = _ends(self._state, payload, value, elements)
+        ends = _ends(len(self._state.encoder.seeds), payload, value, elements)
         segments = [b"\x80\x05" + _named("joined") + b"("]
         at, end = 0, len(elements)
         while at < end:
@@ -296,9 +297,35 @@ def _named(name: str) -> bytes:
     return f"c{load.MODULE}\n{name}\n".encode()
 
 
-def _ends(state: Pass, payload: list[Any], value: Any, elements: Sequence[Any]) -> bytes:
+def with_names(
+    captured: Captured, value: Any, nodes: Sequence[tuple[str, Any]], seeds: Mapping[int, Any]
+) -> Captured | None:
+    """The capture of some nodes together, without a pass; None when only one can tell.
+
+    Args:
+        captured: of *value* alone, since when nothing has changed.
+        value: one of the nodes; the others are to be elements of it, or itself.
+        nodes: key and object of each.
+        seeds: as in `may_be_islands`.
+
+    Returns:
+        A capture that knows no links, and nothing of what was met.
+    """
+    payload = [obj for _, obj in nodes]
+    if not (captured.parts and may_be_islands(nodes, seeds)) or max(filter(is_long, payload), key=len) is not value:
+        return None
+    elements = list(value.values()) if type(value) is dict else value
+    try:
+        ends = _ends(len(seeds), payload, value, elements)
+    except OneStreamError:
+        return None
+    keys, segments = tuple(key for key, _ in nodes), [*captured.segments[:-1], ends]
+    return replace(captured, keys=keys, segments=segments, links=frozenset(), memo=None, find=None)
+
+
+def _ends(seeds: int, payload: list[Any], value: Any, elements: Sequence[Any]) -> bytes:
     """What follows the islands of *value*: the list *payload* of it and of some of its *elements*."""
-    again = b"h" + len(state.encoder.seeds).to_bytes(1, "little")  # what comes behind the seeds in the memo
+    again = b"h" + seeds.to_bytes(1, "little")  # what comes behind the seeds in the memo
     places = list(map(id, elements)) if any(obj is not value for obj in payload) else []
     parts = []
     for obj in payload:

@@ -87,6 +87,10 @@ _ATOMS: frozenset[type] = frozenset(
 )
 
 
+_CODE = frozenset(map(id, (types.FunctionType, type, type(None), bool)))
+"""Addresses of types of which all are atoms, and of which modules and classes are full."""
+
+
 def is_atom(value: Any) -> bool:
     """Whether the identity of *value* means nothing (see the written rule), so that two names may share it."""
     kind = type(value)
@@ -188,7 +192,8 @@ def outside_addresses(kind: type) -> frozenset[int]:
         if is_users_module(of(base, "__module__")):
             continue
         for holder in (of(base, "__dict__"), module):
-            found.update(id(value) for value in list(holder.values()) if not is_atom(value))
+            others = [value for value in list(holder.values()) if id(type(value)) not in _CODE]
+            found.update(id(value) for value in others if not is_atom(value))
     result = frozenset(found)
     if _lives_long(kind):
         _outside_cache[kind] = result

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import definitions, load, numbers, reducers
+from timeslip.codec import definitions, inline, load, numbers, reducers
 from timeslip.codec.captured import Hole
 from timeslip.codec.deep import Deep, Parts, Whole, reduce_parts, reduce_whole
 from timeslip.codec.definitions import class_name
@@ -99,6 +99,7 @@ class Pass:
         """Classes whose instances are pickled with their attribute dict as it is -> what gives that dict."""
         self.plain: dict[int, list[Any]] = {}
         """Address of such a class -> its instances met, without those that are stored with their very dict."""
+        self._inside = inline.Asking(encoder.is_alone)
         self.shared_dicts: dict[int, Any] = {}
         """Attribute dicts that others hold as well, by address."""
         self.table: dict[type, Reducer | None] = dict(reducers.BASE)
@@ -210,14 +211,26 @@ class Pass:
             if found.dict_of is not None:
                 self.dicts_of[kind] = found.dict_of
                 self.plain[id(kind)] = []
-            if found.unasked and not self.careful and not (self.shared_dicts and found.dict_of):
-                self.known[kind] = self.plain[id(kind)].append if found.dict_of else None, None
+            if not (found.has_them_inside and self._inside.begins(kind)) and found.unasked:
+                self._ask_no_more(kind, found.dict_of is not None)
         if found is None and self.careful:
             found = guarded
         self.table[kind] = found
         self.met.add(kind)
         if hashing:
             self.hashing.add(kind)
+        return found
+
+    def _ask_no_more(self, kind: type, has_dict: bool) -> None:
+        """Let pickle do the other instances of *kind* without asking."""
+        if not self.careful and not (self.shared_dicts and has_dict):
+            self.known[kind] = self.plain[id(kind)].append if has_dict else None, None
+
+    def attributes_inside(self, obj: Any) -> dict[str, Any] | None:
+        """As `inline.attributes_inside`, of some instances of each class."""
+        found = self._inside.attributes(obj)
+        if self._inside.is_done(type(obj)):
+            self._ask_no_more(type(obj), True)
         return found
 
     def reduce(self, obj: Any) -> Any:

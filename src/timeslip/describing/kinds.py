@@ -21,6 +21,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from timeslip.codec.inline import attributes_if_inside
+
 _NAMESPACE: Any = type.__dict__["__dict__"]
 _MRO: Any = type.__dict__["__mro__"]
 _MODULE: Any = type.__dict__["__module__"]
@@ -169,6 +171,9 @@ def _instance_dict(value: object, most: int | None) -> dict[str, object]:
         state: Any = value.__reduce__()
         if not state[2][3]:
             return {}  # asking for its dict makes one, and a partial with a dict is not merged into one made from it
+    inside = attributes_if_inside(value)
+    if inside is not None:
+        return inside if most is None else dict(islice(inside.items(), most))
     for base in bases(type(value)):
         descriptor: Any = namespace(base).get("__dict__")
         # `is`, because comparing classes by == can run a metaclass

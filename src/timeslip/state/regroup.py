@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, Searched, holders, union
-from timeslip.codec.capture import Encoder, capture_atom
 from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.hubs import Hub, as_hub, beside, hub_of
-from timeslip.codec.linking import is_atom
 from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import is_sufficient, mark_of_nodes
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
 from timeslip.state.bundles import Together, attached_in
+from timeslip.state.capturing import capture_of, capture_with_names
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.living import MANY_NAMES, known_of, live_on, within
 from timeslip.state.sharing import Sharing
@@ -503,7 +502,7 @@ class Regrouping:
             attached = attached_in(found)
             shared, shot = self.joint.pop(keys, (None, shot))  # it was captured when it was found changed
             if shared != attached:
-                shot = self._steady(keys, self._capture(keys, attached), attached)
+                shot = self._with_names(keys, parts) or self._steady(keys, self._capture(keys, attached), attached)
             if shot.captured is not None:
                 shot.captured.links = union([captured.links for captured in found])
                 shot.captured.hidden = _hidden(found)
@@ -520,6 +519,21 @@ class Regrouping:
         live_on(group, self)
         result.changed.append(Changed(group, shot.captured))
         return group
+
+    def _with_names(self, keys: tuple[str, ...], parts: list[_Shot]) -> _Shot | None:
+        """*keys* together without a pass, where they are a long list or dict that was just captured, and elements."""
+        long = [part for part in parts if part.captured is not None and part.captured.parts]
+        if len(long) != 1 or len(long[0].keys) != 1 or any(key.startswith("def:") for key in keys):
+            return None
+        began, encoder = time.perf_counter(), self.tracker.encoder
+        nodes = [(key, self.object(key)) for key in keys]
+        found = capture_with_names(encoder, long[0].captured, self.object(long[0].keys[0]), nodes)
+        if found is None:
+            return None
+        captured, mark = found
+        self.taken.append(captured)
+        seconds = long[0].seconds + time.perf_counter() - began  # about what a pass takes
+        return _Shot(captured, self.tracker.fingerprint(captured), seconds, mark=mark)
 
     def _own(self, keys: tuple[str, ...], whole: Captured) -> dict[str, Own]:
         """What each of *keys* reaches itself of what there is to say of *whole*, captured together."""
@@ -569,18 +583,6 @@ class Regrouping:
         return group
 
 
-def capture_of(encoder: Encoder, nodes: list[tuple[str, Any]], shared: frozenset[int], *, deep: bool) -> Captured:
-    """The capture of some nodes together; the other arguments as they are noted of a co-variable."""
-    key, obj = nodes[0]
-    if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
-        return capture_atom(key, obj)
-    captured = encoder.capture(nodes, shared=shared, deep=deep)
-    inner = attached_in([captured]) if captured.blocks and not shared else shared
-    if inner != shared:  # plain arrays and frames over the same memory inside one value
-        captured = encoder.capture(nodes, shared=inner, deep=deep)
-    return captured
-
-
 def _hidden(captures: list[Captured]) -> frozenset[int]:
     """What only holes hold, in none of *captures* anything else."""
     hidden: frozenset[int] = frozenset().union(*(captured.hidden for captured in captures))
@@ -609,6 +611,3 @@ BESIDE = b"beside "
 def _order(key: str) -> tuple[bool, str]:
     """Definitions first: what comes later in a stream may need their methods."""
     return (not key.startswith("def:"), key)
-
-
-_PLAIN = frozenset({int, float, bool, type(None), str, bytes})

@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from timeslip.codec import imports, load
+from timeslip.codec import imports, inline, load
 from timeslip.codec.definitions import HEAP_TYPE, module_of, of, resolve_global
 from timeslip.codec.hashing import hashes_by_value
 from timeslip.codec.kinds import (
@@ -82,6 +82,7 @@ class AsPickle:
     __slots__ = ()
     unasked = True
     dict_of = None
+    has_them_inside = False
 
     def __call__(self, state: Pass, obj: Any) -> Any:
         """As any reducer."""
@@ -96,9 +97,10 @@ class Plain:
     Attributes:
         unasked: whether all instances are alike in that, dicts excepted: then Python need not be called for each.
         dict_of: gives the attribute dict of an instance; None where there is none.
+        has_them_inside: whether an instance may have attributes and no dict (`codec.inline`).
     """
 
-    __slots__ = ("_by_attributes", "_hashed", "_slots", "dict_of", "unasked")
+    __slots__ = ("_by_attributes", "_hashed", "_slots", "dict_of", "has_them_inside", "unasked")
 
     def __init__(self, kind: type) -> None:
         self._by_attributes = by_attributes(kind)
@@ -108,6 +110,7 @@ class Plain:
         own = type(found) is types.GetSetDescriptorType
         self.dict_of: Callable[[Any], Any] | None = found.__get__ if own else attributes_of if found else None
         self.unasked = not self._hashed and (own or found is None) and not compares_oddly(kind)
+        self.has_them_inside = self.unasked and own and not self._slots and inline.may_have_them(kind)
 
     def slots_in(self, obj: Any) -> dict[str, Any] | None:
         """What is in the slots of *obj*; None for nothing."""
@@ -115,6 +118,10 @@ class Plain:
 
     def __call__(self, state: Pass, obj: Any) -> Any:
         """As any reducer."""
+        inside = state.attributes_inside(obj) if self.has_them_inside else None
+        if inside is not None:  # as pickle writes it, which would have made a dict
+            state.left.add(id(type(obj)))
+            return copyreg.__newobj__, (type(obj),), inside or None  # type: ignore[attr-defined]
         attributes = attributes_of(obj)
         if id(attributes) in state.shared_dicts:
             return self._by_attributes(state, obj)

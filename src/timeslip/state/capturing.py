@@ -1,0 +1,34 @@
+"""Captures as a co-variable needs them, with as few passes as may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timeslip.codec.capture import Encoder, capture_atom
+from timeslip.codec.captured import Captured
+from timeslip.codec.islands import with_names
+from timeslip.codec.linking import is_atom
+from timeslip.codec.marks import mark_of_nodes
+from timeslip.state.bundles import attached_in
+
+_PLAIN = frozenset({int, float, bool, type(None), str, bytes})
+
+
+def capture_of(encoder: Encoder, nodes: list[tuple[str, Any]], shared: frozenset[int], *, deep: bool) -> Captured:
+    """The capture of some nodes together; the other arguments as they are noted of a co-variable."""
+    key, obj = nodes[0]
+    if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
+        return capture_atom(key, obj)
+    captured = encoder.capture(nodes, shared=shared, deep=deep)
+    inner = attached_in([captured]) if captured.blocks and not shared else shared
+    if inner != shared:  # plain arrays and frames over the same memory inside one value
+        captured = encoder.capture(nodes, shared=inner, deep=deep)
+    return captured
+
+
+def capture_with_names(
+    encoder: Encoder, captured: Captured | None, value: Any, nodes: list[tuple[str, Any]]
+) -> tuple[Captured, bytes | None] | None:
+    """As `islands.with_names`, with the mark of *nodes*; to be called when nothing holds what *captured* has met."""
+    found = with_names(captured, value, nodes, encoder.seed_memo) if captured is not None else None
+    return None if found is None else (found, mark_of_nodes(nodes, encoder))
