@@ -208,7 +208,8 @@ class _Tried:
 def _keys_place() -> int | None:
     """Where a class has the keys of its instances, in words; None where things are not as they are described above."""
     plain = sys.implementation.name == "cpython" and (3, 11) <= _VERSION <= (3, 13) and _WORD == 8
-    if not plain or hasattr(sys, "gettotalrefcount") or not getattr(sys, "_is_gil_enabled", lambda: True)():
+    debugged = any(hasattr(sys, name) for name in ("gettotalrefcount", "getobjects"))
+    if not plain or debugged or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return None
     tried, other, third = _Tried(), _Tried(), _Tried()
     tried.b, tried.a, tried.c = [1], {2}, "c"  # type: ignore[attr-defined]  # what a cell does
