@@ -231,6 +231,7 @@ test('a kernel that was started again and says nothing is asked', async context 
   const link = linked(kernel);
   await link.start();
   link.reset(true);
+  kernel.status = 'starting';
   quickly(context);
   let asked = 0;
   kernel.informs = () => (++asked < 3 ? new Promise(() => undefined) : Promise.resolve({}));
@@ -238,6 +239,31 @@ test('a kernel that was started again and says nothing is asked', async context 
   assert.equal(asked, 3, 'until it answers');
   kernel.status = 'dead';
   assert.equal(await link.answers(), false);
+});
+
+test('what is too long for one message goes in pieces, where the kernel knows them', async () => {
+  const cells = 'x'.repeat(4000000);
+  for (const pieces of [true, undefined]) {
+    const kernel = new FakeKernel();
+    kernel.opened = comm =>
+      comm.onMsg({ header: { session: kernel.process }, content: { data: { hello: { ...HELLO, pieces } } } });
+    const link = linked(kernel);
+    await link.start();
+    const [comm] = kernel.comms;
+    comm.answer = data => {
+      if (data.piece === data.of - 1) {
+        comm.onMsg({ content: { data: { id: data.id, answer: comm.sent.map(part => part.text).join('') } } });
+      }
+    };
+    const asked = link.ask('keep', { cells });
+    if (pieces) {
+      assert.deepEqual(JSON.parse(await asked), { id: 1, verb: 'keep', cells });
+      assert.equal(comm.sent.length, 3);
+    } else {
+      await assert.rejects(asked, (error: Fault) => /older than this front end/.test(error.fault.message));
+      assert.deepEqual(comm.sent, []);
+    }
+  }
 });
 
 /** A kernel of which another connection of the page handles the comms. */

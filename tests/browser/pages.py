@@ -74,6 +74,11 @@ _BESIDE = """async path => {
     await panel.sessionContext.ready;
 }"""
 
+_REVEAL = """path => {
+    const {shell} = window.jupyterapp;
+    shell.activateById([...shell.widgets('main')].find(one => one.context?.path === path).id);
+}"""
+
 _SHOWN = "window.jupyterapp.shell.currentWidget"
 
 _VIEW = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().comms._front.view()"
@@ -280,6 +285,10 @@ class Notebook:
     def open_on_same_kernel(self, path: str) -> None:
         """Open another notebook, on the kernel of this one."""
         self.page.evaluate(_BESIDE, path)
+
+    def reveal(self) -> None:
+        """Its tab in the application, when another one is in front."""
+        self.page.evaluate(_REVEAL, self.path)
 
     def restart(self) -> None:
         """Restart the kernel."""

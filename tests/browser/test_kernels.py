@@ -224,7 +224,7 @@ def test_a_console_and_a_second_notebook_on_one_kernel(opened: Any, server: Serv
     book.click("undo")
     book.at(2)
     assert book.ask("x") == "1"
-    book.open(within=True)
+    book.reveal()
     book.pick(3)
     book.choose("cells")
     book.click("go")

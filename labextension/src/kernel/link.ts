@@ -14,6 +14,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { IEvent, IFault, IHello, VERSIONS } from '../logic/contract';
 import { spoken } from '../logic/spoken';
 import { commTo, IComm } from './comm';
+import { LOST, pause, Questions } from './questions';
 
 export type Condition =
   | { kind: 'asking' }
@@ -53,20 +54,11 @@ const NEVER = '1e18';
 /** In the place of a request: something may be running that this page has not heard of. */
 const UNKNOWN = 'unknown';
 
-/** After so long a question is asked again that the kernel has read and not answered, milliseconds. */
-const LOST = 500;
-
 /** Between two questions to a kernel that has been started again and says nothing, milliseconds. */
 const SILENT = 1000;
 
 /** The comm for requests. */
 const RPC = 'timeslip.rpc';
-
-interface IWaiting {
-  request: JSONObject & { id: number };
-  resolve: (answer: any) => void;
-  reject: (error: Error) => void;
-}
 
 /** Something that is being done in the kernel; it can be given up. */
 interface IPerformed {
@@ -294,9 +286,7 @@ export class KernelLink implements IDisposable {
       return;
     }
     const turn = this._turn;
-    for (const { request } of this._waiting.values()) {
-      void this._send(this._rpc!, request);
-    }
+    this._questions?.again(() => this._lost());
     let known: boolean;
     try {
       // Answered between cells, after everything that was asked for before.
@@ -320,9 +310,13 @@ export class KernelLink implements IDisposable {
 
   private _giveUp(performed: IPerformed[]): void {
     for (const one of performed) {
-      const message = this.trans.__('The connection to the kernel was lost before the answer came.');
-      one.giveUp(new Fault({ code: 'gone', message, hint: this.trans.__('Whether it was done, the history shows.') }));
+      one.giveUp(this._lost());
     }
+  }
+
+  private _lost(): Fault {
+    const message = this.trans.__('The connection to the kernel was lost before the answer came.');
+    return new Fault({ code: 'gone', message, hint: this.trans.__('Whether it was done, the history shows.') });
   }
 
   /** Whether the kernel still has its end of the comm for requests. */
@@ -343,7 +337,8 @@ export class KernelLink implements IDisposable {
     let answered = false;
     while (ended() && !answered) {
       await pause(SILENT);
-      if (ended() && this.isReachable) {
+      // While it is being restarted, it may be the old process that answers.
+      if (ended() && this.isReachable && ['unknown', 'starting'].includes(this.kernel.status)) {
         const asked = this.kernel.requestKernelInfo().then(() => true, () => false);
         answered = await Promise.race([asked, pause(SILENT).then(() => false)]);
       }
@@ -367,33 +362,9 @@ export class KernelLink implements IDisposable {
     if (!comm || comm.isDisposed || !this.isOn) {
       return Promise.reject(new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') }));
     }
-    const request = { id: ++this._lastId, verb, ...details };
-    return new Promise((resolve, reject) => {
-      this._waiting.set(request.id, { request, resolve, reject });
-      void this._send(comm, request);
-    });
-  }
-
-  /**
-   * Ask, and again as long as no answer has come though the kernel has read the question.
-   *
-   * While a cell prints more than the server lets through, the server drops whatever the kernel sends, answers too. So
-   * it is asked twice then: with the end of the first the server begins to count anew, and the second answer comes
-   * through. All that can be asked here only looks, or is the same when it is done twice; what takes long the kernel
-   * does once.
-   */
-  private async _send(comm: IComm, request: JSONObject & { id: number }): Promise<void> {
-    try {
-      await comm.send(request).done;
-      await pause(LOST);
-      while (this._waiting.has(request.id) && comm === this._rpc && !comm.isDisposed) {
-        void comm.send(request).done.catch(() => undefined);
-        await comm.send(request).done;
-        await pause(LOST);
-      }
-    } catch (error) {
-      // The kernel is ending, which is told elsewhere.
-    }
+    const old = this._condition.kind === 'on' && !this._condition.hello.pieces;
+    const message = this.trans.__("This is too much for the kernel's Timeslip, which is older than this front end");
+    return this._questions!.ask(verb, details, old ? new Fault({ code: 'usage', message }) : null);
   }
 
   /**
@@ -502,7 +473,9 @@ export class KernelLink implements IDisposable {
 
   private _try(): { comm: IComm; said: Promise<{ hello: IHello } | { refused: IFault } | null>; opened: Promise<unknown> } {
     const comm = commTo(this.kernel, RPC);
+    const questions = new Questions(comm);
     this._rpc = comm;
+    this._questions = questions;
     const said = new Promise<{ hello: IHello } | { refused: IFault } | null>(resolve => {
       comm.onMsg = message => {
         const data = message.content.data as any;
@@ -511,13 +484,7 @@ export class KernelLink implements IDisposable {
           resolve(data);
           return;
         }
-        const waiting = this._waiting.get(data.id);
-        this._waiting.delete(data.id);
-        if (data.error) {
-          waiting?.reject(new Fault(data.error));
-        } else {
-          waiting?.resolve(data.answer);
-        }
+        questions.answered(data, error => new Fault(error));
       };
       comm.onClose = message => {
         const data = message.content.data as any;
@@ -568,10 +535,8 @@ export class KernelLink implements IDisposable {
       }
     }
     this._rpc = this._events = null;
-    for (const waiting of this._waiting.values()) {
-      waiting.reject(new Fault({ code: 'gone', message: this.trans.__('The kernel has ended') }));
-    }
-    this._waiting.clear();
+    this._questions?.end(new Fault({ code: 'gone', message: this.trans.__('The kernel has ended') }));
+    this._questions = null;
   }
 
   private _failed(turn: number, error: unknown): void {
@@ -597,7 +562,6 @@ export class KernelLink implements IDisposable {
   /** Whether the connection was there when it was heard of last. */
   private _hears: boolean;
   private _isDisposed = false;
-  private _lastId = 0;
   /** Whether something may have been said that was not heard. */
   private _missed = false;
   /** Requests of our own that are on their way: no cells. */
@@ -606,6 +570,7 @@ export class KernelLink implements IDisposable {
   private _process = '';
   /** What is being done, between cells. */
   private _performed = new Set<IPerformed>();
+  private _questions: Questions | null = null;
   private _ran = new Signal<this, IRan>(this);
   /** The request whose cell is running. */
   private _running: string | null = null;
@@ -614,11 +579,6 @@ export class KernelLink implements IDisposable {
   private _starting: Promise<void> | null = null;
   /** Rises with everything that makes an answer on its way obsolete. */
   private _turn = 0;
-  private _waiting = new Map<number, IWaiting>();
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise(resolve => window.setTimeout(resolve, milliseconds));
 }
 
 function expression(reply: KernelMessage.IExecuteReplyMsg): { [mime: string]: unknown } | undefined {
