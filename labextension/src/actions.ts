@@ -4,12 +4,12 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import { Fault } from './kernel/link';
-import { ICellJson } from './logic/cells';
+import { ICellJson, IKept, isOf } from './logic/cells';
 import { IFault, IState, ITravel } from './logic/contract';
 import { few } from './logic/formats';
 import { spoken } from './logic/spoken';
 import { Turns } from './logic/turns';
-import { restore } from './notebook/cells';
+import { restore, snapshot } from './notebook/cells';
 import { NotebookHistory } from './notebook/history';
 
 export type What = 'variables' | 'cells' | 'both';
@@ -29,6 +29,9 @@ interface IAskedName {
 
 /** Of a longer message JupyterLab shows the beginning. */
 const LONGEST = 140;
+
+/** So many states of other notebooks are passed in search of cells of this one. */
+const FURTHEST = 100;
 
 /** A travel that takes longer than this is said, with a way to end it; milliseconds. */
 const SOON = 700;
@@ -236,10 +239,12 @@ export class Actions {
 
   private async _cellsOf(history: NotebookHistory, state: IState): Promise<ICellJson[] | null> {
     try {
-      const answer = await history.ask('cells', { ref: state.id });
-      const cells = answer.cells?.cells as ICellJson[] | undefined;
-      if (cells?.length) {
-        return cells;
+      const found = await this._keptFor(history, state);
+      if (found.own) {
+        return found.own;
+      }
+      if (found.other) {
+        return (await this._isMeant(history, state, found.other)) ? found.other.cells : null;
       }
       Notification.warning(
         this.trans.__('No cells of the notebook were kept with %1 or a state before it. Nothing was changed.', this.title(state)),
@@ -249,6 +254,36 @@ export class Actions {
       this._complain(error);
     }
     return null;
+  }
+
+  /** The cells kept with the nearest state at or before *state*: of this notebook, or else of another one on its kernel. */
+  private async _keptFor(history: NotebookHistory, state: IState): Promise<{ own: ICellJson[] | null; other: IKept | null }> {
+    const now = snapshot(history.panel);
+    let other: IKept | null = null;
+    let at: string | undefined = state.id;
+    for (let tries = 0; tries < FURTHEST && at !== undefined; tries++) {
+      const answer: { commit: string | null; cells: IKept | null } = await history.ask('cells', { ref: at });
+      if (!answer.cells?.cells.length) {
+        break;
+      }
+      if (isOf(answer.cells, history.panel.context.localPath, now, history.others())) {
+        return { own: answer.cells.cells, other };
+      }
+      other = other ?? answer.cells;
+      at = history.model.state(answer.commit)?.parents[0];
+    }
+    return { own: null, other };
+  }
+
+  /** Cells of another notebook take the place of those of this one only when the user says so. */
+  private async _isMeant(history: NotebookHistory, state: IState, other: IKept): Promise<boolean> {
+    const [theirs, ours] = [other.metadata?.path ?? '', history.panel.context.localPath];
+    const result = await showDialog({
+      title: this.trans.__('These are cells of another notebook'),
+      body: this.trans.__('With %1 the cells of “%2” were kept. They would take the place of those of “%3”.', this.title(state), theirs, ours),
+      buttons: [Dialog.cancelButton({ label: this.trans.__('Cancel') }), Dialog.warnButton({ label: this.trans.__('Replace the cells') })]
+    });
+    return result.button.accept;
   }
 
   private _restoreCells(history: NotebookHistory, cells: ICellJson[]): void {
@@ -404,6 +439,10 @@ export class Actions {
     if (history.working !== null) {
       const working = this.trans.__('Timeslip is at work already. Nothing was changed.');
       throw new Fault({ code: 'session-busy', message: working, hint: this.trans.__('Try again in a moment.') });
+    }
+    if (!link.isReachable) {
+      const away = this.trans.__('The kernel cannot be reached now. Nothing was changed.');
+      throw new Fault({ code: 'session-busy', message: away, hint: this.trans.__('Try again when the connection is back.') });
     }
     if (await link.busy()) {
       const busy = this.trans.__('A cell is running. Nothing was changed.');

@@ -25,12 +25,15 @@ export class StatusItem extends ReactWidget {
     }
     const { model } = history;
     const trans = this.trans;
-    const text =
-      model.activity === 'paused'
-        ? trans.__('paused')
-        : model.activity === 'idle'
-          ? trans.__('recording')
-          : trans.__('saving');
+    const activity = history.link?.isReachable ? model.activity : 'away';
+    const said = {
+      away: trans.__('not connected'),
+      paused: trans.__('paused'),
+      idle: trans.__('recording'),
+      recording: trans.__('saving'),
+      saving: trans.__('saving')
+    };
+    const text = said[activity];
     const store = model.storeBytes === null ? '' : size(model.storeBytes);
     const full = [
       trans.__('Timeslip: %1', text),
@@ -39,7 +42,7 @@ export class StatusItem extends ReactWidget {
       trans.__('click to see the history')
     ];
     return (
-      <button type="button" className="timeslip-StatusItem" data-activity={model.activity} title={full.filter(Boolean).join('\n')} onClick={this.open}>
+      <button type="button" className="timeslip-StatusItem" data-activity={activity} title={full.filter(Boolean).join('\n')} onClick={this.open}>
         <span className="timeslip-Status-dot" aria-hidden="true" />
         Timeslip: {text}
         {store && ` · ${store}`}

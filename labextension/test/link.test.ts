@@ -15,7 +15,9 @@ const HELLO = { version: 1, package: '0.1.0', session: 's', name: 'n', python: '
 
 /** A comm, with what the kernel does when it is opened. */
 class FakeComm {
+  static made = 0;
   isDisposed = false;
+  readonly commId = `comm${FakeComm.made++}`;
   onMsg: (message: any) => void = () => undefined;
   onClose: (message: any) => void = () => undefined;
 
@@ -47,6 +49,8 @@ class FakeComm {
 
 class FakeKernel {
   status = 'idle';
+  handleComms = true;
+  connectionStatus = 'connected';
   isDisposed = false;
   anyMessage = new Signal<this, any>(this);
   iopubMessage = new Signal<this, any>(this);
@@ -78,6 +82,25 @@ class FakeKernel {
     this.anyMessage.emit({ msg, direction: 'send' });
     const done = this.answer ? Promise.resolve({ content: this.answer }) : Promise.reject(new Error('Canceled future'));
     return { msg, done };
+  }
+
+  /** Whether it has its end of what was opened. */
+  remembers = true;
+
+  requestCommInfo(): Promise<any> {
+    const comms = Object.fromEntries(this.comms.map(comm => [comm.commId, { target_name: '' }]));
+    return Promise.resolve({ content: { status: 'ok', comms: this.remembers ? comms : {} } });
+  }
+
+  requestKernelInfo(): Promise<any> {
+    return this.informs();
+  }
+
+  informs: () => Promise<any> = () => Promise.resolve({});
+
+  connection(status: string): void {
+    this.connectionStatus = status;
+    this.connectionStatusChanged.emit(status);
   }
 
   /** The page asks for a cell. */
@@ -131,8 +154,169 @@ test('a cell that is dropped because one before it failed does not count as runn
   kernel.anyMessage.emit({ msg: reply, direction: 'recv' });
   assert.equal(await link.busy(0), false);
   kernel.cell('b');
-  kernel.connectionStatusChanged.emit('connecting');
+  kernel.connection('connecting');
   assert.equal(await link.busy(0), false, 'its end may have been told while nobody heard');
+});
+
+test('a cell whose end nobody heard does not count as running for ever', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  kernel.begins('of another page', 1);
+  kernel.connection('connecting');
+  assert.equal(link.isReachable, false);
+  kernel.connection('connected');
+  assert.equal(await link.busy(0), true, 'nobody knows yet');
+  kernel.iopubMessage.emit({
+    header: { msg_type: 'status', session: kernel.process },
+    parent_header: { msg_id: 'c', msg_type: 'comm_msg' },
+    content: { execution_state: 'idle' }
+  });
+  assert.equal(await link.busy(0), true, 'a subshell answers while a cell runs');
+  kernel.ends('own2');
+  assert.equal(await link.busy(0), false, 'what was asked between cells has ended');
+  assert.equal(link.isOn, true);
+});
+
+test('what was asked before the connection was lost is asked again, and what was done is not waited for', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  const asked = link.ask('history');
+  const answers = kernel.requestExecute.bind(kernel);
+  kernel.requestExecute = content => ({ ...answers(content), done: new Promise(() => undefined) });
+  const performed = link.perform(['undo']);
+  kernel.requestExecute = answers;
+  kernel.connection('connecting');
+  const comm = kernel.comms[0];
+  comm.answer = data => comm.onMsg({ content: { data: { id: data.id, answer: 'here it is' } } });
+  kernel.connection('connected');
+  assert.equal(await asked, 'here it is');
+  await assert.rejects(performed, (error: Fault) => /connection to the kernel was lost/.test(error.fault.message));
+});
+
+test('recording that has begun anew while nobody heard is connected to again', async () => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  kernel.connection('disconnected');
+  kernel.remembers = false;
+  kernel.answer = { status: 'ok', user_expressions: { timeslip: { data: { 'text/plain': 'True' } } } };
+  kernel.connection('connected');
+  await new Promise(resolve => globalThis.setTimeout(resolve, 10));
+  assert.equal(link.isOn, true);
+  assert.deepEqual(kernel.comms.map(comm => comm.isDisposed), [true, true, false, false]);
+});
+
+test('to start is tried again when the connection was lost on the way; the first connection is none', async () => {
+  const kernel = new FakeKernel();
+  kernel.connectionStatus = 'connecting';
+  const link = linked(kernel);
+  const answers = kernel.requestExecute.bind(kernel);
+  kernel.requestExecute = content => ({ ...answers(content), done: new Promise(() => undefined) });
+  const started = link.start();
+  kernel.connection('connected');
+  await new Promise(resolve => globalThis.setTimeout(resolve, 5));
+  assert.equal(kernel.asked.length, 1);
+  kernel.connection('connecting');
+  kernel.requestExecute = answers;
+  kernel.connection('connected');
+  await started;
+  await new Promise(resolve => globalThis.setTimeout(resolve, 5));
+  assert.equal(link.isOn, true);
+});
+
+test('a kernel that was started again and says nothing is asked', async context => {
+  const kernel = new FakeKernel();
+  const link = linked(kernel);
+  await link.start();
+  link.reset(true);
+  kernel.status = 'starting';
+  quickly(context);
+  let asked = 0;
+  kernel.informs = () => (++asked < 3 ? new Promise(() => undefined) : Promise.resolve({}));
+  assert.equal(await link.answers(), true);
+  assert.equal(asked, 3, 'until it answers');
+  kernel.status = 'dead';
+  assert.equal(await link.answers(), false);
+});
+
+test('what is too long for one message goes in pieces, where the kernel knows them', async () => {
+  const cells = 'x'.repeat(4000000);
+  for (const pieces of [true, undefined]) {
+    const kernel = new FakeKernel();
+    kernel.opened = comm =>
+      comm.onMsg({ header: { session: kernel.process }, content: { data: { hello: { ...HELLO, pieces } } } });
+    const link = linked(kernel);
+    await link.start();
+    const [comm] = kernel.comms;
+    comm.answer = data => {
+      if (data.piece === data.of - 1) {
+        comm.onMsg({ content: { data: { id: data.id, answer: comm.sent.map(part => part.text).join('') } } });
+      }
+    };
+    const asked = link.ask('keep', { cells });
+    if (pieces) {
+      assert.deepEqual(JSON.parse(await asked), { id: 1, verb: 'keep', cells });
+      assert.equal(comm.sent.length, 3);
+    } else {
+      await assert.rejects(asked, (error: Fault) => /older than this front end/.test(error.fault.message));
+      assert.deepEqual(comm.sent, []);
+    }
+  }
+});
+
+/** A kernel of which another connection of the page handles the comms. */
+class OtherConnection extends FakeKernel {
+  handleComms = false;
+  clientId = 'page';
+  username = '';
+  supportsSubshells = true;
+  commsOverSubshells = 'perCommTarget';
+  sent: any[] = [];
+  deleted: string[] = [];
+
+  createComm(): FakeComm {
+    throw new Error('Comms are disabled on this kernel connection');
+  }
+
+  requestCreateSubshell(): any {
+    return { done: Promise.resolve({ content: { subshell_id: 'sub' } }) };
+  }
+
+  requestDeleteSubshell(content: any): any {
+    this.deleted.push(content.subshell_id);
+    return { done: Promise.resolve({}) };
+  }
+
+  sendShellMessage(message: any): any {
+    this.sent.push(message);
+    const { comm_id, target_name, data } = message.content;
+    if (target_name === 'timeslip.rpc') {
+      this.replies('comm_msg', comm_id, { hello: HELLO });
+    } else if (data.verb) {
+      this.replies('comm_msg', 'of another page', { id: data.id, answer: 'not this' });
+      this.replies('comm_msg', comm_id, { id: data.id, answer: `answer to ${data.verb}` });
+    }
+    return { done: Promise.resolve() };
+  }
+
+  replies(type: string, comm_id: string, data: any): void {
+    const header = { msg_type: type, session: this.process };
+    this.iopubMessage.emit({ header, parent_header: {}, content: { comm_id, data } });
+  }
+}
+
+test('a notebook beside a console speaks to their kernel, too', async () => {
+  const kernel = new OtherConnection();
+  const link = linked(kernel);
+  await link.start();
+  assert.equal(link.isOn, true);
+  assert.equal(await link.ask('history'), 'answer to history');
+  assert.ok(kernel.sent.every(({ header }) => header.subshell_id === 'sub'), 'it answers while a cell runs');
+  kernel.replies('comm_close', kernel.sent[0].content.comm_id, {});
+  assert.deepEqual(link.condition, { kind: 'off' });
+  assert.deepEqual(kernel.deleted, ['sub', 'sub']);
 });
 
 test('a cell of this page has run when it has shown everything; those of others are not told', () => {

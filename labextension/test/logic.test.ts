@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 
-import { canonical, ICellJson, planCells, Step } from '../src/logic/cells';
+import { canonical, ICellJson, isOf, planCells, Step } from '../src/logic/cells';
 import { grouped, unified } from '../src/logic/differences';
 import { connected, filtered, namesOf, NO_FILTER, ownFirst } from '../src/logic/filter';
 import { duration, few, localeFor, size, when } from '../src/logic/formats';
@@ -486,4 +486,24 @@ test('what was forgotten is asked for again', () => {
 test('names of the user stand before results of cells', () => {
   const names = ['Out[2]', 'b', '_', '_3', '_own', 'a'].map(name => ({ name }));
   assert.deepEqual(ownFirst(names).map(one => one.name), ['b', '_own', 'a', 'Out[2]', '_', '_3']);
+});
+
+test('cells of another notebook on the same kernel are not those of this one', () => {
+  const cells = (...ids: string[]) => ids.map(id => ({ id, cell_type: 'code', source: '' }));
+  const now = cells('a', 'b');
+  assert.equal(isOf({ cells: cells('x') }, 'n.ipynb', now, []), true, 'an older release has not said of which');
+  assert.equal(isOf({ cells: cells('x'), metadata: { path: 'n.ipynb' } }, 'n.ipynb', now, []), true);
+  assert.equal(isOf({ cells: cells('x'), metadata: { path: 'm.ipynb' } }, 'n.ipynb', now, []), false);
+  assert.equal(isOf({ cells: cells('b', 'c'), metadata: { path: 'm.ipynb' } }, 'n.ipynb', now, []), true, 'renamed');
+  assert.equal(isOf({ cells: cells('b', 'c'), metadata: { path: 'm.ipynb' } }, 'n.ipynb', now, ['m.ipynb']), false, 'a copy');
+});
+
+test('what the kernel does now takes the place of what was told before', () => {
+  const model = modelOf([state('a')], 'a');
+  model.settle('the disk is full', false);
+  assert.deepEqual([model.activity, model.why], ['paused', 'the disk is full']);
+  model.settle(null, true);
+  assert.deepEqual([model.activity, model.why], ['saving', null]);
+  model.settle(null, false);
+  assert.equal(model.activity, 'idle');
 });

@@ -100,7 +100,8 @@ class Opener:
             server: where.
             name: of the file; by default that of the test.
             kernel: its kernel.
-            tab: ``shared``, ``own`` (another person's browser), or ``beside`` (another tab of the last one).
+            tab: ``shared``, ``own`` (another person's browser), ``held`` (the same; the test can take its
+                connections to kernels away), or ``beside`` (another tab of the last one).
         """
         path = f"{name or self._name}.ipynb"
         if not (server.folder / path).exists():
@@ -109,6 +110,8 @@ class Opener:
         page = self._page(server, tab) if within else self._new(tab)
         notebook = Notebook(server, page, path, pictures=Path(os.environ.get("TIMESLIP_PICTURES", server.top)))
         self._notebooks.append(notebook)
+        if tab == "held":
+            notebook.hold()
         notebook.open(within=within and page.url != "about:blank")
         return notebook
 

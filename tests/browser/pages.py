@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,30 @@ _CLOSE = """() => {
     document.querySelectorAll('.Toastify__close-button').forEach(button => button.click());
 }"""
 
+_CONSOLE = """async code => {
+    const app = window.jupyterapp;
+    const [panel] = [...app.shell.widgets('main')].filter(one => one.context);
+    await app.commands.execute('notebook:create-console');
+    const {console} = [...app.shell.widgets('main')].find(one => one.console);
+    await console.sessionContext.ready;
+    console.promptCell.model.sharedModel.setSource(code);
+    await console.execute(true);
+    app.shell.activateById(panel.id);
+}"""
+
+_BESIDE = """async path => {
+    const app = window.jupyterapp;
+    const kernel = app.shell.currentWidget.sessionContext.session.kernel.model;
+    const panel = await app.commands.execute('docmanager:open', {path, factory: 'Notebook', kernel});
+    app.shell.activateById(panel.id);
+    await panel.sessionContext.ready;
+}"""
+
+_REVEAL = """path => {
+    const {shell} = window.jupyterapp;
+    shell.activateById([...shell.widgets('main')].find(one => one.context?.path === path).id);
+}"""
+
 _SHOWN = "window.jupyterapp.shell.currentWidget"
 
 _VIEW = "__import__('timeslip.ipython.extension', fromlist=['attached']).attached().comms._front.view()"
@@ -75,6 +100,8 @@ class Notebook:
         self.server, self.page, self.path = server, page, path
         self.console: list[str] = []
         self._pictures = pictures
+        self._away = False
+        self._sockets: list[Any] = []
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"page error: {error}"))
         page.set_default_timeout(20_000)
@@ -227,6 +254,41 @@ class Notebook:
     def shut_down(self) -> None:
         """Kernel > Shut Down Kernel."""
         self.page.evaluate(f"async () => {{ await {_SHOWN}.sessionContext.shutdown(); }}")
+
+    def hold(self) -> None:
+        """Have all connections to kernels in the hand, so that they can be taken away."""
+        self.page.route_web_socket(re.compile("/api/kernels/"), self._connected)
+
+    def _connected(self, socket: Any) -> None:
+        if self._away:
+            socket.close(code=1011)
+        else:
+            socket.connect_to_server()
+            self._sockets.append(socket)
+
+    def disconnect(self) -> None:
+        """Take the connections away. JupyterLab tries all the time to have them back."""
+        self._away = True
+        for socket in self._sockets:
+            socket.close(code=1011)
+        self._sockets = []
+
+    def connect(self) -> None:
+        """Give the connection back, and let JupyterLab try at once."""
+        self._away = False
+        self.page.evaluate(f"async () => {{ await {_SHOWN}.sessionContext.session.kernel.reconnect(); }}")
+
+    def in_console(self, code: str) -> None:
+        """File > New Console for Notebook, and run *code* there; the notebook is shown again after."""
+        self.page.evaluate(_CONSOLE, code)
+
+    def open_on_same_kernel(self, path: str) -> None:
+        """Open another notebook, on the kernel of this one."""
+        self.page.evaluate(_BESIDE, path)
+
+    def reveal(self) -> None:
+        """Its tab in the application, when another one is in front."""
+        self.page.evaluate(_REVEAL, self.path)
 
     def restart(self) -> None:
         """Restart the kernel."""

@@ -187,6 +187,51 @@ def test_a_notebook_gets_another_name_while_it_has_no_kernel(opened: Any, server
     assert book.ask("__import__('os').environ['JPY_SESSION_NAME']").endswith("named later.ipynb'")
 
 
+def test_the_connection_goes_and_comes_back(opened: Any, server: Server) -> None:
+    """As when a server is started again, or a laptop sleeps: nothing is done meanwhile, and the truth is told after."""
+    book = opened(server, tab="held")
+    book.start()
+    book.run("x = [1]")
+    book.run("import time; time.sleep(1.5); x.append(2)", wait=False)
+    book.until(lambda: book.busy)
+    book.disconnect()
+    book.page.wait_for_selector(".timeslip-Status[data-activity=away]")
+    book.click("undo")
+    book.page.wait_for_selector(".Toastify__toast >> text=cannot be reached")
+    book.connect()
+    book.page.wait_for_selector(".timeslip-Status[data-activity=idle]")
+    book.at(2)
+    book.until(lambda: book.ask("x") == "[1, 2]")
+    book.click("undo")
+    book.at(1)
+    assert book.ask("x") == "[1]"
+
+
+def test_a_console_and_a_second_notebook_on_one_kernel(opened: Any, server: Server) -> None:
+    """JupyterLab lets only the first of them have comms; and what one keeps is not put into the other."""
+    book = opened(server)
+    book.start()
+    book.run("x = 1")
+    book.until(lambda: book.state(1)["cells"])
+    book.in_console("y = 2")
+    book.at(2)
+    assert book.marks() == [""], "the session is at no cell of the notebook, and nothing is stale"
+    server.write("beside it.ipynb")
+    book.open_on_same_kernel("beside it.ipynb")
+    book.at(2)
+    book.run("x = 3")
+    book.until(lambda: book.state(3)["cells"])
+    book.click("undo")
+    book.at(2)
+    assert book.ask("x") == "1"
+    book.reveal()
+    book.pick(3)
+    book.choose("cells")
+    book.click("go")
+    book.page.wait_for_selector(".Toastify__toast >> text=as they were then already")
+    assert book.cells() == ["x = 1"]
+
+
 @pytest.mark.skipif(
     int(metadata.version("ipykernel").partition(".")[0]) < 7, reason="ipykernel 6 answers when the cell has ended"
 )

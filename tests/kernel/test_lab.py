@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -203,3 +204,14 @@ def test_a_renamed_notebook_is_found_again(kernels: Kernels, front: Front) -> No
     again = Front(kernels.start(notebook="better.ipynb"))
     assert again.answer("history")["states"][0]["first"] == "x = 1"
     assert again.hello["hello"]["resumable"] == again.answer("history")["states"][0]["id"]
+
+
+def test_a_request_may_come_in_pieces(front: Front) -> None:
+    assert front.hello["hello"]["pieces"] is True
+    text = json.dumps({"id": "long", "verb": "history", "limit": 1})
+    for at, part in enumerate((text[:9], text[9:])):
+        data = {"id": "long", "piece": at, "of": 2, "text": part}
+        front.send("comm_msg", {"comm_id": front.rpc, "data": data})
+    assert front.wait(front.rpc, id="long")["answer"]["states"] == []
+    front.send("comm_msg", {"comm_id": front.rpc, "data": {"id": "none", "piece": 2, "of": 2, "text": ""}})
+    assert front.wait(front.rpc, id="none")["error"]["code"] == "usage"

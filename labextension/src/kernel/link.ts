@@ -13,6 +13,8 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { IEvent, IFault, IHello, VERSIONS } from '../logic/contract';
 import { spoken } from '../logic/spoken';
+import { commTo, IComm } from './comm';
+import { LOST, pause, Questions } from './questions';
 
 export type Condition =
   | { kind: 'asking' }
@@ -49,12 +51,18 @@ const ATTACHED =
 /** No deadline: the clocks of the browser and of the kernel need not agree. A busy kernel is not asked at all. */
 const NEVER = '1e18';
 
-/** After so long a question is asked again that the kernel has read and not answered, milliseconds. */
-const LOST = 500;
+/** In the place of a request: something may be running that this page has not heard of. */
+const UNKNOWN = 'unknown';
 
-interface IWaiting {
-  resolve: (answer: any) => void;
-  reject: (error: Error) => void;
+/** Between two questions to a kernel that has been started again and says nothing, milliseconds. */
+const SILENT = 1000;
+
+/** The comm for requests. */
+const RPC = 'timeslip.rpc';
+
+/** Something that is being done in the kernel; it can be given up. */
+interface IPerformed {
+  giveUp: (error: Error) => void;
 }
 
 export class KernelLink implements IDisposable {
@@ -63,8 +71,9 @@ export class KernelLink implements IDisposable {
     private readonly trans: TranslationBundle
   ) {
     if (kernel.status === 'busy') {
-      this._running = 'unknown';
+      this._running = UNKNOWN;
     }
+    this._hears = kernel.connectionStatus === 'connected';
     kernel.anyMessage.connect(this._onRequest, this);
     kernel.iopubMessage.connect(this._onMessage, this);
     kernel.connectionStatusChanged.connect(this._onConnection, this);
@@ -98,6 +107,11 @@ export class KernelLink implements IDisposable {
    */
   get replaced(): ISignal<this, void> {
     return this._replaced;
+  }
+
+  /** Whether what is said now reaches the kernel. */
+  get isReachable(): boolean {
+    return this.kernel.connectionStatus === 'connected';
   }
 
   /** Whether somebody's cell is running, or one of this page waits for its turn. */
@@ -164,7 +178,7 @@ export class KernelLink implements IDisposable {
         return;
       }
       this._become({ kind: 'starting' });
-      const reply = await this._execute('%load_ext timeslip', {});
+      const reply = await this._answered(this._execute('%load_ext timeslip', {}));
       if (turn !== this._turn) {
         return;
       }
@@ -227,7 +241,8 @@ export class KernelLink implements IDisposable {
     const id = parent.msg_id ?? '';
     if (state === 'busy' && parent.msg_type === 'execute_request' && !this._own.has(id)) {
       this._running = id;
-    } else if (state !== 'busy' && (id === this._running || this._running === 'unknown')) {
+    } else if (state !== 'busy' && (id === this._running || (this._running === UNKNOWN && parent.msg_type === 'execute_request'))) {
+      // Only what runs between cells tells that the kernel is free: what looks may be answered by a subshell.
       this._running = null;
     }
     if (state === 'idle') {
@@ -244,7 +259,91 @@ export class KernelLink implements IDisposable {
   private _onConnection(_: Kernel.IKernelConnection, status: Kernel.ConnectionStatus): void {
     if (status !== 'connected') {
       this._cells.clear();
+      this._missed = this._missed || this._hears;
+    } else if (this._missed) {
+      this._missed = false;
+      void this._return();
     }
+    this._hears = status === 'connected';
+  }
+
+  /**
+   * The connection is back, after something may have been said that nobody heard.
+   *
+   * A server keeps for a page what its kernel says meanwhile, but not when it is the server that was started again.
+   */
+  private async _return(): Promise<void> {
+    this._running = UNKNOWN;
+    const performed = [...this._performed];
+    if (!this.isOn) {
+      this._giveUp(performed);
+      if (this._starting !== null) {
+        this._starting = null;
+        await this.start();
+      } else if (this._condition.kind === 'asking' || this._condition.kind === 'off') {
+        await this.probe();
+      }
+      return;
+    }
+    const turn = this._turn;
+    this._questions?.again(() => this._lost());
+    let known: boolean;
+    try {
+      // Answered between cells, after everything that was asked for before.
+      await this._execute('', {});
+      known = await this._knowsUs();
+    } catch (error) {
+      // The kernel has ended, which is told elsewhere.
+      return;
+    }
+    if (turn !== this._turn || !this.isOn) {
+      return;
+    }
+    this._giveUp(performed);
+    if (!known) {
+      // Recording has ended meanwhile, or begun anew.
+      this._drop(false);
+      this._become({ kind: 'asking' });
+      await this.probe();
+    }
+  }
+
+  private _giveUp(performed: IPerformed[]): void {
+    for (const one of performed) {
+      one.giveUp(this._lost());
+    }
+  }
+
+  private _lost(): Fault {
+    const message = this.trans.__('The connection to the kernel was lost before the answer came.');
+    return new Fault({ code: 'gone', message, hint: this.trans.__('Whether it was done, the history shows.') });
+  }
+
+  /** Whether the kernel still has its end of the comm for requests. */
+  private async _knowsUs(): Promise<boolean> {
+    const reply = await this.kernel.requestCommInfo({ target_name: RPC });
+    const comms = reply.content.status === 'ok' ? reply.content.comms : {};
+    return this._rpc !== null && this._rpc.commId in comms;
+  }
+
+  /**
+   * Ask a kernel that has ended until it answers, because it was started again; whether it does.
+   *
+   * What a new process says before the server listens to it is lost, and an older ipykernel says nothing more unasked:
+   * JupyterLab does not know then that it is there until something runs.
+   */
+  async answers(): Promise<boolean> {
+    const ended = () => this._condition.kind === 'gone' && !this._isDisposed && this.kernel.status !== 'dead';
+    let answered = false;
+    while (ended() && !answered) {
+      await pause(SILENT);
+      // While it is being restarted, it may be the old process that answers.
+      if (ended() && this.isReachable && ['unknown', 'starting'].includes(this.kernel.status)) {
+        const asked = this.kernel.requestKernelInfo().then(() => true, () => false);
+        answered = await Promise.race([asked, pause(SILENT).then(() => false)]);
+      }
+    }
+    return answered && ended();
   }
 
   /** The kernel is another one from now on, or none: what was open has ended without a word. */
@@ -263,33 +362,9 @@ export class KernelLink implements IDisposable {
     if (!comm || comm.isDisposed || !this.isOn) {
       return Promise.reject(new Fault({ code: 'no-session', message: this.trans.__('This notebook is not being recorded') }));
     }
-    const id = ++this._lastId;
-    return new Promise((resolve, reject) => {
-      this._waiting.set(id, { resolve, reject });
-      void this._send(comm, { id, verb, ...details });
-    });
-  }
-
-  /**
-   * Ask, and again as long as no answer has come though the kernel has read the question.
-   *
-   * While a cell prints more than the server lets through, the server drops whatever the kernel sends, answers too. So
-   * it is asked twice then: with the end of the first the server begins to count anew, and the second answer comes
-   * through. All that can be asked here only looks, or is the same when it is done twice; what takes long the kernel
-   * does once.
-   */
-  private async _send(comm: Kernel.IComm, request: JSONObject & { id: number }): Promise<void> {
-    try {
-      await comm.send(request).done;
-      await pause(LOST);
-      while (this._waiting.has(request.id) && comm === this._rpc && !comm.isDisposed) {
-        void comm.send(request).done.catch(() => undefined);
-        await comm.send(request).done;
-        await pause(LOST);
-      }
-    } catch (error) {
-      // The kernel is ending, which is told elsewhere.
-    }
+    const old = this._condition.kind === 'on' && !this._condition.hello.pieces;
+    const message = this.trans.__("This is too much for the kernel's Timeslip, which is older than this front end");
+    return this._questions!.ask(verb, details, old ? new Fault({ code: 'usage', message }) : null);
   }
 
   /**
@@ -299,7 +374,7 @@ export class KernelLink implements IDisposable {
    */
   async perform(words: string[], progress?: (text: string) => void): Promise<{ answer: any; notices: string[] }> {
     const call = `__import__('timeslip.ipython.remote', fromlist=['call']).call(${JSON.stringify(words)}, ${NEVER})`;
-    const reply = await this._execute('', { timeslip: call }, progress);
+    const reply = await this._answered(this._execute('', { timeslip: call }, progress));
     const body = expression(reply)?.['application/json'] as any;
     if (body?.answer) {
       return { answer: body.answer, notices: body.notices ?? [] };
@@ -309,6 +384,15 @@ export class KernelLink implements IDisposable {
     throw new Fault(
       body?.error ?? { code: 'no-answer', message: found?.evalue || content.evalue || this.trans.__('The kernel gave no answer') }
     );
+  }
+
+  /** *reply*, unless it is known not to come any more. */
+  private _answered<T>(reply: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const one: IPerformed = { giveUp: reject };
+      this._performed.add(one);
+      reply.then(resolve, reject).finally(() => this._performed.delete(one));
+    });
   }
 
   private async _isPython(turn: number): Promise<boolean> {
@@ -387,9 +471,11 @@ export class KernelLink implements IDisposable {
     }
   }
 
-  private _try(): { comm: Kernel.IComm; said: Promise<{ hello: IHello } | { refused: IFault } | null>; opened: Promise<unknown> } {
-    const comm = this.kernel.createComm('timeslip.rpc');
+  private _try(): { comm: IComm; said: Promise<{ hello: IHello } | { refused: IFault } | null>; opened: Promise<unknown> } {
+    const comm = commTo(this.kernel, RPC);
+    const questions = new Questions(comm);
     this._rpc = comm;
+    this._questions = questions;
     const said = new Promise<{ hello: IHello } | { refused: IFault } | null>(resolve => {
       comm.onMsg = message => {
         const data = message.content.data as any;
@@ -398,13 +484,7 @@ export class KernelLink implements IDisposable {
           resolve(data);
           return;
         }
-        const waiting = this._waiting.get(data.id);
-        this._waiting.delete(data.id);
-        if (data.error) {
-          waiting?.reject(new Fault(data.error));
-        } else {
-          waiting?.resolve(data.answer);
-        }
+        questions.answered(data, error => new Fault(error));
       };
       comm.onClose = message => {
         const data = message.content.data as any;
@@ -418,7 +498,7 @@ export class KernelLink implements IDisposable {
   }
 
   private _listen(): void {
-    const comm = this.kernel.createComm('timeslip.events');
+    const comm = commTo(this.kernel, 'timeslip.events');
     this._events = comm;
     comm.onMsg = message => {
       const event = message.content.data as any;
@@ -455,10 +535,8 @@ export class KernelLink implements IDisposable {
       }
     }
     this._rpc = this._events = null;
-    for (const waiting of this._waiting.values()) {
-      waiting.reject(new Fault({ code: 'gone', message: this.trans.__('The kernel has ended') }));
-    }
-    this._waiting.clear();
+    this._questions?.end(new Fault({ code: 'gone', message: this.trans.__('The kernel has ended') }));
+    this._questions = null;
   }
 
   private _failed(turn: number, error: unknown): void {
@@ -480,26 +558,27 @@ export class KernelLink implements IDisposable {
   private _condition: Condition = { kind: 'asking' };
   private _conditionChanged = new Signal<this, Condition>(this);
   private _event = new Signal<this, IEvent>(this);
-  private _events: Kernel.IComm | null = null;
+  private _events: IComm | null = null;
+  /** Whether the connection was there when it was heard of last. */
+  private _hears: boolean;
   private _isDisposed = false;
-  private _lastId = 0;
+  /** Whether something may have been said that was not heard. */
+  private _missed = false;
   /** Requests of our own that are on their way: no cells. */
   private _own = new Set<string>();
   /** The session in which the kernel's process sends what it says. */
   private _process = '';
+  /** What is being done, between cells. */
+  private _performed = new Set<IPerformed>();
+  private _questions: Questions | null = null;
   private _ran = new Signal<this, IRan>(this);
   /** The request whose cell is running. */
   private _running: string | null = null;
   private _replaced = new Signal<this, void>(this);
-  private _rpc: Kernel.IComm | null = null;
+  private _rpc: IComm | null = null;
   private _starting: Promise<void> | null = null;
   /** Rises with everything that makes an answer on its way obsolete. */
   private _turn = 0;
-  private _waiting = new Map<number, IWaiting>();
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise(resolve => window.setTimeout(resolve, milliseconds));
 }
 
 function expression(reply: KernelMessage.IExecuteReplyMsg): { [mime: string]: unknown } | undefined {

@@ -16,6 +16,28 @@ export interface ICellJson {
   [key: string]: unknown;
 }
 
+/** A notebook as it was kept with a state. */
+export interface IKept {
+  cells: ICellJson[];
+  /** `path`: of the notebook at that time; older ones do not say it. */
+  metadata?: { path?: string };
+}
+
+/**
+ * Whether cells that were *kept* are those of the notebook at *path*, which is *now* like this.
+ *
+ * Several notebooks can have one kernel. One that has another name now has cells in common with what it was; but so has a
+ * copy, of which it is known when it is one of the *others* that are open.
+ */
+export function isOf(kept: IKept, path: string, now: ICellJson[], others: readonly string[]): boolean {
+  const was = kept.metadata?.path;
+  if (was === undefined || was === path) {
+    return true;
+  }
+  const ids = new Set(now.map(cell => cell.id));
+  return !others.includes(was) && kept.cells.some(cell => cell.id !== undefined && ids.has(cell.id));
+}
+
 export type Step =
   | { do: 'insert'; at: number; cell: ICellJson }
   | { do: 'move'; from: number; to: number }

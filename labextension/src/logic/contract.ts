@@ -85,6 +85,8 @@ export interface IHello {
   paused?: string | null;
   /** The commit that `resume` would bring back, or null. */
   resumable?: string | null;
+  /** Whether requests can come in pieces. */
+  pieces?: boolean;
 }
 
 /** An error of a verb: what happened, and what helps. */

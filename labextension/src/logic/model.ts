@@ -139,6 +139,13 @@ export class HistoryModel {
     this.revision += 1;
   }
 
+  /** What the kernel does now, as it says when it is asked: why recording is paused, or whether something is being saved. */
+  settle(paused: string | null, saving: boolean): void {
+    this.activity = paused !== null ? 'paused' : saving ? 'saving' : 'idle';
+    this.why = paused;
+    this.revision += 1;
+  }
+
   /** *id* and what leads to it, as far as it is known. */
   lineOf(id: string | null): Set<string> {
     const line = new Set<string>();

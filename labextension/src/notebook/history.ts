@@ -39,6 +39,8 @@ export class NotebookHistory implements IDisposable {
   constructor(
     readonly panel: NotebookPanel,
     readonly options: IOptions,
+    /** Paths of the other notebooks that are open. */
+    readonly others: () => string[],
     private readonly trans: TranslationBundle
   ) {
     this._keeper = new Keeper(panel, options, () => this._onKept());
@@ -278,6 +280,7 @@ export class NotebookHistory implements IDisposable {
       if (link.condition.kind !== 'gone') {
         this._forget();
         link.reset(true);
+        void this._awaken(link);
       }
     } else if (status === 'idle' && link.condition.kind === 'gone') {
       link.reset(false);
@@ -286,9 +289,34 @@ export class NotebookHistory implements IDisposable {
     this._changed.emit();
   }
 
+  private async _awaken(link: KernelLink): Promise<void> {
+    if (await link.answers()) {
+      link.reset(false);
+      await this._begin(link);
+    }
+  }
+
   private _onConnection(_: ISessionContext, status: Kernel.ConnectionStatus): void {
     if (status === 'connected' && this.isOn) {
-      void this.load();
+      void this._catchUp();
+    }
+    this.tell();
+  }
+
+  /** What happened while the connection was away, nobody has told. */
+  private async _catchUp(): Promise<void> {
+    const link = this.link!;
+    await this.load();
+    const { seq } = this.model;
+    try {
+      const { paused, unfinished } = await link.ask('status', { words: [] });
+      // What was told since then is newer than this answer may be.
+      if (this.model.seq === seq) {
+        this.model.settle(paused ?? null, unfinished > 0);
+        this.tell();
+      }
+    } catch (error) {
+      // The link has ended on the way, which it tells itself.
     }
   }
 
@@ -298,10 +326,7 @@ export class NotebookHistory implements IDisposable {
       this._forget();
       const hello = condition.hello;
       this.model.storeBytes = hello.store_bytes ?? null;
-      if (hello.paused) {
-        this.model.activity = 'paused';
-        this.model.why = hello.paused;
-      }
+      this.model.settle(hello.paused ?? null, false);
       void this.load().then(() => {
         this._keeper.begin(this.model);
         const state = this.model.state(hello.resumable ?? null);

@@ -115,9 +115,10 @@ export class Keeper implements IDisposable {
   private async _give(link: KernelLink, commit: string, cells: ITaken[]): Promise<void> {
     const given = this._given?.link === link ? this._given : null;
     const parts = pieces(given?.cells ?? [], cells).map(part => (Array.isArray(part) ? part : part.json));
+    const path = this.panel.context.localPath;
     let answer;
     try {
-      answer = await link.ask('keep', { commit, since: given?.name ?? null, cells: { cells: parts as any, metadata: {} } });
+      answer = await link.ask('keep', { commit, since: given?.name ?? null, cells: { cells: parts as any, metadata: { path } } });
     } catch (error) {
       if (given === null || !(error instanceof Fault && error.fault.code === 'not-found')) {
         throw error;

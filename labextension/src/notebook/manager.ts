@@ -55,7 +55,8 @@ export class Manager {
   }
 
   private _add(panel: NotebookPanel): void {
-    const history = new NotebookHistory(panel, this.options, this.trans);
+    const others = () => this.all().filter(one => one.panel !== panel).map(one => one.panel.context.localPath);
+    const history = new NotebookHistory(panel, this.options, others, this.trans);
     let announced = '';
     this._histories.set(panel.id, history);
     panel.disposed.connect(() => {

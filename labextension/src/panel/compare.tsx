@@ -7,8 +7,12 @@ import { grouped, unified } from '../logic/differences';
 import { ownFirst } from '../logic/filter';
 import { comparisonTable, notShown } from '../logic/tables';
 import { NotebookHistory } from '../notebook/history';
-import { useAsked } from './asking';
+import { useAsked, whyLate } from './asking';
+import { Many } from './many';
 import { Table } from './values';
+
+/** So many lines of a difference of code are shown. */
+const MOST_LINES = 2000;
 
 export interface ICompareProps {
   history: NotebookHistory;
@@ -22,7 +26,8 @@ export interface ICompareProps {
 
 export function Compare(props: ICompareProps): JSX.Element {
   const { history, a, b, trans, titles } = props;
-  const { answer, error } = useAsked<IComparison>(`${a} ${b} ${history.model.rewritten}`, () => history.ask('compare', { a, b, name: null }));
+  const asked = useAsked<IComparison>(`${a} ${b} ${history.model.rewritten}`, () => history.ask('compare', { a, b, name: null }));
+  const { answer, error } = asked;
   return (
     <section className="timeslip-Details timeslip-Compare" aria-label={trans.__('Comparison of %1 and %2', ...titles)}>
       <header className="timeslip-Details-head">
@@ -41,7 +46,7 @@ export function Compare(props: ICompareProps): JSX.Element {
         )}
       </header>
       {error && <p className="timeslip-Note">{error}</p>}
-      {!answer && !error && <p className="timeslip-Note">{trans.__('Comparing …')}</p>}
+      {!answer && !error && <p className="timeslip-Note">{whyLate(asked, history, trans) || trans.__('Comparing …')}</p>}
       {answer && <Compared {...props} answer={answer} />}
     </section>
   );
@@ -64,11 +69,11 @@ function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
       {groups.map(group => (
         <React.Fragment key={group.change}>
           <h4>{titles[group.change] ?? group.change}</h4>
-          <ul className="timeslip-Names">
-            {ownFirst(group.values).map(value => (
-              <Difference key={value.name} {...props} value={value} first={group.change === 'changed' && group.values.length === 1} />
-            ))}
-          </ul>
+          <Many
+            items={ownFirst(group.values)}
+            draw={value => <Difference key={value.name} {...props} value={value} first={group.change === 'changed' && group.values.length === 1} />}
+            trans={trans}
+          />
         </React.Fragment>
       ))}
       <h4>{trans.__('Code')}</h4>
@@ -76,13 +81,18 @@ function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
         <p className="timeslip-Note">{trans.__('The code is the same.')}</p>
       ) : (
         <pre className="timeslip-Diff" tabIndex={0} aria-label={trans.__('Difference of the code')}>
-          {lines.map((line, index) => (
+          {lines.slice(0, MOST_LINES).map((line, index) => (
             <div key={index} className={`timeslip-mod-${line.kind}`}>
               <span aria-hidden="true">{line.kind === 'added' ? '+' : line.kind === 'removed' ? '−' : ' '}</span>
               {line.text || ' '}
             </div>
           ))}
         </pre>
+      )}
+      {lines.length > MOST_LINES && (
+        <p className="timeslip-Note">
+          {trans._n('%1 more line is not shown', '%1 more lines are not shown', lines.length - MOST_LINES)}
+        </p>
       )}
     </>
   );
@@ -91,9 +101,10 @@ function Compared(props: ICompareProps & { answer: IComparison }): JSX.Element {
 function Difference(props: ICompareProps & { value: IDifference; first: boolean }): JSX.Element {
   const { history, a, b, value, trans } = props;
   const [open, setOpen] = React.useState(props.first);
-  const { answer, error } = useAsked<IComparison>(open && !history.isReading ? `${a} ${b} ${value.name} ${history.model.rewritten}` : null, () =>
+  const asked = useAsked<IComparison>(open && !history.isReading ? `${a} ${b} ${value.name} ${history.model.rewritten}` : null, () =>
     history.ask('compare', { a, b, name: value.name })
   );
+  const { answer, error } = asked;
   return (
     <li data-name={value.name}>
       <button type="button" className="timeslip-Disclose" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -103,7 +114,9 @@ function Difference(props: ICompareProps & { value: IDifference; first: boolean 
       {open && history.isReading && (
         <p className="timeslip-Note">{trans.__('Values are compared while the notebook is recorded.')}</p>
       )}
-      {open && !history.isReading && !error && !answer && <p className="timeslip-Note">{trans.__('Comparing …')}</p>}
+      {open && !history.isReading && !error && !answer && (
+        <p className="timeslip-Note">{whyLate(asked, history, trans) || trans.__('Comparing …')}</p>
+      )}
       {open && answer?.value && <InFull value={answer.value} trans={trans} />}
     </li>
   );

@@ -7,10 +7,14 @@ import { IState } from '../logic/contract';
 import { isResult } from '../logic/filter';
 import { duration, moment, size } from '../logic/formats';
 import { NotebookHistory } from '../notebook/history';
-import { useAsked } from './asking';
+import { useAsked, whyLate } from './asking';
+import { Cut, Many } from './many';
 import { Outputs } from './outputs';
 import { changesOf, kindName, outcomeName } from './row';
 import { ValuePreview } from './values';
+
+/** So many characters of a cell's code are shown. */
+const MOST_CODE = 50000;
 
 export interface IDetailsProps {
   history: NotebookHistory;
@@ -30,6 +34,7 @@ export function Details(props: IDetailsProps): JSX.Element {
   const { rewritten } = history.model;
   const shown = useAsked(`${state.id} ${rewritten}`, () => history.ask('show', { words: [state.id] }));
   const kept = useAsked(state.cells ? `${state.id} ${rewritten}` : null, () => history.ask('cells', { ref: state.id }));
+  const late = whyLate(shown, history, trans);
   const cell = (kept.answer as any)?.cells?.cells?.find(
     (one: any) => one.cell_type === 'code' && one.execution_count === state.count && state.count !== null
   );
@@ -109,7 +114,7 @@ export function Details(props: IDetailsProps): JSX.Element {
         </p>
       )}
       <CodeOf state={state} shown={shown.answer} trans={trans} />
-      {shown.error && <p className="timeslip-Note">{shown.error}</p>}
+      {(shown.error || late) && <p className="timeslip-Note">{shown.error || late}</p>}
       {cell?.outputs?.length > 0 && (
         <>
           <h4>{trans.__('Output')}</h4>
@@ -128,7 +133,7 @@ function CodeOf({ state, shown, trans }: { state: IState; shown: any; trans: Tra
   }
   return (
     <pre className="timeslip-Code" tabIndex={0} aria-label={trans.__('Code')}>
-      {code}
+      <Cut text={code} most={MOST_CODE} trans={trans} />
     </pre>
   );
 }
@@ -144,11 +149,11 @@ function Values(props: IDetailsProps & { shown: any }): JSX.Element {
   return (
     <>
       {touched.length > 0 && <h4>{trans.__('Made or changed')}</h4>}
-      <ul className="timeslip-Names">
-        {touched.map(change => (
-          <Name key={change.name} {...props} name={change.name} how={change.how} value={summaries.get(change.name)} />
-        ))}
-      </ul>
+      <Many
+        items={touched}
+        draw={change => <Name key={change.name} {...props} name={change.name} how={change.how} value={summaries.get(change.name)} />}
+        trans={trans}
+      />
       {rest.length > 0 && (
         <>
           <h4>
@@ -157,11 +162,7 @@ function Values(props: IDetailsProps & { shown: any }): JSX.Element {
             </button>
           </h4>
           {all && (
-            <ul className="timeslip-Names">
-              {rest.map(name => (
-                <Name key={name} {...props} name={name} how="" value={summaries.get(name)} />
-              ))}
-            </ul>
+            <Many items={rest} draw={name => <Name key={name} {...props} name={name} how="" value={summaries.get(name)} />} trans={trans} />
           )}
         </>
       )}

@@ -3,6 +3,9 @@ import * as React from 'react';
 
 const ESCAPES = /\u001b\[[0-9;]*[A-Za-z]/g;
 
+/** Kinds of pictures that notebooks hold in base64. */
+const PICTURES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
+
 function text(value: unknown): string {
   return (Array.isArray(value) ? value.join('') : String(value ?? '')).replace(ESCAPES, '');
 }
@@ -12,8 +15,9 @@ export function Outputs({ outputs }: { outputs: any[] }): JSX.Element {
     <div className="timeslip-Outputs">
       {outputs.map((output, index) => {
         const data = output.data ?? {};
-        if (data['image/png']) {
-          return <img key={index} src={`data:image/png;base64,${text(data['image/png']).trim()}`} alt={text(data['text/plain'])} />;
+        const picture = PICTURES.find(type => data[type]);
+        if (picture) {
+          return <img key={index} src={`data:${picture};base64,${text(data[picture]).trim()}`} alt={text(data['text/plain'])} />;
         }
         if (output.output_type === 'error') {
           return (

@@ -35,14 +35,23 @@ export class HistoryPanel extends ReactWidget {
   }
 }
 
+class Comparison extends ReactWidget {
+  constructor(private readonly draw: () => JSX.Element) {
+    super();
+  }
+
+  protected render(): JSX.Element {
+    return this.draw();
+  }
+}
+
 function comparison(history: NotebookHistory, a: string, b: string, actions: Actions, trans: TranslationBundle): ReactWidget {
   const title = (id: string) => {
     const state = history.model.state(id);
     return state ? actions.title(state) : id.slice(0, 8);
   };
-  const widget = ReactWidget.create(
-    <Compare history={history} a={a} b={b} titles={[title(a), title(b)]} trans={trans} />
-  );
+  const titles: [string, string] = [title(a), title(b)];
+  const widget = new Comparison(() => <Compare history={history} a={a} b={b} titles={titles} trans={trans} />);
   widget.addClass('timeslip-CompareWidget');
   widget.title.label = `${title(a)} → ${title(b)}`;
   widget.title.caption = trans.__('Comparison of two states of %1', history.panel.title.label);
@@ -61,7 +70,15 @@ export function comparisonTab(
   const content = comparison(history, a, b, actions, trans);
   const tab = new MainAreaWidget({ content });
   tab.title.closable = true;
-  history.panel.disposed.connect(() => tab.dispose());
+  const end = () => tab.dispose();
+  history.panel.disposed.connect(end);
+  // What is forgotten in the store may not stay here.
+  const draw = () => content.update();
+  history.changed.connect(draw);
+  tab.disposed.connect(() => {
+    history.panel.disposed.disconnect(end);
+    history.changed.disconnect(draw);
+  });
   return tab;
 }
 

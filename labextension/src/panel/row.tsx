@@ -11,6 +11,8 @@ import { Gutter } from './gutter';
 export const ROW = 46;
 /** Names that are written out in a row; the others are counted. */
 const NAMES = 4;
+/** The same of what is read out. */
+const SPOKEN = 20;
 /** The same of branches and tags. */
 const REFS = 2;
 
@@ -78,7 +80,9 @@ function spoken(props: IRowProps): string {
   const { state, trans } = props;
   const parts = [state.count === null ? state.short : trans.__('In %1', state.count), state.first ?? kindName(state, trans)];
   parts.push(outcomeName(state, trans) ?? '', state.message ?? '');
-  parts.push(...changesOf(state, trans).map(change => `${change.name} ${change.how}`));
+  const told = few(changesOf(state, trans), SPOKEN);
+  parts.push(...told.shown.map(change => `${change.name} ${change.how}`));
+  parts.push(told.more ? trans.__('and %1 more', told.more) : '');
   const inexact = Object.keys(state.inexact);
   if (inexact.length) {
     parts.push(trans.__('not stored exactly: %1', inexact.join(', ')));

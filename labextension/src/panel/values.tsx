@@ -5,7 +5,7 @@ import * as React from 'react';
 import { IPreview } from '../logic/contract';
 import { ITableShown, tableOf } from '../logic/tables';
 import { NotebookHistory } from '../notebook/history';
-import { useAsked } from './asking';
+import { useAsked, whyLate } from './asking';
 
 export interface IPreviewProps {
   history: NotebookHistory;
@@ -16,15 +16,16 @@ export interface IPreviewProps {
 }
 
 export function ValuePreview({ history, at, name, trans }: IPreviewProps): JSX.Element {
-  const { answer, error } = useAsked(`${at} ${name} ${history.model.rewritten}`, async () => {
+  const asked = useAsked(`${at} ${name} ${history.model.rewritten}`, async () => {
     const said = await history.ask('preview', { ref: at, names: [name] });
     return (said.values ?? [])[0] as IPreview;
   });
+  const { answer, error } = asked;
   if (error) {
     return <p className="timeslip-Note">{error}</p>;
   }
   if (!answer) {
-    return <p className="timeslip-Note">{trans.__('Looking …')}</p>;
+    return <p className="timeslip-Note">{whyLate(asked, history, trans) || trans.__('Looking …')}</p>;
   }
   return <Value value={answer} />;
 }

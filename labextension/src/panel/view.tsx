@@ -15,6 +15,9 @@ import { Compare } from './compare';
 import { Details } from './details';
 import { List } from './list';
 
+/** So many names can be chosen from. */
+const MOST_NAMES = 500;
+
 export interface IViewProps {
   manager: Manager;
   actions: Actions;
@@ -144,6 +147,11 @@ function On(props: IViewProps & { history: NotebookHistory; revision: number }):
   const pair = picked.length === 2 ? [...picked].sort((x, y) => model.order.indexOf(y.id) - model.order.indexOf(x.id)) : null;
   return (
     <div className="timeslip-Panel">
+      {props.manager.all().length > 1 && (
+        <p className="timeslip-Of" title={history.panel.context.localPath}>
+          {history.panel.title.label}
+        </p>
+      )}
       {history.isReading ? <ReadingHead {...props} /> : <Head {...props} />}
       {history.isOn && model.activity === 'paused' && model.why && (
         <p className="timeslip-Note timeslip-Nothing timeslip-Paused" role="status">
@@ -259,7 +267,8 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
     saving: trans.__('Saving …'),
     paused: trans.__('Paused')
   };
-  const activity = busy ? 'working' : model.activity;
+  const away = history.link !== null && !history.link.isReachable;
+  const activity = away ? 'away' : busy ? 'working' : model.activity;
   const others = Object.keys(model.branches).length > 1;
   return (
     <div className="timeslip-Head">
@@ -271,7 +280,7 @@ function Head({ history, actions, trans }: IViewProps & { history: NotebookHisto
       </button>
       <span className="timeslip-Status" role="status" data-activity={activity} title={model.why ?? undefined}>
         <span className="timeslip-Status-dot" aria-hidden="true" />
-        {busy ? trans.__('Working …') : said[model.activity]}
+        {away ? trans.__('Not connected') : busy ? trans.__('Working …') : said[model.activity]}
       </span>
       {model.storeBytes !== null && (
         <span className="timeslip-Dim" title={trans.__('Size of the store')}>
@@ -292,18 +301,19 @@ function Filters(props: IViewProps & { history: NotebookHistory; revision: numbe
   const { model } = history;
   const names = React.useMemo(() => namesOf(model), [model, revision]);
   const branches = Object.keys(model.branches);
-  const unknown = filter.name !== null && !names.includes(filter.name);
+  const unknown = filter.name !== null && !names.slice(0, MOST_NAMES).includes(filter.name);
   return (
     <div className="timeslip-Filters" role="search">
       <input type="search" className="timeslip-Input" placeholder={trans.__('Filter states')} aria-label={trans.__('Filter states by text')} value={filter.text} onChange={event => onFilter({ ...filter, text: event.target.value })} />
       <select className="timeslip-Input" aria-label={trans.__('Only states that changed this name')} value={filter.name ?? ''} onChange={event => onFilter({ ...filter, name: event.target.value || null })}>
         <option value="">{trans.__('Any name')}</option>
         {unknown && <option value={filter.name!}>{filter.name}</option>}
-        {names.map(name => (
+        {names.slice(0, MOST_NAMES).map(name => (
           <option key={name} value={name}>
             {name}
           </option>
         ))}
+        {names.length > MOST_NAMES && <option disabled>{trans.__('%1 more: type the name into the filter', names.length - MOST_NAMES)}</option>}
       </select>
       {branches.length > 1 && (
         <select className="timeslip-Input" aria-label={trans.__('Only states of this branch')} value={filter.branch ?? ''} onChange={event => onFilter({ ...filter, branch: event.target.value || null })}>

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from timeslip import answers
-from timeslip.errors import TimeslipError
+from timeslip.errors import TimeslipError, UsageError
 from timeslip.ipython.events import MOST_COMMS, Events, close_quietly
 from timeslip.lab import requests
 from timeslip.lab.cells import Keeping
 from timeslip.lab.helper import Helper
 from timeslip.lab.moving import renamed
+from timeslip.lab.pieces import Pieces
 from timeslip.lab.view import View
 from timeslip.whereabouts import whereabouts
 
@@ -40,6 +41,7 @@ class Front:
         self._repository: Repository = session.repository.beside()
         self._helper = Helper(self._repository.directory)
         self._keeping = Keeping(session.repository)
+        self._pieces = Pieces()
         self._comms: dict[str, Any] = {}
         self._slow: OrderedDict[tuple[str, str], dict[str, Any] | None] = OrderedDict()
         self._lock = threading.Lock()
@@ -71,6 +73,14 @@ class Front:
 
     def _handle(self, comm: Any, message: Any) -> None:
         request: Any = _data(message)
+        if isinstance(request, dict) and "piece" in request:
+            try:
+                request = self._pieces.take(comm.comm_id, request)
+            except UsageError as error:
+                comm.send({"id": request.get("id"), "error": requests.error_of(error)})
+                return
+            if request is None:
+                return
         if requests.needs_values(request):
             self._slowly(comm, request)
         else:

@@ -61,6 +61,7 @@ def hello(view: View, asked: object, seq: int = 0) -> Json:
             "paused": status.paused if status is not None else None,
             "resumable": status.resumable if status is not None else history.head,
             "seq": seq,
+            "pieces": True,
         }
     except TimeslipError as error:
         return {"refused": error_of(error)}
