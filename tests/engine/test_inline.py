@@ -96,6 +96,10 @@ CELLS = {
 }
 
 
+HELD = {"in containers": "c", "a circle": "cd", "of a base": "c"}
+"""What others hold, or itself, when it was loaded has the dict that pickle made."""
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_what_is_recorded_has_no_dict(name: str, sessions: Sessions) -> None:
     live = sessions.attach()
@@ -110,7 +114,48 @@ def test_what_is_recorded_has_no_dict(name: str, sessions: Sessions) -> None:
     live.session.undo(len(CELLS[name]))
     live.session.redo(len(CELLS[name]))
     for key, before in told.items():
-        assert list(vars(live[key])) == list(before)
+        assert list(dir_inside(live[key])) == list(before)
+        assert is_inside(live[key]) is not (name in HELD and key in HELD[name])
+
+
+ODD = {
+    "a property": "class C:\n    @property\n    def n(self): ran.append('get')\n"
+    "    @n.setter\n    def n(self, x): ran.append('set')\n"
+    "c = C(); vars(c)['n'] = [5]",
+    "its own setting": "class C:\n    def __setattr__(self, name, value): ran.append(name); vars(self)[name] = value\n"
+    "c = C()\nc.n = [5]",
+    "a finalizer": "class C:\n    def __del__(self): ran.append('del')\nc = C()\nc.n = [5]",
+    "a default": "class C:\n    n = 4\n    def m(self): ran.append('m')\nc = C()\nc.n = [5]",
+    "a weak reference": "import weakref\nclass C: pass\nc = C(); c.n = [5]; w = weakref.ref(c)",
+    "other keys": "class C: pass\nc = C(); vars(c)['n'] = [5]; vars(c)[7] = 'seven'",
+    "an alias": "class C: pass\nc = C(); c.n = [5]; other = c",
+    "itself": "class C: pass\nc = C(); c.n = [5]; c.own = c",
+    "its dict": "class C: pass\nc = C(); c.n = [5]; held = vars(c)",
+    "a method": "class C:\n    def m(self): ran.append('m')\nc = C(); c.n = [5]; bound = c.m",
+    "many": "class C: pass\nc = C(); c.n = [5]\nfor i in range(60): setattr(c, f'a{i}', i)",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_comes_back_is_the_same_for_any_class(name: str, sessions: Sessions) -> None:
+    live = sessions.attach()
+    live.run("ran = []", ODD[name])
+    told, ran = list(vars(live["c"]).items()), list(live["ran"])
+    for cell in ("c = None", "del C", "x = 1"):
+        live.run(cell)
+    live.session.undo(3)
+    live.run("more = type(c) is C")
+    found = live["c"]
+    assert live["more"]
+    assert [(key, found if value is None else value) for key, value in vars(found).items() if value is not found] == [
+        (key, value) for key, value in told if key != "own"
+    ]
+    assert live["ran"] == ran
+    assert name != "a weak reference" or live["w"]() is found
+    assert name != "an alias" or live["other"] is found
+    assert name != "itself" or found.own is found
+    assert name != "its dict" or live["held"] is vars(found)
+    assert name != "a method" or live["bound"].__self__ is found
 
 
 def test_the_stream_is_the_one_that_pickle_writes(sessions: Sessions) -> None:

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, finalizers, imports
+from timeslip.codec import definitions, finalizers, imports, inline
 from timeslip.codec.capture import Encoder
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
@@ -168,8 +168,10 @@ class Loader:
             warnings.showwarning = show
             if was_enabled:
                 gc.enable()
-        if captured is not None:
-            del payload, met, unpickler  # another reference to everything in it would change its mark
+        del payload, met, unpickler  # another reference to everything in it would change its mark
+        if captured is None:
+            inline.give_anew(values, {id(self.made[identity]) for identity in self._incomplete})
+        else:
             key, value = next(iter(values.items()))
             self._note(key, with_mark(captured, value, time.perf_counter() - began, later=staying is not None))
         return values
