@@ -321,7 +321,7 @@ def _finish(
         headers=headers,
         segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.prefixed else segments,
         buffers=state.buffers,
-        kept=state.kept_ranges,
+        kept=state.arrays.kept,
         out_of_band=[buffer.raw() for buffer in state.out_of_band],
         references=state.references,
         holes=state.holes,

@@ -72,8 +72,6 @@ class Pass:
         self.buffers: list[Any] = []
         self.rows: list[int] = []
         self.arrays = MetArrays()
-        self.kept_ranges: list[Any] = []
-        """What `parts.Looked` says is to be kept."""
         self.out_of_band: list[Any] = []
         self.references: dict[str, Any] = {}
         self.holes: list[Hole] = []

@@ -73,7 +73,7 @@ def _known(state: Pass, line: Any, address: int) -> Packed | None:
     found = look(address, line.nbytes, step, _Line(line)) if look is not None else None
     if found is None:
         return None
-    state.kept_ranges.append(found.kept)
+    state.arrays.kept.append(found.kept)
     return _beside(state, found.parts), _named_nans(address, line.nbytes, found.flags)
 
 
