@@ -204,6 +204,22 @@ def test_each_edit_looks_as_to_a_plain_pass() -> None:
         )
 
 
+@needs_kernel
+def test_another_number_that_is_none_under_the_name_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy
+
+    kernel = Kernel(made(dtype_of_text()))
+    looks = Looks(kernel)
+    before = looks.look("mixed")
+    with monkeypatch.context() as patch:
+        patch.setattr(numpy, "nan", float("nan"))
+        assert looks.look("mixed") != before
+        kernel.run("mixed[0] = np.nan")
+        looks.look("mixed")
+    looks.look("mixed")
+    looks.close()
+
+
 # ---- what is not written again ----
 
 

@@ -78,7 +78,7 @@ class Raw:
         """All of them can be written."""
 
     def write(self, number: int) -> tuple[int, bytes]:
-        """The byte that it begins with, and the part."""
+        """The byte that it begins with is noted; and the part."""
         at = number * self.step
         data = bytes(view(self.start + at, min(self.step, self.size - at)))
         return data[0], b"items " + data
@@ -111,7 +111,7 @@ class Looker:
         if found is None:
             return False
         plain = [items.write(number) for number in range(-(-size // step))]
-        assert found.flags == [flags for flags, _ in plain]
+        assert found.noted == [noted for noted, _ in plain]
         for part, (_, data) in zip(found.parts, plain, strict=True):
             assert (part.size, part.digests(limit), part.data()) == (len(data), digests_of(data, limit), data)
         self.held[found.kept.key] = found.kept

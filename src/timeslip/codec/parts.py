@@ -7,13 +7,14 @@ without being written; it is written when somebody wants its bytes.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import xxhash
 
-from timeslip.codec.chunking import buffer_pieces, piece_ends
+from timeslip.codec.chunking import buffer_pieces
 
 
 class OtherItemsError(Exception):
@@ -31,7 +32,7 @@ class Items(Protocol):
         """
 
     def write(self, number: int) -> tuple[int, bytes]:
-        """What else is to be remembered of that part, below 256; and the part.
+        """What else is to be remembered of that part, a number of eight bytes; and the part.
 
         Raises:
             OtherItemsError: it cannot be written.
@@ -99,20 +100,18 @@ def data_of(buffer: Any) -> memoryview:
     return memoryview(buffer.data() if type(buffer) is Part else buffer).cast("B")
 
 
-_HEAD = 9
+_HEAD = struct.Struct("=QQ")
 
 
-def said_of(flags: int, data: bytes, limit: int) -> bytes:
-    """What is remembered of a part: *flags*, its size, and the digests of its pieces."""
-    return bytes([flags]) + len(data).to_bytes(8, "little") + b"".join(digests_of(data, limit))
+def said_of(noted: int, data: bytes, limit: int) -> bytes:
+    """What is remembered of a part: what is *noted* of it, its size, and the digests of its pieces."""
+    return _HEAD.pack(noted, len(data)) + b"".join(digests_of(data, limit))
 
 
-def heard(said: bytes, limit: int) -> tuple[int, int, tuple[bytes, ...]]:
-    """The flags, the size and the digests of which `said_of` made that."""
-    size = int.from_bytes(said[1:_HEAD], "little")
-    ends = range(_HEAD + 16, len(said) + 1, 16)
-    assert len(ends) == len([*piece_ends(size, 0, limit)])
-    return said[0], size, tuple(said[end - 16 : end] for end in ends)
+def heard(said: bytes) -> tuple[int, int, tuple[bytes, ...]]:
+    """What was noted, the size and the digests of which `said_of` made that."""
+    noted, size = _HEAD.unpack_from(said)
+    return noted, size, tuple(said[start : start + 16] for start in range(_HEAD.size, len(said), 16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +119,12 @@ class Looked:
     """What a look at the memory of an array has told.
 
     Attributes:
-        flags: of each part.
+        noted: of each part, see `Items.write`.
         parts: these, written where they were not known.
         kept: has to be kept for the next look to be cheap.
     """
 
-    flags: Sequence[int]
+    noted: Sequence[int]
     parts: Sequence[Part]
     kept: Any
 

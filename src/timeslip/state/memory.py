@@ -126,12 +126,12 @@ class Memory:
         found = table.look_at_items(start, size, step, limit, written) if table is not None else None
         if found is None:
             return None
-        flags, parts = [], []
+        noted, parts = [], []
         for number, said in enumerate(found.digests):
-            flag, length, digests = heard(said, limit)
-            flags.append(flag)
+            note, length, digests = heard(said)
+            noted.append(note)
             parts.append(Part(length, partial(_again, items, number), written.data.get(number), limit, digests))
-        return Looked(flags, parts, found)
+        return Looked(noted, parts, found)
 
     def close(self) -> None:
         """Watch nothing any more; what is looked at from now on is hashed."""
@@ -151,8 +151,8 @@ class _Written:
 
     def write(self, number: int) -> tuple[int, bytes]:
         """As `Items.write`."""
-        flags, self.data[number] = self._items.write(number)
-        return flags, self.data[number]
+        noted, self.data[number] = self._items.write(number)
+        return noted, self.data[number]
 
 
 def _again(items: Items, number: int) -> bytes:

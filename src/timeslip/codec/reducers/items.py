@@ -71,10 +71,11 @@ def _known(state: Pass, line: Any, address: int) -> Packed | None:
     """As `packed`, where it is told which of the items are the same objects as before; else None."""
     look, step = state.encoder.look, line.itemsize * _PART
     found = look(address, line.nbytes, step, _Line(line)) if look is not None else None
-    if found is None:
+    nans = _named_nans(address, line.nbytes, sum(found.noted)) if found is not None else None
+    if found is None or nans is None:
         return None
     state.arrays.kept.append(found.kept)
-    return _beside(state, found.parts), _named_nans(address, line.nbytes, found.flags)
+    return _beside(state, found.parts), nans
 
 
 def _beside(state: Pass, parts: Iterable[Part]) -> list[Any]:
@@ -112,36 +113,35 @@ class _Line:
         return items
 
     def write(self, number: int) -> tuple[int, bytes]:
-        """See `parts.Items`; the number says which numbers that are none there are, of those in `_NANS`."""
+        """See `parts.Items`; noted is how many numbers that are none there are, 32 bits for each of `_NANS`."""
         made = _written(self._items(number * _PART))
         if made is None:
             raise OtherItemsError
         (data,), nans = made
-        flags = 0
-        for name, _ in nans:
+        noted = 0
+        for name, places in nans:
             if not isinstance(name, str):
                 raise OtherItemsError
-            flags |= 1 << [*_NANS].index(name)
-        return flags, data
+            noted += len(places) // 8 << 32 * [*_NANS].index(name)
+        return noted, data
 
 
-def _named_nans(address: int, size: int, flags: Iterable[int]) -> list[tuple[Any, bytes]]:
-    """The numbers that are none, by what they are called, with their places; of an array that has the *flags*.
+def _named_nans(address: int, size: int, noted: int) -> list[tuple[Any, bytes]] | None:
+    """The numbers that are none, by what they are called, with their places; as many as are *noted* of an array.
 
-    An array of objects is one of their addresses.
+    An array of objects is one of their addresses. None where others are called so by now.
     """
-    there = 0
-    for flag in flags:
-        there |= flag
-    if not there:
+    if not noted:
         return []
     addresses = library().frombuffer((ctypes.c_char * size).from_address(address), "uintp")
     found = []
     for number, (name, make) in enumerate(_NANS.items()):
-        if there & 1 << number:
-            places = library().flatnonzero(addresses == id(make()))
+        count = noted >> 32 * number & 0xFFFF_FFFF
+        places: Any = library().flatnonzero(addresses == id(make())) if count else ()
+        if len(places) != count:
+            return None
+        if count:
             found.append((name, places.astype("Q")))
-    found = [(name, places) for name, places in found if len(places)]
     return [(name, places.tobytes()) for name, places in sorted(found, key=lambda entry: int(entry[1][0]))]
 
 
