@@ -315,7 +315,7 @@ ROUTES = {
 
 @pytest.mark.parametrize("hashing", [False, True], ids=["told", "read"])
 @pytest.mark.parametrize("route", ROUTES)
-def test_undo_after_a_write(driver: Driver, route: str, hashing: bool) -> None:
+def test_texts_come_back_after_a_write(driver: Driver, route: str, hashing: bool) -> None:
     driver.session._live.tracker.memory = Memory(hashing=hashing)
     driver.run(FRAME.replace("DTYPE", repr(dtype_of_text())))
     driver.run("a = np.array([f'item {i}' for i in range(6_000)], object)")
@@ -345,7 +345,7 @@ def test_a_child_writes_all_and_changes_nothing(driver: Driver) -> None:
     assert driver.namespace["df"].iat[3, 0] == "text 3"
 
 
-def test_two_sessions_over_one_array(tmp_path: Path) -> None:
+def test_two_sessions_over_one_array_of_texts(tmp_path: Path) -> None:
     one, other = Driver(tmp_path / "1", twin=False), Driver(tmp_path / "2", twin=False, chunk_bytes=1 << 16)
     one.run("import numpy as np\na = np.array([f'text {i}' for i in range(6_000)], object)")
     other.namespace["a"] = one.namespace["a"]
