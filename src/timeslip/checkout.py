@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import filterfalse
+from operator import ne
 from typing import Any
 
+from timeslip.codec.captured import Captured
+from timeslip.codec.parts import data_of, size_of
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.restore import Loader
+from timeslip.codec.stored import Stored, read_all
 from timeslip.errors import ReplayError, StoreError, UnrestorableError, UnstorableError, UntrustedStoreError
 from timeslip.history import History
 from timeslip.ids import CommitId, RecordId
@@ -33,7 +37,7 @@ from timeslip.state.facets import ShowFigure
 from timeslip.state.fence import OutsideReached, lifted, load_fence
 from timeslip.staying import StayingElements
 from timeslip.tearing import still_used, torn_off
-from timeslip.values import doubt, noted, read_stream, rebuilt_reason_of
+from timeslip.values import doubt, noted, read_stream, read_value, rebuilt_reason_of
 from timeslip.weighing import short_of_memory
 
 MADE_AGAIN = "it holds something of the outside that was made again"
@@ -391,11 +395,14 @@ class Checkout:
             return ""
         try:
             captured = self.live.encoder.capture([(key, values[key]) for key in body["keys"]])
-            recorded = b"".join(read_stream(self.live.repository, body["stream"]))
-        except (UnstorableError, StoreError):
+        except UnstorableError:
             return ""
-        same = b"".join(captured.segments) == recorded
-        captured.release()
+        try:
+            same = _is_as_recorded(captured, read_value(self.live.repository, body))
+        except StoreError:
+            return ""
+        finally:
+            captured.release()
         return "its bytes are those that were recorded" if same else "it is not byte for byte what was recorded"
 
     def _lose(self, record: str, keys: list[str], reason: str, error: ReplayError) -> None:
@@ -533,6 +540,22 @@ class Checkout:
             duration=time.perf_counter() - began,
             dry_run=False,
         )
+
+
+def _is_as_recorded(captured: Captured, stored: Stored) -> bool:
+    """Whether streams and buffers are the same bytes; of the buffers one at a time is read.
+
+    Raises:
+        StoreError: something cannot be read.
+    """
+    if b"".join(captured.segments) != b"".join(stored.segments):
+        return False
+    for held, recorded in ((captured.buffers, stored.buffers), (captured.out_of_band, stored.out_of_band)):
+        if [*map(size_of, held)] != [buffer.size for buffer in recorded]:
+            return False
+        if any(map(ne, map(data_of, held), read_all(recorded))):
+            return False
+    return True
 
 
 def _invert(applied: list[Any]) -> None:

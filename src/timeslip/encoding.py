@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.captured import Captured
 from timeslip.codec.chunking import piece_ends, stream_pieces
+from timeslip.codec.parts import OtherItemsError, Part, data_of, size_of
 from timeslip.config import Settings
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import piece_digest
@@ -70,6 +71,7 @@ class _Cut:
     Attributes:
         data: its bytes; None once it is detached.
         address: of the first byte; known of one that is detached.
+        is_part: whether it is one of the parts of an array of objects: no memory, but what the next version may have.
     """
 
     size: int
@@ -79,6 +81,7 @@ class _Cut:
     names: list[str | None]
     data: memoryview | None
     address: int = 0
+    is_part: bool = False
 
     def parts(self) -> list[tuple[int, int]]:
         """Where each piece begins and ends."""
@@ -157,6 +160,15 @@ class Draft:
         return chain(self._buffers, self._out_of_band)
 
 
+def _bytes_of_part(part: Part) -> memoryview:
+    """The bytes of *part*; of the same size where a thread has written to the array since: then its digest tells."""
+    with suppress(OtherItemsError):
+        data = part.data()
+        if len(data) == part.size:
+            return memoryview(data)
+    return memoryview(bytes(part.size))
+
+
 class ValueWriter:
     """Puts captures into the store as chunks and describes them.
 
@@ -210,12 +222,13 @@ class ValueWriter:
         digests: Sequence[tuple[bytes, ...]],
         known: Mapping[bytes, str],
     ) -> list[_Cut]:
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
-        limit = self._settings.chunk_bytes
-        return [
-            _Cut(len(data), row, limit, marks, [known.get(mark) for mark in marks], data)
-            for data, row, marks in zip(views, rows, digests, strict=True)
-        ]
+        limit, cuts = self._settings.chunk_bytes, []
+        for buffer, row, marks in zip(buffers, rows, digests, strict=True):
+            names = [known.get(mark) for mark in marks]
+            data = _bytes_of_part(buffer) if type(buffer) is Part and None in names else None
+            data = data_of(buffer) if type(buffer) is not Part else data
+            cuts.append(_Cut(size_of(buffer), row, limit, marks, names, data, is_part=type(buffer) is Part))
+        return cuts
 
     def settle(self, draft: Draft, read: Read | None = None, put: Callable[[int], object] = _unheard) -> Encoded:
         """Put the chunks of *draft* that are missing; the record that is then ready.
@@ -307,7 +320,7 @@ class _Settling:
             entry["lists"] = [self._list(data) for data in lists_of(names, cut.marks, cut.ends())]
         else:
             entry["chunks"] = names
-            if cut.size >= MAP_FROM and not self.torn:
+            if (cut.size >= MAP_FROM or cut.is_part) and not self.torn:
                 entry["marks"] = b64encode(b"".join(cut.marks)).decode()
             self.named += names
         return entry

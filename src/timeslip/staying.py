@@ -31,6 +31,7 @@ from timeslip.codec.collecting import uncollected
 from timeslip.codec.holders import held_alone, islands_alone
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
+from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.stored import StayingArrays
 from timeslip.errors import StoreError
@@ -174,14 +175,14 @@ class StayingElements:
                 return
             found = captured.memo[2].arrays.alone()
             arrays = list(found.values())
-            keys = [
-                (address_of(data), len(data), row) for data, row in zip(captured.buffers, captured.rows, strict=True)
-            ]
+            lines = {number: memoryview(captured.buffers[number]).cast("B") for number in found}
+            size = sum(map(size_of, captured.buffers))
+            keys = {number: (address_of(data), len(data), captured.rows[number]) for number, data in lines.items()}
             met = met_objects(captured.memo[0]) if found else []
         finally:
             captured.release()
-        numbers, size = list(found), sum(size for _, size, _ in keys)
-        del found, captured  # which hold what is counted now
+        numbers = list(found)
+        del found, captured, lines  # which hold what is counted now
         if _LOOK * len(met) > _WORTH * size:
             return
         names = (snapshot, live.namespace.globals, *live.namespace.seeds)

@@ -11,6 +11,7 @@ from timeslip.codec import capture
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import Registry
+from timeslip.codec.parts import data_of
 from timeslip.codec.resources import Resources
 from timeslip.codec.restore import Loader
 from timeslip.codec.stored import Stored, StoredBuffer
@@ -78,7 +79,7 @@ def stored(captured: Captured, seeds: int) -> Stored:
         captured.keys,
         dict(captured.headers),
         [bytes(segment) for segment in captured.segments],
-        [_buffer(memoryview(held).cast("B").tobytes()) for held in captured.buffers],
+        [_buffer(data_of(held).tobytes()) for held in captured.buffers],
         [_buffer(memoryview(held).cast("B").tobytes()) for held in captured.out_of_band],
         seeds,
     )

@@ -102,6 +102,31 @@ def test_what_is_recorded_is_what_was_there_when_the_run_ended(session: Any, gat
     assert (session.namespace["a"] == numpy.arange(200_000.0)).all()
 
 
+TEXTS = "import numpy; t = numpy.array([f'text {i}' for i in range(100_000)], object)"
+
+
+def test_parts_of_an_array_of_texts_are_those_of_the_run(session: Any, gate: Gate) -> None:
+    """Also of what the run before made, whose chunks are not there yet: nobody has its bytes any more."""
+    assert isinstance(run(session, TEXTS), Unfinished)
+    assert gate.arrived.wait(30)
+    session.namespace["t"][:] = "other"
+    gate.open.set()
+    run(session, "b = 1")
+    session.undo(2)
+    session.redo()
+    assert session.namespace["t"].tolist() == [f"text {i}" for i in range(100_000)]
+    run(session, "t = t.copy(); x = numpy.zeros(200_000); both = [t, x]")
+    assert isinstance(run(session, "x[7] = 1; t[50_000] = 'changed'"), Unfinished)
+    run(session, "t[60_000] = [1]")
+    run(session, "t[60_000] = 'again'")
+    session.undo(2)
+    there = session.namespace["both"][0]
+    assert (there[50_000], there[60_000], there[99_999]) == ("changed", "text 60000", "text 99999")
+    session.undo()
+    assert session.namespace["both"][0] is session.namespace["t"]
+    assert session.namespace["t"][50_000] == "text 50000"
+
+
 def test_bytes_that_may_change_are_recorded_as_they_were(session: Any, gate: Gate) -> None:
     assert isinstance(run(session, "x = bytearray(200_000)"), Unfinished)
     session.namespace["x"][0] = 7

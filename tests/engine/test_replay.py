@@ -567,11 +567,18 @@ def test_commands_of_our_own_in_a_cell_are_never_run_again(attach: Attach) -> No
         ("b = [1, 2]", "are those that"),
         ("b = [id(object)]", "are those that"),
         ("b = [id(object()) for _ in range(99)]", ""),
+        ("import numpy as np; b = np.arange(9e4)", "are those that"),
+        (
+            "import numpy as np; k = [object() for _ in range(999)]; b = np.array([id(o) for o in k])",
+            "not byte for byte",
+        ),
     ],
 )
 def test_a_value_that_could_not_be_loaded_is_compared_with_its_recorded_bytes(
     attach: Attach, monkeypatch: pytest.MonkeyPatch, cell: str, said: str
 ) -> None:
+    if "numpy" in cell:
+        pytest.importorskip("numpy")
     load = Loads.load
 
     def fail(self: Loads, record: str, body: Any, *more: Any) -> Any:

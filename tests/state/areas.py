@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from timeslip.codec.parts import digests_of
 from timeslip.state import watched
 from timeslip.state.memory import Memory
 from timeslip.state.pages import PAGE
@@ -67,6 +68,22 @@ def fill(address: int, byte: int, size: int = 1) -> None:
     ctypes.memset(address, byte, size)
 
 
+class Raw:
+    """Parts of an array that are what lies in its memory, with something before it."""
+
+    def __init__(self, start: int, size: int, step: int) -> None:
+        self.start, self.size, self.step = start, size, step
+
+    def check(self) -> None:
+        """All of them can be written."""
+
+    def write(self, number: int) -> tuple[int, bytes]:
+        """The byte that it begins with is noted; and the part."""
+        at = number * self.step
+        data = bytes(view(self.start + at, min(self.step, self.size - at)))
+        return data[0], b"items " + data
+
+
 class Looker:
     """Looks at buffers of any kind, each time the way of a new run, and holds what it finds against plain hashing."""
 
@@ -85,6 +102,20 @@ class Looker:
         if found is not None:
             self.held[found.key] = found
         return found is not None
+
+    def look_at_items(self, start: int, size: int, step: int, limit: int = LIMIT) -> bool:
+        """The same where the parts of an array are what lies in its memory, with something before it."""
+        items = Raw(start, size, step)
+        self.memory.turn()
+        found = self.memory.look_at_items(start, size, step, items, limit)
+        if found is None:
+            return False
+        plain = [items.write(number) for number in range(-(-size // step))]
+        assert found.noted == [noted for noted, _ in plain]
+        for part, (_, data) in zip(found.parts, plain, strict=True):
+            assert (part.size, part.digests(limit), part.data()) == (len(data), digests_of(data, limit), data)
+        self.held[found.kept.key] = found.kept
+        return True
 
     def drop(self) -> None:
         """Nobody knows of any buffer any more."""

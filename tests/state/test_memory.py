@@ -103,6 +103,26 @@ def test_neighbours_on_one_page_do_not_hide_what_was_written_to_the_other(looker
     looker.look(second)
 
 
+def test_a_new_neighbour_leaves_what_is_known_but_for_the_page_that_both_have(
+    looker: Looker, counted: Counted, area: int
+) -> None:
+    looker.look(view(area + 100, 9 * LIMIT))
+    looker.look(view(area + 100 + 9 * LIMIT, 3 * LIMIT))
+    counted.taken()
+    looker.look(view(area + 100, 9 * LIMIT))
+    assert counted.taken() == 1
+
+
+def test_items_of_an_array_and_bytes_at_their_place_know_nothing_of_each_other(looker: Looker, area: int) -> None:
+    for _ in range(2):
+        assert looker.look_at_items(area, SIZE, LIMIT)
+        assert looker.look(view(area, SIZE))
+        assert looker.look_at_items(area, SIZE, LIMIT, 2 * LIMIT)
+        assert looker.look_at_items(area + 4 * LIMIT, 8 * LIMIT, LIMIT)
+        assert looker.look_at_items(area + 4 * LIMIT, 8 * LIMIT, LIMIT, PAGE)
+        fill(area + 5 * LIMIT, 7)
+
+
 def test_a_part_and_the_whole_see_the_same(looker: Looker, area: int) -> None:
     for _ in range(2):
         looker.look(view(area, SIZE))

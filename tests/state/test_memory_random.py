@@ -47,6 +47,7 @@ class Memory(RuleBasedStateMachine):
     def begin(self) -> None:
         self.start = mapped(SIZE)
         self.buffers: list[tuple[int, int, int, int]] = [(0, SIZE, 0, 2 * PAGE)]
+        self.arrays: list[tuple[int, int, int, int]] = []
         self.lookers = (Looker(), Looker())
         self.byte = 0
 
@@ -68,6 +69,24 @@ class Memory(RuleBasedStateMachine):
     def look_at_all(self, which: int) -> None:
         for number in range(len(self.buffers)):
             self.look(which, number)
+
+    @rule(drawn=BUFFERS, step=st.sampled_from([PAGE // 2, PAGE, 3 * PAGE]))
+    def another_array(self, drawn: tuple[int, int, int, int], step: int) -> None:
+        offset, size, _, limit = drawn
+        self.arrays.append((offset, min(size, SIZE - offset), step, limit))
+
+    @rule(which=st.integers(0, 1), number=st.integers(0, 20))
+    def look_at_items(self, which: int, number: int) -> None:
+        if self.arrays:
+            offset, size, step, limit = self.arrays[number % len(self.arrays)]
+            self.lookers[which].look_at_items(self.start + offset, size, step, limit)
+
+    @rule(number=st.integers(0, 20))
+    def forget_an_array(self, number: int) -> None:
+        if self.arrays:
+            offset, size, step, limit = self.arrays.pop(number % len(self.arrays))
+            for looker in self.lookers:
+                looker.held.pop((self.start + offset, size, -step, limit), None)
 
     @rule(number=st.integers(0, 20))
     def forget(self, number: int) -> None:

@@ -10,11 +10,12 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.state.areas import LIMIT, Looker, call, counted, fill, looker, mapped, needs_kernel, view
+from tests.state.areas import LIMIT, Looker, Raw, call, counted, fill, looker, mapped, needs_kernel, view
 
 from timeslip.state import memory, pages, watched
 from timeslip.state.memory import Memory
 from timeslip.state.pages import PAGE
+from timeslip.state.watched import Range
 
 __all__ = ["counted", "looker"]
 
@@ -40,11 +41,19 @@ def _interrupting(at: int) -> Callable[[FrameType, str, Any], Any]:
 
 def _look_torn(looker: Looker, buffer: memoryview, at: int) -> bool:
     """Look; whether an interrupt came."""
+
+    def look() -> Range | None:
+        return looker.memory.digests(buffer, 0, LIMIT)[1]
+
+    return _torn(looker, look, at)
+
+
+def _torn(looker: Looker, look: Callable[[], Range | None], at: int) -> bool:
     before = sys.gettrace()
     looker.memory.turn()
     try:
         sys.settrace(_interrupting(at))
-        found = looker.memory.digests(buffer, 0, LIMIT)[1]
+        found = look()
     except KeyboardInterrupt:
         return True
     finally:
@@ -52,6 +61,33 @@ def _look_torn(looker: Looker, buffer: memoryview, at: int) -> bool:
     if found is not None:
         looker.held[found.key] = found
     return False
+
+
+@needs_kernel
+def test_an_interrupt_loses_no_news_of_the_items_of_an_array() -> None:
+    start = mapped(SIZE)
+    first, second = (start + 100, 4 * PAGE, PAGE), (start + 100 + 4 * PAGE, 3 * PAGE, PAGE)
+    at, torn = 0, True
+    while torn:
+        at += 1
+        looker, other = Looker(), Looker()
+        for _ in range(2):
+            other.look_at_items(*first)
+            other.look_at_items(*second)
+        fill(start + 4 * PAGE + 50, at & 255)  # on the page that both have
+        fill(start + 4 * PAGE + 150, at & 255)
+        fill(start + PAGE, at & 255)
+
+        def look(looker: Looker = looker) -> Range | None:
+            found = looker.memory.look_at_items(*first, Raw(*first), LIMIT)
+            return found.kept if found is not None else None
+
+        torn = _torn(looker, look, at)
+        other.look_at_items(*second)
+        looker.look_at_items(*first)
+        other.look_at_items(*first)
+        looker.close()
+        other.close()
 
 
 @needs_kernel

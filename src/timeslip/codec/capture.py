@@ -42,6 +42,7 @@ from timeslip.codec.iterative import IterativePickler
 from timeslip.codec.kinds import compares_oddly, is_of_session
 from timeslip.codec.linking import linking_addresses
 from timeslip.codec.marks import is_plain
+from timeslip.codec.parts import Look
 from timeslip.codec.passes import Pass
 from timeslip.codec.picklers import PROTOCOL, FastPickler, Memos, NanPickler, met_objects, shared_attributes
 from timeslip.codec.reducers import brought, instances
@@ -90,6 +91,8 @@ class Encoder:
         """Whether no code of the user's runs in other threads; nobody can tell before it is replaced."""
         self.searched: Searched | None = None
         """Of several captures between which nothing is bound and no memory given back; else None."""
+        self.look: Look | None = None
+        """Tells which parts of large arrays of objects need not be written; None: all have to be."""
 
     def capture(
         self,
@@ -320,6 +323,7 @@ def _finish(
         headers=headers,
         segments=unframed(segments) if isinstance(pickler, FastPickler) and not state.prefixed else segments,
         buffers=state.buffers,
+        kept=state.arrays.kept,
         out_of_band=[buffer.raw() for buffer in state.out_of_band],
         references=state.references,
         holes=state.holes,

@@ -9,6 +9,7 @@ from itertools import compress
 from typing import Any
 
 from timeslip.codec.addresses import Links
+from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.runs import Runs
 
@@ -70,7 +71,9 @@ class Captured:
         keys: node keys, in the order of the payload.
         headers: definition id -> header stream, for the definitions among the keys.
         segments: the skeleton stream, without the prefix that loads the seeds.
-        buffers: owned buffers in the order of their numbers; valid only until the user's code runs again.
+        buffers: owned buffers in the order of their numbers, or `parts.Part`; valid only until the user's code runs
+            again.
+        kept: what has to be kept for the next look at arrays of objects to be cheap.
         out_of_band: buffers that a library's own reduction gave to the pickler, in stream order.
         references: ids of all definitions that the streams refer to.
         holes: what could not be stored.
@@ -100,6 +103,7 @@ class Captured:
     segments: list[bytes] = field(default_factory=list)
     buffers: list[Any] = field(default_factory=list)
     out_of_band: list[Any] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
     references: dict[str, Any] = field(default_factory=dict)
     holes: list[Hole] = field(default_factory=list)
     links: Links = frozenset()
@@ -144,6 +148,7 @@ class Captured:
         """Let go of the user's objects and of their memory."""
         self.forget()
         self.buffers = []
+        self.kept = []
         self.out_of_band = []
         self.segments = []
         self.references = dict.fromkeys(self.references)
@@ -159,4 +164,4 @@ class Captured:
     def size(self) -> int:
         """Bytes of streams and buffers together."""
         streams = sum(map(len, self.segments)) + sum(map(len, self.headers.values()))
-        return streams + sum(memoryview(b).nbytes for b in (*self.buffers, *self.out_of_band))
+        return streams + sum(map(size_of, (*self.buffers, *self.out_of_band)))

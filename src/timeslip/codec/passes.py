@@ -24,7 +24,15 @@ from timeslip.codec.reducers.array_memory import MetArrays
 from timeslip.codec.refilling import Check, changed_elements
 from timeslip.codec.runs import run_by
 from timeslip.codec.scopes import Holder, Scope, foreign_scope
-from timeslip.codec.standins import Checked, Content, reduce_checked, reduce_content, reduce_scope
+from timeslip.codec.standins import (
+    Beside,
+    Checked,
+    Content,
+    reduce_beside,
+    reduce_checked,
+    reduce_content,
+    reduce_scope,
+)
 from timeslip.codec.streams import (
     SegmentWriter,
     cut_off_prefix,
@@ -108,6 +116,7 @@ class Pass:
         self.table[Checked] = reduce_checked
         self.table[Whole] = reduce_whole
         self.table[Parts] = reduce_parts
+        self.table[Beside] = reduce_beside
         self.leads = Leads()
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""

@@ -23,6 +23,7 @@ from timeslip.codec import tried
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.definitions import class_name, of
+from timeslip.codec.parts import data_of
 from timeslip.codec.restore import Loader
 from timeslip.codec.stored import Stored, StoredBuffer
 from timeslip.errors import TimeslipError, UnstorableError
@@ -89,7 +90,7 @@ def as_stored(captured: Captured, seeds: int) -> Stored:
     """What would come out of the store for *captured*. Its memory belongs to the captured objects."""
 
     def buffer(data: Any) -> StoredBuffer:
-        line = memoryview(data).cast("B")
+        line = data_of(data)
 
         def read_into(target: memoryview) -> None:
             target.cast("B")[:] = line

@@ -8,6 +8,9 @@ nothing is taken from the bundle.
 
 The digest of a bundle is taken before its co-variables are looked at one by one: what a thread changes in between makes
 the bundle look changed the next time, and is never part of what it is compared with.
+
+What has a mark that says all (`codec.marks`) is in no bundle: it takes less than its part of a pass. That is asked when
+a bundle is formed; what gets such a mark later stays in the one that it is in.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from timeslip.codec.captured import Captured
+from timeslip.codec.marks import is_sufficient, mark_of_nodes
 from timeslip.codec.picklers import FastPickler
 from timeslip.errors import UnstorableError
 from timeslip.state.fingerprint import fingerprint
@@ -67,7 +71,7 @@ class Bundles:
 
     def takes(self, group: Covariable) -> bool:
         """Whether *group* is in no bundle, and could be in one."""
-        return group not in self._of and fits(group)
+        return group not in self._of and fits(group) and not is_sufficient(group.mark)
 
     def leave_out(self, group: Covariable) -> None:
         """*group* was to come into a bundle. If it is in none, it is soon no more one that could be."""
@@ -107,7 +111,7 @@ class Together:
         left = check
         if len(check) >= FEW:
             left = self._as_recorded(check)
-            fit = [group for group in self._loose(left) if self._fits(group)]
+            fit = [group for group in self._loose(left) if self._fits(group) and not self._has_mark(group)]
             for groups in _portions(fit):
                 found = self._captured(groups)
                 if found is None:
@@ -153,6 +157,16 @@ class Together:
     def _fits(self, group: Covariable) -> bool:
         """Whether *group* can be looked at in a bundle in this update."""
         return fits(group) and not (len(group.keys) == 1 and self._work.tracker.is_atom_name(group.keys[0]))
+
+    def _has_mark(self, group: Covariable) -> bool:
+        """Whether *group* is looked at without a pass from now on: that costs less than its part of one.
+
+        Asked when a bundle is formed, and of what no mark is known as well: a class has one when its methods are known.
+        """
+        if group.mark is None and (group.references or group.keys[0].startswith("def:")):
+            nodes = [(key, self._work.object(key)) for key in group.keys]
+            return is_sufficient(mark_of_nodes(nodes, self._work.tracker.encoder))
+        return is_sufficient(group.mark)
 
     def _captured(self, groups: tuple[Covariable, ...]) -> Bundle | None:
         """What a pass over *groups* says; None where it would not say all that passes over each of them do.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
 from operator import ne
 from typing import Any, TypeVar
@@ -356,6 +357,7 @@ class Tracker:
         self.count += 1
         self._names = len(snapshot)
         self.memory.turn()
+        self.encoder.look = partial(self.memory.look_at_items, limit=self.chunk_bytes)
         bound, lost = self.rebound(snapshot) if rebound is None else rebound
         for key in lost:
             self._note_weak(key, None)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from timeslip.codec.captured import Captured
+from timeslip.codec.parts import Part
 from timeslip.state.memory import Memory
 from timeslip.state.watched import Range
 
@@ -64,9 +65,12 @@ def fingerprint(captured: Captured, limit: int = CHUNK_BYTES, memory: Memory = _
         memory: knows which large buffers were not written since the last look; they are not read.
     """
     pieces: list[tuple[bytes, ...]] = []
-    ranges: list[Range] = []
+    ranges: list[Range] = list(captured.kept)
     rows = [*captured.rows, *[0] * len(captured.out_of_band)]
     for buffer, row in zip([*captured.buffers, *captured.out_of_band], rows, strict=True):
+        if type(buffer) is Part:
+            pieces.append(buffer.digests(limit))
+            continue
         digests, found = memory.digests(memoryview(buffer).cast("B"), row, limit)
         if found is not None:
             ranges.append(found)

@@ -9,10 +9,12 @@ containers that forbid to ask, in forked children, and for small, shared or pinn
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import xxhash
 
 from timeslip.codec.chunking import buffer_pieces
+from timeslip.codec.parts import Items, Looked, Part, heard
 from timeslip.state.mapped import Lying, known_digests
 from timeslip.state.mappings import address_of
 from timeslip.state.watched import Key, NotTold, Range, Watched, process
@@ -106,9 +108,52 @@ class Memory:
                 return found.digests, found
         return tuple(xxhash.xxh3_128_digest(piece) for piece in buffer_pieces(data, row, limit)), None
 
+    def look_at_items(self, start: int, size: int, step: int, items: Items, limit: int) -> Looked | None:
+        """The parts of an array of objects that cannot change, of which only those are written that are not known.
+
+        Args:
+            start: address of its memory.
+            size: bytes.
+            step: bytes that the items of one part take there.
+            items: these.
+            limit: largest piece of a part, bytes.
+
+        Returns:
+            None where the kernel does not tell who writes there, or the items are others.
+        """
+        table = self._watched() if size >= step else None
+        written = _Written(items)
+        found = table.look_at_items(start, size, step, limit, written) if table is not None else None
+        if found is None:
+            return None
+        noted, parts = [], []
+        for number, said in enumerate(found.digests):
+            note, length, digests = heard(said)
+            noted.append(note)
+            parts.append(Part(length, partial(_again, items, number), written.data.get(number), limit, digests))
+        return Looked(noted, parts, found)
+
     def close(self) -> None:
         """Watch nothing any more; what is looked at from now on is hashed."""
         table, self._table = self._table, None
         self._why = self._why or "the session is closed"
         if table is not None:
             process.give_back(table)
+
+
+class _Written:
+    """Items of an array whose parts are kept as they are written."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self.data: dict[int, bytes] = {}
+        self.check = items.check
+
+    def write(self, number: int) -> tuple[int, bytes]:
+        """As `Items.write`."""
+        noted, self.data[number] = self._items.write(number)
+        return noted, self.data[number]
+
+
+def _again(items: Items, number: int) -> bytes:
+    return items.write(number)[1]

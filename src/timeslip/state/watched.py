@@ -20,17 +20,20 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
+from typing import Any
 
 import xxhash
 
-from timeslip.codec.chunking import buffer_pieces
+from timeslip.codec.chunking import piece_ends
+from timeslip.codec.parts import Items, said_of
 from timeslip.standard import os
 from timeslip.state.mappings import Mappings, address_of, has_pinned, most_maps
 from timeslip.state.pages import PAGE, NotTold, Pages
 from timeslip.state.relief import Relief
 
 Key = tuple[int, int, int, int]
-"""Address and size of a buffer, bytes of its rows, and the largest piece: what says where the pieces are."""
+"""Address and size of a buffer, bytes of its rows, and the largest piece: what says where the pieces are; of arrays of
+objects see `ItemsRange`."""
 
 _BUCKET = 22
 """Ranges are found by the 4 MB (2 ** 22 bytes) of addresses that they have a part of."""
@@ -59,24 +62,33 @@ class Range:
         *("__weakref__", "_cuts", "digests", "first", "key", "last", "resting", "rewritten", "stale", "sure", "turn"),
     )
 
-    def __init__(self, key: Key, data: memoryview) -> None:
-        start, size, row, limit = key
+    rests = True
+    """Whether reading it costs less than letting writes to it be told."""
+
+    def __init__(self, key: Key) -> None:
+        start, size, *_ = key
         self.key = key
         self.first = start - start % PAGE
         self.last = start + size + -(start + size) % PAGE
-        self._cuts = array("Q", [0])
-        for piece in buffer_pieces(data, row, limit):
-            self._cuts.append(self._cuts[-1] + len(piece))
+        self._cuts = array("Q", [0, *self._ends()])
         self.digests: tuple[bytes, ...] = ()
         self.stale: set[int] = set()
         self.sure = self.resting = False
         self.rewritten = 0
         self.turn = -1
 
+    def _ends(self) -> Iterator[int]:
+        _, size, row, limit = self.key
+        return piece_ends(size, row, limit)
+
     @property
     def count(self) -> int:
         """Number of its pieces."""
         return len(self._cuts) - 1
+
+    def may_hold(self, data: Any) -> bool:
+        """Whether *data* is what it is a range of, as far as that has to be asked before anything is protected."""
+        return True
 
     def note(self, written: Iterable[tuple[int, int]]) -> None:
         """These addresses were written."""
@@ -93,6 +105,8 @@ class Range:
 
     def take_over(self, other: Range) -> None:
         """Know of the pieces that it has in common with *other* what is known there."""
+        if type(other) is not type(self):  # what was in that memory before
+            return
         start, there, cuts = self.key[0], other.key[0], self._cuts
         digests = list(self.digests)
         at = bisect_left(other._cuts, start - there) if start > there else 0
@@ -108,7 +122,7 @@ class Range:
                 self.stale.discard(own)
         self.digests = tuple(digests)
 
-    def hash(self, data: memoryview) -> int:
+    def hash(self, data: Any) -> int:
         """Bring the digests of stale pieces up to date; how many pieces differ now."""
         digests, cuts = list(self.digests), self._cuts
         differ = 0
@@ -119,6 +133,50 @@ class Range:
         if differ:
             self.digests = tuple(digests)
         self.stale = set()
+        return differ
+
+
+class ItemsRange(Range):
+    """The memory of an array of objects none of which can change, which the array holds.
+
+    As long as nobody writes there they are the very objects. The digests are those of what is written of each part of
+    them, with what else `codec.parts.said_of` says. Its key has the bytes of a part in the place of those of a row, as
+    a negative number. Writing a page of them anew takes many times what the first write to it costs: it never rests.
+    """
+
+    __slots__ = ()
+
+    rests = False
+
+    def _ends(self) -> Iterator[int]:
+        _, size, row, _ = self.key
+        return piece_ends(size, 0, -row)
+
+    def may_hold(self, data: Items) -> bool:
+        """Whether the parts can be written, which takes much longer than to see that they cannot.
+
+        Raises:
+            OtherItemsError: they cannot.
+        """
+        data.check()
+        return True
+
+    def take_over(self, other: Range) -> None:
+        """As any; digests for another limit are others."""
+        if other.key[2:] == self.key[2:]:
+            super().take_over(other)
+
+    def hash(self, data: Items) -> int:
+        """Write the stale parts; how many of them differ now.
+
+        Raises:
+            OtherItemsError: one of them cannot be written.
+        """
+        digests, limit = list(self.digests), self.key[3]
+        for at in sorted(self.stale):
+            digests[at] = said_of(*data.write(at), limit)
+        differ = sum(said != before for said, before in zip(digests, self.digests, strict=True))
+        self.digests, self.stale = tuple(digests), set()
         return differ
 
 
@@ -168,7 +226,9 @@ class Watched:
     def begin_run(self) -> None:
         """Code of the user begins to run; the next `turn` says that it has."""
         if os.getpid() == self.pid:
-            self._relief.begin([(one.first, one.last) for one in self._live() if one.sure and not one.resting])
+            self._relief.begin(
+                [(one.first, one.last) for one in self._live() if one.sure and one.rests and not one.resting]
+            )
 
     def look(self, data: memoryview, row: int, limit: int) -> Range | None:
         """The range of a buffer, with right digests; None when it has to be hashed.
@@ -181,6 +241,21 @@ class Watched:
         Raises:
             KeyboardInterrupt: or what else a signal raises; the next look is right all the same.
         """
+        return self._by_itself(Range, (address_of(data), len(data), row, limit), data)
+
+    def look_at_items(self, start: int, size: int, step: int, limit: int, items: Items) -> Range | None:
+        """The same for the memory of an array that holds objects.
+
+        Args:
+            start: its address.
+            size: bytes.
+            step: bytes that the items of one part take there.
+            limit: largest piece of a part, bytes.
+            items: these; the parts that are not known are written.
+        """
+        return self._by_itself(ItemsRange, (start, size, -step, limit), items)
+
+    def _by_itself(self, kind: type[Range], key: Key, data: Any) -> Range | None:
         if os.getpid() != self.pid or not self._lock.acquire(blocking=False):
             return None
         try:
@@ -188,7 +263,7 @@ class Watched:
                 return None
             try:
                 self._inside = True
-                return self._look(data, row, limit)
+                return self._look(kind, key, data)
             except Exception:  # whatever goes wrong here is no matter of the user's: there is hashing
                 return None
             finally:
@@ -196,18 +271,17 @@ class Watched:
         finally:
             self._lock.release()
 
-    def _look(self, data: memoryview, row: int, limit: int) -> Range | None:
+    def _look(self, kind: type[Range], key: Key, data: Any) -> Range | None:
         self._begin()
         if self._pinned:
             return None
-        key = (address_of(data), len(data), row, limit)
         ref = self._refs.get(key)
         found = ref() if ref is not None else None
         is_first = found is None
         if found is None:
-            found = Range(key, data)
+            found = kind(key)
             found.note_all()
-            if not self._is_ordinary(found):
+            if not (self._is_ordinary(found) and found.may_hold(data)):
                 return None
             self._add(found)
         if found.resting:
@@ -239,7 +313,10 @@ class Watched:
             one.sure = False
         try:
             written = self._pages.written(found.first, found.last)
-        except OSError:  # mapped anew, or never registered: of the others nothing is known either
+        except OSError:  # mapped anew, or never registered: of these pages nothing is known to the others either
+            for one in known:
+                one.note([(found.first, found.last)])
+                one.sure = True
             return self._register(found)
         for one in known:
             one.note(written)
@@ -280,7 +357,7 @@ class Watched:
 
     def _count(self, found: Range, written: int) -> None:
         """Note how much of *found* was written since the last look; let it rest when that is most of it every time."""
-        mostly = 2 * written > found.count
+        mostly = found.rests and 2 * written > found.count
         if not mostly and found.turn == self._turn:
             return  # a second look after the same run says nothing
         found.rewritten = found.rewritten + 1 if mostly else 0
@@ -289,7 +366,7 @@ class Watched:
             found.sure, found.resting = False, True
             self._pages.unprotect(found.first, found.last)
 
-    def _rest(self, found: Range, data: memoryview) -> None:
+    def _rest(self, found: Range, data: Any) -> None:
         """Hash *found*; it is watched again from the next look on when most of it is as it was."""
         found.stale = set(range(found.count))
         if 2 * found.hash(data) <= found.count and found.turn != self._turn:
@@ -440,4 +517,4 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=process.after_fork)
 
 
-__all__ = ["Key", "NotTold", "Range", "Watched", "process"]
+__all__ = ["ItemsRange", "Key", "NotTold", "Range", "Watched", "process"]

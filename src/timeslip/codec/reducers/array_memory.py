@@ -125,14 +125,16 @@ def is_owner(array: Any) -> bool:
 
 
 class MetArrays:
-    """What a pass has met that may say whether an array can stay (`staying`).
+    """What a pass has met that may say whether an array can stay (`staying`), or will not have to be read again.
 
     Attributes:
         of: the array of each buffer, and whether a library holds it for itself.
+        kept: what `codec.parts.Looked` says is to be kept.
     """
 
     def __init__(self) -> None:
         self.of: list[tuple[Any, bool]] = []
+        self.kept: list[Any] = []
 
     def alone(self) -> dict[int, Any]:
         """The arrays of buffers, by number, whose memory belongs to plain arrays and not to a file, say, or bytes.

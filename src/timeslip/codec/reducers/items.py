@@ -4,20 +4,28 @@ A column of a hundred thousand texts is as many objects in the memo of a pass, a
 order of that table, which is none, so that it takes many times what pickle takes. What nobody can tell from a copy
 need not be in that memo. Who holds a text besides does not matter (`linking`), unless it is large; numbers that are
 none are objects that can be told from one another, and stand beside the rest with their places.
+
+The pickles of a large array are buffers of the stream, each stored by itself. Where the kernel tells that nobody has
+written to the array's own memory since they were written, they are known, and nothing of it is read (`codec.parts`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import io
 import math
 import pickle
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import partial
 from itertools import chain, compress, count
 from operator import ne
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from timeslip.codec.parts import OtherItemsError, Part
+from timeslip.codec.reducers.array_memory import library
+from timeslip.codec.standins import Beside
 from timeslip.codec.streams import has_special, may_hold_large_text
 
 if TYPE_CHECKING:
@@ -28,27 +36,119 @@ _LEAST = 256
 """So few items are written as any list."""
 _PART = 1 << 13
 """So many are a pickle of their own: less memory at a time, and a change shows in one of them."""
+_APART = 4 * _PART
+"""The pickles of so many items are buffers: what is known of each costs about what a hundred items do."""
 _SAMPLE = 256
 _MOST_NANS = 64
 
-Packed = tuple[list[bytes], list[tuple[Any, bytes]]]
-"""The pickles; and each number that is none, or what it is called, with the places where it stands."""
+Packed = tuple[list[Any], list[tuple[Any, bytes]]]
+"""The pickles, or what stands for them; and each number that is none, or what it is called, with the places where it
+stands."""
 
 
-def packed(state: Pass, items: list[Any]) -> Packed | None:
-    """*items* as pickles of their own, where nobody can tell what they hold from copies; None where somebody can.
+def packed(state: Pass, line: Any, address: int) -> Packed | None:
+    """Items as pickles of their own, where nobody can tell what they hold from copies; None where somebody can.
 
     Args:
         state: of the pass.
-        items: a list that nobody else has.
+        line: the items, an array of one dimension.
+        address: of its memory where that is the array's own, without gaps; else 0.
     """
-    if len(items) < _LEAST:
+    if len(line) < _LEAST or _are_known(state, line):
         return None
-    try:
-        kinds = set(map(type, items))
-    except Exception:  # a metaclass of the session that lets nobody hash its classes
+    known = _known(state, line, address) if address and len(line) >= _APART else None
+    if known is not None:
+        return known
+    found = _written(line.tolist())
+    if found is None or len(line) < _APART:
+        return found
+    parts, nans = found
+    whole = [Part(len(part), partial(bytes, part), part) for part in parts]
+    return _beside(state, whole), nans
+
+
+def _known(state: Pass, line: Any, address: int) -> Packed | None:
+    """As `packed`, where it is told which of the items are the same objects as before; else None."""
+    look, step = state.encoder.look, line.itemsize * _PART
+    found = look(address, line.nbytes, step, _Line(line)) if look is not None else None
+    nans = _named_nans(address, line.nbytes, sum(found.noted)) if found is not None else None
+    if found is None or nans is None:
         return None
-    if not kinds <= _PLAIN or (str in kinds and _are_known(state, items)):
+    state.arrays.kept.append(found.kept)
+    return _beside(state, found.parts), nans
+
+
+def _beside(state: Pass, parts: Iterable[Part]) -> list[Any]:
+    """What stands for *parts*, which are buffers now."""
+    stand_ins = []
+    for part in parts:
+        stand_ins.append(Beside(len(state.buffers)))
+        state.buffers.append(part)
+        state.rows.append(0)
+        state.arrays.of.append((None, False))
+    state.keep += stand_ins
+    return stand_ins
+
+
+class _Line:
+    """See `parts.Items`: the items of an array. Numbers that are none are those that everybody knows, or it is other.
+
+    Args:
+        line: an array of one dimension.
+    """
+
+    def __init__(self, line: Any) -> None:
+        self._line = line
+
+    def check(self) -> None:
+        """See `parts.Items`."""
+        for first in range(0, len(self._line), _PART):
+            items = self._items(first)
+            kinds = _plain_kinds(items)
+            if kinds is None or (float in kinds and not all(map(_is_named, compress(items, map(ne, items, items))))):
+                raise OtherItemsError
+
+    def _items(self, first: int) -> list[Any]:
+        items: list[Any] = self._line[first : first + _PART].tolist()
+        return items
+
+    def write(self, number: int) -> tuple[int, bytes]:
+        """See `parts.Items`; noted is how many numbers that are none there are, 32 bits for each of `_NANS`."""
+        made = _written(self._items(number * _PART))
+        if made is None:
+            raise OtherItemsError
+        (data,), nans = made
+        noted = 0
+        for name, places in nans:
+            if not isinstance(name, str):
+                raise OtherItemsError
+            noted += len(places) // 8 << 32 * [*_NANS].index(name)
+        return noted, data
+
+
+def _named_nans(address: int, size: int, noted: int) -> list[tuple[Any, bytes]] | None:
+    """The numbers that are none, by what they are called, with their places; as many as are *noted* of an array.
+
+    An array of objects is one of their addresses. None where others are called so by now.
+    """
+    if not noted:
+        return []
+    addresses = library().frombuffer((ctypes.c_char * size).from_address(address), "uintp")
+    found = []
+    for number, (name, make) in enumerate(_NANS.items()):
+        count = noted >> 32 * number & 0xFFFF_FFFF
+        places: Any = library().flatnonzero(addresses == id(make())) if count else ()
+        if len(places) != count:
+            return None
+        if count:
+            found.append((name, places.astype("Q")))
+    return [(name, places.tobytes()) for name, places in sorted(found, key=lambda entry: int(entry[1][0]))]
+
+
+def _written(items: list[Any]) -> tuple[list[bytes], list[tuple[Any, bytes]]] | None:
+    """*items*, a list that nobody else has, as pickles of their own; None where somebody can tell them from copies."""
+    kinds = _plain_kinds(items)
+    if kinds is None:
         return None
     nans = _nans(items) if float in kinds else []
     if nans is None:
@@ -63,6 +163,15 @@ def packed(state: Pass, items: list[Any]) -> Packed | None:
     if any(has_special((part,)) or may_hold_large_text((part,)) for part in parts):
         return None
     return parts, [(_called(nan), places.tobytes()) for nan, places in nans]
+
+
+def _plain_kinds(items: list[Any]) -> set[type] | None:
+    """The types of *items*; None where there are others than text and numbers."""
+    try:
+        kinds = set(map(type, items))
+    except Exception:  # a metaclass of the session that lets nobody hash its classes
+        return None
+    return kinds if kinds <= _PLAIN else None
 
 
 def unpacked(parts: Iterable[bytes], nans: Iterable[tuple[Any, bytes]]) -> list[Any]:
@@ -82,12 +191,13 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module_name}.{name} is neither text nor a number")
 
 
-def _are_known(state: Pass, items: Sequence[Any]) -> bool:
+def _are_known(state: Pass, line: Any) -> bool:
     """Whether most of the texts are in another array of this pass: each would load them once more.
 
     Of both some are compared, those at the same places. Where these are few texts, loading them again is nothing.
     """
-    sample = {id(item) for item in items[:: -(-len(items) // _SAMPLE)] if type(item) is str and len(item) > 1}
+    items = line[:: -(-len(line) // _SAMPLE)].tolist()
+    sample = {id(item) for item in items if type(item) is str and len(item) > 1}
     known = len(sample & state.sampled)
     state.sampled |= sample
     return 2 * known > len(sample) > _SAMPLE // 4
@@ -108,6 +218,10 @@ def _nans(items: list[Any]) -> list[tuple[Any, array[int]]] | None:
 
 
 _NANS: dict[str, Any] = {"math": lambda: math.nan, "numpy": lambda: sys.modules["numpy"].nan}
+
+
+def _is_named(number: float) -> bool:
+    return isinstance(_called(number), str)
 
 
 def _called(number: float) -> float | str:

@@ -80,10 +80,11 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
         return object_array, (array.shape, dtype, order_of(array)), (parts, flags.writeable), None, None, fill_fields
     order = "C" if flags.c_contiguous else order_of(array)
     if dtype.hasobject:
-        items = straight(array, order).flatten().tolist()
-        held = packed(state, items) or items
-        if held is items:
-            state.keep.append(items)  # known to be the pass's own, it need not be told from what the session holds
+        line, address = _line(array, order)
+        held: Any = packed(state, line, address)
+        if held is None:
+            held = line.tolist()
+            state.keep.append(held)  # known to be the pass's own, it need not be told from what the session holds
         return object_array, (array.shape, dtype, order), (held, flags.writeable), None, None, fill_objects
     if array.nbytes <= IN_BAND or dtype.itemsize == 0:
         data = array.tobytes() if order == "C" else straight(array, order).tobytes()
@@ -97,6 +98,15 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     state.rows.append(flat.nbytes // rows if rows else 0)
     made = (len(state.buffers) - 1, array.shape, dtype, order, flags.writeable)
     return load.array, (*made, True) if anywhere else made
+
+
+def _line(array: Any, order: Order) -> tuple[Any, int]:
+    """The items of *array* in one dimension; and the address of its memory if they lie there so, and it is its own."""
+    flat, root = straight(array, order), root_of(array)
+    if not flat.flags.c_contiguous:
+        return flat.flatten(), 0
+    line = flat.reshape(-1)
+    return line, address_of(line) if type(root) is library().ndarray and is_owner(root) else 0
 
 
 def _fields(array: Any) -> Iterator[Any]:
