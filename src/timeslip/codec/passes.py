@@ -47,6 +47,16 @@ if TYPE_CHECKING:
 Reducer = Callable[["Pass", Any], Any]
 
 
+_STAND_INS: dict[type, Reducer | None] = {
+    Content: reduce_content,
+    Scope: reduce_scope,
+    Checked: reduce_checked,
+    Whole: reduce_whole,
+    Parts: reduce_parts,
+    Beside: reduce_beside,
+}
+
+
 class Pass:
     """State of one pass, shared by the pickler and the reducers."""
 
@@ -110,13 +120,7 @@ class Pass:
         self._inside = inline.Asking(encoder.is_alone)
         self.shared_dicts: dict[int, Any] = {}
         """Attribute dicts that others hold as well, by address."""
-        self.table: dict[type, Reducer | None] = dict(reducers.BASE)
-        self.table[Content] = reduce_content
-        self.table[Scope] = reduce_scope
-        self.table[Checked] = reduce_checked
-        self.table[Whole] = reduce_whole
-        self.table[Parts] = reduce_parts
-        self.table[Beside] = reduce_beside
+        self.table: dict[type, Reducer | None] = {**reducers.BASE, **_STAND_INS}
         self.leads = Leads()
         self.unheard = users_reducers(encoder.namespace)
         """Classes with a reduction that code of the user's has registered with `copyreg`: it may say anything."""
