@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import random
 import signal
+import sys
 import threading
 from typing import Any
 
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import finalizers, islands, unpicklers
+from timeslip.codec import finalizers, holders, islands, unpicklers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.islands import with_names
@@ -357,6 +358,35 @@ def test_names_for_elements_need_no_further_pass(
     assert live["row"] is elements(live["rows"])[5]
     live.session.undo(3)
     assert "row" not in live.namespace
+
+
+def test_names_for_what_was_loaded_from_one_piece_need_a_pass(sessions: Sessions) -> None:
+    live = attach(sessions)
+    live.run(ROWS)
+    encoder, rows = live.session._live.encoder, live["rows"]
+    captured, nodes = encoder.capture([("rows", rows)]), [("row", rows[5]), ("rows", rows)]
+    captured.find_links(frozenset())
+    assert with_names(captured, rows, nodes, encoder.seed_memo) is not None
+    captured.segments = [b"".join(captured.segments)]
+    assert with_names(captured, rows, nodes, encoder.seed_memo) is None
+    captured.release()
+
+
+def test_a_tracer_does_not_change_how_often_something_is_held() -> None:
+    """Not even one that was there when it was found out how often asking itself holds it."""
+    before, asked, held = sys.gettrace(), [], [object()]
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        asked.append(len(frame.f_locals))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        counted = holders._references(held, 0)
+    finally:
+        sys.settrace(before)
+    assert counted == holders._WITHIN
+    assert asked
 
 
 EDITS = (
