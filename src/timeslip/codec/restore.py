@@ -87,6 +87,7 @@ class Loader:
         self.kinds: dict[int, type] = {}
         """Classes that the streams have named since it was last looked whether they have finalizers, by address."""
         self._finalizes = False
+        self._kinds_asked: dict[int, tuple[type, bool]] = {}
         self._lent: dict[int, Any] = {}
         self.figures: list[tuple[Any, int]] = []
         """Figures that pyplot showed, with their numbers: to be shown again when the restore is applied."""
@@ -170,12 +171,22 @@ class Loader:
                 gc.enable()
         del payload, met, unpickler  # another reference to everything in it would change its mark
         if captured is None:
-            unready = {id(self.made[identity]) for identity in self._incomplete}
-            inline.give_anew(values, lambda kind: id(kind) not in unready and _is_its_attributes(kind))
+            inline.give_anew(values, self._is_its_attributes)
         else:
             key, value = next(iter(values.items()))
             self._note(key, with_mark(captured, value, time.perf_counter() - began, later=staying is not None))
         return values
+
+    def _is_its_attributes(self, kind: type) -> bool:
+        """Whether an instance of *kind* is recorded as its attributes and nothing else, by no code of its class."""
+        if any(self.made[identity] is kind for identity in self._incomplete):
+            return False
+        if self._draining:  # a base of it may not be whole
+            return _is_its_attributes(kind)
+        known = self._kinds_asked.get(id(kind))
+        if known is None:  # a thousand names may be bound to instances of one class
+            known = self._kinds_asked[id(kind)] = kind, _is_its_attributes(kind)
+        return known[1]
 
     def hold_back(self, unpickler: Unpickler) -> None:
         """Keep what was made now from being finalized, should it be let go again."""
@@ -507,7 +518,6 @@ class Loader:
 
 
 def _is_its_attributes(kind: type) -> bool:
-    """Whether an instance of *kind* is recorded as its attributes and nothing else, by no code of its class."""
     try:
         found = reducers.find(kind)
     except Exception:  # a metaclass of the session answers what it likes
