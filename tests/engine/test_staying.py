@@ -360,6 +360,32 @@ def test_names_for_elements_need_no_further_pass(
     assert "row" not in live.namespace
 
 
+def test_names_for_elements_need_a_pass_while_threads_run(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mark that is taken after the pass would be that of what a thread has changed in between."""
+    live = attach(sessions)
+    live.run(ROWS)
+
+    def changed(*args: Any) -> Captured | None:
+        live["rows"][9]["id"] = "by a thread"
+        return with_names(*args)
+
+    monkeypatch.setattr(capturing, "with_names", changed)
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        live.run("row = rows[5]", "x = 1")
+    finally:
+        end.set()
+        thread.join()
+        monkeypatch.setattr(capturing, "with_names", with_names)
+    told = copy.deepcopy(live["rows"])
+    live.run("rows = row = None")
+    live.session.undo()
+    assert live["rows"] == told
+    assert live["row"] is live["rows"][5]
+
+
 def test_names_for_what_was_loaded_from_one_piece_need_a_pass(sessions: Sessions) -> None:
     live = attach(sessions)
     live.run(ROWS)
