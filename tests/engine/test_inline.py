@@ -6,6 +6,7 @@ import gc
 import random
 import sys
 import threading
+import types
 from typing import Any
 
 import pytest
@@ -125,6 +126,8 @@ ODD = {
     "its own setting": "class C:\n    def __setattr__(self, name, value): ran.append(name); vars(self)[name] = value\n"
     "c = C()\nc.n = [5]",
     "a finalizer": "class C:\n    def __del__(self): ran.append('del')\nc = C()\nc.n = [5]",
+    "only deleting": "class D:\n    def __delete__(self, obj): ran.append('delete')\n"
+    "class C:\n    n = D()\nc = C(); vars(c)['n'] = [5]",
     "a default": "class C:\n    n = 4\n    def m(self): ran.append('m')\nc = C()\nc.n = [5]",
     "a weak reference": "import weakref\nclass C: pass\nc = C(); c.n = [5]; w = weakref.ref(c)",
     "other keys": "class C: pass\nc = C(); vars(c)['n'] = [5]; vars(c)[7] = 'seven'",
@@ -156,6 +159,40 @@ def test_what_comes_back_is_the_same_for_any_class(name: str, sessions: Sessions
     assert name != "itself" or found.own is found
     assert name != "its dict" or live["held"] is vars(found)
     assert name != "a method" or live["bound"].__self__ is found
+
+
+LIBRARY = """
+ids = set()
+class Kept:
+    def {hook}
+def make(attributes):
+    made = object.__new__(Kept)
+    vars(made).update(attributes)
+    ids.add(id(made))
+    return made
+"""
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "__setstate__(self, state): vars(self).update(state); ids.add(id(self))",
+        "__new__(cls): made = object.__new__(cls); ids.add(id(made)); return made",
+        "__reduce__(self): return make, (vars(self),)",
+    ],
+)
+def test_what_a_library_has_noted_by_its_address_stays(
+    hook: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = types.ModuleType("noting")
+    monkeypatch.setitem(sys.modules, "noting", library)
+    exec(LIBRARY.format(hook=hook), vars(library))
+    live = sessions.attach()
+    live.run("import noting", "c = noting.Kept(); c.n = [5]", "c = None")
+    vars(library)["ids"].clear()
+    live.session.undo()
+    assert live["c"].n == [5]
+    assert vars(library)["ids"] == {id(live["c"])}
 
 
 def test_the_stream_is_the_one_that_pickle_writes(sessions: Sessions) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import random
 import signal
+import sys
 import threading
 from typing import Any
 
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import finalizers, islands, unpicklers
+from timeslip.codec import finalizers, holders, islands, unpicklers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.islands import with_names
@@ -357,6 +358,61 @@ def test_names_for_elements_need_no_further_pass(
     assert live["row"] is elements(live["rows"])[5]
     live.session.undo(3)
     assert "row" not in live.namespace
+
+
+def test_names_for_elements_need_a_pass_while_threads_run(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mark that is taken after the pass would be that of what a thread has changed in between."""
+    live = attach(sessions)
+    live.run(ROWS)
+
+    def changed(*args: Any) -> Captured | None:
+        live["rows"][9]["id"] = "by a thread"
+        return with_names(*args)
+
+    monkeypatch.setattr(capturing, "with_names", changed)
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        live.run("row = rows[5]", "x = 1")
+    finally:
+        end.set()
+        thread.join()
+        monkeypatch.setattr(capturing, "with_names", with_names)
+    told = copy.deepcopy(live["rows"])
+    live.run("rows = row = None")
+    live.session.undo()
+    assert live["rows"] == told
+    assert live["row"] is live["rows"][5]
+
+
+def test_names_for_what_was_loaded_from_one_piece_need_a_pass(sessions: Sessions) -> None:
+    live = attach(sessions)
+    live.run(ROWS)
+    encoder, rows = live.session._live.encoder, live["rows"]
+    captured, nodes = encoder.capture([("rows", rows)]), [("row", rows[5]), ("rows", rows)]
+    captured.find_links(frozenset())
+    assert with_names(captured, rows, nodes, encoder.seed_memo) is not None
+    captured.segments = [b"".join(captured.segments)]
+    assert with_names(captured, rows, nodes, encoder.seed_memo) is None
+    captured.release()
+
+
+def test_a_tracer_does_not_change_how_often_something_is_held() -> None:
+    """Not even one that was there when it was found out how often asking itself holds it."""
+    before, asked, held = sys.gettrace(), [], [object()]
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        asked.append(len(frame.f_locals))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        counted = holders._references(held, 0)
+    finally:
+        sys.settrace(before)
+    assert counted == holders._WITHIN
+    assert asked
 
 
 EDITS = (

@@ -22,12 +22,12 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from timeslip.codec.definitions import HEAP_TYPE, of
-from timeslip.codec.kinds import all_slots, attributes_of, is_plain, references_in_lists
+from timeslip.codec.kinds import attributes_of, defines, held_by_class, references_in_lists
 
 _WORD = ctypes.sizeof(ctypes.c_size_t)
 _VERSION = sys.version_info[:2]
@@ -130,28 +130,27 @@ _references = references_in_lists(2)
 """What is in a dict and in a list, and nobody else's."""
 
 
-def give_anew(values: dict[str, Any], unready: Container[int]) -> None:
+def give_anew(values: dict[str, Any], is_fit: Callable[[type], bool]) -> None:
     """Put new instances without an attribute dict in the place of those of *values* that pickle has just made with one.
 
     Only of those that nobody else holds, not even they themselves, and whose dict nobody else holds: nothing can tell.
 
     Args:
         values: by any key; nothing else may hold them for the caller.
-        unready: addresses of classes that have not all of their content yet.
+        is_fit: whether an instance of a class is its attributes, and loading one has run no code of the class: that may
+            have noted the address of the instance.
     """
     if not are_known():
         return
     for key in [key for key, value in values.items() if may_have_them(type(value))]:
-        if id(type(values[key])) not in unready and _is_own([values[key]]):
+        if is_fit(type(values[key])) and _is_own([values[key]]):
             values[key] = _made_anew(values[key])
 
 
 def _is_own(held: list[Any]) -> bool:
     """Whether the one in *held* is held there and in one other place, and one like it can be made."""
     kind = type(held[0])
-    if not is_plain(kind) or all_slots(kind) or any("__del__" in of(base, "__dict__") for base in of(kind, "__mro__")):
-        return False
-    if next(map(sys.getrefcount, held)) > _references or weakref.getweakrefcount(held[0]):
+    if defines(kind, "__del__") or next(map(sys.getrefcount, held)) > _references or weakref.getweakrefcount(held[0]):
         return False
     attributes = [attributes_of(held[0])]
     if type(attributes[0]) is not dict or next(map(sys.getrefcount, attributes)) > _references:
@@ -160,9 +159,9 @@ def _is_own(held: list[Any]) -> bool:
 
 
 def _is_described(kind: type, name: str) -> bool:
-    """Whether assigning that attribute runs code of a property or the like."""
-    found = [of(base, "__dict__")[name] for base in of(kind, "__mro__") if name in of(base, "__dict__")]
-    return any("__set__" in of(base, "__dict__") for value in found for base in of(type(value), "__mro__"))
+    """Whether assigning that attribute asks a property or the like, also one that only says how it is deleted."""
+    found = type(held_by_class(kind, name))
+    return defines(found, "__set__") or defines(found, "__delete__")
 
 
 def _made_anew(obj: Any) -> Any:

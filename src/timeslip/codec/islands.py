@@ -314,6 +314,8 @@ def with_names(
     payload = [obj for _, obj in nodes]
     if not (captured.parts and may_be_islands(nodes, seeds)) or max(filter(is_long, payload), key=len) is not value:
         return None
+    if len(captured.segments) != len(captured.parts) + 2:  # as loaded from one piece: where they end, nobody knows
+        return None
     elements = list(value.values()) if type(value) is dict else value
     try:
         ends = _ends(len(seeds), payload, value, elements)

@@ -201,10 +201,11 @@ def own_slots(kind: type) -> Slots:
 
 def hides_slots(kind: type, slots: Slots) -> bool:
     """Whether *kind* has something else under the name of one of its slots."""
-    return any(_found(kind, name) is not slot for name, slot in slots.items())
+    return any(held_by_class(kind, name) is not slot for name, slot in slots.items())
 
 
-def _found(kind: type, name: str) -> Any:
+def held_by_class(kind: type, name: str) -> Any:
+    """What *kind* or a base of it has as *name*, the nearest; None for nothing. Without asking a metaclass."""
     return next((of(base, "__dict__")[name] for base in of(kind, "__mro__") if name in of(base, "__dict__")), None)
 
 

@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from timeslip.codec import definitions, finalizers, imports, inline
+from timeslip.codec import definitions, finalizers, imports, inline, reducers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.changes import Change
 from timeslip.codec.classes import make_class
 from timeslip.codec.guarding import silent
 from timeslip.codec.loaded import Loaded, Met, Staying, with_mark
 from timeslip.codec.passes import Pass
-from timeslip.codec.reducers import caches, iterators, python, system
+from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.salvaging import missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
@@ -87,6 +87,7 @@ class Loader:
         self.kinds: dict[int, type] = {}
         """Classes that the streams have named since it was last looked whether they have finalizers, by address."""
         self._finalizes = False
+        self._kinds_asked: dict[int, tuple[type, bool]] = {}
         self._lent: dict[int, Any] = {}
         self.figures: list[tuple[Any, int]] = []
         """Figures that pyplot showed, with their numbers: to be shown again when the restore is applied."""
@@ -170,11 +171,22 @@ class Loader:
                 gc.enable()
         del payload, met, unpickler  # another reference to everything in it would change its mark
         if captured is None:
-            inline.give_anew(values, {id(self.made[identity]) for identity in self._incomplete})
+            inline.give_anew(values, self._is_its_attributes)
         else:
             key, value = next(iter(values.items()))
             self._note(key, with_mark(captured, value, time.perf_counter() - began, later=staying is not None))
         return values
+
+    def _is_its_attributes(self, kind: type) -> bool:
+        """Whether an instance of *kind* is recorded as its attributes and nothing else, by no code of its class."""
+        if any(self.made[identity] is kind for identity in self._incomplete):
+            return False
+        if self._draining:  # a base of it may not be whole
+            return _is_its_attributes(kind)
+        known = self._kinds_asked.get(id(kind))
+        if known is None:  # a thousand names may be bound to instances of one class
+            known = self._kinds_asked[id(kind)] = kind, _is_its_attributes(kind)
+        return known[1]
 
     def hold_back(self, unpickler: Unpickler) -> None:
         """Keep what was made now from being finalized, should it be let go again."""
@@ -503,6 +515,14 @@ class Loader:
             return self.namespace
         seeds = self.encoder.seeds
         return seeds[index] if index < len(seeds) else None  # an object of another front end: nothing to refer to
+
+
+def _is_its_attributes(kind: type) -> bool:
+    try:
+        found = reducers.find(kind)
+    except Exception:  # a metaclass of the session answers what it likes
+        return False
+    return type(found) is instances.Plain and found.has_them_inside
 
 
 def _attribute(module_name: str, qualname: str) -> Any:

@@ -29,6 +29,11 @@ def capture_of(encoder: Encoder, nodes: list[tuple[str, Any]], shared: frozenset
 def capture_with_names(
     encoder: Encoder, captured: Captured | None, value: Any, nodes: list[tuple[str, Any]]
 ) -> tuple[Captured, bytes | None] | None:
-    """As `islands.with_names`, with the mark of *nodes*; to be called when nothing holds what *captured* has met."""
-    found = with_names(captured, value, nodes, encoder.seed_memo) if captured is not None else None
+    """As `islands.with_names`, with the mark of *nodes*; to be called when nothing holds what *captured* has met.
+
+    Not while code of the user's runs in other threads: the mark would be that of what it has changed since the pass.
+    """
+    if captured is None or not encoder.is_alone():
+        return None
+    found = with_names(captured, value, nodes, encoder.seed_memo)
     return None if found is None else (found, mark_of_nodes(nodes, encoder))
