@@ -17,7 +17,8 @@ from tests.codec.kernels import Kernel, differences, resumed
 from tests.engine.driver import Driver
 from tests.state.areas import needs_kernel
 
-from timeslip.codec.parts import data_of
+from timeslip import encoding
+from timeslip.codec.parts import OtherItemsError, Part, data_of
 from timeslip.codec.reducers import items
 from timeslip.state.fingerprint import fingerprint
 from timeslip.state.memory import Memory
@@ -282,6 +283,30 @@ def test_a_cell_writes_what_it_changed(driver: Driver, written: list[int], dtype
     assert driver.namespace["df"]["t"].iloc[2_500] == "text 2500"
     session.redo()
     assert driver.namespace["df"]["t"].iloc[2_500] == "changed"
+
+
+@needs_kernel
+def test_parts_of_which_no_chunk_is_known_are_written_for_the_store(driver: Driver, written: list[int]) -> None:
+    """Whatever has lost it: a version that had them is not saved yet, or could not be."""
+    session = driver.session
+    session.run(FRAME.replace("DTYPE", "object"))
+    session.run("df['t'].iloc[7]")
+    session._live.tracker.groups["df"].chunk_of.clear()
+    written.clear()
+    session.run("df['x'] = df['x'] + 1")
+    assert sum(written) >= 6_000 - 4 * PART
+    session.undo()
+    session.redo()
+    assert (driver.namespace["df"]["x"].iloc[5], driver.namespace["df"]["t"].iloc[5_999]) == (6.0, "text 5999")
+
+
+def test_a_part_that_a_thread_has_changed_since_is_not_taken_for_what_was_looked_at() -> None:
+    def other() -> bytes:
+        raise OtherItemsError
+
+    assert encoding._bytes_of_part(Part(3, lambda: b"abc")) == b"abc"
+    assert encoding._bytes_of_part(Part(3, lambda: b"longer")) == bytes(3)
+    assert encoding._bytes_of_part(Part(3, other)) == bytes(3)
 
 
 @needs_kernel
