@@ -41,6 +41,10 @@ _SPLIT = 2
 """DICT_KEYS_SPLIT: keys of a class, without values."""
 _MOST = 30
 """SHARED_KEYS_MAX_SIZE: so many attributes can be kept so."""
+_ASKED = 64
+"""So many instances of each class are asked in one pass."""
+_OWN_REFERENCES = references_in_lists(2)
+"""What is in a dict and in a list, and nobody else's."""
 _address = id
 """A cell may put anything in the place of ``id``."""
 
@@ -88,9 +92,6 @@ def attributes_inside(obj: Any, known: dict[tuple[int, bytes], list[str]]) -> di
     return _read(obj, place, known) if place is not None else None
 
 
-_ASKED = 64
-
-
 class Asking:
     """Which instances one pass asks: some of each class, the rest it leaves to pickle, which is faster.
 
@@ -126,10 +127,6 @@ class Asking:
         return self._left.get(id(kind)) == 0
 
 
-_references = references_in_lists(2)
-"""What is in a dict and in a list, and nobody else's."""
-
-
 def give_anew(values: dict[str, Any], is_fit: Callable[[type], bool]) -> None:
     """Put new instances without an attribute dict in the place of those of *values* that pickle has just made with one.
 
@@ -150,10 +147,14 @@ def give_anew(values: dict[str, Any], is_fit: Callable[[type], bool]) -> None:
 def _is_own(held: list[Any]) -> bool:
     """Whether the one in *held* is held there and in one other place, and one like it can be made."""
     kind = type(held[0])
-    if defines(kind, "__del__") or next(map(sys.getrefcount, held)) > _references or weakref.getweakrefcount(held[0]):
+    if (
+        defines(kind, "__del__")
+        or next(map(sys.getrefcount, held)) > _OWN_REFERENCES
+        or weakref.getweakrefcount(held[0])
+    ):
         return False
     attributes = [attributes_of(held[0])]
-    if type(attributes[0]) is not dict or next(map(sys.getrefcount, attributes)) > _references:
+    if type(attributes[0]) is not dict or next(map(sys.getrefcount, attributes)) > _OWN_REFERENCES:
         return False
     return all(type(name) is str and not _is_described(kind, name) for name in attributes[0])
 
