@@ -249,7 +249,7 @@ class ValueWriter:
         body = draft.body
         body["stream"] = self._stream(draft.segments, settling.chunks, islands=draft.islands, put=put)
         for field_name, cuts in (("buffers", draft._buffers), ("out_of_band", draft._out_of_band)):
-            entries = [settling.entry(cut) for cut in cuts]
+            entries = [settling.entry(cut, mapped=cuts is draft._buffers) for cut in cuts]
             if entries:
                 body[field_name] = entries
         chunks = (*settling.chunks, *settling.named, *settling.lists)
@@ -312,9 +312,9 @@ class _Settling:
         self.pieces: dict[bytes, str] = {}
         self.torn = False
 
-    def entry(self, cut: _Cut) -> dict[str, Any]:
-        """Of one buffer, all of whose chunks are there then."""
-        names = self._names(cut)
+    def entry(self, cut: _Cut, *, mapped: bool) -> dict[str, Any]:
+        """Of one buffer, all of whose chunks are there then; *mapped*: it is of those that may come back as pages."""
+        names = self._names(cut, mapped=mapped and cut.size >= MAP_FROM and not cut.is_part)
         entry: dict[str, Any] = {"size": cut.size, "row": cut.row, "cut": cut.limit}
         if len(names) >= self._shortest and not self.torn:
             entry["lists"] = [self._list(data) for data in lists_of(names, cut.marks, cut.ends())]
@@ -325,23 +325,24 @@ class _Settling:
             self.named += names
         return entry
 
-    def _names(self, cut: _Cut) -> list[str]:
+    def _names(self, cut: _Cut, *, mapped: bool) -> list[str]:
         bounds, names = cut.parts(), cut.names
         wanted = [at for at, name in enumerate(names) if name is None]
-        wanted = self._put_ahead(cut, bounds, wanted)
+        wanted = self._put_ahead(cut, bounds, wanted, mapped=mapped)
         for at, piece in self._bytes_of(cut, bounds, wanted):
             mark = cut.marks[at]
             name = self.pieces.get(mark)
             if name is None:
                 compare = partial(self._compare, mark)
                 stable = cut.data is None
-                name = str(self._repository.put_chunk(piece, phase(bounds[at][0]), compare, stable=stable))
+                place = phase(bounds[at][0]) if mapped else None
+                name = str(self._repository.put_chunk(piece, place, compare, stable=stable))
             self._put(len(piece))
             self.pieces[mark] = names[at] = name
         self.pieces.update(zip(cut.marks, names, strict=True))  # type: ignore[arg-type]  # none is missing by now
         return names  # type: ignore[return-value]
 
-    def _put_ahead(self, cut: _Cut, bounds: Sequence[tuple[int, int]], wanted: list[int]) -> list[int]:
+    def _put_ahead(self, cut: _Cut, bounds: Sequence[tuple[int, int]], wanted: list[int], *, mapped: bool) -> list[int]:
         """Put what a thread can name while the piece before is written; numbers of what is left."""
         data = cut.data
         if data is None or not ahead.pays([bounds[at][1] - bounds[at][0] for at in wanted]):
@@ -352,7 +353,8 @@ class _Settling:
         ):
             for at, (piece, name, mark) in zip(wanted, done, strict=True):
                 self.torn |= mark != cut.marks[at]
-                chunk = self._repository.put_chunk(piece, phase(bounds[at][0]), stable=True, name=name)
+                place = phase(bounds[at][0]) if mapped else None
+                chunk = self._repository.put_chunk(piece, place, stable=True, name=name)
                 self.pieces[cut.marks[at]] = cut.names[at] = str(chunk)
                 self._put(len(piece))
         return [at for at in wanted if cut.names[at] is None]  # without a thread, or memory for it

@@ -20,6 +20,7 @@ from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.reducers import brought
 from timeslip.codec.resources import Resources
+from timeslip.compacting import Compactor
 from timeslip.config import Settings
 from timeslip.encoding import ValueWriter
 from timeslip.errors import SessionBusyError, StoreError, UnstorableError
@@ -127,6 +128,7 @@ class Live:
         self.prover = Prover(self.encoder, repository.verdicts)
         self.facets = FacetSet(settings.facets)
         self.writer = ValueWriter(repository, settings)
+        self.compactor = Compactor(repository)
         self.records: dict[str, RecordId] = {}
         self.manifest: RecordId | None = None
         self.head: CommitId | None = None
@@ -303,6 +305,7 @@ class Live:
 
     def close(self) -> None:
         """Let go of the session and close the store; the last thing that is done with this object."""
+        self.compactor.close()
         self.prover.close()
         self.tracker.memory.close()
         self.repository.release_lease(self.session, self.kernel)

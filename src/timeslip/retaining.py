@@ -91,6 +91,7 @@ def collect(live: Live, *, dry_run: bool) -> Collected:
             live.repository,
             keep=RetentionPolicy.from_settings(live.settings),
             dry_run=dry_run,
+            thorough=True,
             progress=live.progress.tell,
         )
     finally:

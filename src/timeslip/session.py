@@ -343,6 +343,17 @@ class Session(Views):
         """
         return 0 if self.closed else auditing.audit(self._live, at_most)
 
+    def begin_compaction(self) -> bool:
+        """In idle time, begin to compress what nobody will want back soon, in a thread; whether there may be such.
+
+        It ends by itself, or after `end_compaction`.
+        """
+        return not self.closed and self._live.compactor.begin(self.settings)
+
+    def end_compaction(self) -> None:
+        """Something is to run: what `begin_compaction` began stops after a few milliseconds. Does not wait for it."""
+        self._live.compactor.stop()
+
     # ---- names of commits
 
     def branch(

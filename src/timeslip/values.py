@@ -92,9 +92,14 @@ def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, 
     def read_into(target: memoryview, mapped: Sequence[Part] = ()) -> None:
         target = target.cast("B") if target.format != "B" or target.ndim != 1 else target
         chunks, _, parts = listed()
+        there: dict[str, int] = {}
         for number in _beside(parts, mapped):
             start, stop = parts[number]
-            repository.read_chunk_into(chunks[number], target[start:stop])
+            first = there.setdefault(chunks[number], start)
+            if first != start:  # zeros, for instance: a thousand times the same chunk
+                target[start:stop] = target[first : first + stop - start]
+            else:
+                repository.read_chunk_into(chunks[number], target[start:stop])
 
     def map_into(target: memoryview, alone: bool) -> None:
         mapped = repository.map_over(target, lying(), names, alone=alone)

@@ -100,6 +100,9 @@ class FakeSession:
         self.repository: Any = SimpleNamespace(directory=directory, maps=SimpleNamespace(later=False))
         self.fails: BaseException | None = None
 
+    def end_compaction(self) -> None:
+        pass
+
     def _called(self, *call: Any) -> None:
         self.calls.append(call)
         if self.fails is not None:

@@ -272,7 +272,9 @@ def test_replay_lists_first(bench: Bench, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize("audit", [True, False])
 def test_what_is_mapped_is_verified_later_only_where_there_is_idle_time(audit: bool) -> None:
     session: Any = SimpleNamespace(
-        repository=SimpleNamespace(maps=SimpleNamespace(later=None)), settings=SimpleNamespace(audit=audit)
+        repository=SimpleNamespace(maps=SimpleNamespace(later=None)),
+        settings=SimpleNamespace(audit=audit),
+        end_compaction=lambda: None,
     )
     auditor = Auditor(session, Faults(Path()), lambda: False)
     auditor.begin()
@@ -294,6 +296,8 @@ def test_what_the_first_command_needs_is_imported_before_anything_is_looked_at(
         repository=SimpleNamespace(maps=SimpleNamespace(later=None)),
         settings=SimpleNamespace(audit=True),
         audit=lambda seconds: done.append("audit") or 0,
+        begin_compaction=lambda: done.append("compaction"),
+        end_compaction=lambda: done.append("stop"),
     )
     monkeypatch.setattr(idle, "PATIENCE", ((0.0, 0.2),))
     monkeypatch.setattr(idle, "_PAUSE", 0.0)
@@ -306,8 +310,10 @@ def test_what_the_first_command_needs_is_imported_before_anything_is_looked_at(
         await asyncio.sleep(0.05)
 
     asyncio.run(idle_for_a_while())
+    monkeypatch.setattr(idle, "COMPACTION", 0.0)
     asyncio.run(idle_for_a_while())
-    assert done == [*idle._FOR_VERBS, "audit", "audit"]
+    auditor.stop()
+    assert done == ["stop", *idle._FOR_VERBS, "audit", "stop", "audit", "compaction", "stop"]
     assert "timeslip.ipython.perform" in done
     assert not any(collecting), "a collection would go through all that libraries have made"
     assert gc.isenabled()

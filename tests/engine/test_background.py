@@ -497,7 +497,7 @@ def test_a_collection_elsewhere_takes_nothing_of_what_waits(
     assert len(session.log()) == 3
     assert session.status().paused is None
     maintenance.gc(session.repository)
-    assert not session.repository._chunks._pins, "what is finished is pinned no more"
+    assert not session.repository._chunks.pins._pinned, "what is finished is pinned no more"
     assert not session.verify(session.head).unrestorable
 
 

@@ -14,7 +14,7 @@ from tests.store.steps import Steps
 
 from timeslip.errors import ChunkMissingError, StoreBusyError, StoreError
 from timeslip.ids import SessionId
-from timeslip.store import chunks, collect, database, maintenance
+from timeslip.store import chunks, collect, database, maintenance, pins
 from timeslip.store.repository import Repository
 
 
@@ -76,7 +76,7 @@ def test_gc_leaves_what_another_process_is_about_to_need(directory: Path, monkey
 
 def test_what_is_held_stays_until_it_is_let_go(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collect, "_PATIENCE", 0)
-    monkeypatch.setattr(chunks, "PIN_SECONDS", 0.0)
+    monkeypatch.setattr(pins, "PIN_SECONDS", 0.0)
     with Repository.open(directory, min_free_bytes=0) as one, Repository.open(directory, min_free_bytes=0) as two:
         before = two.put_chunk(b"1" * 300)
         with two.held_pins() as hold:
@@ -124,7 +124,7 @@ def test_vanished_chunk_stops_the_transaction(directory: Path, monkeypatch: pyte
         steps = Steps(one)
         steps.commit({"a": b"1" * 300})
         one.remove_session(steps.session)
-        monkeypatch.setattr(two._chunks._pin_file, "shared", lambda: False)
+        monkeypatch.setattr(two._chunks.pins._file, "shared", lambda: False)
         chunk = two.put_chunk(b"1" * 300)
         assert maintenance.gc(one).chunks == 1
         with pytest.raises(ChunkMissingError, match="not in the store") as caught, two.transaction() as tx:

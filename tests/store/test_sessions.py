@@ -114,7 +114,7 @@ def test_shared_disk_is_for_one_host(directory: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(database, "is_local", lambda path: False)
     with Repository.open(directory, min_free_bytes=0) as repo:
         assert any("shared disk" in notice for notice in repo.notices)
-        assert not repo.mappable
+        assert not repo.maps.allowed
         assert repo._database.one("PRAGMA journal_mode") == ("delete",)
         steps = Steps(repo)
         commit = steps.commit({"a": os.urandom(50_000)})

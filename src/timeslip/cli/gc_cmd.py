@@ -21,7 +21,7 @@ def _run(invocation: Invocation) -> Answer:
         progress("gc", as_json=options.json) as tell,
     ):
         policy = RetentionPolicy.from_settings(Settings().changed(**load_preferences(repository.directory)))
-        return answers.gc_json(gc(repository, keep=policy, dry_run=options.dry_run, progress=tell))
+        return answers.gc_json(gc(repository, keep=policy, dry_run=options.dry_run, thorough=True, progress=tell))
 
 
 COMMAND = Command(VERB, _run, takes_session=False)

@@ -1,6 +1,7 @@
 """Idle time of a kernel: what the last cell is not known to have reached is looked at then, a piece at a time.
 
-Before that, what the first command needs is imported: a third of what an undo in a small session takes.
+Before that, what the first command needs is imported: a third of what an undo in a small session takes. After it, what
+nobody will want back soon is compressed.
 
 The pieces are callbacks of the event loop that hands out the kernel's messages, so they run on the thread that runs
 cells, between two messages, and a message that comes in waits for one piece at most. Where there is no such loop (a
@@ -20,6 +21,9 @@ from timeslip.ipython.faults import Faults
 
 PATIENCE = ((1.0, 0.2), (10.0, 2.0))
 """After so many seconds without a cell, what took up to so many seconds the last time is looked at."""
+
+COMPACTION = 30.0
+"""After so many seconds without a cell, what is cold is compressed."""
 
 _PAUSE = 0.05
 """Between two pieces, for the messages, seconds."""
@@ -67,6 +71,7 @@ class Auditor:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+        self._session.end_compaction()
 
     def _piece(self, loop: asyncio.AbstractEventLoop, level: int) -> None:
         self._next = None
@@ -85,3 +90,11 @@ class Auditor:
         elif level + 1 < len(PATIENCE):
             seconds = PATIENCE[level + 1][0] - PATIENCE[level][0]
             self._next = loop.call_later(seconds, self._piece, loop, level + 1)
+        else:
+            self._next = loop.call_later(COMPACTION - PATIENCE[level][0], self._compact)
+
+    def _compact(self) -> None:
+        self._next = None
+        if not self._is_busy() and sys.gettrace() is None:
+            with self._faults.guard("compressing in idle time"):
+                self._session.begin_compaction()

@@ -1,15 +1,13 @@
 """Chunks: immutable bytes named by their BLAKE3-256, written once, verified whenever they are read.
 
-Small chunks lie in the database, large ones in packs; both are compressed when a sample shows that it pays. A chunk
+Small chunks lie in the database, large ones in packs; both are compressed when a sample shows that it pays, except
+those that are to be mapped. A chunk
 that was put but not yet published is *pending*: its bytes may be in a pack already, yet nobody but this process can
 see it before the next transaction.
 
-A chunk that was put, or found to be there already, is *pinned* until the transaction that follows in the same thread
-has finished, so that a garbage collection in another process does not remove it in between. Where other transactions
-come first, pins are *held*: they stay until whoever holds them lets them go. Pins are one shared file lock per
-process: the collector works only while it holds that lock alone. A pin that is neither used nor held expires. Should a
-chunk vanish all the same (no file locks, an expired pin), `reference` raises and the transaction is rolled back:
-nothing that points to a missing chunk is ever published.
+A chunk that was put, or found to be there already, is *pinned* (`pins`) until the transaction that refers to it has
+finished. Should it vanish all the same (no file locks, an expired pin), `reference` raises and the transaction is
+rolled back: nothing that points to a missing chunk is ever published.
 """
 
 from __future__ import annotations
@@ -25,15 +23,16 @@ from blake3 import blake3
 
 from timeslip.errors import ChunkMissingError, DamagedStoreError, StoreFullError, UnstorableError, UsageError
 from timeslip.ids import ChunkId
-from timeslip.standard import os, time
+from timeslip.standard import os
 from timeslip.store.compression import INLINE_LIMIT, RAW, ZSTD, compress, decompress
 from timeslip.store.database import Database, Row
 from timeslip.store.files import Files, translate
 from timeslip.store.guard import Reading
-from timeslip.store.host import FileLock, boot_id
-from timeslip.store.mapping import PackMaps, Piece
+from timeslip.store.host import boot_id
+from timeslip.store.mapping import RUN, PackMaps, Piece
 from timeslip.store.members import MemberTable
 from timeslip.store.packs import Location, PackDirectory, PackState
+from timeslip.store.pins import Pins
 from timeslip.store.schema import INLINE, MISSING, PACKED
 
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
 MAX_CHUNK = 1 << 30
 """Largest chunk of format v1, bytes."""
-
-PIN_SECONDS = 600.0
-"""A pin that no transaction of its thread has used for this long is dropped, seconds."""
 
 _SCRATCH_LIMIT = 4 << 20
 _SPILL_BYTES = 16 << 20
@@ -114,10 +110,7 @@ class ChunkStore:
         self._appending = 0
         self._told: list[PackState] = []
         self._telling: list[PackState] = []
-        self._pin_mutex = threading.Lock()
-        self._pin_file = FileLock(pin_file)
-        self._pins: dict[bytes, tuple[int, float]] = {}
-        self._holds = 0
+        self.pins = Pins(pin_file)
         self._threads = threading.local()
         self.maps = PackMaps(packs, allowed=database.local)
         self.members = MemberTable(database)
@@ -133,15 +126,21 @@ class ChunkStore:
     # --- putting
 
     def put(
-        self, data: Buffer, phase: int = 0, look: Look | None = None, *, stable: bool = False, name: bytes | None = None
+        self,
+        data: Buffer,
+        phase: int | None = None,
+        look: Look | None = None,
+        *,
+        stable: bool = False,
+        name: bytes | None = None,
     ) -> ChunkId:
         """Store the present bytes of *data* and return their id; published by the next transaction.
 
-        Idempotent: bytes that are known already are not written again. Bytes that are stored raw in a pack start
-        *phase* bytes behind the start of a page. *data* may change or be resized after the call, and another thread
-        writing to it meanwhile cannot make a chunk that does not match its id; if it is *stable*, a memoryview of
-        bytes that nobody writes to during the call, no copy is made for that, and *name* may be their BLAKE3. *look* is
-        called with the bytes that the chunk has.
+        Idempotent: bytes that are known already are not written again. Bytes that are to be mapped have a *phase*: they
+        start so many bytes behind the start of a page, and are not compressed where mapping is possible. *data* may
+        change or be resized after the call, and another thread writing to it meanwhile cannot make a chunk that does
+        not match its id; if it is *stable*, a memoryview of bytes that nobody writes to during the call, no copy is
+        made for that, and *name* may be their BLAKE3. *look* is called with the bytes that the chunk has.
 
         Raises:
             StoreFullError: nothing was added.
@@ -154,7 +153,7 @@ class ChunkStore:
             if look is not None:
                 look(kept)
             digest = name if name is not None and kept is data else blake3(kept).digest()
-            self._pin(digest)
+            self.pins.add(digest)
             if not self._known(digest):
                 self._write(digest, kept, phase)
             return ChunkId(digest.hex())
@@ -197,9 +196,10 @@ class ChunkStore:
         except (OSError, TypeError):  # no such file, or a damaged row: it is written again
             return False
 
-    def _write(self, digest: bytes, data: bytes | memoryview, phase: int) -> None:
+    def _write(self, digest: bytes, data: bytes | memoryview, phase: int | None) -> None:
         size = len(data)
-        codec, payload = compress(data)
+        as_it_is = phase is not None and size >= RUN and self.maps.allowed
+        codec, payload = (RAW, data) if as_it_is else compress(data)
         self.written += len(payload)
         self._threads.written = self.written_here + len(payload)
         if len(payload) < INLINE_LIMIT:
@@ -213,7 +213,7 @@ class ChunkStore:
         self.require_space(len(payload))
         with self.appending():
             with memoryview(payload) as view:
-                location = self._packs.append(view, phase=phase if codec == RAW else None)
+                location = self._packs.append(view, phase=(phase or 0) if codec == RAW else None)
             with self._db.lock:
                 self._pending[digest] = _Stored(size, len(payload), codec, PACKED, location.pack, location.offset)
 
@@ -263,7 +263,7 @@ class ChunkStore:
             finally:
                 self._published = {}
         if unpin:
-            self._unpin_thread()
+            self.pins.drop_own()
 
     def reference(self, chunks: Iterable[str], refs: int = 1) -> list[int]:
         """Count more references to each of *chunks*, of which none may be there twice, and return their numbers.
@@ -367,69 +367,6 @@ class ChunkStore:
         if not self._appending:
             needed = {entry.pack for entry in self._pending.values()}
             self._packs.release_retired({s.pack for s in self._told if s.synced >= s.size and s.pack not in needed})
-
-    # --- pins
-
-    def _pin(self, digest: bytes) -> None:
-        owner: int = getattr(self._threads, "hold", 0) or threading.get_ident()
-        with self._pin_mutex:
-            if not self._pins:
-                self._pin_file.shared()
-            if self._pins.get(digest, (0,))[0] >= 0:  # else it is held, and referred to when it is let go
-                self._pins[digest] = (owner, time.monotonic())
-
-    def _unpin_thread(self) -> None:
-        me, oldest = threading.get_ident(), time.monotonic() - PIN_SECONDS
-        self._keep_pins(lambda owner, since: owner < 0 or (owner != me and since > oldest))
-
-    def _keep_pins(self, stays: Callable[[int, float], bool]) -> None:
-        with self._pin_mutex:
-            if not self._pins:
-                return
-            self._pins = {digest: pin for digest, pin in self._pins.items() if stays(*pin)}
-            if not self._pins:
-                self._pin_file.release()
-
-    @contextmanager
-    def held_pins(self) -> Iterator[int]:
-        """What this thread has put, and puts inside, stays pinned beyond its next transactions, until `unpin`.
-
-        Yields the number to call that with. When the block fails it is done.
-        """
-        me = threading.get_ident()
-        with self._pin_mutex:
-            self._holds -= 1  # no thread has such a number
-            hold = self._threads.hold = self._holds
-            self._pins = {d: (hold if owner == me else owner, at) for d, (owner, at) in self._pins.items()}
-        try:
-            yield hold
-        except BaseException:  # whatever it is: what was put inside is referred to by nothing
-            self.unpin(hold)
-            raise
-        finally:
-            self._threads.hold = 0
-
-    def unpin(self, hold: int) -> None:
-        """What was held has been referred to, or will not be."""
-        self._keep_pins(lambda owner, _: owner != hold)
-
-    @contextmanager
-    def collecting(self, *, alone: bool) -> Iterator[frozenset[bytes] | None]:
-        """Hold the pin lock alone; yields the chunks pinned by this process, or None when another process has pins.
-
-        Entered after the database's write lock was taken, so that two processes never wait for each other, and left
-        after COMMIT, so that nobody relies on a chunk whose removal is about to be seen. *alone* is the answer where
-        there are no file locks: whether no other process uses the store.
-        """
-        with self._pin_mutex:
-            got = self._pin_file.try_exclusive() or (alone and not self._pin_file.supported)
-            try:
-                yield frozenset(self._pins) if got else None
-            finally:
-                if self._pins:
-                    self._pin_file.shared()
-                elif got:
-                    self._pin_file.release()
 
     # --- reading
 
@@ -566,13 +503,11 @@ class ChunkStore:
         """Drop what is pending and release all pins."""
         self.maps.close()
         self._pending.clear()
-        with self._pin_mutex:
-            self._pins.clear()
-            self._pin_file.close()
+        self.pins.close()
 
     def abandon(self) -> None:
         """In a forked child: leave the parent's pins in place."""
-        self._pin_file.abandon()
+        self.pins.abandon()
 
 
 def _entry(row: Row) -> _Stored:

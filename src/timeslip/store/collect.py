@@ -3,7 +3,7 @@
 All of it is safe beside other processes that commit:
 
 * a chunk goes only while its reference count is 0, inside a write transaction, and while no process has *pins* (see
-  `chunks`); a process that finds a chunk and then refers to it holds a pin in between;
+  `pins`); a process that finds a chunk and then refers to it holds a pin in between;
 * a pack is touched only while its file lock can be had, which its writer holds as long as it may publish something in
   it. Live chunks are copied to another pack, synced, pointed to in a transaction, and only when that is synced as well
   the old file is unlinked. A reader that comes too late looks the place up again; maps of the old file stay valid;
@@ -33,7 +33,8 @@ Progress = Callable[[str, int, int], None]
 
 _BATCH = 2000
 _PATIENCE = 5.0
-_CHUNK_COLUMNS = "id, n, size, stored, codec, place, pack, offset"
+CHUNK_COLUMNS = "id, n, size, stored, codec, place, pack, offset"
+"""Of a row that `ChunkStore.stored_form` takes."""
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ def sweep_chunks(repository: Repository, work: Work, progress: Progress | None =
     last, alone = 0, is_alone(repository)
     while True:
         with ExitStack() as after_commit, repository._database.write():
-            pinned = after_commit.enter_context(repository._chunks.collecting(alone=alone))
+            pinned = after_commit.enter_context(repository._chunks.pins.collecting(alone=alone))
             if pinned is not None:
                 rows = repository._database.execute(
                     "SELECT n, id, stored FROM chunks WHERE refs = 0 AND n > ? ORDER BY n LIMIT ?", (last, _BATCH)
@@ -145,6 +146,7 @@ def reclaim_packs(
     share: float = 0.5,
     only: set[int] | None = None,
     progress: Progress | None = None,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> set[int]:
     """Unlink packs without live chunks, and move the live chunks out of those whose dead part exceeds *share*.
 
@@ -154,6 +156,7 @@ def reclaim_packs(
         share: part of a pack that must be dead, 0 to 1.
         only: look at these packs alone; all of them are rewritten whatever their dead part.
         progress: told about packs.
+        goes_on: asked before each pack: whether to do more.
 
     Returns the packs that should have been worked on but are held by another live process; they are sealed, so that
     their writer lets go of them with its next commit.
@@ -168,6 +171,8 @@ def reclaim_packs(
     _let_go(repository, set(todo))
     alone, held = is_alone(repository), set()
     for done, pack in enumerate(todo):
+        if not goes_on():
+            break
         if progress is not None:
             progress("packs", done, len(todo))
         with repository._packs.exclusive(pack, alone=alone) as mine:
@@ -195,7 +200,7 @@ def _let_go(repository: Repository, packs: set[int]) -> None:
 
 
 def _reclaim(repository: Repository, pack: int, work: Work) -> None:
-    rows = repository._database.execute(f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE pack = ? ORDER BY offset", (pack,))
+    rows = repository._database.execute(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE pack = ? ORDER BY offset", (pack,))
     moved: list[tuple[Location, int]] = []
     for row in rows:
         try:

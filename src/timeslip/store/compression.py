@@ -20,14 +20,24 @@ INLINE_LIMIT = 16 << 10
 
 _SAMPLE = 16 << 10
 _TRY_FROM = 256
+_COLD_LEVEL = 3
 
 
 def compress(data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
     """The codec that pays for *data*, and the bytes to store."""
+    return _compress(data, 3 if len(data) < INLINE_LIMIT * 4 else 1)
+
+
+def compress_cold(data: bytes | memoryview) -> tuple[int, bytes | memoryview]:
+    """As `compress`, where nobody waits for it."""
+    return _compress(data, _COLD_LEVEL)
+
+
+def _compress(data: bytes | memoryview, level: int) -> tuple[int, bytes | memoryview]:
     size = len(data)
     if size < _TRY_FROM:
         return RAW, data
-    compressor = _compressor(3 if size < INLINE_LIMIT * 4 else 1)
+    compressor = _compressor(level)
     if size > 8 * _SAMPLE:
         middle = size // 2
         sample = b"".join((data[:_SAMPLE], data[middle : middle + _SAMPLE], data[-_SAMPLE:]))

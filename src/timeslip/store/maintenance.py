@@ -5,14 +5,17 @@ All functions take an open `Repository` and may run beside live kernels. `check`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from shutil import disk_usage
 
 from timeslip.errors import NotFoundError, StoreBusyError, StoreReadOnlyError, UsageError
 from timeslip.model import Collected, Usage
+from timeslip.standard import time
 from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
+from timeslip.store.compaction import compact, lock_of, vacated_packs
 from timeslip.store.guard import Reading
 from timeslip.store.inspection import Checker, CheckReport
 from timeslip.store.kept import Change, KeptCell
@@ -22,6 +25,9 @@ from timeslip.store.schema import FORGOTTEN, KINDS
 from timeslip.store.usages import Usages
 
 __all__ = ["CheckReport", "Collected", "Forgotten", "RetentionPolicy", "Usage", "check", "forget", "gc", "usage"]
+
+_PATIENCE = 5.0
+"""So long somebody else is waited for, seconds."""
 
 _SHARE, _SHARE_WHEN_FULL = 0.5, 0.1
 """A pack is rewritten when more than this part of it is dead; the second when the store is over its limit."""
@@ -73,11 +79,19 @@ def gc(
     *,
     keep: RetentionPolicy | None = None,
     dry_run: bool = False,
+    thorough: bool = False,
     progress: Progress | None = None,
 ) -> Collected:
     """Give back what nothing needs; and, when the store is above its limit, drop values that *keep* lets go.
 
     Safe beside kernels that commit. Whatever is interrupted can be run again.
+
+    Args:
+        repository: the store.
+        keep: what is kept.
+        dry_run: only say what would go.
+        thorough: also compress what nobody will want back in milliseconds (`compaction`): some seconds for each GB.
+        progress: told how far it is.
 
     Raises:
         StoreReadOnlyError, StoreFullError, StoreBusyError: what was done so far stays done and nothing is damaged.
@@ -96,6 +110,8 @@ def gc(
     if plan.values or plan.over:
         _drop_outputs(repository, policy)
     collect.sweep_chunks(repository, work, progress)
+    if thorough:
+        work.problems += compact(repository, policy, progress=progress).problems
     share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
     held = collect.reclaim_packs(repository, work, share=share, progress=progress)
     repository._database.shrink()
@@ -179,7 +195,30 @@ def forget(
         StoreBusyError: another process was reading or saving all the time; call again to finish.
     """
     repository._sessions.number(session)
-    ids = list(dict.fromkeys(records))
+    with _nothing_on_its_way(repository):
+        return _forget(repository, session, list(dict.fromkeys(records)), cells, progress)
+
+
+@contextmanager
+def _nothing_on_its_way(repository: Repository) -> Iterator[None]:
+    """No bytes are being put into another pack meanwhile, by any process: they would be there twice."""
+    lock = lock_of(repository)
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while not lock.try_exclusive() and lock.supported:
+            if time.monotonic() > deadline:
+                raise StoreBusyError(
+                    "another process is compressing what is in the store", hint="try again in a moment"
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        lock.close()
+
+
+def _forget(
+    repository: Repository, session: str, ids: Sequence[str], cells: Change | None, progress: Progress | None
+) -> Forgotten:
     with repository._database.write():
         packed = [_tombstone(repository, record) for record in ids]
         packed += repository._kept.rewrite(session, cells) if cells is not None else []
@@ -195,6 +234,7 @@ def forget(
     if repository._database.one("SELECT 1 FROM meta WHERE key = 'orphans'"):  # what nothing reaches may say the same
         collect.sweep_records(repository, work, progress)
         packs |= _packs_with_dead(repository)
+    packs |= vacated_packs(repository)
     collect.sweep_chunks(repository, work, progress)
     held = collect.reclaim_packs(repository, work, only=packs, progress=progress) if packs else set()
     repository._database.shrink()

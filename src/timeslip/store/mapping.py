@@ -23,7 +23,7 @@ from timeslip.store.pages import BOOK_KEEPING, PAGE, Maps, NotMappedError, addre
 MAP_FROM = 1 << 20
 """Smaller buffers are read, bytes: that takes less than half a millisecond."""
 
-_RUN = 1 << 16
+RUN = 1 << 16
 """Runs of fewer bytes are read: a map of its own for each costs as much, and more later."""
 
 _MOST_RUNS = 1024
@@ -251,7 +251,7 @@ def _runs(pieces: Sequence[Piece], address: int) -> list[_Run]:
     for run in runs:
         run.start = -(-(address + run.pieces[0].start) // PAGE) * PAGE - address
         run.stop = (address + run.end) // PAGE * PAGE - address
-    return [run for run in runs if run.stop - run.start >= _RUN]
+    return [run for run in runs if run.stop - run.start >= RUN]
 
 
 def _read(fd: int, target: memoryview, offset: int) -> None:

@@ -218,11 +218,6 @@ class Repository:
         """Whether every changing call raises StoreReadOnlyError."""
         return self._database.read_only
 
-    @property
-    def mappable(self) -> bool:
-        """Whether chunks may be mapped from their packs (never on a shared disk)."""
-        return self._database.local
-
     def size_bytes(self) -> int:
         """What the store takes on disk: database and packs, bytes. Cheap.
 
@@ -256,7 +251,13 @@ class Repository:
     # --- chunks
 
     def put_chunk(
-        self, data: Buffer, phase: int = 0, look: Look | None = None, *, stable: bool = False, name: bytes | None = None
+        self,
+        data: Buffer,
+        phase: int | None = None,
+        look: Look | None = None,
+        *,
+        stable: bool = False,
+        name: bytes | None = None,
     ) -> ChunkId:
         """Store the present bytes of *data*; published by the next transaction. See `ChunkStore.put`."""
         if self.read_only:
@@ -318,12 +319,12 @@ class Repository:
         self._chunks.require_space(extra)
 
     def held_pins(self) -> AbstractContextManager[int]:
-        """What this thread puts inside is referred to by some later transaction: see `ChunkStore.held_pins`."""
-        return self._chunks.held_pins()
+        """What this thread puts inside is referred to by some later transaction: see `Pins.held`."""
+        return self._chunks.pins.held()
 
     def unpin(self, hold: int) -> None:
         """That transaction has come, or will not come."""
-        self._chunks.unpin(hold)
+        self._chunks.pins.let_go(hold)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -67,11 +67,18 @@ class DropPlan:
 
 def protected_commits(repository: Repository, policy: RetentionPolicy) -> set[CommitId]:
     """The commits whose values automatic retention never touches."""
+    keep = commits_at_hand(repository, policy)
+    for session in repository.sessions():
+        keep.update(repository._log.newest_ids(session.id, policy.keep_commits))
+    return keep
+
+
+def commits_at_hand(repository: Repository, policy: RetentionPolicy) -> set[CommitId]:
+    """HEADs, branches, tags, and what kernels at work can undo, redo, and go back to along their way."""
     keep: set[CommitId] = set()
     for session in repository.sessions():
         keep.update(head.commit for head in repository.heads(session.id) if head.commit is not None)
         keep.update(ref.commit for ref in repository.refs(session.id))
-        keep.update(repository._log.newest_ids(session.id, policy.keep_commits))
         for head in _at_work(repository, session.id):
             keep.update(_leading_to(repository, head.commit, policy.keep_commits))
             log = reversed(repository.operations(session.id, kernel=head.kernel))

@@ -1,0 +1,282 @@
+"""Compressing what has gone cold: chunks that were stored as they are, to be mapped, and that nobody wants back soon.
+
+What a restore may ask for any time is left alone: the values of HEADs, branches and tags, and of both ends of the steps
+that a kernel at work can undo and redo. Everything else is read in the order in which it was stored, verified, and
+where it pays put into another pack compressed. The row of the chunk points there once that is synced; the old bytes
+are dead, and `collect.reclaim_packs` gives them back. Whoever has them mapped keeps them; a reader that comes too late
+looks the place up again. Interrupted anywhere, it has done what was published and goes on behind that.
+
+One process at a time does this in a store (a file lock; where there are none: nobody).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from timeslip.errors import DamagedStoreError
+from timeslip.standard import json
+from timeslip.store import collect
+from timeslip.store.collect import Progress, Work
+from timeslip.store.compression import RAW, compress_cold
+from timeslip.store.host import FileLock
+from timeslip.store.mapping import RUN
+from timeslip.store.members import expanded
+from timeslip.store.packs import Location
+from timeslip.store.records import unpack_numbers
+from timeslip.store.retention import RetentionPolicy, commits_at_hand, values_of
+from timeslip.store.schema import KINDS, LIVE, PACKED
+
+if TYPE_CHECKING:
+    from timeslip.store.database import Row
+    from timeslip.store.repository import Repository
+
+_BATCH = 32 << 20
+"""So many bytes are moved in one transaction: what an interruption throws away, at most."""
+
+_LOOKED_UP = 500
+"""Rows that are asked for at once."""
+
+_MOST_LEFT = 10_000
+"""So many chunks that were not cold are looked at again the next time; of more, the oldest stay as they are."""
+
+_KEY = "compacted"
+
+
+@dataclass(slots=True)
+class Compaction:
+    """What was done; sizes in bytes.
+
+    Attributes:
+        chunks: that are compressed now.
+        before: what they took.
+        after: what they take.
+        finished: False when it was stopped, or another process is at it.
+        problems: one sentence for each chunk that could not be read.
+    """
+
+    chunks: int = 0
+    before: int = 0
+    after: int = 0
+    finished: bool = True
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Position:
+    """What a store remembers of this.
+
+    Attributes:
+        to: how far the chunks were looked at, by number.
+        left: those before that were not cold then.
+        vacated: packs with bytes in them that no row points to any more, or not yet: `forget` has them rewritten.
+    """
+
+    to: int = 0
+    left: list[int] = field(default_factory=list)
+    vacated: set[int] = field(default_factory=set)
+
+    @classmethod
+    def load(cls, repository: Repository) -> _Position:
+        row = repository._database.one("SELECT value FROM meta WHERE key = ?", (_KEY,))
+        try:
+            said = json.loads(row[0]) if row is not None else {}
+            found = cls(int(said.get("to", 0)), list(map(int, said.get("left", ()))))
+            found.vacated.update(map(int, said.get("vacated", ())))
+        except (TypeError, ValueError, AttributeError):  # damaged: everything is looked at once more
+            return cls(vacated=set(repository._packs.sizes()))
+        found.vacated &= repository._packs.sizes().keys()
+        return found
+
+    def save(self, repository: Repository) -> None:
+        """Inside an open transaction."""
+        value = {"to": self.to, "left": sorted(self.left)[-_MOST_LEFT:], "vacated": sorted(self.vacated)}
+        repository._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, json.dumps(value)))
+
+
+def lock_of(repository: Repository) -> FileLock:
+    """Held while bytes are on the way from one pack to another."""
+    return FileLock(repository.directory / "compaction.lock")
+
+
+def vacated_packs(repository: Repository) -> set[int]:
+    """Packs that may hold bytes of chunks that are elsewhere now. Asked under `lock_of`."""
+    return _Position.load(repository).vacated
+
+
+def compact(
+    repository: Repository,
+    policy: RetentionPolicy,
+    *,
+    goes_on: Callable[[], bool] = lambda: True,
+    progress: Progress | None = None,
+) -> Compaction:
+    """Compress what is cold, and give back the packs that held it. Safe beside everything else, in any thread.
+
+    Args:
+        repository: the store, open for writing.
+        policy: how many steps of a kernel at work are not cold.
+        goes_on: asked after each chunk (a megabyte): whether to do more.
+        progress: told how many chunks were looked at.
+
+    Raises:
+        StoreFullError, StoreBusyError: what was published stays, and nothing is damaged.
+    """
+    done = Compaction()
+    lock = lock_of(repository)
+    try:
+        _compact(repository, policy, lock, goes_on, progress, done)
+    finally:
+        lock.close()
+    if done.finished and goes_on():
+        work = Work()
+        collect.reclaim_packs(repository, work, goes_on=goes_on)
+        done.problems += work.problems
+    return done
+
+
+def _compact(
+    repository: Repository,
+    policy: RetentionPolicy,
+    lock: FileLock,
+    goes_on: Callable[[], bool],
+    progress: Progress | None,
+    done: Compaction,
+) -> None:
+    at = _Position.load(repository)
+    rows = _candidates(repository, at)
+    hot = _chunks_at_hand(repository, policy) if rows else set()
+    left = [int(row[1]) for row in rows if row[1] in hot]
+    cold = [row for row in rows if row[1] not in hot]
+    for first, last in _batches(cold):
+        # Let go of between two batches: `forget` waits for it.
+        if not (goes_on() and lock.try_exclusive()):
+            done.finished = False
+            return
+        batch = _Batch(repository, done)
+        for number, row in enumerate(cold[first:last], first):
+            if not goes_on():
+                done.finished, last = False, number
+                break
+            batch.add(row)
+            if progress is not None:
+                progress("compression", number + 1, len(cold))
+        ahead = {int(row[1]) for row in cold[last:]}
+        seen = [int(row[1]) for row in rows if row[1] not in ahead]
+        to = max([at.to, *(n for n in seen if n < min(ahead, default=n + 1))])
+        batch.publish(to, [n for n in (*left, *ahead) if n <= to])
+        lock.release()
+        if not done.finished:
+            return
+
+
+def _batches(rows: list[Row]) -> Iterator[tuple[int, int]]:
+    """Where the rows of each transaction begin and end."""
+    first = size = 0
+    for number, row in enumerate(rows, 1):
+        size += int(row[3])
+        if size >= _BATCH or number == len(rows):
+            yield first, number
+            first, size = number, 0
+
+
+def _candidates(repository: Repository, at: _Position) -> list[Row]:
+    """Rows of the chunks that were stored to be mapped and not looked at yet, oldest first."""
+    where = "codec = ? AND place = ? AND refs > 0 AND stored >= ?"
+    columns, given = collect.CHUNK_COLUMNS, (RAW, PACKED, RUN)
+    found: list[Row] = []
+    for some in _portions(at.left):
+        marks = ", ".join("?" * len(some))
+        found += repository._database.execute(
+            f"SELECT {columns} FROM chunks WHERE {where} AND n IN ({marks}) ORDER BY n", (*given, *some)
+        )
+    found += repository._database.execute(
+        f"SELECT {columns} FROM chunks WHERE {where} AND n > ? ORDER BY n", (*given, at.to)
+    )
+    return found
+
+
+def _portions(numbers: list[int]) -> Iterator[list[int]]:
+    for first in range(0, len(numbers), _LOOKED_UP):
+        yield numbers[first : first + _LOOKED_UP]
+
+
+def _chunks_at_hand(repository: Repository, policy: RetentionPolicy) -> set[int]:
+    """Numbers of the chunks of values that a restore may ask for any time."""
+    near = replace(policy, keep_commits=policy.undo_steps)
+    names = [bytes.fromhex(name) for name in values_of(repository, commits_at_hand(repository, near))]
+    found: set[int] = set()
+    for first in range(0, len(names), _LOOKED_UP):
+        some = names[first : first + _LOOKED_UP]
+        marks = ", ".join("?" * len(some))
+        rows = repository._database.execute(
+            f"SELECT chunks FROM records WHERE kind = ? AND state = ? AND id IN ({marks})",
+            (KINDS["value"], LIVE, *some),
+        )
+        for (packed,) in rows:
+            found.update(unpack_numbers(packed))
+    return expanded(found, repository._chunks.members.all())
+
+
+class _Batch:
+    """Chunks that were put compressed and are not pointed to yet. Under `lock_of`."""
+
+    def __init__(self, repository: Repository, done: Compaction) -> None:
+        self._repository = repository
+        self._done = done
+        self._moved: list[tuple[Row, int, int, Location]] = []
+        self._targets: set[int] = set()
+
+    def add(self, row: Row) -> None:
+        """Compress one, if it pays."""
+        repository = self._repository
+        try:
+            _, data = repository._chunks.stored_form(row)
+        except DamagedStoreError as error:  # it stays as it is; `check` lists it as well
+            self._done.problems.append(f"a chunk was not compressed: {error.message}")
+            return
+        codec, payload = compress_cold(data)
+        if codec == RAW:
+            return
+        repository._chunks.require_space(len(payload))
+        with repository._chunks.appending(), memoryview(payload) as view:
+            location = repository._packs.append(view, phase=None)
+        self._moved.append((row, codec, len(payload), location))
+        if location.pack not in self._targets:
+            self._targets.add(location.pack)
+            self._remember(self._targets)
+
+    def _remember(self, vacated: set[int]) -> None:
+        with self._repository._database.write():
+            position = _Position.load(self._repository)
+            position.vacated |= vacated
+            position.save(self._repository)
+
+    def publish(self, to: int, left: list[int]) -> None:
+        """Point to what was added, once that is safe, and note how far all of this is."""
+        repository, moved = self._repository, self._moved
+        if moved:
+            repository._packs.sync()
+        with repository._chunks.publishing(unpin=False), repository._database.write():
+            changed = [self._move(*one) for one in moved]
+            position = _Position.load(repository)
+            position.to, position.left = to, left
+            if all(changed):  # else a garbage collection came first, and what was added belongs to nothing
+                position.vacated -= self._targets
+            position.vacated.update(int(row[6]) for row, *_ in moved)
+            position.save(repository)
+            repository._chunks.publish()
+        for (row, _, stored, _), done in zip(moved, changed, strict=True):
+            self._done.chunks += done
+            self._done.before += int(row[3]) * done
+            self._done.after += stored * done
+
+    def _move(self, row: Row, codec: int, stored: int, location: Location) -> bool:
+        database = self._repository._database
+        database.execute(
+            """UPDATE chunks SET codec = ?, stored = ?, pack = ?, offset = ?
+               WHERE n = ? AND id = ? AND codec = ? AND pack = ? AND offset = ?""",
+            (codec, stored, location.pack, location.offset, row[1], row[0], RAW, row[6], row[7]),
+        )
+        return database.one("SELECT changes()") == (1,)
