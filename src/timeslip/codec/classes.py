@@ -80,7 +80,18 @@ def _in_place_of(names: Iterable[str]) -> dict[str, Any]:
     return {name: _EMPTY.get(name, type(None))() for name in names}
 
 
-_EMPTY: dict[str, type] = {"__abstractmethods__": frozenset, "__annotations__": dict, "__parameters__": tuple}
+class _NoParameters:
+    """In the place of what a data class was declared with: `enum` asks for one thing of it, from Python 3.12 on."""
+
+    repr = False
+
+
+_EMPTY: dict[str, type] = {
+    "__abstractmethods__": frozenset,
+    "__annotations__": dict,
+    "__dataclass_params__": _NoParameters,
+    "__parameters__": tuple,
+}
 
 
 def _bare_class(
