@@ -3,7 +3,7 @@
 python -m benchmarks [attach] [loops] [cells] [names] [history] [graphs] [reducers] [buffers] [mapping]
 python -m benchmarks history 100000
 python -m benchmarks sessions [--scale 0.02] [--only WORKLOAD] [--against CONTENDER] [--repeats N] [--write]
-python -m benchmarks report NAME
+python -m benchmarks report NAME...
 python -m benchmarks compare BEFORE AFTER
 
 A number after a name is how many commits, names, pairs … it takes; without one, as many as take a minute or so. Whole

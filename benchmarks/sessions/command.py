@@ -43,6 +43,7 @@ def sessions(words: Sequence[str]) -> int:
     parser.add_argument("--growth", action="store_true", help="also how costs grow; `--only none` leaves out the rest")
     parser.add_argument("--name", default="sessions", help="of the results file")
     parser.add_argument("--write", action="store_true", help="keep the results and write docs/performance.md")
+    parser.add_argument("--keep", action="store_true", help="keep the results, to be written with those of other runs")
     given = parser.parse_args(words)
     chosen = {"bare", "timeslip", *(given.against or NAMES)}
     plan = Plan(
@@ -54,7 +55,7 @@ def sessions(words: Sequence[str]) -> int:
         given.limit,
         shlex.join(["python", "-m", "benchmarks", "sessions", *words]),
     )
-    path = (RESULTS if given.write else PASSING) / f"{given.name}.json"
+    path = (RESULTS if given.write or given.keep else PASSING) / f"{given.name}.json"
     result = run(plan, path)
     print(f"results: {path.relative_to(ROOT)}")
     if given.write:
@@ -68,15 +69,26 @@ def sessions(words: Sequence[str]) -> int:
 
 
 def write_report(words: Sequence[str]) -> int:
-    """Write docs/performance.md anew from a results file."""
+    """Write docs/performance.md anew from results files, of which each has other workloads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks report", description=write_report.__doc__)
-    parser.add_argument("results", help="a results file, or its name in benchmarks/results")
+    parser.add_argument("results", nargs="+", help="a results file, or its name in benchmarks/results")
     given = parser.parse_args(words)
-    path = results_file(given.results)
-    if path is None:
-        print(f"there is no results file '{given.results}'", file=sys.stderr)
+    paths: list[Path] = []
+    for name in given.results:
+        path = results_file(name)
+        if path is None:
+            print(f"there is no results file '{name}'", file=sys.stderr)
+            return 2
+        paths.append(path)
+    try:
+        result = Result.joined([Result.load(path) for path in paths])
+    except ValueError as error:
+        print(error, file=sys.stderr)
         return 2
-    report.write(Result.load(path), path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name)
+    report.write(
+        result,
+        ", ".join(path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name for path in paths),
+    )
     return 0
 
 

@@ -22,11 +22,12 @@ HEAD = """# Performance
 <!-- Made by `python -m benchmarks report` from {source}. Do not edit. -->
 
 What recording costs and what going back takes, beside a bare kernel and what else there is: whole sessions in real
-kernels, each contender in an environment of its own, in turn in one run. The times of a cell are from the beginning of
-its code to the beginning of the next cell's, all cells being sent at once: every wait that a cell causes is in it,
-before or after the reply. Given is the median of the repeats, with the least and the most in brackets. *Added* is what
-comes on top of the bare kernel in the same repeat; of steps of one kind in a session, the median counts. Memory, and
-what is stored, are from a session of their own. Kishu's waits for a browser are switched off, which flatters it.
+kernels, each contender in an environment of its own, in turn in one run of each workload. The times of a cell are from
+the beginning of its code to the beginning of the next cell's, all cells being sent at once: every wait that a cell
+causes is in it, before or after the reply. Given is the median of the repeats, with the least and the most in brackets.
+*Added* is what comes on top of the bare kernel in the same repeat; of steps of one kind in a session, the median
+counts. Memory, and what is stored, are from a session of their own. Kishu's waits for a browser are switched off, which
+flatters it.
 """
 
 
@@ -47,7 +48,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def page(result: Result, source: str) -> str:
     """The whole page."""
-    parts = [HEAD.format(source=source), *_about(result), *_bounds(result), *_whole(result)]
+    parts = [HEAD.format(source=source)]
+    runs = result.parts or [result]
+    for number, run in enumerate(runs, 1):
+        parts += _about(run, "This run" if len(runs) == 1 else f"Run {number}: {', '.join(run.sessions)}")
+    parts += [*_bounds(result), *_whole(result)]
     parts += _growth(result)
     for workload in result.says:
         if workload in result.sessions:
@@ -67,13 +72,13 @@ def write(result: Result, source: str, page_path: Path = PAGE, plots: Path = PLO
     page_path.write_text(page(result, source), encoding="utf-8")
 
 
-def _about(result: Result) -> list[str]:
+def _about(result: Result, title: str) -> list[str]:
     about: dict[str, Any] = result.about
     machine = about["machine"]
     loads = about["load"] or [0.0]
     kind = machine["processor"] or "processor unknown"
     text = [
-        "## This run",
+        f"## {title}",
         "",
         f"* {about['date']}, revision {about['revision']}, `{about['command']}`, {about.get('minutes', '?')} minutes",
         f"* scale {about['scale']:g} of the full sizes, {about['repeats']} repeats",

@@ -145,11 +145,41 @@ class Result:
     sessions: dict[str, dict[str, Sessions]] = field(default_factory=dict)
     references: dict[str, list[float | None]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    parts: list[Result] = field(default_factory=list, repr=False)
+    """Of results that were joined: those of each run."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Result]) -> Result:
+        """Runs of different workloads as one result; all that a workload is compared with is of its own run.
+
+        Raises:
+            ValueError: they are of different scales, or two have the same workload.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        if len({part.about["scale"] for part in parts}) > 1:
+            raise ValueError("the results are of different scales")
+        made = cls(dict(parts[0].about), parts=list(parts))
+        for part in parts:
+            again = made.sessions.keys() & part.sessions.keys()
+            if again:
+                raise ValueError(f"two of the results have the workload {min(again)}")
+            made.says.update(part.says)
+            made.sessions.update(part.sessions)
+            made.sizes.update(part.sizes)
+            made.titles.update(part.titles)
+            made.absent.update(part.absent)
+        made.absent = {title: why for title, why in made.absent.items() if title not in made.titles.values()}
+        return made
+
+    def run_of(self, workload: str) -> Result:
+        """The run that *workload* was part of."""
+        return next((part for part in self.parts if workload in part.sessions), self)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        plain = {"format": FORMAT, **vars(self)}
+        plain = {"format": FORMAT, **{name: value for name, value in vars(self).items() if name != "parts"}}
         path.write_text(json.dumps(plain, default=vars, ensure_ascii=False, indent=None) + "\n", encoding="utf-8")
 
     @classmethod
@@ -231,5 +261,5 @@ class View:
 
     def reference(self, name: str) -> float | None:
         """Median seconds of what the machine itself does."""
-        found = spread(self.result.references.get(name, []))
+        found = spread(self.result.run_of(self.workload).references.get(name, []))
         return found.median if found else None

@@ -316,6 +316,45 @@ def test_the_page_says_scale_machine_and_what_went_wrong() -> None:
     assert "505 ms [500 ms … 510 ms]" in page
 
 
+def renamed(made: Result, name: str) -> Result:
+    made.sessions[name], made.says[name] = made.sessions.pop("small"), made.says.pop("small")
+    return made
+
+
+def test_runs_of_different_workloads_make_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each workload is compared with what the machine could do in its own run."""
+    one, two = result(), renamed(result(3.0), "other")
+    one.absent["CRIU"] = two.absent["Kishu 0.3.4"] = "it is not there"
+    two.references["write frame"] = [1.0]
+    whole = Result.joined([one, two])
+    assert View(whole, "small", "timeslip").reference("write frame") == pytest.approx(0.15)
+    assert View(whole, "other", "timeslip").reference("write frame") == 1.0
+    assert whole.absent == {"CRIU": "it is not there"}, "Kishu takes part in the first"
+    page = report.page(whole, "x")
+    assert "## Run 1: small" in page
+    assert "## Run 2: other" in page
+    assert page.count("What the machine itself can do") == 2
+    assert "## small: a list" in page
+    assert "## other: a list" in page
+    one.save(tmp_path / "a.json")
+    two.save(tmp_path / "b.json")
+    monkeypatch.setattr(report, "write", lambda made, source: done.append((list(made.sessions), source)))
+    done: list[Any] = []
+    assert command.write_report([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
+    assert done == [(["small", "other"], "a.json, b.json")]
+    assert Result.joined([one]) is one
+
+
+def test_results_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result().save(tmp_path / "a.json")
+    other = renamed(result(), "other")
+    other.about["scale"] = 0.1
+    other.save(tmp_path / "b.json")
+    for names, words in ((("a", "a"), "workload small"), (("a", "b"), "different scales"), (("a", "c"), "no results")):
+        assert command.write_report([str(tmp_path / f"{name}.json") for name in names]) == 2
+        assert words in capsys.readouterr().err
+
+
 def test_every_plot_of_the_page_is_there_and_no_other(tmp_path: Path) -> None:
     made = result()
     made.sessions["size=100"] = made.sessions["size=1000"] = made.sessions["small"]
