@@ -195,12 +195,14 @@ class Backlog:
         waiting: these.
         failed: what was to be saved in the background could not be, and is still to be recorded.
         failures: how often that has happened.
+        works: a snapshot was made, to see whether it can be.
     """
 
     def __init__(self) -> None:
         self.waiting: deque[Unsaved] = deque()
         self.failed = False
         self.failures = 0
+        self.works = False
         self._count = 0
 
     def __len__(self) -> int:
@@ -294,7 +296,10 @@ def how(least: int, backlog: Backlog) -> str:
     """How large values are written here and why, for people; *least* as the setting `background_bytes`."""
     if not least:
         return "before the reply, as was asked for"
-    reason = backlog.why_none or snapshots.why_not()  # which tries it: only who asks for the status pays for that
+    # Tried by who asks for the status first: each try copies the page tables of the process, and whatever is written to
+    # after it is copied by pages once more.
+    reason = backlog.why_none or ("" if backlog.works else snapshots.why_not())
+    backlog.works = backlog.works or not reason
     return f"before the reply: {reason}" if reason else "while the next cell runs"
 
 

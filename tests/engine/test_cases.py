@@ -226,31 +226,34 @@ def test_two_hundred_megabytes_of_bytes(sessions: Sessions) -> None:
 # ---- deep
 
 
+DEPTH = 30_000
+"""Thirty times the recursion limit."""
+
 DEEP = {
-    "list": "x = None\nfor i in range(100_000): x = [x]\ndel i",
-    "dict": "x = {}\nfor i in range(100_000): x = {'next': x, 'i': i}\ndel i",
-    "tuple": "x = ([],)\nfor i in range(100_000): x = (x, i)\ndel i",
-    "instances": "class N:\n    def __init__(self, n): self.next = n\nx = None\nfor i in range(100_000): x = N(x)\ndel i",
-    "slots": "class N:\n    __slots__ = ('next',)\nx = None\nfor i in range(100_000):\n    n = N(); n.next = x; x = n\ndel i, n",
-    "doubly linked": "class N: pass\nhead = tail = N()\nfor i in range(100_000):\n    n = N(); n.prev = tail; tail.next = n; tail = n\ndel i, n",
+    "list": "x = None\nfor i in range(DEPTH): x = [x]\ndel i",
+    "dict": "x = {}\nfor i in range(DEPTH): x = {'next': x, 'i': i}\ndel i",
+    "tuple": "x = ([],)\nfor i in range(DEPTH): x = (x, i)\ndel i",
+    "instances": "class N:\n    def __init__(self, n): self.next = n\nx = None\nfor i in range(DEPTH): x = N(x)\ndel i",
+    "slots": "class N:\n    __slots__ = ('next',)\nx = None\nfor i in range(DEPTH):\n    n = N(); n.next = x; x = n\ndel i, n",
+    "doubly linked": "class N: pass\nhead = tail = N()\nfor i in range(DEPTH):\n    n = N(); n.prev = tail; tail.next = n; tail = n\ndel i, n",
     "closures": "def wrap(f): return lambda: f\nx = None\nfor i in range(2_000): x = wrap(x)\ndel i",
-    "partials": "from functools import partial\nx = int\nfor i in range(20_000): x = partial(partial, x)\ndel i",
-    "exceptions": "x = None\nfor i in range(20_000):\n    e = ValueError(i); e.__cause__ = x if x else None; x = e\ndel i, e",
+    "partials": "from functools import partial\nx = int\nfor i in range(DEPTH // 3): x = partial(partial, x)\ndel i",
+    "exceptions": "x = None\nfor i in range(DEPTH // 3):\n    e = ValueError(i); e.__cause__ = x if x else None; x = e\ndel i, e",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", DEEP)
 def test_deep_structures_without_raising_the_recursion_limit(kind: str, sessions: Sessions) -> None:
-    limit = sys.getrecursionlimit()
+    limit, code = sys.getrecursionlimit(), DEEP[kind].replace("DEPTH", str(DEPTH))
     live = sessions.attach()
-    live.run(DEEP[kind], "y = 1")
+    live.run(code, "y = 1")
     assert not live.commits[0].names.inexact, live.commits[0].names.inexact
     assert sys.getrecursionlimit() == limit
     live.run("for name in [n for n in globals() if n[0] != '_' and n != 'name']: del globals()[name]\ndel name")
     assert live.names() == set()
     live.session.checkout(live.commits[0].id)
     assert sys.getrecursionlimit() == limit
-    assert compare_states(bare([DEEP[kind]]), live.namespace) == []
+    assert compare_states(bare([code]), live.namespace) == []
 
 
 def test_a_change_at_the_end_of_a_deep_list_is_noticed(sessions: Sessions) -> None:
