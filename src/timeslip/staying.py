@@ -18,11 +18,11 @@ would be missed. So everything is loaded where code of the user might run in bet
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 from timeslip.activity import user_tasks, user_threads
 from timeslip.codec import finalizers
@@ -33,6 +33,7 @@ from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
 from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
+from timeslip.codec.reducers.array_memory import place_of
 from timeslip.codec.stored import StayingArrays
 from timeslip.errors import StoreError
 from timeslip.ids import RecordId
@@ -45,9 +46,9 @@ from timeslip.standard import signal
 from timeslip.state.capturing import capture_of
 from timeslip.state.covariables import Covariable
 from timeslip.state.fingerprint import digest_of
-from timeslip.state.mappings import address_of
 from timeslip.state.memory import Said
 from timeslip.state.watched import Key
+from timeslip.store.mapping import MAP_FROM
 from timeslip.values import island_names, marks_of
 
 _RUNS_CODE = ("headers", "references", "holes", "failure")
@@ -58,11 +59,30 @@ code loads them."""
 _WORTH = 1e-9
 """A pass that finds arrays may take so long for each byte that they save, seconds: less than reading takes."""
 
+_WORTH_OF_ITEMS = 2e-8
+"""The same where they are texts and numbers in parts, each of which is made anew."""
+
 _LOOK = 2e-6
 """To find out who holds one of the objects that a pass has met takes so long, seconds."""
 
 _Marks = tuple[int, int, int, tuple[bytes, ...]]
 """As `marks_of`."""
+
+
+class _Candidate(NamedTuple):
+    """A live array that may stay.
+
+    Attributes:
+        array: the array.
+        marks: of its buffers, which follow each other.
+        nans: the numbers in it that are none, of an array of several buffers; None of others.
+        said: what the look said of the memory of its only buffer.
+    """
+
+    array: Any
+    marks: tuple[_Marks, ...]
+    nans: Any = None
+    said: tuple[Key, Said] | None = None
 
 
 class StayingElements:
@@ -104,7 +124,7 @@ class StayingElements:
         arrays = self._arrays(body) if record not in loads.values and staying is None else None
         values = loads.load(record, body, staying, arrays)
         if arrays is not None and arrays.taken:
-            self.still.update(self._said[number] for number in arrays.taken)
+            self.still.update(self._said[number] for number in arrays.taken if number in self._said)
         elif staying is None or not staying.used:
             return values
         if staying is not None and not loads.loader.loaded.keys() >= values.keys():
@@ -136,18 +156,26 @@ class StayingElements:
         wanted = self._marks(body)
         groups = dict.fromkeys(filter(None, map(self._live.tracker.groups.get, body["keys"]))) if wanted else {}
         found: dict[int, Any] = {}
+        items: dict[int, tuple[int, Any]] = {}
         self._said = {}
         for group in groups:
             there = set(group.fingerprint.pieces)
-            size = sum(marks[0] for marks in wanted.values() if marks[3] in there)
-            if not (size and group.seconds <= _WORTH * size and self._is_as_looked_at(group) and self._may_stay()):
+            same = [marks for marks in wanted.values() if marks[3] in there]
+            worth = sum(marks[0] * (_WORTH if marks[0] >= MAP_FROM else _WORTH_OF_ITEMS) for marks in same)
+            if not (group.seconds <= worth and same and self._is_as_looked_at(group) and self._may_stay()):
                 continue
-            for marks, array, said in self._arrays_of(group):
-                number = next((number for number, other in wanted.items() if other == marks), None)
-                if number is not None:
-                    del wanted[number]
-                    found[number], self._said[number] = array, said
-        return StayingArrays(found) if found else None
+            for one in self._arrays_of(group):
+                number = _place_of(one.marks, wanted)
+                if number is None:
+                    continue
+                for at in range(number, number + len(one.marks)):
+                    del wanted[at]
+                found[number] = one.array
+                if one.nans is not None:
+                    items[number] = len(one.marks), one.nans
+                if one.said is not None:
+                    self._said[number] = one.said
+        return StayingArrays(found, items) if found else None
 
     def _marks(self, body: Mapping[str, Any]) -> dict[int, _Marks]:
         try:
@@ -156,8 +184,8 @@ class StayingElements:
             return {}
         return {number: part for number, part in enumerate(marks) if part is not None}
 
-    def _arrays_of(self, group: Covariable) -> Iterator[tuple[_Marks, Any, tuple[Key, Said]]]:
-        """The arrays of *group* that nobody else holds; what `marks_of` says of such, and what the look said.
+    def _arrays_of(self, group: Covariable) -> Iterator[_Candidate]:
+        """The arrays of *group* that nobody else holds.
 
         A pass meets them again. Nothing of the user's has run since the look, so the streams tell that it is as it was,
         and the digests of the buffers are those of the look. No two of them have memory in common, also not with those
@@ -174,27 +202,32 @@ class StayingElements:
             if digest_of(captured, pieces) != group.fingerprint.digest:
                 return
             found = captured.memo[2].arrays.alone()
-            arrays = list(found.values())
-            lines = {number: memoryview(captured.buffers[number]).cast("B") for number in found}
-            size = sum(map(size_of, captured.buffers))
-            keys = {number: (address_of(data), len(data), captured.rows[number]) for number, data in lines.items()}
-            met = met_objects(captured.memo[0]) if found else []
+            items = captured.memo[2].arrays.items_alone()
+            about = {number: (held.parts, held.nans) for number, held in items.items()}
+            arrays = [*found.values(), *(held.array for held in items.values())]
+            numbers, sizes, rows = [*found, *items], list(map(size_of, captured.buffers)), list(captured.rows)
+            met = met_objects(captured.memo[0]) if numbers else []
         finally:
             captured.release()
-        numbers = list(found)
-        del found, captured, lines  # which hold what is counted now
-        if _LOOK * len(met) > _WORTH * size:
+        del found, items, captured  # which hold what is counted now
+        if _LOOK * len(met) > _WORTH * sum(sizes) + _WORTH_OF_ITEMS * sum(
+            sum(sizes[number : number + count]) for number, (count, _) in about.items()
+        ):
             return
         names = (snapshot, live.namespace.globals, *live.namespace.seeds)
         with uncollected():
             alone = held_alone(arrays, met, {id(snapshot[key]) for key in group.keys}, names, live.encoder.seeds)
         met.clear()
         for number, array in compress(zip(numbers, arrays, strict=True), alone):
-            start, size, row = keys[number]
-            if self._is_free(start, start + size):
-                self._given.append((start, size))
-                key, digests = (start, size, row, limit), pieces[number]
-                yield (*key[1:], digests), array, (key, (digests, ranges.get(key)))
+            start, size = place_of(array)
+            if not self._is_free(start, start + size):
+                continue
+            self._given.append((start, size))
+            count, nans = about.get(number, (1, None))
+            marks = tuple((sizes[at], rows[at], limit, pieces[at]) for at in range(number, number + count))
+            key = (start, size, rows[number], limit)
+            said = (key, (pieces[number], ranges.get(key))) if nans is None else None
+            yield _Candidate(array, marks, nans, said)
 
     def _is_free(self, start: int, stop: int) -> bool:
         return all(stop <= first or first + size <= start for first, size in self._given)
@@ -244,6 +277,14 @@ class StayingElements:
         if any(isinstance(obj, type) and finalizers.has_one(obj) for obj in live.registry.objects()):
             return True
         return any(map(_is_users, map(signal.getsignal, signal.valid_signals())))
+
+
+def _place_of(marks: Sequence[_Marks], wanted: Mapping[int, _Marks]) -> int | None:
+    """Number of the first of those buffers that are *wanted* that has these marks, and whose next have the next."""
+    for number, first in wanted.items():
+        if first == marks[0] and all(wanted.get(number + at) == one for at, one in enumerate(marks)):
+            return number
+    return None
 
 
 def _places(group: Covariable, wanted: Iterable[str]) -> dict[int, tuple[Island, int]]:

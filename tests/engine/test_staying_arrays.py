@@ -31,7 +31,8 @@ MADE = "import numpy as np; d = {k: np.arange(1000.0) + i for i, k in enumerate(
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays of a few kB are large."""
     monkeypatch.setattr(encoding, "MAP_FROM", 1)
-    monkeypatch.setattr("timeslip.staying._WORTH", 1.0)
+    for name in ("_WORTH", "_WORTH_OF_ITEMS"):
+        monkeypatch.setattr(f"timeslip.staying.{name}", 1.0)
     monkeypatch.setattr(finalizers, "users_have_some", lambda: False)  # those of other tests' files
 
 

@@ -48,6 +48,19 @@ def array(index: int, shape: tuple[int, ...], dtype: Any, order: str, writeable:
     return _outside(index, shape, dtype, order, writeable)
 
 
+def items(
+    first: int,
+    count: int,
+    shape: tuple[int, ...],
+    dtype: Any,
+    order: str,
+    nans: list[tuple[Any, bytes]],
+    writeable: bool,
+) -> Any:
+    """A numpy array of text and numbers, whose pickles are *count* buffers from number *first* on."""
+    return _outside(first, count, shape, dtype, order, nans, writeable)
+
+
 def island(data: bytes) -> Any:
     """What a pickle inside the pickle holds (see `reducers.pandas`)."""
     return _outside(data)

@@ -25,10 +25,8 @@ from timeslip.codec.refilling import Check, changed_elements
 from timeslip.codec.runs import run_by
 from timeslip.codec.scopes import Holder, Scope, foreign_scope
 from timeslip.codec.standins import (
-    Beside,
     Checked,
     Content,
-    reduce_beside,
     reduce_checked,
     reduce_content,
     reduce_scope,
@@ -53,7 +51,6 @@ _STAND_INS: dict[type, Reducer | None] = {
     Checked: reduce_checked,
     Whole: reduce_whole,
     Parts: reduce_parts,
-    Beside: reduce_beside,
 }
 
 

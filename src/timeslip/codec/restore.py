@@ -29,7 +29,7 @@ from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.salvaging import missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
-from timeslip.codec.stored import HoleError, Stored, unfilled
+from timeslip.codec.stored import HoleError, Stored, read_all, unfilled
 from timeslip.codec.unpicklers import Salvaging, Unpickler, file_of, is_large, seed_prefix
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -497,6 +497,22 @@ class Loader:
         line = arrays.straight(made, order).reshape(-1).view("u1")
         buffer.fill(memoryview(line), alone=made.base is not None)
         made.flags.writeable = writeable
+        return made
+
+    def items(
+        self, stored: Stored, first: int, count: int, shape: Any, dtype: Any, order: Any, nans: Any, writeable: bool
+    ) -> Any:
+        """A numpy array of text and numbers, from its parts; or a live one that holds the same."""
+        arrays = import_module("timeslip.codec.reducers.array_memory")
+        numpy = import_module("timeslip.codec.reducers.numpy")
+        if stored.arrays is not None:
+            live = stored.arrays.take_items(
+                first, count, nans, lambda array: arrays.is_like(array, shape, dtype, order, writeable)
+            )
+            if live is not None:
+                return live
+        made = arrays.empty(shape, dtype, order)
+        numpy.fill_objects(made, ((read_all(stored.buffers[first : first + count]), nans), writeable))
         return made
 
     def island(self, stored: Stored, data: bytes) -> Any:

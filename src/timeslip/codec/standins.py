@@ -36,16 +36,7 @@ class Checked:
         self.checks = checks
 
 
-class Beside:
-    """Bytes that are a buffer of the stream: that of this *number*."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-BY_IDENTITY = frozenset({Beside, Content, Scope, types.FunctionType, types.BuiltinFunctionType, types.ModuleType})
+BY_IDENTITY = frozenset({Content, Scope, types.FunctionType, types.BuiltinFunctionType, types.ModuleType})
 """Beside classes: what stands in a stream for something that is not made from what it holds."""
 
 
@@ -55,11 +46,6 @@ def reduce_checked(state: Pass, whole: Checked) -> Any:
     for check in whole.checks:
         state.keep += (check, check[1], check[2])
     return load.checked, (whole.payload, whole.checks)
-
-
-def reduce_beside(state: Pass, stand_in: Beside) -> Any:
-    """As any reducer."""
-    return load.buffer, (stand_in.number, "bytearray")
 
 
 def reduce_scope(state: Pass, scope: Scope) -> Any:

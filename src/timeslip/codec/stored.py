@@ -42,15 +42,21 @@ class StayingArrays:
     """Live arrays whose bytes are those of some stored buffers: what is loaded takes them for itself.
 
     Args:
-        arrays: number of a buffer -> an array that has its memory for itself.
+        arrays: number of a buffer, of several of the first -> an array that has its memory for itself.
+        items: likewise, of arrays of several: of how many, and the numbers in it that are none.
 
     Attributes:
         taken: those that were, by number.
     """
 
-    def __init__(self, arrays: Mapping[int, Any]) -> None:
+    def __init__(self, arrays: Mapping[int, Any], items: Mapping[int, tuple[int, Any]]) -> None:
         self._arrays = dict(arrays)
+        self._items = items
         self.taken: dict[int, Any] = {}
+
+    def take_items(self, first: int, count: int, nans: Any, fits: Callable[[Any], bool]) -> Any | None:
+        """As `take`, of an array with so many buffers, and these numbers in it that are none."""
+        return self.take(first, fits) if self._items.get(first) == (count, nans) else None
 
     def take(self, number: int, fits: Callable[[Any], bool]) -> Any | None:
         """The array with the bytes of that buffer, once and if it *fits*; None where there is none."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from timeslip.codec.restore import Loader
 
 _KNOWN = frozenset(name for name, value in vars(load).items() if type(value) is types.FunctionType)
-_OF_STREAM = frozenset({"array", "island", "buffer"})
+_OF_STREAM = frozenset({"array", "items", "island", "buffer"})
 _ANYWHERE: dict[str, Any] = {
     "code": definitions.load_code,
     "module": import_module,

@@ -7,7 +7,7 @@ import math
 import mmap
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def library() -> Any:
@@ -124,29 +124,66 @@ def is_owner(array: Any) -> bool:
     return base is None or getattr(type(base), "_type_", None) is _Byte
 
 
+def place_of(array: Any) -> tuple[int, int]:
+    """Address and size of the memory of *array*, which has no gaps, bytes."""
+    return int(array.__array_interface__["data"][0]), int(array.nbytes)
+
+
+class ItemsOf(NamedTuple):
+    """An array of text and numbers whose parts are buffers.
+
+    Attributes:
+        array: the array; its memory is its own, without gaps.
+        anywhere: whether a library holds it for itself.
+        parts: how many buffers there are.
+        nans: the numbers that are none, see `reducers.items`.
+    """
+
+    array: Any
+    anywhere: bool
+    parts: int
+    nans: list[tuple[Any, bytes]]
+
+
 class MetArrays:
     """What a pass has met that may say whether an array can stay (`staying`), or will not have to be read again.
 
     Attributes:
         of: the array of each buffer, and whether a library holds it for itself.
+        items: by the number of the first of its buffers, those arrays that have several.
         kept: what `codec.parts.Looked` says is to be kept.
     """
 
     def __init__(self) -> None:
         self.of: list[tuple[Any, bool]] = []
+        self.items: dict[int, ItemsOf] = {}
         self.kept: list[Any] = []
+
+    def drop(self, first: int) -> None:
+        """What was met from that number on was not written after all."""
+        del self.of[first:]
+        self.items = {number: held for number, held in self.items.items() if number < first}
 
     def alone(self) -> dict[int, Any]:
         """The arrays of buffers, by number, whose memory belongs to plain arrays and not to a file, say, or bytes.
 
         An array that no library holds for itself owns its memory: that it does shows.
         """
-        kind, found = library().ndarray, {}
-        for number, (array, anywhere) in enumerate(self.of):
-            owner = root_of(array) if anywhere else array
-            if type(array) is kind and type(owner) is kind and is_owner(owner):
-                found[number] = array
-        return found
+        return {number: array for number, (array, anywhere) in enumerate(self.of) if _is_alone(array, anywhere)}
+
+    def items_alone(self) -> dict[int, ItemsOf]:
+        """The same of arrays that have several buffers, by the number of the first; no numbers that are objects."""
+        return {
+            number: held
+            for number, held in self.items.items()
+            if _is_alone(held.array, held.anywhere) and all(isinstance(name, str) for name, _ in held.nans)
+        }
+
+
+def _is_alone(array: Any, anywhere: bool) -> bool:
+    kind = library().ndarray
+    owner = root_of(array) if anywhere and array is not None else array
+    return type(array) is kind and type(owner) is kind and is_owner(owner)
 
 
 def is_like(array: Any, shape: tuple[int, ...], dtype: Any, order: Order, writeable: bool) -> bool:

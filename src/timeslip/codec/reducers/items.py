@@ -17,7 +17,8 @@ import math
 import pickle
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress, count
 from operator import ne
@@ -25,7 +26,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from timeslip.codec.parts import OtherItemsError, Part
 from timeslip.codec.reducers.array_memory import library
-from timeslip.codec.standins import Beside
 from timeslip.codec.streams import has_special, may_hold_large_text
 
 if TYPE_CHECKING:
@@ -41,12 +41,29 @@ _APART = 4 * _PART
 _SAMPLE = 256
 _MOST_NANS = 64
 
-Packed = tuple[list[Any], list[tuple[Any, bytes]]]
-"""The pickles, or what stands for them; and each number that is none, or what it is called, with the places where it
-stands."""
+Nans = list[tuple[Any, bytes]]
+"""Each number that is none, or what it is called, with the places where it stands."""
+
+Packed = tuple[list[bytes], Nans]
+"""The pickles, and the numbers that are none."""
 
 
-def packed(state: Pass, line: Any, address: int) -> Packed | None:
+@dataclass(frozen=True, slots=True)
+class InBuffers:
+    """The items of an array whose pickles are buffers.
+
+    Attributes:
+        first: number of the first of them.
+        count: so many there are.
+        nans: as in `Packed`.
+    """
+
+    first: int
+    count: int
+    nans: Nans
+
+
+def packed(state: Pass, line: Any, address: int) -> Packed | InBuffers | None:
     """Items as pickles of their own, where nobody can tell what they hold from copies; None where somebody can.
 
     Args:
@@ -63,11 +80,10 @@ def packed(state: Pass, line: Any, address: int) -> Packed | None:
     if found is None or len(line) < _APART:
         return found
     parts, nans = found
-    whole = [Part(len(part), partial(bytes, part), part) for part in parts]
-    return _beside(state, whole), nans
+    return _in_buffers(state, [Part(len(part), partial(bytes, part), part) for part in parts], nans)
 
 
-def _known(state: Pass, line: Any, address: int) -> Packed | None:
+def _known(state: Pass, line: Any, address: int) -> InBuffers | None:
     """As `packed`, where it is told which of the items are the same objects as before; else None."""
     look, step = state.encoder.look, line.itemsize * _PART
     found = look(address, line.nbytes, step, _Line(line)) if look is not None else None
@@ -75,19 +91,16 @@ def _known(state: Pass, line: Any, address: int) -> Packed | None:
     if found is None or nans is None:
         return None
     state.arrays.kept.append(found.kept)
-    return _beside(state, found.parts), nans
+    return _in_buffers(state, found.parts, nans)
 
 
-def _beside(state: Pass, parts: Iterable[Part]) -> list[Any]:
-    """What stands for *parts*, which are buffers now."""
-    stand_ins = []
-    for part in parts:
-        stand_ins.append(Beside(len(state.buffers)))
-        state.buffers.append(part)
-        state.rows.append(0)
-        state.arrays.of.append((None, False))
-    state.keep += stand_ins
-    return stand_ins
+def _in_buffers(state: Pass, parts: Sequence[Part], nans: Nans) -> InBuffers:
+    """*parts* are buffers now."""
+    found = InBuffers(len(state.buffers), len(parts), nans)
+    state.buffers += parts
+    state.rows += [0] * len(parts)
+    state.arrays.of += [(None, False)] * len(parts)
+    return found
 
 
 class _Line:

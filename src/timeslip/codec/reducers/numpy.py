@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any
 from timeslip.codec import definitions, load
 from timeslip.codec.kinds import attributes_of, filled, is_of_session, own_slots, set_slots
 from timeslip.codec.reducers import added, views
-from timeslip.codec.reducers.array_memory import Order, empty, is_owner, library, order_of, root_of, straight
-from timeslip.codec.reducers.items import Packed, packed, unpacked
+from timeslip.codec.reducers.array_memory import (
+    ItemsOf,
+    Order,
+    empty,
+    is_owner,
+    library,
+    order_of,
+    root_of,
+    straight,
+)
+from timeslip.codec.reducers.items import InBuffers, Packed, packed, unpacked
 
 if TYPE_CHECKING:
     from timeslip.codec.passes import Pass
@@ -82,6 +91,12 @@ def owned(state: Pass, array: Any, *, anywhere: bool = False) -> Any:
     if dtype.hasobject:
         line, address = _line(array, order)
         held: Any = packed(state, line, address)
+        if type(held) is InBuffers:
+            state.keep += (held.nans, *held.nans)
+            if address:
+                state.arrays.items[held.first] = ItemsOf(array, anywhere, held.count, held.nans)
+            args = (held.first, held.count, array.shape, dtype, order, held.nans, flags.writeable)
+            return load.items, args
         if held is None:
             held = line.tolist()
             state.keep.append(held)  # known to be the pass's own, it need not be told from what the session holds

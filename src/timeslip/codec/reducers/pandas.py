@@ -102,7 +102,8 @@ def _island_bytes(outer: Pass, values: Any) -> bytes:
         _IslandPickler(outer, file).dump(values)
         if not has_special(file.frames):
             return file.getvalue()
-        del outer.buffers[start:], outer.rows[start:], outer.arrays.of[start:]
+        del outer.buffers[start:], outer.rows[start:]
+        outer.arrays.drop(start)
     whole = io.BytesIO()
     _NanIslandPickler(outer, whole).dump(values)
     return whole.getvalue()
