@@ -16,7 +16,7 @@ from timeslip.testing.graphs import compare_states
 
 __all__ = ["_quiet", "sessions"]  # the fixtures
 
-N = 30_000
+N = 8_000
 ROWS = f"rows = [{{'id': i, 'name': f'n{{i}}'}} for i in range({N})]"
 CLASS = "class P:\n    def __init__(self, x): self.x = x\n"
 INSTANCES = CLASS + f"things = [P(i) for i in range({N})]\nalias = things[7]"

@@ -41,7 +41,7 @@ def bare(cells: list[str]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", CASES)
 def test_replaying_a_cell_leaves_nothing_behind(attach: Callable[..., Any], name: str) -> None:
     cells = EXACT[name]
-    for number in range(len(cells)):
+    for number in sorted({0, len(cells) // 2, len(cells) - 1}):
         if number and "from __future__" in cells[number]:
             continue  # what follows it there would not be the first statement
         marked = [*cells[:number], cells[number] + MARK]

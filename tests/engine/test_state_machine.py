@@ -493,7 +493,7 @@ class SoonSessions(Sessions):
 
 TestSessions = pytest.mark.time_limit(24 * 3600 if LONG else 600)(Sessions.TestCase)
 PROFILE = settings(
-    max_examples=int(os.environ.get("TIMESLIP_MACHINE_EXAMPLES", "2000" if LONG else "60")),
+    max_examples=int(os.environ.get("TIMESLIP_MACHINE_EXAMPLES", "2000" if LONG else "25")),
     stateful_step_count=100 if LONG else 40,
     derandomize=not LONG,
     database=None,

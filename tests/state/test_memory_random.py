@@ -160,7 +160,11 @@ class Memory(RuleBasedStateMachine):
         call("munmap", self.start, SIZE)
 
 
-Memory.TestCase.settings = settings(suppress_health_check=list(HealthCheck), deadline=None)
+Memory.TestCase.settings = settings(
+    max_examples=2 * settings.default.max_examples // 5,  # of fifty steps, each of which asks the kernel
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
+)
 TestMemory = needs_kernel(Memory.TestCase)
 
 
