@@ -34,6 +34,7 @@ from timeslip.codec.loaded import Staying
 from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.reducers.array_memory import place_of
+from timeslip.codec.reducers.items import items_of
 from timeslip.codec.stored import StayingArrays
 from timeslip.errors import StoreError
 from timeslip.ids import RecordId
@@ -157,6 +158,7 @@ class StayingElements:
         groups = dict.fromkeys(filter(None, map(self._live.tracker.groups.get, body["keys"]))) if wanted else {}
         found: dict[int, Any] = {}
         items: dict[int, tuple[int, Any]] = {}
+        parts: dict[tuple[int, Any], Any] = {}
         self._said = {}
         for group in groups:
             there = set(group.fingerprint.pieces)
@@ -164,7 +166,7 @@ class StayingElements:
             worth = sum(marks[0] * (_WORTH if marks[0] >= MAP_FROM else _WORTH_OF_ITEMS) for marks in same)
             if not (group.seconds <= worth and same and self._is_as_looked_at(group) and self._may_stay()):
                 continue
-            for one in self._arrays_of(group):
+            for one in self._arrays_of(group, parts):
                 number = _place_of(one.marks, wanted)
                 if number is None:
                     continue
@@ -175,7 +177,7 @@ class StayingElements:
                     items[number] = len(one.marks), one.nans
                 if one.said is not None:
                     self._said[number] = one.said
-        return StayingArrays(found, items) if found else None
+        return StayingArrays(found, items, parts) if found or parts else None
 
     def _marks(self, body: Mapping[str, Any]) -> dict[int, _Marks]:
         try:
@@ -184,8 +186,8 @@ class StayingElements:
             return {}
         return {number: part for number, part in enumerate(marks) if part is not None}
 
-    def _arrays_of(self, group: Covariable) -> Iterator[_Candidate]:
-        """The arrays of *group* that nobody else holds.
+    def _arrays_of(self, group: Covariable, parts: dict[tuple[int, Any], Any]) -> Iterator[_Candidate]:
+        """The arrays of *group* that nobody else holds; *parts* are told besides, as `StayingArrays` takes them.
 
         A pass meets them again. Nothing of the user's has run since the look, so the streams tell that it is as it was,
         and the digests of the buffers are those of the look. No two of them have memory in common, also not with those
@@ -218,6 +220,11 @@ class StayingElements:
         with uncollected():
             alone = held_alone(arrays, met, {id(snapshot[key]) for key in group.keys}, names, live.encoder.seeds)
         met.clear()
+        for number, array in zip(numbers, arrays, strict=True):
+            if number in about:
+                count, nans = about[number]
+                there = zip(sizes[number : number + count], pieces[number : number + count], strict=True)
+                parts.update(zip(there, items_of(array, nans), strict=True))
         for number, array in compress(zip(numbers, arrays, strict=True), alone):
             start, size = place_of(array)
             if not self._is_free(start, start + size):

@@ -107,8 +107,12 @@ def _buffer(repository: Repository, entry: Mapping[str, Any], names: tuple[str, 
         if mapped:
             note_mapped(target, entry["row"], entry["cut"], listed()[1], mapped)
 
+    def marks() -> tuple[int, tuple[bytes, ...]] | None:
+        found = listed()[1]
+        return (entry["cut"], tuple(found)) if found else None
+
     if not repository.maps.allowed or entry["size"] < MAP_FROM:
-        return StoredBuffer(entry["size"], read_into)
+        return StoredBuffer(entry["size"], read_into, marks=marks)
     return StoredBuffer(entry["size"], read_into, map_into, lambda: place_in_page(lying(), entry["size"]))
 
 

@@ -100,7 +100,7 @@ def test_the_list_of_other_items_is_known_to_be_of_the_pass(monkeypatch: pytest.
 
 
 def test_a_change_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(items, "_PART", 256)
+    monkeypatch.setattr(items, "PART", 256)
     kernel = Kernel(NANS)
     for change in ("v[19_000] = 'changed'", "v[7] = 1", "v[1] = np.nan", "v[0], v[7] = float('nan'), v[0]"):
         before = bytes_of(kernel)

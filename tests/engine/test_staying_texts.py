@@ -29,7 +29,7 @@ d = {'a': texts('a'), 'b': texts('b'), 'n': np.arange(1000.0), 's': texts('s')[:
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays of a hundred texts have parts that are buffers."""
-    for name, size in (("_LEAST", 8), ("_PART", 64), ("_APART", 128)):
+    for name, size in (("_LEAST", 8), ("PART", 64), ("_APART", 128)):
         monkeypatch.setattr(items, name, size)
 
 
@@ -70,6 +70,9 @@ def test_any_change_and_back(name: str, hashing: bool, sessions: Sessions) -> No
             exec(cell, model)
         assert compare_states({"d": live["d"]}, {"d": model["d"]}) == []
         assert (live["d"]["a"] is live["d"]["b"]) == (model["d"]["a"] is model["d"]["b"])
+    live.session._live.tracker.memory = Memory(hashing=True)  # what is said of the parts is what writing them says
+    live.run("n = len(d)")
+    assert live.commits[-1].names.changed == ()
     live.session.verify()
 
 
@@ -107,6 +110,47 @@ def test_a_frame_keeps_its_columns_of_texts(dtype: str, sessions: Sessions, take
     assert live["df"]["t"].tolist() == [f"x{i % 300}" for i in range(1000)]
     assert live["df"]["t2"].tolist() == [f"x{i % 300}!" for i in range(1000)]
     assert taken
+
+
+def test_of_an_array_that_differs_only_the_parts_that_do_are_loaded(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    usual = items.loaded
+    monkeypatch.setattr(arrays, "loaded", lambda part: read.append(part.size) or usual(part))
+    live = attach(sessions)
+    live.run(MADE, "keep = d['a'][700]; d['a'][700] = 'changed'; d['b'][5] = np.nan; d['b'][900] = 'q'")
+    live.session.undo()
+    assert len(read) == 3
+    assert live["d"]["a"][700] == "a 700"
+    assert live["d"]["b"][5] == "b 5"
+    live.session.redo()
+    assert len(read) == 6, "of a part with a number that is none nobody knows what else is there"
+    assert live["d"]["b"][5] is numpy.nan
+    assert live["d"]["b"][900] == "q"
+
+
+def test_what_is_known_of_the_parts_is_forgotten_when_somebody_else_has_the_memory(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = attach(sessions)
+    live.run(MADE, "d['a'][700] = 'changed'; d['b'][1] = 'b'")
+    usual = arrays.fill_items
+
+    def fill(array: Any, *rest: Any) -> None:
+        usual(array, *rest)
+        if array.flat[0] == "a 0":
+            array.flat[300] = "somebody was here"
+
+    monkeypatch.setattr(arrays, "fill_items", fill)
+    live.session.undo()
+    monkeypatch.undo()
+    assert live["d"]["a"][300] == "somebody was here"
+    live.run("n = len(d)")
+    changed = {key for commit in live.session.log(all=True) for key in (*commit.names.changed, *commit.names.late)}
+    assert "d" in changed
+    live.session.checkout(live.session.head)
+    assert live["d"]["a"][300] == "somebody was here"
 
 
 def test_what_a_module_holds_does_not_stay(sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ del t
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(items, "_PART", PART)
+    monkeypatch.setattr(items, "PART", PART)
     monkeypatch.setattr(items, "_APART", 4 * PART)
 
 

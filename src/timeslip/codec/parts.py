@@ -7,8 +7,9 @@ without being written; it is written when somebody wants its bytes.
 
 from __future__ import annotations
 
+import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -105,13 +106,18 @@ _HEAD = struct.Struct("=QQ")
 
 def said_of(noted: int, data: bytes, limit: int) -> bytes:
     """What is remembered of a part: what is *noted* of it, its size, and the digests of its pieces."""
-    return _HEAD.pack(noted, len(data)) + b"".join(digests_of(data, limit))
+    return said(noted, len(data), digests_of(data, limit))
 
 
-def heard(said: bytes) -> tuple[int, int, tuple[bytes, ...]]:
+def said(noted: int, size: int, digests: Iterable[bytes]) -> bytes:
+    """The same of a part of so many bytes with these digests."""
+    return _HEAD.pack(noted, size) + b"".join(digests)
+
+
+def heard(told: bytes) -> tuple[int, int, tuple[bytes, ...]]:
     """What was noted, the size and the digests of which `said_of` made that."""
-    noted, size = _HEAD.unpack_from(said)
-    return noted, size, tuple(said[start : start + 16] for start in range(_HEAD.size, len(said), 16))
+    noted, size = _HEAD.unpack_from(told)
+    return noted, size, tuple(told[start : start + 16] for start in range(_HEAD.size, len(told), 16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,40 @@ class Looked:
     noted: Sequence[int]
     parts: Sequence[Part]
     kept: Any
+
+
+_Key = tuple[int, int, int, int]
+"""Address and size of the memory of an array, minus the bytes that the items of one part take there, and the limit."""
+
+_filled: dict[_Key, tuple[bytes, tuple[bytes, ...]]] = {}
+_MOST_FILLED = 256
+
+
+def note_filled(key: _Key, said: tuple[bytes, ...]) -> None:
+    """An array has just been filled with the items of known parts: *said* of each, as `said_of`.
+
+    So its first look need not write them all, if it still holds the very objects: their addresses tell.
+    """
+    while len(_filled) >= _MOST_FILLED:
+        _filled.pop(next(iter(_filled)), None)
+    _filled[key] = _digest_of_memory(key), said
+
+
+def was_filled(key: _Key) -> bool:
+    """Whether `recall` may know something."""
+    return key in _filled
+
+
+def recall(key: _Key) -> tuple[bytes, ...] | None:
+    """What `note_filled` was told of an array that is alive, once, if it holds the very objects: they cannot change."""
+    addresses, said = _filled.pop(key, (b"", ()))
+    return said if addresses and addresses == _digest_of_memory(key) else None
+
+
+def _digest_of_memory(key: _Key) -> bytes:
+    start, size = key[:2]
+    digest: bytes = xxhash.xxh3_128_digest((ctypes.c_char * size).from_address(start))
+    return digest
 
 
 Look = Callable[[int, int, int, Items], Looked | None]

@@ -29,7 +29,7 @@ from timeslip.codec.reducers import caches, instances, iterators, python, system
 from timeslip.codec.refilling import refill
 from timeslip.codec.salvaging import missing_part
 from timeslip.codec.scopes import SCOPE, Scope, make_scope, scope_changes
-from timeslip.codec.stored import HoleError, Stored, read_all, unfilled
+from timeslip.codec.stored import HoleError, Stored, unfilled
 from timeslip.codec.unpicklers import Salvaging, Unpickler, file_of, is_large, seed_prefix
 from timeslip.errors import UnrestorableError
 from timeslip.ids import DefinitionId
@@ -512,7 +512,9 @@ class Loader:
             if live is not None:
                 return live
         made = arrays.empty(shape, dtype, order)
-        numpy.fill_objects(made, ((read_all(stored.buffers[first : first + count]), nans), writeable))
+        parts = stored.buffers[first : first + count]
+        numpy.fill_items(made, parts, nans, {} if stored.arrays is None else stored.arrays.parts)
+        made.flags.writeable = writeable
         return made
 
     def island(self, stored: Stored, data: bytes) -> Any:

@@ -21,6 +21,7 @@ class StoredBuffer:
         read_into: fills a writable memory of that size.
         map_into: the same for all of an array's own memory, whose pages may be replaced by others; or None. It is told
             whether that memory is known to have been mapped for the array alone.
+        marks: gives the size of the largest piece, bytes, and the digests of all; None where they were not recorded.
         fits: how many bytes behind the start of a page that memory has to begin for most of it to be replaced; None
             where that is not worth it.
     """
@@ -29,6 +30,7 @@ class StoredBuffer:
     read_into: ReadInto
     map_into: Callable[[memoryview, bool], None] | None = None
     fits: Callable[[], int | None] = lambda: None
+    marks: Callable[[], tuple[int, tuple[bytes, ...]] | None] = lambda: None
 
     def fill(self, target: memoryview, *, alone: bool) -> None:
         """Fill *target*, by mapping where that is possible; *alone*: as `map_into` takes it."""
@@ -44,14 +46,18 @@ class StayingArrays:
     Args:
         arrays: number of a buffer, of several of the first -> an array that has its memory for itself.
         items: likewise, of arrays of several: of how many, and the numbers in it that are none.
+        parts: size and digests of a part -> the items that it is made of, none of them such a number.
 
     Attributes:
         taken: those that were, by number.
     """
 
-    def __init__(self, arrays: Mapping[int, Any], items: Mapping[int, tuple[int, Any]]) -> None:
+    def __init__(
+        self, arrays: Mapping[int, Any], items: Mapping[int, tuple[int, Any]], parts: Mapping[tuple[int, Any], Any]
+    ) -> None:
         self._arrays = dict(arrays)
         self._items = items
+        self.parts = parts
         self.taken: dict[int, Any] = {}
 
     def take_items(self, first: int, count: int, nans: Any, fits: Callable[[Any], bool]) -> Any | None:

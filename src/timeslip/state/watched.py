@@ -24,6 +24,7 @@ from typing import Any
 
 import xxhash
 
+from timeslip.codec import parts
 from timeslip.codec.chunking import piece_ends
 from timeslip.codec.parts import Items, said_of
 from timeslip.standard import os
@@ -89,6 +90,13 @@ class Range:
     def may_hold(self, data: Any) -> bool:
         """Whether *data* is what it is a range of, as far as that has to be asked before anything is protected."""
         return True
+
+    def may_be_known(self) -> bool:
+        """Whether `recall` may know something."""
+        return False
+
+    def recall(self) -> None:
+        """At the first look, when the pages are watched: what whoever has put the content there said of it."""
 
     def note(self, written: Iterable[tuple[int, int]]) -> None:
         """These addresses were written."""
@@ -160,6 +168,16 @@ class ItemsRange(Range):
         """
         data.check()
         return True
+
+    def may_be_known(self) -> bool:
+        """Whether `recall` may know something: what was filled with text and numbers holds them."""
+        return parts.was_filled(self.key)
+
+    def recall(self) -> None:
+        """After the pages are watched: what is known of an array that was filled with parts is not written again."""
+        said = parts.recall(self.key)
+        if said is not None and len(said) == self.count and len(self.stale) == self.count:
+            self.digests, self.stale = said, set()
 
     def take_over(self, other: Range) -> None:
         """As any; digests for another limit are others."""
@@ -281,7 +299,7 @@ class Watched:
         if found is None:
             found = kind(key)
             found.note_all()
-            if not (self._is_ordinary(found) and found.may_hold(data)):
+            if not (self._is_ordinary(found) and (found.may_be_known() or found.may_hold(data))):
                 return None
             self._add(found)
         if found.resting:
@@ -291,6 +309,8 @@ class Watched:
         else:
             new = is_first or (len(found.stale) == found.count and not found.digests[0])
             self._count(found, 0 if new else len(found.stale))
+            if is_first:
+                found.recall()
             found.hash(data)
         return found
 

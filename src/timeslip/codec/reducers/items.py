@@ -17,7 +17,7 @@ import math
 import pickle
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress, count
@@ -25,18 +25,20 @@ from operator import ne
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from timeslip.codec.parts import OtherItemsError, Part
-from timeslip.codec.reducers.array_memory import library
+from timeslip.codec.reducers.array_memory import library, order_of, straight
+from timeslip.codec.stored import unfilled
 from timeslip.codec.streams import has_special, may_hold_large_text
 
 if TYPE_CHECKING:
     from timeslip.codec.passes import Pass
+    from timeslip.codec.stored import StoredBuffer
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _LEAST = 256
 """So few items are written as any list."""
-_PART = 1 << 13
+PART = 1 << 13
 """So many are a pickle of their own: less memory at a time, and a change shows in one of them."""
-_APART = 4 * _PART
+_APART = 4 * PART
 """The pickles of so many items are buffers: what is known of each costs about what a hundred items do."""
 _SAMPLE = 256
 _MOST_NANS = 64
@@ -85,7 +87,7 @@ def packed(state: Pass, line: Any, address: int) -> Packed | InBuffers | None:
 
 def _known(state: Pass, line: Any, address: int) -> InBuffers | None:
     """As `packed`, where it is told which of the items are the same objects as before; else None."""
-    look, step = state.encoder.look, line.itemsize * _PART
+    look, step = state.encoder.look, line.itemsize * PART
     found = look(address, line.nbytes, step, _Line(line)) if look is not None else None
     nans = _named_nans(address, line.nbytes, sum(found.noted)) if found is not None else None
     if found is None or nans is None:
@@ -115,19 +117,19 @@ class _Line:
 
     def check(self) -> None:
         """See `parts.Items`."""
-        for first in range(0, len(self._line), _PART):
+        for first in range(0, len(self._line), PART):
             items = self._items(first)
             kinds = _plain_kinds(items)
             if kinds is None or (float in kinds and not all(map(_is_named, compress(items, map(ne, items, items))))):
                 raise OtherItemsError
 
     def _items(self, first: int) -> list[Any]:
-        items: list[Any] = self._line[first : first + _PART].tolist()
+        items: list[Any] = self._line[first : first + PART].tolist()
         return items
 
     def write(self, number: int) -> tuple[int, bytes]:
         """See `parts.Items`; noted is how many numbers that are none there are, 32 bits for each of `_NANS`."""
-        made = _written(self._items(number * _PART))
+        made = _written(self._items(number * PART))
         if made is None:
             raise OtherItemsError
         (data,), nans = made
@@ -172,7 +174,7 @@ def _written(items: list[Any]) -> tuple[list[bytes], list[tuple[Any, bytes]]] | 
         for _, places in nans:
             for place in places:
                 rest[place] = None
-    parts = [pickle.dumps(rest[first : first + _PART], 5) for first in range(0, len(rest), _PART)]
+    parts = [pickle.dumps(rest[first : first + PART], 5) for first in range(0, len(rest), PART)]
     if any(has_special((part,)) or may_hold_large_text((part,)) for part in parts):
         return None
     return parts, [(_called(nan), places.tobytes()) for nan, places in nans]
@@ -190,11 +192,45 @@ def _plain_kinds(items: list[Any]) -> set[type] | None:
 def unpacked(parts: Iterable[bytes], nans: Iterable[tuple[Any, bytes]]) -> list[Any]:
     """The items of which `packed` made that."""
     items = list(chain.from_iterable(_Plain(io.BytesIO(part)).load() for part in parts))
+    put_nans(items, nans)
+    return items
+
+
+def put_nans(items: Any, nans: Iterable[tuple[Any, bytes]]) -> None:
+    """Put the numbers that are none to their places among *items*, a list or an array."""
     for nan, places in nans:
         number = _NANS[nan]() if isinstance(nan, str) else nan
         for place in array("Q", places):
             items[place] = number
-    return items
+
+
+def loaded(part: StoredBuffer) -> Any:
+    """The items of one part that is a buffer."""
+    held = unfilled(part.size)
+    part.read_into(memoryview(held))
+    items = _Plain(io.BytesIO(held)).load()
+    return library().fromiter(items, "O", len(items))
+
+
+def items_of(whole: Any, nans: Nans) -> Iterator[Any]:
+    """The items of each part of an array in one dimension; None of those with numbers that are none."""
+    line = straight(whole, order_of(whole)).reshape(-1)
+    others = {place // PART for _, places in nans for place in array("Q", places)}
+    for number in range(-(-len(line) // PART)):
+        yield None if number in others else line[number * PART : (number + 1) * PART]
+
+
+def noted_of(nans: Nans, count: int, parts: int) -> list[int] | None:
+    """What is noted of each part of an array of so many items (`_Line.write`); None where that is not told."""
+    if -(-count // PART) != parts:
+        return None
+    noted = [0] * parts
+    for name, places in nans:
+        if not isinstance(name, str):
+            return None
+        for place in array("Q", places):
+            noted[place // PART] += 1 << 32 * [*_NANS].index(name)
+    return noted
 
 
 class _Plain(pickle.Unpickler):

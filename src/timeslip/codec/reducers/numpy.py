@@ -7,11 +7,12 @@ import ctypes
 import functools
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, load
 from timeslip.codec.kinds import attributes_of, filled, is_of_session, own_slots, set_slots
+from timeslip.codec.parts import note_filled, said
 from timeslip.codec.reducers import added, views
 from timeslip.codec.reducers.array_memory import (
     ItemsOf,
@@ -23,10 +24,21 @@ from timeslip.codec.reducers.array_memory import (
     root_of,
     straight,
 )
-from timeslip.codec.reducers.items import InBuffers, Packed, packed, unpacked
+from timeslip.codec.reducers.items import (
+    PART,
+    InBuffers,
+    Nans,
+    Packed,
+    loaded,
+    noted_of,
+    packed,
+    put_nans,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     from timeslip.codec.passes import Pass
+    from timeslip.codec.stored import StoredBuffer
 
 IN_BAND = 2048
 """Arrays up to this many bytes travel inside the stream: a buffer of their own would cost more than it saves."""
@@ -352,6 +364,38 @@ def fill_objects(array: Any, state: tuple[list[Any] | Packed, bool]) -> None:
         for index, item in enumerate(items):
             line[index] = item
     array.flags.writeable = writeable
+
+
+def fill_items(array: Any, parts: Sequence[StoredBuffer], nans: Nans, live: Mapping[tuple[int, Any], Any]) -> None:
+    """Fill an array of text and numbers.
+
+    Args:
+        array: new.
+        parts: its items in pickles.
+        nans: what goes to which places besides.
+        live: size and digests of a part -> the items of it, where there are such.
+    """
+    line = straight(array, order_of(array)).reshape(-1)
+    known = [part.marks() for part in parts]
+    at = 0
+    for part, marks in zip(parts, known, strict=True):
+        there = live.get((part.size, marks[1])) if marks is not None else None
+        items = there if there is not None else loaded(part)
+        line[at : at + len(items)] = items
+        at += len(items)
+    if at != len(line):
+        raise ValueError("an array of text and numbers has parts for another number of items")
+    put_nans(line, nans)
+    noted = noted_of(nans, len(line), len(parts))
+    limits = {marks[0] for marks in known if marks is not None}
+    if noted is None or None in known or len(limits) != 1 or not is_owner(root_of(line)):
+        return
+    told = tuple(
+        said(note, part.size, marks[1])
+        for note, part, marks in zip(noted, parts, known, strict=True)
+        if marks is not None
+    )
+    note_filled((address_of(line), line.nbytes, -line.itemsize * PART, limits.pop()), told)
 
 
 def fill_fields(array: Any, state: tuple[list[list[Any] | bytes], bool]) -> None:
