@@ -128,3 +128,26 @@ def test_what_came_back_unread_is_verified_then(kernel: LabKernel) -> None:
         time.sleep(0.2)
     assert kernel.value(f"{maps}.unverified") == 0
     assert kernel.value(f"sum(map(len, {maps}._verified.values()))") > 20
+
+
+def test_what_is_cold_is_compressed_while_nobody_works_and_comes_back(kernel: LabKernel) -> None:
+    """After half a minute; here it is told to begin sooner, and to think little worth it."""
+    if kernel.value("__import__('importlib').util.find_spec('numpy') is None"):
+        pytest.skip("needs numpy")
+    hasten = "setattr(__import__('timeslip.ipython.idle').ipython.idle, 'COMPACTION', 10.1)"
+    kernel.value(f"{hasten} or setattr(__import__('timeslip.compacting').compacting, 'WORTH', 1 << 20)")
+    if not kernel.value(f"{SESSION}.repository.maps.allowed"):
+        pytest.skip("nothing is stored to be mapped here")
+    kernel.cells("%timeslip config undo_steps 2", "import numpy as np; rng = np.random.default_rng(0)")
+    for _ in range(6):
+        kernel.cells("a = rng.integers(0, 9, 500_000); total = int(a.sum())")
+    commits, size = kernel.value(f"[c.id for c in {SESSION}.log()]"), f"{SESSION}.repository.size_bytes()"
+    before = kernel.value(size)
+    kernel.cells("last = 1")
+    end = time.monotonic() + 60
+    while (after := kernel.value(size)) > before - 6_000_000:
+        assert time.monotonic() < end, f"{before} bytes before, {after} now"
+        time.sleep(0.5)
+    for commit in commits[:6]:
+        kernel.cells(f"%timeslip checkout {commit}")
+        assert kernel.value("int(a.sum()) == total") is True
