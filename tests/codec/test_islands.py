@@ -120,8 +120,8 @@ def test_what_is_written_so_comes_back(code: str) -> None:
 
 
 ONE = {
-    "an object on two islands": "a = [1]; v = [a, *[[i] for i in range(9000)], a]; del a",
-    "a part of an object on two": "a = (1, []); v = [a, *[[i] for i in range(9000)], {'a': a}]; del a",
+    "an object on two islands": "a = [1]; v = [a, *[[i] for i in range(60000)], a]; del a",
+    "a part of an object on two": "a = (1, []); v = [a, *[[i] for i in range(60000)], {'a': a}]; del a",
     "itself": "v = [[i] for i in range(9000)]; v[8000].append(v)",
     "parents": "v = []\nv += [{'in': v, 'i': i} for i in range(5000)]",
     "neighbours": "v = [{'i': i} for i in range(5000)]\nfor a, b in zip(v, v[1:]): a['next'] = b",

@@ -15,6 +15,7 @@ pickle instead. That must not depend on who else refers to its parts: else it wo
 from __future__ import annotations
 
 import gc
+import marshal
 import sys
 import types
 from array import array
@@ -80,17 +81,17 @@ class _LargeError(OneStreamError):
 class _Writer(SegmentWriter):
     """The file of one island after the other."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("left",)
 
     def begin(self) -> None:
         """An island begins here."""
         self.segments = []
-        self._left = _LIMIT
+        self.left = _LIMIT
 
     def write(self, data: bytes) -> int:
         """As any file; what becomes too large for an island is given up at once."""
-        self._left -= len(data)
-        if self._left < 0:
+        self.left -= len(data)
+        if self.left < 0:
             raise _LargeError
         self.segments.append(data)
         return len(data)
@@ -117,17 +118,50 @@ class _Trial(FastPickler):
 
         self.reducer_override = noting  # type: ignore[method-assign]  # as in `FastPickler`
 
-    def write(self, element: Any, writer: Any) -> bytes:
-        """The bytes of *element*, which *writer* takes in."""
-        while True:
-            self.memo = self._named
-            writer.begin()
-            self.dump(element)
-            if not self._met:
-                return writer.segments[0] if len(writer.segments) == 1 else b"".join(writer.segments)
-            self._named.update((id(obj), (_number_of(obj), obj)) for obj in self._met)
-            self._met.clear()
+    def written(self, elements: Iterable[Any], writer: _Writer) -> list[bytes]:
+        """The bytes of each of *elements*, which *writer* takes in."""
+        found, met, named, clear, dump = [], self._met, self._named, self.clear_memo, self.dump
+        writer.begin()
+        segments = writer.segments
+        for element in elements:
+            if _is_flat(element):
+                found.append(marshal.dumps(element, _WITHOUT_REFERENCES))
+                continue
+            while True:
+                if named:
+                    self.memo = named
+                else:
+                    clear()
+                writer.left, before = _LIMIT, len(segments)
+                dump(element)
+                if not met:
+                    break
+                del segments[before:]  # classes in it are written by their numbers
+                named.update((id(obj), (_number_of(obj), obj)) for obj in met)
+                met.clear()
+            found.append(segments[before] if len(segments) == before + 1 else b"".join(segments[before:]))
+        return found
 
+
+def _is_flat(element: Any) -> bool:
+    """Whether *element* is text or a number, or a list, dict or tuple of these, or a key with one of them."""
+    kind = type(element)
+    try:
+        if kind is dict:
+            return _ATOMS.issuperset(map(type, element.values())) and _ATOMS.issuperset(map(type, element))
+        if kind is tuple and len(element) == 2 and type(element[1]) in _CONTAINERS:
+            return type(element[0]) in _ATOMS and _is_flat(element[1])
+        return kind in _ATOMS or (kind in _CONTAINERS and _ATOMS.issuperset(map(type, element)))
+    except Exception:  # a metaclass of the session that lets nobody hash its classes
+        return False
+
+
+_ATOMS = frozenset({str, bytes, int, float, complex, bool, type(None)})
+_CONTAINERS = frozenset({list, dict, tuple})
+
+_WITHOUT_REFERENCES = 2
+"""The last version of `marshal` that writes the same for equal objects, whoever else refers to them: what is shared is
+written each time, so only what is flat is written so."""
 
 _WITH_NAMES = (type, types.FunctionType, types.BuiltinFunctionType)
 
@@ -159,7 +193,7 @@ class IslandPickler:
         self._whole, state.writer = state.writer, _Writer()
         self._pickler, self._trial = FastPickler(state), _Trial(state)
         self._pickler.bare.update(map(id, gc.get_referents(self._pickler)))
-        self._writer: Any = state.writer
+        self._writer: _Writer = state.writer
         self._suspected = set(state.encoder.seed_memo)
         self._texts: set[int] = set()
         self._looked = self._again = 0
@@ -232,7 +266,7 @@ class IslandPickler:
         parts: Iterable[Any] = elements[first : first + _WINDOW]
         if keys is not None:
             parts = zip(keys[first : first + _WINDOW], parts, strict=True)
-        written = [self._trial.write(part, self._writer) for part in parts]
+        written = self._trial.written(parts, self._writer)
         self._forget_noted()
         return written
 
@@ -264,6 +298,9 @@ class IslandPickler:
     def _note(self, met: list[Any], own: int, *, texts: bool) -> None:
         """Note what links of what an island has met: as `linking_addresses`, which plain objects are too many for."""
         state, kinds = self._state, list(map(type, met))
+        if not (texts or state.asked) and kinds.count(str) + 1 == len(kinds):
+            self.kept.append([])  # nothing but the elements, and they are short texts
+            return
         others = set(kinds) - PLAIN
         if not (state.asked or others):
             found = plain_holders(met, kinds, texts=texts)
@@ -299,10 +336,12 @@ class IslandPickler:
     def _count_texts(self, met: list[Any], count: int) -> None:
         """See to it that not too many texts are on several islands: they would be loaded that often."""
         texts = texts_of(met, list(map(type, met)))
+        self._looked += count
+        if max(map(sys.getrefcount, texts), default=0) <= _ALONE:
+            return
         shared = set(compress(map(id, texts), map(_ALONE.__lt__, map(sys.getrefcount, texts))))
         self._again += len(self._texts & shared)
         self._texts |= shared
-        self._looked += count
         if self._again > self._looked // 2:
             raise OneStreamError
 
