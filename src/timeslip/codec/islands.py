@@ -197,6 +197,8 @@ class IslandPickler:
         self._suspected = set(state.encoder.seed_memo)
         self._texts: set[int] = set()
         self._looked = self._again = 0
+        self._alone = _ALONE
+        """So many references there are to a text that nobody else holds: the keys of a dict are in a list besides."""
         self._islands = 0
         self._links = array("Q")
         self._named = array("Q")
@@ -215,6 +217,7 @@ class IslandPickler:
         self._links.append(id(value))
         self.kept.append([value])
         keys = list(value) if type(value) is dict else None
+        self._alone = _ALONE + (keys is not None)
         elements = value if keys is None else list(value.values())
         ends = _ends(len(self._state.encoder.seeds), payload, value, elements)
         segments = [b"\x80\x05" + _named("joined") + b"("]
@@ -337,7 +340,7 @@ class IslandPickler:
         """See to it that not too many texts are on several islands: they would be loaded that often."""
         texts = texts_of(met, list(map(type, met)))
         self._looked += count
-        if max(map(sys.getrefcount, texts), default=0) <= _ALONE:
+        if max(map(sys.getrefcount, texts), default=0) <= self._alone:
             return
         shared = set(compress(map(id, texts), map(_ALONE.__lt__, map(sys.getrefcount, texts))))
         self._again += len(self._texts & shared)
