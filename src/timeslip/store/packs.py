@@ -120,6 +120,14 @@ class PackDirectory:
             writer.end = offset + data.nbytes
             return Location(writer.pack, offset)
 
+    def pack_for(self, size: int) -> int:
+        """The pack to which `append` would add so many bytes now, which is there then. Errors as `append`."""
+        with self._lock:
+            try:
+                return self._writer_for(size).pack
+            except OSError as error:
+                raise translate(error, "writing a pack") from error
+
     def states(self) -> list[PackState]:
         """The packs that this process has written, and how far they are safe."""
         with self._lock:

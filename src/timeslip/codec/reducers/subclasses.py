@@ -326,7 +326,8 @@ def _general(kind: type, library: Any) -> Any:
     slots = own_slots(kind)
     hooked = _overrides(kind, _HOOKS)
     if library is tuple and not slots and not kind.__dictoffset__:  # named tuples: there may be a million
-        return lambda state, obj: (native_new, (kind, tuple, tuple.__getnewargs__(obj)))
+        items: Callable[[Any], Any] = vars(tuple)["__getnewargs__"]
+        return lambda state, obj: (native_new, (kind, tuple, items(obj)))
 
     def reduce(state: Pass, obj: Any) -> Any:
         if library is weakref.ref and obj() is None:
