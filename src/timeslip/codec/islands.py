@@ -28,7 +28,7 @@ from xxhash import xxh3_64_intdigest
 from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.captured import Captured, Island
-from timeslip.codec.definitions import class_name
+from timeslip.codec.definitions import of
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
@@ -101,13 +101,15 @@ class _Trial(FastPickler):
 
     To write which class an object is of takes ten times as long as the object. So classes and functions that were met
     are put into the memo beforehand, under a number that their names give: an element has the same bytes wherever it
-    stands.
+    stands. Others stand in for those that were not met yet, because what an element has in it twice is written by its
+    place in the memo, behind all of them.
     """
 
     def __init__(self, state: Pass) -> None:
         super().__init__(state)
         override, self._met = self.reducer_override, list[Any]()
         self._named: dict[int, tuple[int, Any]] = {}
+        self._fill(_NAMED)
         note = self._met.append
 
         def noting(obj: Any) -> Any:
@@ -117,25 +119,57 @@ class _Trial(FastPickler):
 
         self.reducer_override = noting  # type: ignore[method-assign]  # as in `FastPickler`
 
+    def _fill(self, count: int) -> None:
+        self._spare = [object() for _ in range(count)]
+        self._named.update((id(spare), (0, spare)) for spare in self._spare)
+
     def write(self, element: Any, writer: Any) -> bytes:
         """The bytes of *element*, which *writer* takes in."""
-        while True:
-            self.memo = self._named
-            writer.begin()
-            self.dump(element)
-            if not self._met:
-                return writer.segments[0] if len(writer.segments) == 1 else b"".join(writer.segments)
-            self._named.update((id(obj), (_number_of(obj), obj)) for obj in self._met)
+        self._dump(element, writer)
+        if self._met:
+            named = [obj for obj in self._met if _has_name(obj)]
             self._met.clear()
+            if named and self._name(named):
+                self._dump(element, writer)
+                self._met.clear()  # what is met again was made anew, as a reduction may do each time
+        return writer.segments[0] if len(writer.segments) == 1 else b"".join(writer.segments)
+
+    def _dump(self, element: Any, writer: Any) -> None:
+        self.memo = self._named
+        writer.begin()
+        self.dump(element)
+
+    def _name(self, found: list[Any]) -> bool:
+        """Put what was met into the memo; whether there was room for any of it."""
+        for number, obj in enumerate(found):
+            if not self._spare:
+                if len(self._named) >= _MOST_NAMED:
+                    return number > 0
+                self._fill(len(self._named))
+            del self._named[id(self._spare.pop())]
+            self._named[id(obj)] = _number_of(obj), obj
+        return True
 
 
 _WITH_NAMES = (type, types.FunctionType, types.BuiltinFunctionType)
+_NAMED, _MOST_NAMED = 16, 256
+"""So many classes and functions have room in a memo at first, and at most: it is copied for each element."""
+
+
+def _has_name(obj: Any) -> bool:
+    """Whether it is not one of those methods that are made anew each time somebody asks for them."""
+    return type(obj) is not types.BuiltinFunctionType or type(obj.__self__) in (types.ModuleType, type(None))
 
 
 def _number_of(obj: Any) -> int:
     """A number that the name of a class or function gives; the same for those of one name."""
-    name = class_name(obj) if isinstance(obj, type) else f"{obj.__module__}.{obj.__qualname__}"
-    return xxh3_64_intdigest(name.encode("utf-8", "replace")) >> _SPARE
+    if issubclass(type(obj), type):
+        module, name = of(obj, "__module__"), of(obj, "__qualname__")
+    else:
+        module, name = obj.__module__, obj.__qualname__
+    # A module may be said to be anything, and to make text of that may be code of the session.
+    texts = [text for text in (module, name) if type(text) is str]
+    return xxh3_64_intdigest(".".join(texts).encode("utf-8", "replace")) >> _SPARE
 
 
 _SPARE = 33
