@@ -7,6 +7,7 @@ import types
 from pathlib import Path
 
 import pytest
+from tests.codec.kernels import Kernel, resumed
 
 from timeslip.codec import kinds
 

@@ -476,3 +476,22 @@ def test_what_is_forgotten_is_in_no_pack_wherever_a_process_was_killed(
         if not died:
             break
     assert event > 3
+
+
+def test_forget_puts_nothing_into_a_pack_that_it_has_to_rewrite(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packs that processes left are taken up again by whoever writes."""
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        session = Session(repo)
+        commits = session.grow(2)
+        record = repo.manifest(repo.commit(commits[0])["manifest"])["a"]
+        with Repository.open(directory, min_free_bytes=0) as beside:
+            Session(beside, session.session, kernel="k2").grow(2, 10)
+    packs = {int(path.stem, 16) for path in (directory / "packs").iterdir()}
+    assert len(packs) == 2
+    monkeypatch.setattr(maintenance, "vacated_packs", lambda _: packs)
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        assert maintenance.forget(repo, session.session, [record]).waiting == 0
+        assert packs.isdisjoint(int(path.stem, 16) for path in (directory / "packs").iterdir())
+        assert words(0)[:64] not in bytes_on_disk(directory)

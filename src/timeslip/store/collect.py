@@ -172,6 +172,9 @@ def reclaim_packs(
         for pack, size in sizes.items()
         if (only is None and _worth_rewriting(size, live.get(pack, 0), share)) or (only is not None and pack in only)
     ]
+    if todo:
+        with repository._database.write():  # so that nobody takes one up meanwhile to put something into it
+            repository._database.many("UPDATE packs SET sealed = 1 WHERE id = ?", [(pack,) for pack in todo])
     _let_go(repository, set(todo))
     alone, held = is_alone(repository), set()
     for done, pack in enumerate(todo):
@@ -197,9 +200,6 @@ def reclaim_packs(
         finally:
             if lock is not None and moves:
                 lock.release()
-    if held:
-        with repository._database.write():
-            repository._database.many("UPDATE packs SET sealed = 1 WHERE id = ?", [(pack,) for pack in held])
     return held
 
 
