@@ -495,3 +495,14 @@ def test_forget_puts_nothing_into_a_pack_that_it_has_to_rewrite(
         assert maintenance.forget(repo, session.session, [record]).waiting == 0
         assert packs.isdisjoint(int(path.stem, 16) for path in (directory / "packs").iterdir())
         assert words(0)[:64] not in bytes_on_disk(directory)
+
+
+def test_a_dry_run_says_what_would_be_compressed(session: Session) -> None:
+    repo = session.repo
+    session.grow(8)
+    (message,) = maintenance.gc(repo, keep=POLICY, thorough=True, dry_run=True).messages
+    assert f"{10 * SIZE / 1e6:.1f} MB" in message
+    assert raw_chunks(repo) == 16
+    assert maintenance.gc(repo, keep=POLICY, dry_run=True).messages == ()
+    compact(repo, POLICY)
+    assert maintenance.gc(repo, keep=POLICY, thorough=True, dry_run=True).messages == ()

@@ -98,6 +98,13 @@ def compact(
     return done
 
 
+def cold_bytes(repository: Repository, policy: RetentionPolicy) -> int:
+    """What `compact` would look at, bytes as they are stored now. Raises as `retention.values_of`."""
+    rows = _candidates(repository, Position.load(repository))
+    hot = _chunks_at_hand(repository, policy) if rows else set()
+    return sum(int(row[3]) for row in rows if row[1] not in hot)
+
+
 def _compact(
     repository: Repository,
     policy: RetentionPolicy,

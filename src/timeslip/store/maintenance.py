@@ -10,11 +10,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from shutil import disk_usage
 
-from timeslip.errors import NotFoundError, StoreBusyError, StoreFullError, StoreReadOnlyError, UsageError
+from timeslip.errors import (
+    DamagedStoreError,
+    NotFoundError,
+    StoreBusyError,
+    StoreFullError,
+    StoreReadOnlyError,
+    UsageError,
+)
 from timeslip.model import Collected, Usage
 from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
-from timeslip.store.compaction import compact
+from timeslip.store.compaction import cold_bytes, compact
 from timeslip.store.guard import Reading
 from timeslip.store.inspection import Checker, CheckReport
 from timeslip.store.kept import Change, KeptCell
@@ -98,7 +105,7 @@ def gc(
     """
     policy = keep or RetentionPolicy()
     if dry_run:
-        return _estimate(repository, policy)
+        return _estimate(repository, policy, thorough=thorough)
     if repository.read_only:
         raise StoreReadOnlyError("the store was opened for reading only")
     before, work = repository.size_bytes(), Work()
@@ -132,12 +139,27 @@ def _compress(repository: Repository, policy: RetentionPolicy, work: Work, progr
         work.problems.append(f"not all that could be was compressed, and nothing is lost by that: {error.message}")
 
 
-def _estimate(repository: Repository, policy: RetentionPolicy) -> Collected:
+def _estimate(repository: Repository, policy: RetentionPolicy, *, thorough: bool) -> Collected:
     count, dead = collect.dead_chunk_bytes(repository)
     plan = plan_drops(repository, policy, dead)
     share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
     freed = max(dead, collect.dead_pack_bytes(repository, share)) + plan.frees
-    return Collected(freed, len(plan.values), plan.commits, count, True, tuple(_messages(plan, 0)))
+    messages = _messages(plan, 0)
+    if thorough:
+        messages += _would_compress(repository, policy)
+    return Collected(freed, len(plan.values), plan.commits, count, True, tuple(messages))
+
+
+def _would_compress(repository: Repository, policy: RetentionPolicy) -> list[str]:
+    try:
+        cold = cold_bytes(repository, policy)
+    except (DamagedStoreError, NotFoundError) as error:
+        return [f"nothing would be compressed, because it cannot be told what is in use: {error}"]
+    if not cold:
+        return []
+    return [
+        f"before that, {cold / 1e6:.1f} MB of earlier states would be compressed where that pays: fewer values may go"
+    ]
 
 
 def _messages(plan: DropPlan, held: int) -> list[str]:
