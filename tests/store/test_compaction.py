@@ -506,3 +506,37 @@ def test_a_dry_run_says_what_would_be_compressed(session: Session) -> None:
     assert maintenance.gc(repo, keep=POLICY, dry_run=True).messages == ()
     compact(repo, POLICY)
     assert maintenance.gc(repo, keep=POLICY, thorough=True, dry_run=True).messages == ()
+
+
+def test_what_was_dropped_before_it_is_forgotten_is_in_no_pack(session: Session, directory: Path) -> None:
+    repo = session.repo
+    commits = session.grow(6)
+    record = repo.manifest(repo.commit(commits[0])["manifest"])["a"]
+    with repo._database.write():
+        row = repo._records.row(record)
+        assert row
+        collect.drop_values(repo, [row[0]])
+    maintenance.gc(repo, keep=POLICY)
+    assert words(0)[:64] in bytes_on_disk(directory), "too little of the pack is dead"
+    maintenance.forget(repo, session.session, [record])
+    assert words(0)[:64] not in bytes_on_disk(directory)
+    assert session.states(commits[1:]) == [{"a": words(n), "b": words(1000 + n)} for n in range(1, 6)]
+
+
+def test_forget_that_was_disturbed_ends_the_next_time(
+    session: Session, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = session.repo
+    commits = session.grow(6)
+    record = repo.manifest(repo.commit(commits[0])["manifest"])["a"]
+    monkeypatch.setattr(collect, "_PATIENCE", 0.0)
+    with Repository.open(directory, min_free_bytes=0) as other:
+        other.put_chunk(b"what it is about to refer to" * 20)
+        with pytest.raises(StoreBusyError):
+            maintenance.forget(repo, session.session, [record])
+    assert words(0)[:64] in bytes_on_disk(directory)
+    compact(repo, POLICY)
+    maintenance.forget(repo, session.session, [record])
+    left = bytes_on_disk(directory)
+    assert words(0)[:64] not in left
+    assert bytes(compress_cold(words(0))[1])[64:128] not in left

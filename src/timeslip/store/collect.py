@@ -94,11 +94,12 @@ def sweep_chunks(repository: Repository, work: Work, progress: Progress | None =
             pinned = after_commit.enter_context(repository._chunks.pins.collecting(alone=alone))
             if pinned is not None:
                 rows = repository._database.execute(
-                    "SELECT n, id, stored FROM chunks WHERE refs = 0 AND n > ? ORDER BY n LIMIT ?", (last, _BATCH)
+                    "SELECT n, id, stored, pack FROM chunks WHERE refs = 0 AND n > ? ORDER BY n LIMIT ?", (last, _BATCH)
                 )
                 gone = [row for row in rows if row[1] not in pinned]
                 repository._database.many("DELETE FROM chunk_data WHERE n = ?", [(row[0],) for row in gone])
                 repository._database.many("DELETE FROM chunks WHERE n = ?", [(row[0],) for row in gone])
+                _note_vacated(repository, {int(row[3]) for row in gone if row[3] is not None})
         if pinned is not None:
             if not rows:
                 return
@@ -112,6 +113,14 @@ def sweep_chunks(repository: Repository, work: Work, progress: Progress | None =
             return
         else:
             time.sleep(0.02)
+
+
+def _note_vacated(repository: Repository, packs: set[int]) -> None:
+    """Inside an open transaction: what was removed is in there still, and may be forgotten some day."""
+    position = Position.load(repository)
+    if packs - position.vacated:
+        position.vacated |= packs
+        position.save(repository)
 
 
 # --- packs

@@ -246,9 +246,9 @@ class _Batch:
                     return None
 
     def _present(self, row: Row) -> Row | None:
+        where = "n = ? AND id = ? AND codec = ? AND place = ? AND refs > 0"
         return self._repository._database.one(
-            f"SELECT {collect.CHUNK_COLUMNS} FROM chunks WHERE n = ? AND id = ? AND codec = ? AND place = ?",
-            (row[1], row[0], RAW, PACKED),
+            f"SELECT {collect.CHUNK_COLUMNS} FROM chunks WHERE {where}", (row[1], row[0], RAW, PACKED)
         )
 
     def publish(self, to: int, left: list[int]) -> None:

@@ -48,7 +48,7 @@ class Forgotten:
         records: records that are tombstones now.
         chunks: chunks that nothing else needed, and whose bytes are gone.
         shared: chunks that stay because other values hold the same bytes.
-        waiting: packs that a live kernel still writes; their bytes go with its next commit and the gc after it.
+        waiting: packs that a live kernel still writes; their bytes go with the next `forget` after its next commits.
     """
 
     records: int
@@ -262,9 +262,9 @@ def _forget(
     work = Work()
     if repository._database.one("SELECT 1 FROM meta WHERE key = 'orphans'"):  # what nothing reaches may say the same
         collect.sweep_records(repository, work, progress)
-        packs |= _packs_with_dead(repository)
-    packs |= vacated_packs(repository)
+    packs |= _packs_with_dead(repository)
     collect.sweep_chunks(repository, work, progress)
+    packs |= vacated_packs(repository)
     held = collect.reclaim_packs(repository, work, None, only=packs, progress=progress) if packs else set()
     repository._database.shrink()
     if work.problems or not repository._database.log_is_empty():
