@@ -540,3 +540,22 @@ def test_forget_that_was_disturbed_ends_the_next_time(
     left = bytes_on_disk(directory)
     assert words(0)[:64] not in left
     assert bytes(compress_cold(words(0))[1])[64:128] not in left
+
+
+def test_what_nothing_refers_to_yet_is_looked_at_again(session: Session) -> None:
+    """Another thread has put it, and whatever is published meanwhile lists it as well."""
+    repo = session.repo
+    session.grow(2)
+    chunk = repo.put_chunk(words(500), 16)
+    session.commit({"c": b"small"})
+    with repo._database.write():
+        repo._database.execute("UPDATE chunks SET refs = 0 WHERE id = ?", (bytes.fromhex(chunk),))
+    session.grow(6, 10)
+    assert compact(repo, POLICY).chunks == 10
+    session.add({"c": words(500)})
+    session.grow(4, 20)
+    session.commit({"c": b"small again"})
+    session.grow(3, 30)
+    compact(repo, POLICY)
+    row = repo._database.one("SELECT codec FROM chunks WHERE id = ?", (bytes.fromhex(chunk),))
+    assert row == (1,)

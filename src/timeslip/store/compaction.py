@@ -172,7 +172,7 @@ def _batches(rows: list[Row]) -> Iterator[tuple[int, int]]:
 
 def _candidates(repository: Repository, at: Position) -> list[Row]:
     """Rows of the chunks that were stored to be mapped and not looked at yet, oldest first."""
-    where = "codec = ? AND place = ? AND refs > 0 AND stored >= ?"
+    where = "codec = ? AND place = ? AND stored >= ?"
     columns, given = collect.CHUNK_COLUMNS, (RAW, PACKED, RUN)
     found: list[Row] = []
     for some in _portions(at.left):
@@ -192,7 +192,7 @@ def _portions(numbers: list[int]) -> Iterator[list[int]]:
 
 
 def _chunks_at_hand(repository: Repository, policy: RetentionPolicy) -> set[int]:
-    """Numbers of the chunks of values that a restore may ask for any time."""
+    """Numbers of the chunks of values that a restore may ask for any time, and of those that nothing refers to yet."""
     near = replace(policy, keep_commits=policy.undo_steps)
     names = [bytes.fromhex(name) for name in values_of(repository, commits_at_hand(repository, near))]
     found: set[int] = set()
@@ -205,7 +205,8 @@ def _chunks_at_hand(repository: Repository, policy: RetentionPolicy) -> set[int]
         )
         for (packed,) in rows:
             found.update(unpack_numbers(packed))
-    return expanded(found, repository._chunks.members.all())
+    found = expanded(found, repository._chunks.members.all())
+    return found.union(int(row[0]) for row in repository._database.execute("SELECT n FROM chunks WHERE refs = 0"))
 
 
 class _Batch:
