@@ -48,7 +48,10 @@ def forget_for_good(live: Live, history: History, target: str) -> Forgotten:
             "too, to erase them"
         )
     if report.waiting:
-        messages.append("a live kernel still writes to the file that holds some of its bytes: `gc` erases them later")
+        messages.append(
+            "a live kernel still writes to a file that may hold some of its bytes, and lets go of it with its next "
+            "steps: `forget` it again then, which erases them"
+        )
     return Forgotten(tuple(messages), tuple(commit.id for commit in code), bound)
 
 

@@ -274,3 +274,57 @@ def test_what_was_loaded_is_known_as_a_capture_would_say(code: str, monkeypatch:
     assert known.captured.islands
     assert known.captured.plain
     assert found.plain
+
+
+ZONES = """import datetime, zoneinfo
+utc = zoneinfo.ZoneInfo('UTC')
+v = [datetime.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo.no_cache('UTC')) for i in range(5000)]"""
+
+
+def test_reductions_that_answer_something_new_each_time_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Methods of classes written in C are made anew whenever somebody asks for them."""
+    kernel = Kernel()
+    kernel.run(ZONES)
+    written: list[int] = []
+    real = islands._Trial._dump
+
+    def dumping(self: Any, element: Any, writer: Any) -> None:
+        written.append(len(self._named))
+        assert len(written) < 10_000
+        real(self, element, writer)
+
+    monkeypatch.setattr(islands._Trial, "_dump", dumping)
+    assert len(pieces(kernel)) > 1
+    assert max(written) == islands._NAMED
+
+
+def test_an_element_is_written_the_same_whatever_was_met_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel()
+    kernel.run(MIXED)
+    kernel.run("v = [{'p': P(i), 'q': [P(-i), T(i, i)]} for i in range(5000)]")
+    others = [random.Random(1), median, int, Kernel, [ValueError(), dict, list], {}]
+    real = islands._Trial.written
+
+    def writing(self: Any, elements: Any, writer: Any) -> list[bytes]:
+        elements = list(elements)
+        first = real(self, elements, writer)
+        if others:
+            real(self, [others.pop()], writer)
+            assert real(self, elements, writer) == first
+        return first
+
+    monkeypatch.setattr(islands._Trial, "written", writing)
+    assert pieces(kernel)
+    assert not others
+
+
+def test_no_text_is_made_of_what_a_function_says_its_module_is() -> None:
+    kernel = Kernel(
+        "class M:\n"
+        "    def __format__(self, how): raise ZeroDivisionError\n"
+        "    __str__ = __repr__ = __format__\n"
+        "def f(): return 7\n"
+        "f.__module__ = M()\n"
+        "v = [[f, i] for i in range(5000)]"
+    )
+    assert pieces(kernel)

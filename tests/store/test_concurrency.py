@@ -322,3 +322,27 @@ def test_a_second_door_takes_no_lock_from_the_first(directory: Path) -> None:
         steps.commit({"x": b"2"})
     with Repository.open(directory, min_free_bytes=0) as repo:
         assert len(repo.commits(steps.session)) == 2
+
+
+def test_a_thread_that_needs_a_new_pack_does_not_wait_for_one_that_publishes(directory: Path) -> None:
+    """What can be taken up is in the database, which another thread may have while it asks about packs."""
+    with Repository.open(directory, min_free_bytes=0) as repo:
+        asked, told = threading.Event(), []
+        usual = repo._packs._adoptable
+
+        def asking() -> list[int]:
+            asked.set()
+            return list(usual())
+
+        repo._packs._adoptable = asking
+        data = memoryview(bytes(100_000))
+        thread = threading.Thread(target=lambda: repo._packs.append(data, phase=None), daemon=True)
+        with repo._database.write():
+            thread.start()
+            assert asked.wait(60)
+            look = threading.Thread(target=lambda: told.append(repo._packs.states()), daemon=True)
+            look.start()
+            look.join(20)
+            assert told, "who publishes does not wait for who waits for it"
+        thread.join(60)
+        assert not thread.is_alive()

@@ -29,7 +29,7 @@ from xxhash import xxh3_64_intdigest
 from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.captured import Captured, Island
-from timeslip.codec.definitions import class_name
+from timeslip.codec.definitions import of
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
@@ -102,13 +102,15 @@ class _Trial(FastPickler):
 
     To write which class an object is of takes ten times as long as the object. So classes and functions that were met
     are put into the memo beforehand, under a number that their names give: an element has the same bytes wherever it
-    stands.
+    stands. Others stand in for those that were not met yet, because what an element has in it twice is written by its
+    place in the memo, behind all of them.
     """
 
     def __init__(self, state: Pass) -> None:
         super().__init__(state)
         override, self._met = self.reducer_override, list[Any]()
         self._named: dict[int, tuple[int, Any]] = {}
+        self._fill(_NAMED)
         note = self._met.append
 
         def noting(obj: Any) -> Any:
@@ -118,29 +120,44 @@ class _Trial(FastPickler):
 
         self.reducer_override = noting  # type: ignore[method-assign]  # as in `FastPickler`
 
+    def _fill(self, count: int) -> None:
+        self._spare = [object() for _ in range(count)]
+        self._named.update((id(spare), (0, spare)) for spare in self._spare)
+
     def written(self, elements: Iterable[Any], writer: _Writer) -> list[bytes]:
         """The bytes of each of *elements*, which *writer* takes in."""
-        found, met, named, clear, dump = [], self._met, self._named, self.clear_memo, self.dump
         writer.begin()
-        segments = writer.segments
+        found, segments = [], writer.segments
         for element in elements:
             if _is_flat(element):
                 found.append(marshal.dumps(element, _WITHOUT_REFERENCES))
                 continue
-            while True:
-                if named:
-                    self.memo = named
-                else:
-                    clear()
-                writer.left, before = _LIMIT, len(segments)
-                dump(element)
-                if not met:
-                    break
-                del segments[before:]  # classes in it are written by their numbers
-                named.update((id(obj), (_number_of(obj), obj)) for obj in met)
-                met.clear()
+            before = len(segments)
+            self._dump(element, writer)
+            if self._met:
+                named = [obj for obj in self._met if _has_name(obj)]
+                self._met.clear()
+                if named and self._name(named):
+                    del segments[before:]
+                    self._dump(element, writer)
+                    self._met.clear()  # what is met again was made anew, as a reduction may do each time
             found.append(segments[before] if len(segments) == before + 1 else b"".join(segments[before:]))
         return found
+
+    def _dump(self, element: Any, writer: _Writer) -> None:
+        self.memo, writer.left = self._named, _LIMIT
+        self.dump(element)
+
+    def _name(self, found: list[Any]) -> bool:
+        """Put what was met into the memo; whether there was room for any of it."""
+        for number, obj in enumerate(found):
+            if not self._spare:
+                if len(self._named) >= _MOST_NAMED:
+                    return number > 0
+                self._fill(len(self._named))
+            del self._named[id(self._spare.pop())]
+            self._named[id(obj)] = _number_of(obj), obj
+        return True
 
 
 def _is_flat(element: Any) -> bool:
@@ -164,12 +181,24 @@ _WITHOUT_REFERENCES = 2
 written each time, so only what is flat is written so."""
 
 _WITH_NAMES = (type, types.FunctionType, types.BuiltinFunctionType)
+_NAMED, _MOST_NAMED = 16, 256
+"""So many classes and functions have room in a memo at first, and at most: it is copied for each element."""
+
+
+def _has_name(obj: Any) -> bool:
+    """Whether it is not one of those methods that are made anew each time somebody asks for them."""
+    return type(obj) is not types.BuiltinFunctionType or type(obj.__self__) in (types.ModuleType, type(None))
 
 
 def _number_of(obj: Any) -> int:
     """A number that the name of a class or function gives; the same for those of one name."""
-    name = class_name(obj) if isinstance(obj, type) else f"{obj.__module__}.{obj.__qualname__}"
-    return xxh3_64_intdigest(name.encode("utf-8", "replace")) >> _SPARE
+    if issubclass(type(obj), type):
+        module, name = of(obj, "__module__"), of(obj, "__qualname__")
+    else:
+        module, name = obj.__module__, obj.__qualname__
+    # A module may be said to be anything, and to make text of that may be code of the session.
+    texts = [text for text in (module, name) if type(text) is str]
+    return xxh3_64_intdigest(".".join(texts).encode("utf-8", "replace")) >> _SPARE
 
 
 _SPARE = 33

@@ -23,9 +23,11 @@ from timeslip.store.log import record_ids_in
 from timeslip.store.packs import HEADER_BYTES, PAGE, Location
 from timeslip.store.records import COLUMNS, unpack_numbers
 from timeslip.store.schema import DROPPED, KINDS, LIVE
+from timeslip.store.vacated import PAUSE, Moving, Position, take
 
 if TYPE_CHECKING:
     from timeslip.store.database import Row
+    from timeslip.store.host import FileLock
     from timeslip.store.repository import Repository
 
 Progress = Callable[[str, int, int], None]
@@ -92,11 +94,12 @@ def sweep_chunks(repository: Repository, work: Work, progress: Progress | None =
             pinned = after_commit.enter_context(repository._chunks.pins.collecting(alone=alone))
             if pinned is not None:
                 rows = repository._database.execute(
-                    "SELECT n, id, stored FROM chunks WHERE refs = 0 AND n > ? ORDER BY n LIMIT ?", (last, _BATCH)
+                    "SELECT n, id, stored, pack FROM chunks WHERE refs = 0 AND n > ? ORDER BY n LIMIT ?", (last, _BATCH)
                 )
                 gone = [row for row in rows if row[1] not in pinned]
                 repository._database.many("DELETE FROM chunk_data WHERE n = ?", [(row[0],) for row in gone])
                 repository._database.many("DELETE FROM chunks WHERE n = ?", [(row[0],) for row in gone])
+                _note_vacated(repository, {int(row[3]) for row in gone if row[3] is not None})
         if pinned is not None:
             if not rows:
                 return
@@ -110,6 +113,14 @@ def sweep_chunks(repository: Repository, work: Work, progress: Progress | None =
             return
         else:
             time.sleep(0.02)
+
+
+def _note_vacated(repository: Repository, packs: set[int]) -> None:
+    """Inside an open transaction: what was removed is in there still, and may be forgotten some day."""
+    position = Position.load(repository)
+    if packs - position.vacated:
+        position.vacated |= packs
+        position.save(repository)
 
 
 # --- packs
@@ -142,6 +153,7 @@ def _worth_rewriting(size: int, live: int, share: float) -> bool:
 def reclaim_packs(
     repository: Repository,
     work: Work,
+    lock: FileLock | None,
     *,
     share: float = 0.5,
     only: set[int] | None = None,
@@ -153,6 +165,7 @@ def reclaim_packs(
     Args:
         repository: the store.
         work: counts and problems are added here.
+        lock: `vacated.lock_of`, taken for each pack that is rewritten; None: the caller holds it.
         share: part of a pack that must be dead, 0 to 1.
         only: look at these packs alone; all of them are rewritten whatever their dead part.
         progress: told about packs.
@@ -168,6 +181,9 @@ def reclaim_packs(
         for pack, size in sizes.items()
         if (only is None and _worth_rewriting(size, live.get(pack, 0), share)) or (only is not None and pack in only)
     ]
+    if todo:
+        with repository._database.write():  # so that nobody takes one up meanwhile to put something into it
+            repository._database.many("UPDATE packs SET sealed = 1 WHERE id = ?", [(pack,) for pack in todo])
     _let_go(repository, set(todo))
     alone, held = is_alone(repository), set()
     for done, pack in enumerate(todo):
@@ -175,15 +191,24 @@ def reclaim_packs(
             break
         if progress is not None:
             progress("packs", done, len(todo))
-        with repository._packs.exclusive(pack, alone=alone) as mine:
-            if not mine:
-                held.add(pack)
-            else:
-                with repository._chunks.appending():
-                    _reclaim(repository, pack, work)
-    if held:
-        with repository._database.write():
-            repository._database.many("UPDATE packs SET sealed = 1 WHERE id = ?", [(pack,) for pack in held])
+        moves = lock is not None and pack in live
+        if moves and done:
+            time.sleep(PAUSE)  # who waits for the lock looks now and then
+        if lock is not None and moves and not take(lock, _PATIENCE):
+            work.problems.append(
+                "another process was compressing or removing something: a pack was left for the next gc"
+            )
+            break
+        try:
+            with repository._packs.exclusive(pack, alone=alone) as mine:
+                if not mine:
+                    held.add(pack)
+                else:
+                    with repository._chunks.appending():
+                        _reclaim(repository, pack, work)
+        finally:
+            if lock is not None and moves:
+                lock.release()
     return held
 
 
@@ -202,20 +227,20 @@ def _let_go(repository: Repository, packs: set[int]) -> None:
 def _reclaim(repository: Repository, pack: int, work: Work) -> None:
     rows = repository._database.execute(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE pack = ? ORDER BY offset", (pack,))
     moved: list[tuple[Location, int]] = []
+    moving = Moving(repository)
     for row in rows:
         try:
-            moved.append((_copy(repository, row), int(row[1])))
+            moved.append((_copy(repository, row, moving), int(row[1])))
         except DamagedStoreError as error:  # keep what is there: it may be all that is left for a repair by hand
             work.problems.append(f"pack {pack:016x} was not rewritten: {error.message}")
             return
     if moved:
         repository._packs.sync()
     with repository._chunks.publishing(), repository._database.write():
-        for location, n in moved:
-            repository._database.execute(
-                "UPDATE chunks SET pack = ?, offset = ? WHERE n = ? AND pack = ?",
-                (location.pack, location.offset, n, pack),
-            )
+        changed = [_move(repository, pack, n, location) for location, n in moved]
+        position = Position.load(repository)
+        moving.finish(position, all_used=all(changed), vacated=(pack,))  # as long as the file is there
+        position.save(repository)
         left = repository._database.one("SELECT 1 FROM chunks WHERE pack = ? LIMIT 1", (pack,))
         if left is None:
             repository._database.execute("DELETE FROM packs WHERE id = ?", (pack,))
@@ -228,11 +253,18 @@ def _reclaim(repository: Repository, pack: int, work: Work) -> None:
     work.packs_rewritten += bool(moved)
 
 
-def _copy(repository: Repository, row: Row) -> Location:
+def _copy(repository: Repository, row: Row, moving: Moving) -> Location:
     _, payload = repository._chunks.stored_form(row)
     with memoryview(payload) as view:
         # A raw chunk keeps its place in a page, by which it can be mapped.
-        return repository._packs.append(view, phase=row[7] % PAGE if row[4] == 0 else None)
+        return moving.put(view, row[7] % PAGE if row[4] == 0 else None)
+
+
+def _move(repository: Repository, pack: int, n: int, location: Location) -> bool:
+    repository._database.execute(
+        "UPDATE chunks SET pack = ?, offset = ? WHERE n = ? AND pack = ?", (location.pack, location.offset, n, pack)
+    )
+    return repository._database.one("SELECT changes()") == (1,)
 
 
 # --- records

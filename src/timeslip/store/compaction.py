@@ -6,7 +6,8 @@ where it pays put into another pack compressed. The row of the chunk points ther
 are dead, and `collect.reclaim_packs` gives them back. Whoever has them mapped keeps them; a reader that comes too late
 looks the place up again. Interrupted anywhere, it has done what was published and goes on behind that.
 
-One process at a time does this in a store (a file lock; where there are none: nobody).
+One process at a time does this in a store (a file lock; where there are none: nobody). What `forget` has to know of it
+is in `vacated`.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from timeslip.errors import DamagedStoreError
-from timeslip.standard import json
+from timeslip.errors import DamagedStoreError, NotFoundError, StoreFullError
+from timeslip.standard import time
 from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
 from timeslip.store.compression import RAW, compress_cold
 from timeslip.store.host import FileLock
 from timeslip.store.mapping import RUN
 from timeslip.store.members import expanded
-from timeslip.store.packs import Location
 from timeslip.store.records import unpack_numbers
 from timeslip.store.retention import RetentionPolicy, commits_at_hand, values_of
 from timeslip.store.schema import KINDS, LIVE, PACKED
+from timeslip.store.vacated import PAUSE, Moving, Position, lock_of
 
 if TYPE_CHECKING:
     from timeslip.store.database import Row
+    from timeslip.store.packs import Location
     from timeslip.store.repository import Repository
 
 _BATCH = 32 << 20
@@ -37,11 +39,6 @@ _BATCH = 32 << 20
 
 _LOOKED_UP = 500
 """Rows that are asked for at once."""
-
-_MOST_LEFT = 10_000
-"""So many chunks that were not cold are looked at again the next time; of more, the oldest stay as they are."""
-
-_KEY = "compacted"
 
 
 @dataclass(slots=True)
@@ -63,48 +60,6 @@ class Compaction:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Position:
-    """What a store remembers of this.
-
-    Attributes:
-        to: how far the chunks were looked at, by number.
-        left: those before that were not cold then.
-        vacated: packs with bytes in them that no row points to any more, or not yet: `forget` has them rewritten.
-    """
-
-    to: int = 0
-    left: list[int] = field(default_factory=list)
-    vacated: set[int] = field(default_factory=set)
-
-    @classmethod
-    def load(cls, repository: Repository) -> _Position:
-        row = repository._database.one("SELECT value FROM meta WHERE key = ?", (_KEY,))
-        try:
-            said = json.loads(row[0]) if row is not None else {}
-            found = cls(int(said.get("to", 0)), list(map(int, said.get("left", ()))))
-            found.vacated.update(map(int, said.get("vacated", ())))
-        except (TypeError, ValueError, AttributeError):  # damaged: everything is looked at once more
-            return cls(vacated=set(repository._packs.sizes()))
-        found.vacated &= repository._packs.sizes().keys()
-        return found
-
-    def save(self, repository: Repository) -> None:
-        """Inside an open transaction."""
-        value = {"to": self.to, "left": sorted(self.left)[-_MOST_LEFT:], "vacated": sorted(self.vacated)}
-        repository._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, json.dumps(value)))
-
-
-def lock_of(repository: Repository) -> FileLock:
-    """Held while bytes are on the way from one pack to another."""
-    return FileLock(repository.directory / "compaction.lock")
-
-
-def vacated_packs(repository: Repository) -> set[int]:
-    """Packs that may hold bytes of chunks that are elsewhere now. Asked under `lock_of`."""
-    return _Position.load(repository).vacated
-
-
 def compact(
     repository: Repository,
     policy: RetentionPolicy,
@@ -124,16 +79,30 @@ def compact(
         StoreFullError, StoreBusyError: what was published stays, and nothing is damaged.
     """
     done = Compaction()
+    full: StoreFullError | None = None
     lock = lock_of(repository)
     try:
-        _compact(repository, policy, lock, goes_on, progress, done)
+        try:
+            _compact(repository, policy, lock, goes_on, progress, done)
+        except StoreFullError as error:  # what was moved until then gives some room back
+            full = error
+            lock.release()
+        if full is not None or (done.finished and goes_on()):
+            work = Work()
+            collect.reclaim_packs(repository, work, lock, goes_on=goes_on)
+            done.problems += work.problems
     finally:
         lock.close()
-    if done.finished and goes_on():
-        work = Work()
-        collect.reclaim_packs(repository, work, goes_on=goes_on)
-        done.problems += work.problems
+    if full is not None:
+        raise full
     return done
+
+
+def cold_bytes(repository: Repository, policy: RetentionPolicy) -> int:
+    """What `compact` would look at, bytes as they are stored now. Raises as `retention.values_of`."""
+    rows = _candidates(repository, Position.load(repository))
+    hot = _chunks_at_hand(repository, policy) if rows else set()
+    return sum(int(row[3]) for row in rows if row[1] not in hot)
 
 
 def _compact(
@@ -144,31 +113,51 @@ def _compact(
     progress: Progress | None,
     done: Compaction,
 ) -> None:
-    at = _Position.load(repository)
+    at = Position.load(repository)
     rows = _candidates(repository, at)
-    hot = _chunks_at_hand(repository, policy) if rows else set()
+    try:
+        hot = _chunks_at_hand(repository, policy) if rows else set()
+    except (DamagedStoreError, NotFoundError) as error:
+        done.finished = False
+        done.problems.append(
+            f"nothing was compressed, because it cannot be told what is in use: {error}; all stays as it is"
+        )
+        return
     left = [int(row[1]) for row in rows if row[1] in hot]
     cold = [row for row in rows if row[1] not in hot]
     for first, last in _batches(cold):
-        # Let go of between two batches: `forget` waits for it.
-        if not (goes_on() and lock.try_exclusive()):
+        if not goes_on() or not lock.try_exclusive():
             done.finished = False
+            if goes_on() and lock.supported:
+                done.problems.append(
+                    "another process is compressing or removing something: what is left, it left alone"
+                )
             return
-        batch = _Batch(repository, done)
-        for number, row in enumerate(cold[first:last], first):
-            if not goes_on():
-                done.finished, last = False, number
-                break
-            batch.add(row)
-            if progress is not None:
-                progress("compression", number + 1, len(cold))
-        ahead = {int(row[1]) for row in cold[last:]}
-        seen = [int(row[1]) for row in rows if row[1] not in ahead]
-        to = max([at.to, *(n for n in seen if n < min(ahead, default=n + 1))])
-        batch.publish(to, [n for n in (*left, *ahead) if n <= to])
+        # What is put belongs to nothing before the end of the batch: until then its pack must stay this process's.
+        with repository._chunks.appending():
+            batch, full = _Batch(repository, done), None
+            for number, row in enumerate(cold[first:last], first):
+                if not goes_on():
+                    done.finished, last = False, number
+                    break
+                try:
+                    batch.add(row)
+                except StoreFullError as error:
+                    full, last = error, number
+                    break
+                if progress is not None:
+                    progress("compression", number + 1, len(cold))
+            ahead = {int(row[1]) for row in cold[last:]}
+            seen = [int(row[1]) for row in rows if row[1] not in ahead]
+            to = max([at.to, *(n for n in seen if n < min(ahead, default=n + 1))])
+            batch.publish(to, [*left, *ahead])
         lock.release()
+        if full is not None:
+            raise full
         if not done.finished:
             return
+        if last < len(cold):
+            time.sleep(PAUSE)  # `forget` waits for the lock, looking now and then
 
 
 def _batches(rows: list[Row]) -> Iterator[tuple[int, int]]:
@@ -181,9 +170,9 @@ def _batches(rows: list[Row]) -> Iterator[tuple[int, int]]:
             first, size = number, 0
 
 
-def _candidates(repository: Repository, at: _Position) -> list[Row]:
+def _candidates(repository: Repository, at: Position) -> list[Row]:
     """Rows of the chunks that were stored to be mapped and not looked at yet, oldest first."""
-    where = "codec = ? AND place = ? AND refs > 0 AND stored >= ?"
+    where = "codec = ? AND place = ? AND stored >= ?"
     columns, given = collect.CHUNK_COLUMNS, (RAW, PACKED, RUN)
     found: list[Row] = []
     for some in _portions(at.left):
@@ -203,7 +192,7 @@ def _portions(numbers: list[int]) -> Iterator[list[int]]:
 
 
 def _chunks_at_hand(repository: Repository, policy: RetentionPolicy) -> set[int]:
-    """Numbers of the chunks of values that a restore may ask for any time."""
+    """Numbers of the chunks of values that a restore may ask for any time, and of those that nothing refers to yet."""
     near = replace(policy, keep_commits=policy.undo_steps)
     names = [bytes.fromhex(name) for name in values_of(repository, commits_at_hand(repository, near))]
     found: set[int] = set()
@@ -216,55 +205,69 @@ def _chunks_at_hand(repository: Repository, policy: RetentionPolicy) -> set[int]
         )
         for (packed,) in rows:
             found.update(unpack_numbers(packed))
-    return expanded(found, repository._chunks.members.all())
+    found = expanded(found, repository._chunks.members.all())
+    return found.union(int(row[0]) for row in repository._database.execute("SELECT n FROM chunks WHERE refs = 0"))
 
 
 class _Batch:
-    """Chunks that were put compressed and are not pointed to yet. Under `lock_of`."""
+    """Chunks that were put compressed and are not pointed to yet. Under `lock_of`, inside `ChunkStore.appending`."""
 
     def __init__(self, repository: Repository, done: Compaction) -> None:
         self._repository = repository
         self._done = done
+        self._moving = Moving(repository)
         self._moved: list[tuple[Row, int, int, Location]] = []
-        self._targets: set[int] = set()
 
     def add(self, row: Row) -> None:
-        """Compress one, if it pays."""
-        repository = self._repository
-        try:
-            _, data = repository._chunks.stored_form(row)
-        except DamagedStoreError as error:  # it stays as it is; `check` lists it as well
-            self._done.problems.append(f"a chunk was not compressed: {error.message}")
+        """Compress one, if it is there still and that pays."""
+        found = self._read(row)
+        if found is None:
             return
+        row, data = found
         codec, payload = compress_cold(data)
         if codec == RAW:
             return
-        repository._chunks.require_space(len(payload))
-        with repository._chunks.appending(), memoryview(payload) as view:
-            location = repository._packs.append(view, phase=None)
+        self._repository._chunks.require_space(len(payload))
+        with memoryview(payload) as view:
+            location = self._moving.put(view, None)
         self._moved.append((row, codec, len(payload), location))
-        if location.pack not in self._targets:
-            self._targets.add(location.pack)
-            self._remember(self._targets)
 
-    def _remember(self, vacated: set[int]) -> None:
-        with self._repository._database.write():
-            position = _Position.load(self._repository)
-            position.vacated |= vacated
-            position.save(self._repository)
+    def _read(self, row: Row) -> tuple[Row, bytes] | None:
+        """The row as it is now, and the bytes; None where there is nothing to compress (any more)."""
+        while True:
+            now = self._present(row)
+            if now is None:
+                return None
+            try:
+                return now, self._repository._chunks.stored_form(now)[1]
+            except DamagedStoreError as error:
+                if self._present(row) == now:  # else a garbage collection has moved it since
+                    # It stays as it is; `check` lists it as well.
+                    self._done.problems.append(f"a chunk was not compressed: {error.message}")
+                    return None
+
+    def _present(self, row: Row) -> Row | None:
+        where = "n = ? AND id = ? AND codec = ? AND place = ? AND refs > 0"
+        return self._repository._database.one(
+            f"SELECT {collect.CHUNK_COLUMNS} FROM chunks WHERE {where}", (row[1], row[0], RAW, PACKED)
+        )
 
     def publish(self, to: int, left: list[int]) -> None:
-        """Point to what was added, once that is safe, and note how far all of this is."""
+        """Point to what was added, once that is safe, and note how far all of this is.
+
+        Args:
+            to: number of the last chunk that was looked at.
+            left: those that are to be looked at again.
+        """
         repository, moved = self._repository, self._moved
         if moved:
             repository._packs.sync()
         with repository._chunks.publishing(unpin=False), repository._database.write():
             changed = [self._move(*one) for one in moved]
-            position = _Position.load(repository)
-            position.to, position.left = to, left
-            if all(changed):  # else a garbage collection came first, and what was added belongs to nothing
-                position.vacated -= self._targets
-            position.vacated.update(int(row[6]) for row, *_ in moved)
+            position = Position.load(repository)
+            again = [int(row[1]) for (row, *_), done in zip(moved, changed, strict=True) if not done]
+            position.to, position.left = to, [n for n in {*left, *again} if n <= to]
+            self._moving.finish(position, all_used=all(changed), vacated=(int(row[6]) for row, *_ in moved))
             position.save(repository)
             repository._chunks.publish()
         for (row, _, stored, _), done in zip(moved, changed, strict=True):

@@ -6,16 +6,22 @@ All functions take an open `Repository` and may run beside live kernels. `check`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from shutil import disk_usage
 
-from timeslip.errors import NotFoundError, StoreBusyError, StoreReadOnlyError, UsageError
+from timeslip.errors import (
+    DamagedStoreError,
+    NotFoundError,
+    StoreBusyError,
+    StoreFullError,
+    StoreReadOnlyError,
+    UsageError,
+)
 from timeslip.model import Collected, Usage
-from timeslip.standard import time
 from timeslip.store import collect
 from timeslip.store.collect import Progress, Work
-from timeslip.store.compaction import compact, lock_of, vacated_packs
+from timeslip.store.compaction import cold_bytes, compact
 from timeslip.store.guard import Reading
 from timeslip.store.inspection import Checker, CheckReport
 from timeslip.store.kept import Change, KeptCell
@@ -23,6 +29,7 @@ from timeslip.store.repository import Repository
 from timeslip.store.retention import DropPlan, RetentionPolicy, plan_drops, protected_commits, values_of
 from timeslip.store.schema import FORGOTTEN, KINDS
 from timeslip.store.usages import Usages
+from timeslip.store.vacated import lock_of, take, vacated_packs
 
 __all__ = ["CheckReport", "Collected", "Forgotten", "RetentionPolicy", "Usage", "check", "forget", "gc", "usage"]
 
@@ -41,7 +48,7 @@ class Forgotten:
         records: records that are tombstones now.
         chunks: chunks that nothing else needed, and whose bytes are gone.
         shared: chunks that stay because other values hold the same bytes.
-        waiting: packs that a live kernel still writes; their bytes go with its next commit and the gc after it.
+        waiting: packs that a live kernel still writes; their bytes go with the next `forget` after its next commits.
     """
 
     records: int
@@ -98,34 +105,61 @@ def gc(
     """
     policy = keep or RetentionPolicy()
     if dry_run:
-        return _estimate(repository, policy)
+        return _estimate(repository, policy, thorough=thorough)
     if repository.read_only:
         raise StoreReadOnlyError("the store was opened for reading only")
     before, work = repository.size_bytes(), Work()
     if repository._database.one("SELECT 1 FROM meta WHERE key = 'orphans'"):
         collect.sweep_records(repository, work, progress)
+    if thorough:
+        _compress(repository, policy, work, progress)
     _, dead = collect.dead_chunk_bytes(repository)
     plan = plan_drops(repository, policy, dead)
     dropped = _drop(repository, policy, plan)
     if plan.values or plan.over:
         _drop_outputs(repository, policy)
     collect.sweep_chunks(repository, work, progress)
-    if thorough:
-        work.problems += compact(repository, policy, progress=progress).problems
     share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
-    held = collect.reclaim_packs(repository, work, share=share, progress=progress)
+    with closing(lock_of(repository)) as lock:
+        held = collect.reclaim_packs(repository, work, lock, share=share, progress=progress)
     repository._database.shrink()
     freed = max(0, before - repository.size_bytes())
     messages = (*work.problems, *_messages(plan, len(held)))
     return Collected(freed, dropped, plan.commits, work.chunks, False, messages)
 
 
-def _estimate(repository: Repository, policy: RetentionPolicy) -> Collected:
+def _compress(repository: Repository, policy: RetentionPolicy, work: Work, progress: Progress | None) -> None:
+    """Before values are dropped, which may fit then. What is dead makes room for it."""
+    collect.sweep_chunks(repository, work, progress)
+    with closing(lock_of(repository)) as lock:
+        collect.reclaim_packs(repository, work, lock, progress=progress)
+    try:
+        work.problems += compact(repository, policy, progress=progress).problems
+    except StoreFullError as error:
+        work.problems.append(f"not all that could be was compressed, and nothing is lost by that: {error.message}")
+
+
+def _estimate(repository: Repository, policy: RetentionPolicy, *, thorough: bool) -> Collected:
     count, dead = collect.dead_chunk_bytes(repository)
     plan = plan_drops(repository, policy, dead)
     share = _SHARE_WHEN_FULL if plan.values or plan.over else _SHARE
     freed = max(dead, collect.dead_pack_bytes(repository, share)) + plan.frees
-    return Collected(freed, len(plan.values), plan.commits, count, True, tuple(_messages(plan, 0)))
+    messages = _messages(plan, 0)
+    if thorough:
+        messages += _would_compress(repository, policy)
+    return Collected(freed, len(plan.values), plan.commits, count, True, tuple(messages))
+
+
+def _would_compress(repository: Repository, policy: RetentionPolicy) -> list[str]:
+    try:
+        cold = cold_bytes(repository, policy)
+    except (DamagedStoreError, NotFoundError) as error:
+        return [f"nothing would be compressed, because it cannot be told what is in use: {error}"]
+    if not cold:
+        return []
+    return [
+        f"before that, {cold / 1e6:.1f} MB of earlier states would be compressed where that pays: fewer values may go"
+    ]
 
 
 def _messages(plan: DropPlan, held: int) -> list[str]:
@@ -204,13 +238,8 @@ def _nothing_on_its_way(repository: Repository) -> Iterator[None]:
     """No bytes are being put into another pack meanwhile, by any process: they would be there twice."""
     lock = lock_of(repository)
     try:
-        deadline = time.monotonic() + _PATIENCE
-        while not lock.try_exclusive() and lock.supported:
-            if time.monotonic() > deadline:
-                raise StoreBusyError(
-                    "another process is compressing what is in the store", hint="try again in a moment"
-                )
-            time.sleep(0.02)
+        if not take(lock, _PATIENCE):
+            raise StoreBusyError("another process is compressing what is in the store", hint="try again in a moment")
         yield
     finally:
         lock.close()
@@ -233,10 +262,10 @@ def _forget(
     work = Work()
     if repository._database.one("SELECT 1 FROM meta WHERE key = 'orphans'"):  # what nothing reaches may say the same
         collect.sweep_records(repository, work, progress)
-        packs |= _packs_with_dead(repository)
-    packs |= vacated_packs(repository)
+    packs |= _packs_with_dead(repository)
     collect.sweep_chunks(repository, work, progress)
-    held = collect.reclaim_packs(repository, work, only=packs, progress=progress) if packs else set()
+    packs |= vacated_packs(repository)
+    held = collect.reclaim_packs(repository, work, None, only=packs, progress=progress) if packs else set()
     repository._database.shrink()
     if work.problems or not repository._database.log_is_empty():
         raise StoreBusyError(

@@ -110,15 +110,32 @@ class PackDirectory:
         Raises:
             StoreFullError, StoreReadOnlyError, StoreError.
         """
-        with self._lock:
-            try:
-                writer = self._writer_for(data.nbytes)
-                offset = writer.end + ((phase - writer.end) % PAGE if phase is not None else 0)
-                self._files.write(writer.fd, data, offset)
-            except OSError as error:
-                raise translate(error, "writing a pack") from error
+        with self._writing(data.nbytes) as writer:
+            offset = writer.end + ((phase - writer.end) % PAGE if phase is not None else 0)
+            self._files.write(writer.fd, data, offset)
             writer.end = offset + data.nbytes
             return Location(writer.pack, offset)
+
+    def pack_for(self, size: int) -> int:
+        """The pack to which `append` would add so many bytes now, which is there then. Errors as `append`."""
+        with self._writing(size) as writer:
+            return writer.pack
+
+    @contextmanager
+    def _writing(self, size: int) -> Iterator[_Writer]:
+        """The pack to which so many bytes are added, which nobody else adds to meanwhile. Errors as `append`."""
+        try:
+            candidates: list[int] | None = None
+            while True:
+                with self._lock:
+                    writer = self._writer_for(size, candidates)
+                    if writer is not None:
+                        yield writer
+                        return
+                # Asked without the lock: the database has one of its own, whose holders ask for ours.
+                candidates = list(self._adoptable())
+        except OSError as error:
+            raise translate(error, "writing a pack") from error
 
     def states(self) -> list[PackState]:
         """The packs that this process has written, and how far they are safe."""
@@ -181,17 +198,18 @@ class PackDirectory:
     def _writers(self) -> list[_Writer]:
         return self._retired + ([self._writer] if self._writer is not None else [])
 
-    def _writer_for(self, size: int) -> _Writer:
+    def _writer_for(self, size: int, candidates: Iterable[int] | None) -> _Writer | None:
+        """Under the lock; None where a new one is needed and it is not known which packs could be taken up."""
         writer = self._writer
         if writer is not None and writer.end > HEADER_BYTES and writer.end + size > PACK_LIMIT:
             self._retired.append(writer)
             self._writer = writer = None
-        if writer is None:
-            writer = self._writer = self._adopt(size) or self._create()
+        if writer is None and candidates is not None:
+            writer = self._writer = self._adopt(size, candidates) or self._create()
         return writer
 
-    def _adopt(self, size: int) -> _Writer | None:
-        for pack in self._adoptable():
+    def _adopt(self, size: int, candidates: Iterable[int]) -> _Writer | None:
+        for pack in candidates:
             try:
                 fd = os.open(self.path(pack), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
             except OSError:  # gone, or not ours to write: try the next

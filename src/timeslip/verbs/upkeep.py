@@ -60,8 +60,9 @@ DU = Verb(
 GC = Verb(
     name="gc",
     summary="drop what retention no longer keeps",
-    details="Drops values, oldest first, never code or log, never HEAD, tags, branch tips or the last undo steps; then "
-    "gives the space back to the disk. With --dry-run it only says how much that would be.",
+    details="Compresses large values of earlier states; where that is not enough, drops values, oldest first, never "
+    "code or log, never HEAD, tags, branch tips or the last undo steps; then gives the space back to the disk. With "
+    "--dry-run it only says how much that would be.",
     arguments=(DRY_RUN, JSON),
     run=_gc,
     effect="reads",

@@ -320,13 +320,18 @@ def _reads_like(one: type, other: type) -> bool:
     return (one.__module__, one.__name__, one.__bases__) == (other.__module__, other.__name__, other.__bases__)
 
 
+_dict_offset: Callable[[type], int] = vars(type)["__dictoffset__"].__get__
+"""Of a class, whatever its metaclass says."""
+
+
 def _general(kind: type, library: Any) -> Any:
     own_names = stored_names(library) if _is_python(library) else None
     reduction = _reduction(kind, library)
     slots = own_slots(kind)
     hooked = _overrides(kind, _HOOKS)
-    if library is tuple and not slots and not kind.__dictoffset__:  # named tuples: there may be a million
-        return lambda state, obj: (native_new, (kind, tuple, (tuple(tuple.__iter__(obj)),)))
+    if library is tuple and not slots and not _dict_offset(kind):  # named tuples: there may be a million
+        items: Callable[[Any], Any] = vars(tuple)["__getnewargs__"]
+        return lambda state, obj: (native_new, (kind, tuple, items(obj)))
 
     def reduce(state: Pass, obj: Any) -> Any:
         if library is weakref.ref and obj() is None:
