@@ -69,7 +69,7 @@ def sessions(words: Sequence[str]) -> int:
 
 
 def write_report(words: Sequence[str]) -> int:
-    """Write docs/performance.md anew from results files, of which each has other workloads."""
+    """Write docs/performance.md anew from results files; of a workload that is in several, the last counts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks report", description=write_report.__doc__)
     parser.add_argument("results", nargs="+", help="a results file, or its name in benchmarks/results")
     given = parser.parse_args(words)

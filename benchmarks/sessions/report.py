@@ -49,9 +49,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def page(result: Result, source: str) -> str:
     """The whole page."""
     parts = [HEAD.format(source=source)]
-    runs = result.parts or [result]
+    counting = {id(run): [name for name in run.sessions if result.run_of(name) is run] for run in result.parts}
+    runs = [run for run in result.parts if counting[id(run)]] or [result]
     for number, run in enumerate(runs, 1):
-        parts += _about(run, "This run" if len(runs) == 1 else f"Run {number}: {', '.join(run.sessions)}")
+        title = "This run" if len(runs) == 1 else f"Run {number}: {', '.join(counting[id(run)])}"
+        parts += _about(run, title)
     parts += [*_bounds(result), *_whole(result)]
     parts += _growth(result)
     for workload in result.says:

@@ -150,10 +150,12 @@ class Result:
 
     @classmethod
     def joined(cls, parts: Sequence[Result]) -> Result:
-        """Runs of different workloads as one result; all that a workload is compared with is of its own run.
+        """Several runs as one result: of a workload that is in more than one, the last one counts.
+
+        All that a workload is compared with is of its own run.
 
         Raises:
-            ValueError: they are of different scales, or two have the same workload.
+            ValueError: they are of different scales.
         """
         if len(parts) == 1:
             return parts[0]
@@ -161,9 +163,6 @@ class Result:
             raise ValueError("the results are of different scales")
         made = cls(dict(parts[0].about), parts=list(parts))
         for part in parts:
-            again = made.sessions.keys() & part.sessions.keys()
-            if again:
-                raise ValueError(f"two of the results have the workload {min(again)}")
             made.says.update(part.says)
             made.sessions.update(part.sessions)
             made.sizes.update(part.sizes)
@@ -174,7 +173,7 @@ class Result:
 
     def run_of(self, workload: str) -> Result:
         """The run that *workload* was part of."""
-        return next((part for part in self.parts if workload in part.sessions), self)
+        return next((part for part in reversed(self.parts) if workload in part.sessions), self)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""

@@ -343,6 +343,12 @@ def test_runs_of_different_workloads_make_one_page(tmp_path: Path, monkeypatch: 
     assert command.write_report([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
     assert done == [(["small", "other"], "a.json, b.json")]
     assert Result.joined([one]) is one
+    newer = result(1.25)
+    whole = Result.joined([one, two, newer])
+    assert whole.sessions["small"] is newer.sessions["small"]
+    assert whole.run_of("small") is newer
+    assert "## Run 1: other" in report.page(whole, "x")
+    assert "## Run 2: small" in report.page(whole, "x")
 
 
 def test_results_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -350,7 +356,7 @@ def test_results_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pyt
     other = renamed(result(), "other")
     other.about["scale"] = 0.1
     other.save(tmp_path / "b.json")
-    for names, words in ((("a", "a"), "workload small"), (("a", "b"), "different scales"), (("a", "c"), "no results")):
+    for names, words in ((("a", "b"), "different scales"), (("a", "c"), "no results")):
         assert command.write_report([str(tmp_path / f"{name}.json") for name in names]) == 2
         assert words in capsys.readouterr().err
 
