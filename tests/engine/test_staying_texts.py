@@ -33,6 +33,12 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(items, name, size)
 
 
+def use(live: Any, memory: Memory) -> None:
+    tracker = live.session._live.tracker
+    tracker.memory.close()
+    tracker.memory = memory
+
+
 CHANGES = {
     "a number beside": "d['n'][5] = -1.0",
     "one text": "d['a'][700] = 'changed'",
@@ -58,7 +64,7 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_any_change_and_back(name: str, hashing: bool, sessions: Sessions) -> None:
     live = attach(sessions)
-    live.session._live.tracker.memory = Memory(hashing=hashing)
+    use(live, Memory(hashing=hashing))
     cells = (MADE, "d['a'][5], d['a'][6] = np.nan, None", CHANGES[name], "d['s'][3] = 'again'; d['n'][9] = 0")
     live.run(*cells)
     at = len(cells)
@@ -70,7 +76,7 @@ def test_any_change_and_back(name: str, hashing: bool, sessions: Sessions) -> No
             exec(cell, model)
         assert compare_states({"d": live["d"]}, {"d": model["d"]}) == []
         assert (live["d"]["a"] is live["d"]["b"]) == (model["d"]["a"] is model["d"]["b"])
-    live.session._live.tracker.memory = Memory(hashing=True)  # what is said of the parts is what writing them says
+    use(live, Memory(hashing=True))  # what is said of the parts is what writing them says
     live.run("n = len(d)")
     assert live.commits[-1].names.changed == ()
     live.session.verify()

@@ -187,7 +187,9 @@ _NAMED, _MOST_NAMED = 16, 256
 
 def _has_name(obj: Any) -> bool:
     """Whether it is not one of those methods that are made anew each time somebody asks for them."""
-    return type(obj) is not types.BuiltinFunctionType or type(obj.__self__) in (types.ModuleType, type(None))
+    if not issubclass(type(obj), types.BuiltinFunctionType):  # those of classes are of a class below it, since 3.9
+        return True
+    return type(obj.__self__) in (types.ModuleType, type(None))
 
 
 def _number_of(obj: Any) -> int:
