@@ -200,8 +200,16 @@ def put_nans(items: Any, nans: Iterable[tuple[Any, bytes]]) -> None:
     """Put the numbers that are none to their places among *items*, a list or an array."""
     for nan, places in nans:
         number = _NANS[nan]() if isinstance(nan, str) else nan
+        if type(items) is not list:
+            items[_places(places)] = number
+            continue
         for place in array("Q", places):
             items[place] = number
+
+
+def _places(data: bytes) -> Any:
+    """Places that are written as bytes, as numbers that an array takes."""
+    return library().frombuffer(data, "Q").astype("intp")
 
 
 def loaded(part: StoredBuffer) -> Any:
@@ -215,7 +223,7 @@ def loaded(part: StoredBuffer) -> Any:
 def items_of(whole: Any, nans: Nans) -> Iterator[Any]:
     """The items of each part of an array in one dimension; None of those with numbers that are none."""
     line = straight(whole, order_of(whole)).reshape(-1)
-    others = {place // PART for _, places in nans for place in array("Q", places)}
+    others = {part for _, places in nans for part in library().unique(_places(places) // PART).tolist()}
     for number in range(-(-len(line) // PART)):
         yield None if number in others else line[number * PART : (number + 1) * PART]
 
@@ -228,8 +236,9 @@ def noted_of(nans: Nans, count: int, parts: int) -> list[int] | None:
     for name, places in nans:
         if not isinstance(name, str):
             return None
-        for place in array("Q", places):
-            noted[place // PART] += 1 << 32 * [*_NANS].index(name)
+        shift = 32 * [*_NANS].index(name)
+        counts = library().bincount(_places(places) // PART, minlength=parts).tolist()
+        noted = [before + (count << shift) for before, count in zip(noted, counts, strict=True)]
     return noted
 
 
