@@ -43,7 +43,8 @@ class Settings:
         durability: "normal" survives the death of the process; "full" also a power cut right after the commit.
         check_budget: time per cell for checking co-variables that the run is not known to have reached, seconds.
         audit: in idle time, look at what the last run is not known to have reached and was too expensive to check after
-            it (kernels only: a terminal or a script has no idle time that we could use).
+            it, and then compress what is cold (kernels only: a terminal or a script has no idle time that we could
+            use).
         max_store_bytes: automatic retention starts above this size of the store, bytes; 0 means no limit.
         min_free_bytes: recording pauses below this free space on the store's disk, bytes.
         keep_commits: that many newest commits of a session, and on the way to a live kernel's HEAD, keep their values.

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.store.steps import Steps
+from tests.store.test_crash import bury
 
 from timeslip.errors import DamagedStoreError, StoreBusyError, StoreFullError
 from timeslip.store import collect, compaction, maintenance
@@ -138,10 +139,7 @@ def test_whatever_the_disk_does_nothing_is_lost(tmp_path_factory: pytest.TempPat
         with suppress(StoreFullError, ProcessDied):
             compact(repo, POLICY)
     copy = copy_store(base / "store", base / "copy")
-    repo._syncer.stop()
-    repo._chunks.close()
-    repo._packs.close()
-    repo._database.close()
+    bury(repo)
     with Repository.open(copy, min_free_bytes=0) as again:
         after = Session(again, session.session)
         for number, commit in enumerate(commits):
@@ -463,10 +461,7 @@ def test_what_is_forgotten_is_in_no_pack_wherever_a_process_was_killed(
         except ProcessDied:
             died = True
         copy = copy_store(base / "store", base / "copy")
-        repo._syncer.stop()
-        repo._chunks.close()
-        repo._packs.close()
-        repo._database.close()
+        bury(repo)
         with Repository.open(copy, min_free_bytes=0) as again:
             maintenance.forget(again, session.session, [record])
             left = bytes_on_disk(copy)

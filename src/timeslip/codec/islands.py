@@ -15,7 +15,9 @@ pickle instead. That must not depend on who else refers to its parts: else it wo
 from __future__ import annotations
 
 import gc
+import io
 import marshal
+import pickle
 import sys
 import types
 from array import array
@@ -110,7 +112,10 @@ class _Trial(FastPickler):
         super().__init__(state)
         override, self._met = self.reducer_override, list[Any]()
         self._named: dict[int, tuple[int, Any]] = {}
+        self._pattern = pickle.Pickler(io.BytesIO())
+        """Has the memo that each element begins with: one pickler's is copied to another in C."""
         self._fill(_NAMED)
+        self._pattern.memo = self._named
         note = self._met.append
 
         def noting(obj: Any) -> Any:
@@ -131,6 +136,8 @@ class _Trial(FastPickler):
         for element in elements:
             if _is_flat(element):
                 found.append(marshal.dumps(element, _WITHOUT_REFERENCES))
+                if len(found[-1]) > _LIMIT:
+                    raise _LargeError
                 continue
             before = len(segments)
             self._dump(element, writer)
@@ -138,6 +145,7 @@ class _Trial(FastPickler):
                 named = [obj for obj in self._met if _has_name(obj)]
                 self._met.clear()
                 if named and self._name(named):
+                    self._pattern.memo = self._named
                     del segments[before:]
                     self._dump(element, writer)
                     self._met.clear()  # what is met again was made anew, as a reduction may do each time
@@ -145,7 +153,7 @@ class _Trial(FastPickler):
         return found
 
     def _dump(self, element: Any, writer: _Writer) -> None:
-        self.memo, writer.left = self._named, _LIMIT
+        self.memo, writer.left = self._pattern.memo, _LIMIT
         self.dump(element)
 
     def _name(self, found: list[Any]) -> bool:

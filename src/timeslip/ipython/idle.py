@@ -33,7 +33,9 @@ _FOR_VERBS = ("timeslip.verbs.parsing", "timeslip.ipython.display", "timeslip.ip
 
 
 class Auditor:
-    """Looks at assumed names of one session in idle time. Used by the thread that runs cells, alone.
+    """Looks at assumed names of one session in idle time, then compresses what is cold.
+
+    Used by the thread that runs cells, alone.
 
     Args:
         session: what is recorded.

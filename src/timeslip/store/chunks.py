@@ -1,9 +1,8 @@
 """Chunks: immutable bytes named by their BLAKE3-256, written once, verified whenever they are read.
 
 Small chunks lie in the database, large ones in packs; both are compressed when a sample shows that it pays, except
-those that are to be mapped. A chunk
-that was put but not yet published is *pending*: its bytes may be in a pack already, yet nobody but this process can
-see it before the next transaction.
+those that are to be mapped. A chunk that was put but not yet published is *pending*: its bytes may be in a pack
+already, yet nobody but this process can see it before the next transaction.
 
 A chunk that was put, or found to be there already, is *pinned* (`pins`) until the transaction that refers to it has
 finished. Should it vanish all the same (no file locks, an expired pin), `reference` raises and the transaction is
