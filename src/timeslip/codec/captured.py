@@ -94,6 +94,7 @@ class Captured:
         sought: whether the owner of memory was looked for among what names lead to, which takes as long as there are.
         own: for a co-variable of several names, what each node reaches itself; empty where that is not told.
         plain: whether it is known to hold nothing but what `marks` counts for; known by `find_links`.
+        walkable: the same of `walked`.
         memo: everything the pass met, kept alive so that no two captures of one commit see the same address for
             different objects; to be dropped (`release`) before the user's code runs again.
     """
@@ -122,6 +123,7 @@ class Captured:
     sought: bool = False
     own: dict[str, Own] = field(default_factory=dict)
     plain: bool = False
+    walkable: bool = False
     memo: Any = None
     find: Callable[[Collection[int]], Links] | None = None
 

@@ -41,7 +41,7 @@ _SPLIT = 2
 """DICT_KEYS_SPLIT: keys of a class, without values."""
 _MOST = 30
 """SHARED_KEYS_MAX_SIZE: so many attributes can be kept so."""
-_ASKED = 64
+ASKED = 64
 """So many instances of each class are asked in one pass."""
 _OWN_REFERENCES = references_in_lists(2)
 """What is in a dict and in a list, and nobody else's."""
@@ -111,7 +111,7 @@ class Asking:
         if self._alone is None:
             self._alone = self._is_alone()
         if self._alone:
-            self._left[id(kind)] = _ASKED
+            self._left[id(kind)] = ASKED
         return self._alone
 
     def attributes(self, obj: Any) -> dict[str, Any] | None:

@@ -224,6 +224,7 @@ class IslandPickler:
     Attributes:
         kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
         others: whether there is something that is not plain among it.
+        kinds: where there is: the types of what was met there.
         parts: what is known of each island.
     """
 
@@ -243,6 +244,7 @@ class IslandPickler:
         self._named = array("Q")
         self.kept: list[list[Any]] = []
         self.others = False
+        self.kinds: set[type] = set()
         self.parts: list[Island] = []
 
     def dump(self, payload: list[Any]) -> None:
@@ -351,6 +353,7 @@ class IslandPickler:
             self._links.extend(addresses)
             self._keep(found)
             return
+        self.kinds |= set(kinds)
         found = linking_objects(met, set(kinds), {own}, (), state.met, texts, reduced=state.asked)
         self.others = True
         self._links.extend(map(id, found))

@@ -52,7 +52,7 @@ _NEVER: frozenset[type] = frozenset(
     }
 )
 _SIZED: frozenset[type] = frozenset({str, bytes})
-_LARGE = 1024
+LARGE = 1024
 _NEVER_NAMES = frozenset(
     {
         ("numpy", "dtype"),
@@ -99,13 +99,13 @@ def is_atom(value: Any) -> bool:
     except Exception:  # a metaclass of the session that lets nobody hash or compare its classes
         return False
     if is_sized:
-        return len(value) <= _LARGE
+        return len(value) <= LARGE
     if kind is float:
         return bool(value == value)
     if kind is types.ModuleType or (kind not in _ATOMS and issubclass(kind, types.ModuleType)):
         return sys.modules.get(module_names(value).get("__name__", "")) is value
     if kind is int:
-        return bool(value.bit_length() <= 8 * _LARGE)
+        return bool(value.bit_length() <= 8 * LARGE)
     if kind is types.BuiltinFunctionType:
         return is_unbound(value)
     return kind in _ATOMS or (kind in (tuple, frozenset) and not value) or issubclass(kind, type)
@@ -153,7 +153,7 @@ def is_value_tuple(obj: Any) -> bool:
         kind = type(part)
         if kind is tuple or kind is frozenset:
             size += 8 * len(part)
-            if size > _LARGE:
+            if size > LARGE:
                 return False
             work.extend(part)
         elif not is_atom(part):
@@ -264,7 +264,7 @@ def plain_holders(objects: Iterable[Any], kinds: Iterable[type], *, texts: bool)
     """
     found = list(compress(objects, map(PLAIN_HOLDERS.__contains__, kinds)))
     if texts:
-        found += [text for text in texts_of(objects, kinds) if len(text) > _LARGE]
+        found += [text for text in texts_of(objects, kinds) if len(text) > LARGE]
     return found
 
 
@@ -380,7 +380,7 @@ def _linking(
     if frozenset in linking:
         candidates = [obj for obj in candidates if type(obj) is not frozenset or obj]
     if sized and texts:
-        candidates += [text for text in among(sized) if len(text) > _LARGE]
+        candidates += [text for text in among(sized) if len(text) > LARGE]
     for kind in named:
         links = _condition(kind)
         candidates += filter(links, among({kind})) if links is not None else ()

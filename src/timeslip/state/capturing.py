@@ -8,7 +8,8 @@ from timeslip.codec.capture import Encoder, capture_atom
 from timeslip.codec.captured import Captured
 from timeslip.codec.islands import with_names
 from timeslip.codec.linking import is_atom
-from timeslip.codec.marks import mark_of_nodes
+from timeslip.codec.marks import is_sufficient, mark_of_nodes
+from timeslip.codec.walked import MARK, mark_of_walk
 from timeslip.state.bundles import attached_in
 
 _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
@@ -37,3 +38,37 @@ def capture_with_names(
         return None
     found = with_names(captured, value, nodes, encoder.seed_memo)
     return None if found is None else (found, mark_of_nodes(nodes, encoder))
+
+
+def mark_before(nodes: list[tuple[str, Any]], encoder: Encoder, walks: bool | None) -> bytes | None:
+    """The mark of *nodes*, to be compared with that of the last capture.
+
+    Args:
+        nodes: key and object of each.
+        encoder: that captures them.
+        walks: as `Covariable.walks`.
+    """
+    if walks is False:
+        return mark_of_nodes(nodes, encoder)
+    return mark_of_walk([obj for _, obj in nodes], encoder)
+
+
+def counts_for(mark: bytes | None, captured: Captured) -> bool:
+    """Whether *mark*, taken before *captured*, tells all that this did."""
+    return is_sufficient(mark) or (captured.walkable and mark is not None and mark.startswith(MARK))
+
+
+def walks(captured: Captured, mark: bytes | None) -> bool | None:
+    """Whether the next look at what was captured begins with a walk, as `Covariable.walks`.
+
+    Args:
+        captured: before its release, its links found.
+        mark: taken before it.
+    """
+    if not captured.walkable or captured.plain or captured.size < _WALKED_FROM:
+        return False
+    return True if mark is not None and mark.startswith(MARK) else None
+
+
+_WALKED_FROM = 1 << 14
+"""Bytes: a pass over fewer takes about as long as a walk."""

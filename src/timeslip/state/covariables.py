@@ -61,7 +61,8 @@ class Covariable:
         roots: addresses of the arrays that a copy-on-write block of it lies in, for the same capture again.
         volatile: whether being shown changes it (`codec.reducers.VOLATILE`).
         packages: as `Captured.packages`.
-        mark: of its objects at the last capture (`codec.marks`), or None.
+        mark: of its objects at the last capture (`codec.marks`, `codec.walked`), or None.
+        walks: whether a walk gives such a mark; None before that was tried.
         seconds: what a capture of it took, the least so far.
         again: whether it was captured more than once.
         together: with how many others it may be looked at in one pass, itself included.
@@ -93,6 +94,7 @@ class Covariable:
     volatile: bool = False
     packages: frozenset[str] = frozenset()
     mark: Digest | None = None
+    walks: bool | None = False
     seconds: float = 0.0
     again: bool = False
     together: int = MOST
@@ -568,7 +570,7 @@ class Tracker:
         group.fingerprint = now.fingerprint
         group.links, group.hidden, group.spans, group.roots = now.links, now.hidden, now.spans, now.roots
         group.references, group.holes, group.islands = now.references, now.holes, now.islands
-        group.mark, group.checked, group.deep = now.mark, now.checked, now.deep
+        group.mark, group.walks, group.checked, group.deep = now.mark, now.walks, now.checked, now.deep
         group.note_seconds(now.seconds)
         self.add(group)
 

@@ -13,11 +13,11 @@ from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.hubs import Hub, as_hub, beside, hub_of
 from timeslip.codec.loaded import Loaded
-from timeslip.codec.marks import is_sufficient, mark_of_nodes
+from timeslip.codec.marks import is_sufficient
 from timeslip.errors import UnstorableError
 from timeslip.standard import time
 from timeslip.state.bundles import Together, attached_in
-from timeslip.state.capturing import capture_of, capture_with_names
+from timeslip.state.capturing import capture_of, capture_with_names, counts_for, mark_before, walks
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.living import MANY_NAMES, known_of, live_on, within
 from timeslip.state.sharing import Sharing
@@ -173,7 +173,9 @@ class Regrouping:
             self.taken.append(known.captured)
             print_ = self.tracker.fingerprint(known.captured)
             return _Shot(known.captured, print_, known.seconds, mark=known.mark)
-        mark = mark_of_nodes(nodes, self.tracker.encoder) if marked and mark is None else mark
+        if marked and mark is None:
+            before = self.tracker.groups.get(nodes[0][0])
+            mark = mark_before(nodes, self.tracker.encoder, before is not None and before.walks)
         try:
             captured = capture_of(self.tracker.encoder, nodes, shared, deep=deep)
         except UnstorableError as error:
@@ -193,21 +195,25 @@ class Regrouping:
             return
         self.checked += 1
         began, mark = time.perf_counter(), None
-        if group.mark is not None:
-            mark = mark_of_nodes([(key, self.object(key)) for key in group.keys], self.tracker.encoder)
+        if group.mark is not None or group.walks is not False:
+            nodes = [(key, self.object(key)) for key in group.keys]
+            mark = mark_before(nodes, self.tracker.encoder, group.walks)
         if mark is not None and mark == group.mark:
             if is_sufficient(mark):  # nothing else ever makes a pass necessary: this is what a look at it takes
                 group.note_seconds(time.perf_counter() - began)
             self.tracker.note_checked(group)
             return
         shared = group.roots if len(group.keys) > 1 else frozenset()
-        marked = not group.fingerprint.pieces  # no mark counts for buffers, and it would take a copy of them
+        # No mark counts for buffers, and it would take a copy of them.
+        marked = not group.fingerprint.pieces and group.walks is False
         shot = self._capture(group.keys, shared, deep=group.deep, marked=marked, mark=mark)
         group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
             shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
-            group.mark = shot.mark if group.mark is not None or is_sufficient(shot.mark) else None
+            takes = group.mark is not None or group.walks is not False or is_sufficient(shot.mark)
+            group.mark = shot.mark if takes else None
+            group.walks = group.walks is not False and shot.mark is not None
             group.fingerprint = shot.fingerprint  # which knows where its buffers are now
             self.tracker.note_checked(group)
             if len(group.keys) == 1:
@@ -507,6 +513,7 @@ class Regrouping:
                 shot.captured.links = union([captured.links for captured in found])
                 shot.captured.hidden = _hidden(found)
                 shot.captured.plain = all(captured.plain for captured in found)
+                shot.captured.walkable = all(captured.plain or captured.walkable for captured in found)
                 shot.captured.own = self._own(keys, shot.captured)
         present = self.tracker.groups.get(keys[0])
         if present is not None and present.keys == keys and present.fingerprint.digest == shot.fingerprint.digest:
@@ -578,7 +585,8 @@ class Regrouping:
             group.references = frozenset(captured.references)
             group.holes = tuple(captured.holes)
             group.bytes = captured.size
-            group.mark = shot.mark if captured.plain or is_sufficient(shot.mark) else None
+            group.mark = shot.mark if captured.plain or counts_for(shot.mark, captured) else None
+            group.walks = walks(captured, shot.mark)
             group.islands = captured.parts if captured.plain else ()
         return group
 

@@ -97,24 +97,25 @@ class Plain:
     Attributes:
         unasked: whether all instances are alike in that, dicts excepted: then Python need not be called for each.
         dict_of: gives the attribute dict of an instance; None where there is none.
+        slots: by name.
         has_them_inside: whether an instance may have attributes and no dict (`codec.inline`).
     """
 
-    __slots__ = ("_by_attributes", "_hashed", "_slots", "dict_of", "has_them_inside", "unasked")
+    __slots__ = ("_by_attributes", "_hashed", "dict_of", "has_them_inside", "slots", "unasked")
 
     def __init__(self, kind: type) -> None:
         self._by_attributes = by_attributes(kind)
-        self._slots = all_slots(kind)
+        self.slots = all_slots(kind)
         self._hashed = hashes_by_value(kind)
         found: Any = next((base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__), None)
         own = type(found) is types.GetSetDescriptorType
         self.dict_of: Callable[[Any], Any] | None = found.__get__ if own else attributes_of if found else None
         self.unasked = not self._hashed and (own or found is None) and not compares_oddly(kind)
-        self.has_them_inside = self.unasked and own and not self._slots and inline.may_have_them(kind)
+        self.has_them_inside = self.unasked and own and not self.slots and inline.may_have_them(kind)
 
     def slots_in(self, obj: Any) -> dict[str, Any] | None:
         """What is in the slots of *obj*; None for nothing."""
-        return filled(obj, self._slots) or None if self._slots else None
+        return filled(obj, self.slots) or None if self.slots else None
 
     def __call__(self, state: Pass, obj: Any) -> Any:
         """As any reducer."""
@@ -126,7 +127,7 @@ class Plain:
         if id(attributes) in state.shared_dicts:
             return self._by_attributes(state, obj)
         if self._hashed:
-            held = filled(obj, self._slots) if self._slots else {}
+            held = filled(obj, self.slots) if self.slots else {}
             early = state.leads.early_parts(obj, attributes, held)
             if early is not None:
                 return load.instance, (type(obj), early), (attributes, held), None, None, load.set_instance

@@ -324,12 +324,17 @@ _dict_offset: Callable[[type], int] = vars(type)["__dictoffset__"].__get__
 """Of a class, whatever its metaclass says."""
 
 
+def is_named_tuple(kind: type) -> bool:
+    """Whether instances of *kind*, a subclass of tuple, are a tuple of that class and nothing else."""
+    return library_of(kind) is tuple and not own_slots(kind) and not _dict_offset(kind)
+
+
 def _general(kind: type, library: Any) -> Any:
     own_names = stored_names(library) if _is_python(library) else None
     reduction = _reduction(kind, library)
     slots = own_slots(kind)
     hooked = _overrides(kind, _HOOKS)
-    if library is tuple and not slots and not _dict_offset(kind):  # named tuples: there may be a million
+    if library is tuple and is_named_tuple(kind):  # there may be a million
         items: Callable[[Any], Any] = vars(tuple)["__getnewargs__"]
         return lambda state, obj: (native_new, (kind, tuple, items(obj)))
 
