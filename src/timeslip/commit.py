@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 from timeslip import finishing
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import class_name
+from timeslip.codec.earlier import Same
 from timeslip.codec.inline import reading
 from timeslip.encoding import Draft, Encoded
 from timeslip.errors import ChunkMissingError, ForgottenError, NotFoundError, StoreError
@@ -26,7 +27,8 @@ from timeslip.preview import summarize
 from timeslip.retaining import require_room
 from timeslip.saving import why_at_once
 from timeslip.standard import time
-from timeslip.state.covariables import Covariable, Update
+from timeslip.state.covariables import Changed, Covariable, Update
+from timeslip.state.fingerprint import fingerprint
 from timeslip.values import definition_reason, inexact_reason, pieces_of, with_verdicts
 
 
@@ -221,6 +223,7 @@ def _drafts(
         group = change.covariable
         if reuse and group.keys in restored:
             known.update(pieces_of(live.repository, live.body(restored[group.keys])))
+        _write_again(live, change, found.snapshot, known)
         about = _about(live, group, found.snapshot)
         doubtful = live.prover.doubtful(change.captured.hooked) if change.captured is not None else {}
         if doubtful and change.captured is not None:
@@ -231,6 +234,17 @@ def _drafts(
                 about["hooked_of"] = of
         drafts[group] = live.writer.draft(group, change.captured, known, about)
     return drafts
+
+
+def _write_again(live: Live, change: Changed, snapshot: Mapping[str, Any], known: Mapping[bytes, str]) -> None:
+    """Write the islands of a value that are as they were, where the store may not have them any more."""
+    captured = change.captured
+    if captured is None or all(not isinstance(part, Same) or part.digest in known for part in captured.segments):
+        return
+    whole = live.encoder.capture([(key, snapshot[key]) for key in captured.keys])
+    captured.segments, captured.islands = whole.segments, whole.islands
+    change.covariable.fingerprint = fingerprint(whole)
+    whole.forget()
 
 
 def _about(live: Live, group: Covariable, snapshot: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.captured import Captured
-from timeslip.codec.chunking import piece_ends, stream_pieces
+from timeslip.codec.chunking import buffer_pieces, piece_ends, stream_pieces
+from timeslip.codec.earlier import Same
 from timeslip.codec.parts import OtherItemsError, Part, data_of, size_of
 from timeslip.config import Settings
 from timeslip.state.covariables import Covariable
@@ -30,6 +31,9 @@ from timeslip.values import FORMAT, LISTED, SHORT_LIST, lists_of, named_by, pyth
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_OWN = frozenset({bytes, Same})
+"""Types of segments that the user cannot write to."""
 
 _AT_ONCE = 8 << 20
 """So many bytes of a snapshot are read at a time: each time costs a turn of the interpreter's lock."""
@@ -102,13 +106,15 @@ class Draft:
         size: streams and buffers before chunking and compression, bytes.
         segments: of the stream; None for a value that could not be captured.
         islands: as `Captured.islands`.
+        digests: of the segments, where it is of islands.
         known: chunks of earlier versions by digest of the piece.
     """
 
     body: dict[str, Any]
     size: int = 0
-    segments: Sequence[bytes] | None = None
+    segments: Sequence[bytes | Same] | None = None
     islands: bool = False
+    digests: Sequence[bytes] = ()
     known: Mapping[bytes, str] = field(default_factory=dict)
     _buffers: list[_Cut] = field(default_factory=list)
     _out_of_band: list[_Cut] = field(default_factory=list)
@@ -131,12 +137,12 @@ class Draft:
     def own_stream(self) -> None:
         """Before `detach`: what a pickler has passed on as it is, and the user may write to, is copied."""
         if self.segments is not None:
-            self.segments = [part if type(part) is bytes else bytes(part) for part in self.segments]
+            self.segments = [part if isinstance(part, Same) else bytes(part) for part in self.segments]
 
     @property
     def borrowed(self) -> int:
         """So many bytes of the stream are those of objects that may be written to (a bytearray)."""
-        return sum(len(part) for part in self.segments or () if type(part) is not bytes)
+        return sum(len(part) for part in self.segments or () if type(part) not in _OWN)
 
     def places(self) -> list[tuple[int, int]]:
         """Where in the memory those buffers begin and end of which something is missing."""
@@ -208,7 +214,8 @@ class ValueWriter:
                 body["noted"] = said  # what is missing of objects in the stream, wherever it is loaded
             if any(len(own.holes) < len(captured.holes) for own in captured.own.values()):
                 body["holes_of"] = {key: list(own.holes) for key, own in captured.own.items()}
-        draft = Draft(body, captured.size, captured.segments, captured.islands, known)
+        digests = group.fingerprint.segments
+        draft = Draft(body, captured.size, captured.segments, captured.islands, digests, known)
         marks, extra = group.fingerprint.pieces, captured.out_of_band
         split = len(captured.buffers)
         draft._buffers = self._cut(captured.buffers, captured.rows, marks[:split], known)
@@ -247,7 +254,10 @@ class ValueWriter:
         many = sum(len(cut.names) for cut in draft._cuts()) > LISTED
         settling = _Settling(self._repository, draft.known, read, put, many=many)
         body = draft.body
-        body["stream"] = self._stream(draft.segments, settling.chunks, islands=draft.islands, put=put)
+        if draft.islands:
+            body["stream"] = self._islands(draft, settling, put)
+        else:
+            body["stream"] = self._stream(draft.segments, settling.chunks, put=put)
         for field_name, cuts in (("buffers", draft._buffers), ("out_of_band", draft._out_of_band)):
             entries = [settling.entry(cut, mapped=cuts is draft._buffers) for cut in cuts]
             if entries:
@@ -258,19 +268,37 @@ class ValueWriter:
 
     def _stream(
         self,
-        segments: Sequence[bytes],
+        segments: Sequence[Any],
         chunks: list[str],
         *,
-        islands: bool = False,
         put: Callable[[int], object] = _unheard,
     ) -> dict[str, Any]:
         if sum(map(len, segments)) <= self._settings.inline_bytes:
             return {"inline": b64encode(b"".join(segments)).decode()}
         names: list[str] = []
-        for piece in stream_pieces(segments, self._settings.chunk_bytes, islands=islands):
+        for piece in stream_pieces(segments, self._settings.chunk_bytes):
             names.append(str(self._repository.put_chunk(piece)))
             put(len(piece))
         chunks += names
+        return {"chunks": names}
+
+    def _islands(self, draft: Draft, settling: _Settling, put: Callable[[int], object]) -> dict[str, Any]:
+        """The stream of a draft of islands: each is a chunk, and those of the version before are there."""
+        names: list[str] = []
+        for segment, digest in zip(draft.segments or (), draft.digests, strict=True):
+            name = settling.pieces.get(digest) or draft.known.get(digest)
+            if name is None:
+                assert not isinstance(segment, Same), "an island that was not written again has a name"
+                pieces = list(buffer_pieces(memoryview(segment), 0, self._settings.chunk_bytes))
+                put_names = [str(self._repository.put_chunk(piece)) for piece in pieces]
+                names += put_names
+                name = put_names[0] if len(put_names) == 1 else None
+            else:
+                names.append(name)
+            if name is not None:
+                settling.pieces[digest] = name
+            put(len(segment))
+        settling.chunks += names
         return {"chunks": names}
 
     def facet(self, key: str, data: bytes) -> Encoded:

@@ -86,7 +86,12 @@ def settle(
             body = prepared.records.get(record, {})
             change.covariable.chunk_of = pieces_of(live.repository, body)
             if id(change.captured) in as_stored:
-                change.covariable.islands_of = islands_of(body, change.covariable.islands)
+                names = islands_of(body, change.covariable.islands)
+                change.covariable.islands_of = names
+                if names:
+                    change.covariable.chunk_of.update(
+                        zip(change.covariable.fingerprint.segments[1:-1], names, strict=True)
+                    )
             live.note_digest(change.covariable)
     loaded.clear()
     update.release()

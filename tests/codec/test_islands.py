@@ -13,7 +13,6 @@ from tests.codec.kernels import Kernel, differences, resumed
 
 from timeslip.codec import islands
 from timeslip.codec.capture import Encoder
-from timeslip.codec.chunking import stream_pieces
 from timeslip.codec.definitions import Registry
 from timeslip.codec.marks import mark_of
 from timeslip.codec.mentions import mentioned
@@ -54,7 +53,7 @@ def captured(kernel: Kernel) -> Any:
 def pieces(kernel: Kernel) -> list[bytes]:
     found = captured(kernel)
     assert found.islands
-    return list(map(bytes, stream_pieces(found.segments, 1 << 20, islands=True)))
+    return list(map(bytes, found.segments))
 
 
 def mode(kernel: Kernel) -> str:

@@ -34,6 +34,7 @@ from timeslip.codec.addresses import Links, Searched, union
 from timeslip.codec.captured import Captured
 from timeslip.codec.deep import Deep, Whole
 from timeslip.codec.definitions import is_a, of
+from timeslip.codec.earlier import Earlier
 from timeslip.codec.guarding import guarded, one_line, silent
 from timeslip.codec.headers import header_bytes
 from timeslip.codec.held import HeldWatch, Place
@@ -101,12 +102,15 @@ class Encoder:
         *,
         shared: frozenset[int] = frozenset(),
         deep: bool = False,
+        earlier: Earlier | None = None,
     ) -> Captured:
         """Capture *nodes* (key, object) together; a definition's object is the class or function itself.
 
         Args:
             nodes: what to capture, in this order.
             shared: addresses of arrays whose memory a copy-on-write block of this co-variable really shares.
+            earlier: what is known of the islands of the long list or dict among them; then segments of the stream may
+                be `Same`.
             deep: begin with the deep pass, which gave the capture that this one is to be compared with. Where the
                 recursion limit is met depends on how deep the caller is himself.
 
@@ -118,7 +122,7 @@ class Encoder:
         show, warnings.showwarning = warnings.showwarning, silent
         try:
             islands = not shared and may_be_islands(nodes, self.seed_memo)
-            return _capture(self, nodes, shared, "deep" if deep else "islands" if islands else "fast")
+            return _capture(self, nodes, shared, "deep" if deep else "islands" if islands else "fast", earlier)
         finally:
             warnings.showwarning = show
             if was_enabled:
@@ -141,7 +145,13 @@ def _is_own(state: Pass, kind: type) -> bool:
     return id(kind) in state.left and not is_of_session(kind)
 
 
-def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozenset[int], mode: str) -> Captured:
+def _capture(
+    encoder: Encoder,
+    nodes: Sequence[tuple[str, Any]],
+    shared: frozenset[int],
+    mode: str,
+    earlier: Earlier | None,
+) -> Captured:
     problem: Exception | None = None
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
@@ -157,7 +167,7 @@ def _capture(encoder: Encoder, nodes: Sequence[tuple[str, Any]], shared: frozens
         watch = held = None  # the one of the pass before has references of its own
         try:
             payload, headers = _payload(state, nodes)
-            pickler = _pickler(mode, state)
+            pickler = _pickler(mode, state, earlier)
             watch = ScopeWatch(encoder.registry.scopes)
             held = HeldWatch(encoder.namespace, encoder.seed_memo) if outside is None else None
             pickler.dump(_whole(state, payload, checks))
@@ -252,9 +262,9 @@ def _called(nodes: Sequence[tuple[str, Any]]) -> str:
     return ", ".join(names) if names else "a class or function"
 
 
-def _pickler(mode: str, state: Pass) -> Any:
+def _pickler(mode: str, state: Pass, earlier: Earlier | None) -> Any:
     if mode == "islands":
-        return IslandPickler(state)
+        return IslandPickler(state, earlier)
     if mode in ("fast", "deep"):
         pickler: Any = FastPickler(state)
     elif mode in ("nan", "careful", "deep-nan"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import compress
 from typing import Any
 
@@ -50,6 +51,17 @@ class Own:
     hooked: frozenset[type]
 
 
+class Form(Enum):
+    """What the elements of an island are, which decides how its mark is taken."""
+
+    ATOMS = 1
+    """Text and numbers: nothing can be told from a copy of them."""
+    CONTAINERS = 2
+    MIXED = 3
+    UNKNOWN = 4
+    """It has no mark: its keys may be somebody else's as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Island:
     """What one island of a value of plain containers has (`codec.islands`).
@@ -57,10 +69,20 @@ class Island:
     Attributes:
         count: elements.
         links: addresses of what of it links, as `Captured.links`.
+        held: those of them that something else held as well.
+        first: address of the first element, or of its key.
+        form: what the elements are.
+        mark: of its elements (`codec.earlier`); None where it is not known, or does not count.
+        size: of its segment, bytes; known of those of a co-variable.
     """
 
     count: int
     links: array[int]
+    held: frozenset[int] = frozenset()
+    first: int = 0
+    form: Form = Form.UNKNOWN
+    mark: bytes | None = None
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -70,7 +92,8 @@ class Captured:
     Attributes:
         keys: node keys, in the order of the payload.
         headers: definition id -> header stream, for the definitions among the keys.
-        segments: the skeleton stream, without the prefix that loads the seeds.
+        segments: the skeleton stream, without the prefix that loads the seeds; for islands that were not written again
+            their digests.
         buffers: owned buffers in the order of their numbers, or `parts.Part`; valid only until the user's code runs
             again.
         kept: what has to be kept for the next look at arrays of objects to be cheap.
@@ -101,7 +124,7 @@ class Captured:
 
     keys: tuple[str, ...]
     headers: dict[str, bytes] = field(default_factory=dict)
-    segments: list[bytes] = field(default_factory=list)
+    segments: list[Any] = field(default_factory=list)
     buffers: list[Any] = field(default_factory=list)
     out_of_band: list[Any] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)

@@ -40,18 +40,13 @@ def piece_ends(size: int, row: int, limit: int) -> Iterator[int]:
             yield min(first + limit, end)
 
 
-def stream_pieces(segments: Sequence[bytes], limit: int, *, islands: bool = False) -> Iterator[bytes | memoryview]:
+def stream_pieces(segments: Sequence[bytes], limit: int) -> Iterator[bytes | memoryview]:
     """Pieces of a stream: small segments together, cut by content, and large ones alone, cut at *limit*.
 
     Args:
         segments: of the stream.
         limit: bytes.
-        islands: each segment alone, whatever its size: it is cut by content already (`codec.islands`).
     """
-    if islands:
-        for segment in segments:
-            yield from buffer_pieces(memoryview(segment), 0, limit)
-        return
     held = bytearray()
     for segment in segments:
         if len(segment) > limit:

@@ -32,6 +32,7 @@ from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.captured import Captured, Island
 from timeslip.codec.definitions import of
+from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, mark_of_island, parted
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
@@ -221,6 +222,8 @@ class IslandPickler:
     Args:
         state: of the pass; what is written goes to its writer.
 
+        earlier: what is known of islands of it; those that are as they were are not written again.
+
     Attributes:
         kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
         others: whether there is something that is not plain among it.
@@ -228,8 +231,12 @@ class IslandPickler:
         parts: what is known of each island.
     """
 
-    def __init__(self, state: Pass) -> None:
+    def __init__(self, state: Pass, earlier: Earlier | None = None) -> None:
         self._state = state
+        self._earlier = earlier
+        self._value: Any = None
+        self._same: list[tuple[int, Island]] = []
+        """Those that were not written again, with the numbers of their first elements."""
         self._whole, state.writer = state.writer, _Writer()
         self._pickler, self._trial = FastPickler(state), _Trial(state)
         self._pickler.bare.update(map(id, gc.get_referents(self._pickler)))
@@ -246,6 +253,7 @@ class IslandPickler:
         self.others = False
         self.kinds: set[type] = set()
         self.parts: list[Island] = []
+        self._held: frozenset[int] = frozenset()
 
     def dump(self, payload: list[Any]) -> None:
         """Write the list *payload*: one long list or dict, and elements of it, or itself again.
@@ -253,7 +261,7 @@ class IslandPickler:
         Raises:
             OneStreamError: it cannot be written so.
         """
-        value = max(filter(is_long, payload), key=len)
+        value = longest(payload)
         self._suspected.add(id(value))
         self._links.append(id(value))
         self.kept.append([value])
@@ -261,10 +269,16 @@ class IslandPickler:
         self._alone = _ALONE + (keys is not None)
         elements = value if keys is None else list(value.values())
         ends = _ends(len(self._state.encoder.seeds), payload, value, elements)
-        segments = [b"\x80\x05" + _named("joined") + b"("]
+        segments: list[Any] = [b"\x80\x05" + _named("joined") + b"("]
+        self._value = value
         at, end = 0, len(elements)
         while at < end:
-            after = self._end(keys, elements, at, end)
+            same = self._earlier.beginning(keys, elements, at, 2 * _WINDOW) if self._earlier is not None else None
+            if self._earlier is not None and same is not None:
+                segments.append(self._earlier.segment(same))
+                at += self._take(self._earlier.islands[same], at)
+                continue
+            after = whole = self._end(keys, elements, at, end)
             while True:
                 try:
                     island = self._island(keys, elements, at, after)
@@ -274,6 +288,8 @@ class IslandPickler:
                         raise
                     after = at + max((after - at) // _FEWEST, _FEWEST)
             segments.append(b"B" + len(island).to_bytes(4, "little") + island)
+            if after < whole:  # what was behind it had a say in where it ends
+                self.parts[-1] = replace(self.parts[-1], mark=None)
             at = after
         self._pickler.clear_memo()
         self._whole.segments = [*segments, ends]
@@ -318,6 +334,9 @@ class IslandPickler:
         """The bytes of the island of some elements; what it is made of is noted."""
         self._pickler.clear_memo()
         self._writer.begin()
+        form = form_of(None if keys is None else keys[first:after], elements[first:after])
+        mark = mark_of_island(keys, elements, first, after, form)
+        begins_with = id(elements[first] if keys is None else keys[first])
         part = elements[first:after]
         if keys is not None:
             part = dict(zip(keys[first:after], part, strict=True))
@@ -336,13 +355,14 @@ class IslandPickler:
         if self._islands < _EVERY or self._islands % _EVERY == 0:
             self._count_texts(met, after - first)
         self._islands += 1
-        self.parts.append(Island(after - first, self._links[linking:]))
+        self.parts.append(Island(after - first, self._links[linking:], self._held, begins_with, form, mark))
         return b"".join(segments)
 
     def _note(self, met: list[Any], own: int, *, texts: bool) -> None:
         """Note what links of what an island has met: as `linking_addresses`, which plain objects are too many for."""
         state, kinds = self._state, list(map(type, met))
         if not (texts or state.asked) and kinds.count(str) + 1 == len(kinds):
+            self._held = frozenset()
             self.kept.append([])  # nothing but the elements, and they are short texts
             return
         others = set(kinds) - PLAIN
@@ -363,6 +383,16 @@ class IslandPickler:
         self._keep(found)
         self.kept[-1] = met
 
+    def _take(self, island: Island, first: int) -> int:
+        """Note an *island* that is as it was; how many elements it has."""
+        if not self._suspected.isdisjoint(island.held):
+            raise OneStreamError
+        self._suspected |= island.held
+        self._links.extend(island.links)
+        self._same.append((first, island))
+        self.parts.append(island)
+        return island.count
+
     def _forget_noted(self) -> None:
         for noted in self._state.plain.values():
             noted.clear()
@@ -370,12 +400,14 @@ class IslandPickler:
     def _keep(self, found: list[Any]) -> None:
         """Keep what can be told from copies; on no other island may be any of it."""
         counts = list(map(sys.getrefcount, found))
+        self._held = frozenset()
         if counts and max(counts) > _ALONE:
             held = [obj for obj, count in zip(found, counts, strict=True) if count > _ALONE]
             addresses = {id(obj) for obj in held if not is_value_tuple(obj)}
             if not self._suspected.isdisjoint(addresses):
                 raise OneStreamError
             self._suspected |= addresses
+            self._held = frozenset(addresses)
         self.kept.append(found)
 
     def _count_texts(self, met: list[Any], count: int) -> None:
@@ -393,7 +425,12 @@ class IslandPickler:
     def objects_at(self, addresses: Container[int]) -> list[Any]:
         """What of it is kept at *addresses*."""
         wanted = addresses.__contains__
-        return list(chain.from_iterable(compress(part, map(wanted, map(id, part))) for part in self.kept))
+        found = list(chain.from_iterable(compress(part, map(wanted, map(id, part))) for part in self.kept))
+        there = [(first, island) for first, island in self._same if is_among(addresses, island.links)]
+        elements = parted(self._value)[1] if there else ()
+        for first, island in there:
+            found += holders_among(elements[first : first + island.count], addresses)
+        return found
 
     def find(self, weak_roots: Collection[int]) -> Links:
         """As `linking_addresses`, of all islands."""
@@ -410,6 +447,11 @@ def _is_simple(state: Pass) -> bool:
 def is_long(value: Any) -> bool:
     """Whether *value* is long enough to be written as islands."""
     return (type(value) is list or type(value) is dict) and len(value) >= MANY
+
+
+def longest(values: Iterable[Any]) -> Any:
+    """The one of *values* that is written as islands, where one of them is long enough."""
+    return max(filter(is_long, values), key=len)
 
 
 def may_be_islands(nodes: Sequence[tuple[str, Any]], seeds: Container[int]) -> bool:
@@ -438,7 +480,7 @@ def with_names(
         A capture that knows no links, and nothing of what was met.
     """
     payload = [obj for _, obj in nodes]
-    if not (captured.parts and may_be_islands(nodes, seeds)) or max(filter(is_long, payload), key=len) is not value:
+    if not (captured.parts and may_be_islands(nodes, seeds)) or longest(payload) is not value:
         return None
     if len(captured.segments) != len(captured.parts) + 2:  # as loaded from one piece: where they end, nobody knows
         return None

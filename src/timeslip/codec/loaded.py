@@ -129,7 +129,10 @@ class Met:
             self._links.extend(links)
             links = links_of(self._links)
         parts = tuple(self._parts)
-        return Captured(keys, segments=list(segments), links=links, plain=True, islands=bool(parts), parts=parts)
+        stream = list(segments)
+        if parts and len(stream) != len(parts) + 2:  # it was cut elsewhere when it was put into chunks
+            stream = parted_stream(b"".join(stream), len(parts))
+        return Captured(keys, segments=stream, links=links, plain=True, islands=bool(parts), parts=parts)
 
     def _objects(self) -> list[Any]:
         if not _SHOWS_MEMO:
@@ -191,6 +194,17 @@ def _staying(outer: Any, number: int) -> Any:
     part, island = outer.staying.part(number)
     outer.met.stays(island)
     return part
+
+
+def parted_stream(stream: bytes, count: int) -> list[bytes]:
+    """A stream of *count* islands as `islands` wrote it: each of them a segment, with one before and one behind."""
+    at = stream.index(b"(") + 1
+    found = [stream[:at]]
+    for _ in range(count):
+        end = at + 5 + int.from_bytes(stream[at + 1 : at + 5], "little")
+        found.append(stream[at:end])
+        at = end
+    return [*found, stream[at:]]
 
 
 def element(whole: Any, position: int) -> Any:

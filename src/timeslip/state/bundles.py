@@ -164,7 +164,7 @@ class Together:
         Asked when a bundle is formed, and of what no mark is known as well: a class has one when its methods are known.
         """
         if group.mark is None and (group.references or group.keys[0].startswith("def:")):
-            nodes = [(key, self._work.object(key)) for key in group.keys]
+            nodes = [(key, self._work.shots.object(key)) for key in group.keys]
             return is_sufficient(mark_of_nodes(nodes, self._work.tracker.encoder))
         return is_sufficient(group.mark)
 
@@ -178,7 +178,7 @@ class Together:
             self._work.tracker.looked()
             self._work.checked += 1
             for key in group.keys:
-                obj = self._work.object(key)
+                obj = self._work.shots.object(key)
                 if obj is None and key.startswith("def:"):
                     return None
                 nodes.append((key, obj))

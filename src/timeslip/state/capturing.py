@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from timeslip.codec.capture import Encoder, capture_atom
-from timeslip.codec.captured import Captured
+from timeslip.codec.captured import Captured, Island
+from timeslip.codec.earlier import Earlier
 from timeslip.codec.islands import with_names
 from timeslip.codec.linking import is_atom
 from timeslip.codec.marks import is_sufficient, mark_of_nodes
@@ -15,12 +17,19 @@ from timeslip.state.bundles import attached_in
 _PLAIN = frozenset({int, float, bool, type(None), str, bytes})
 
 
-def capture_of(encoder: Encoder, nodes: list[tuple[str, Any]], shared: frozenset[int], *, deep: bool) -> Captured:
+def capture_of(
+    encoder: Encoder,
+    nodes: list[tuple[str, Any]],
+    shared: frozenset[int],
+    *,
+    deep: bool,
+    earlier: Earlier | None = None,
+) -> Captured:
     """The capture of some nodes together; the other arguments as they are noted of a co-variable."""
     key, obj = nodes[0]
     if len(nodes) == 1 and is_atom(obj) and type(obj) in _PLAIN:
         return capture_atom(key, obj)
-    captured = encoder.capture(nodes, shared=shared, deep=deep)
+    captured = encoder.capture(nodes, shared=shared, deep=deep, earlier=earlier)
     inner = attached_in([captured]) if captured.blocks and not shared else shared
     if inner != shared:  # plain arrays and frames over the same memory inside one value
         captured = encoder.capture(nodes, shared=inner, deep=deep)
@@ -72,3 +81,13 @@ def walks(captured: Captured, mark: bytes | None) -> bool | None:
 
 _WALKED_FROM = 1 << 14
 """Bytes: a pass over fewer takes about as long as a walk."""
+
+
+def islands_in(captured: Captured) -> tuple[Island, ...]:
+    """The islands of a value of nothing but plain containers, text and numbers; none of any other."""
+    if not captured.plain:
+        return ()
+    segments = captured.segments[1:-1]
+    if len(segments) != len(captured.parts):
+        return captured.parts
+    return tuple(replace(island, size=len(segment)) for island, segment in zip(captured.parts, segments, strict=True))

@@ -2,8 +2,10 @@
 
 The written rule. A co-variable's fingerprint is XXH3-128 over, in this order: its node keys (UTF-8, each followed by
 a zero byte), the headers of its definitions (in key order), its stream, and the digest of every buffer; each part is
-preceded by its length as eight bytes, little-endian. A buffer's digest is XXH3-128 over the digests of its pieces
-(`codec.chunking`). Streams name what cannot be stored by an id that changes with its state (`codec.resources`).
+preceded by its length as eight bytes, little-endian. Of a stream of islands (`codec.islands`) it is over the digests of
+its segments, XXH3-128 each: those that are as they were need not be written for it. A buffer's digest is XXH3-128 over
+the digests of its pieces (`codec.chunking`). Streams name what cannot be stored by an id that changes with its state
+(`codec.resources`).
 
 Equal fingerprints mean "unchanged": a stream holds every value, type, order and alias that pickle can see. Different
 ones may be equal states (a cache filled, a text interned): a fingerprint may wrongly say "changed", never wrongly
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from timeslip.codec.captured import Captured
+from timeslip.codec.earlier import Same
 from timeslip.codec.parts import Part
 from timeslip.state.memory import Memory
 from timeslip.state.watched import Range
@@ -40,12 +43,14 @@ class Fingerprint:
     Attributes:
         digest: of the whole, 16 bytes.
         pieces: for each owned buffer, then each out-of-band one: the digests of its pieces, 16 bytes each.
+        segments: of a stream of islands, the digests of its segments, 16 bytes each; no part of what is compared.
         ranges: what has to be kept so that the next look at large buffers is cheap; no part of what is compared.
     """
 
     digest: bytes
     pieces: tuple[tuple[bytes, ...], ...] = ()
     ranges: tuple[Range, ...] = field(default=(), compare=False, repr=False)
+    segments: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
 
 
 def piece_digest(data: Buffer) -> bytes:
@@ -75,11 +80,19 @@ def fingerprint(captured: Captured, limit: int = CHUNK_BYTES, memory: Memory = _
         if found is not None:
             ranges.append(found)
         pieces.append(digests)
-    return Fingerprint(digest_of(captured, pieces), tuple(pieces), tuple(ranges))
+    segments = tuple(map(_segment_digest, captured.segments)) if captured.islands else ()
+    return Fingerprint(digest_of(captured, pieces, segments), tuple(pieces), tuple(ranges), segments)
 
 
-def digest_of(captured: Captured, pieces: Iterable[tuple[bytes, ...]]) -> bytes:
-    """The digest of *captured*, of whose buffers those of the *pieces* are known."""
+def _segment_digest(segment: bytes | Same) -> bytes:
+    return segment.digest if isinstance(segment, Same) else piece_digest(segment)
+
+
+def digest_of(captured: Captured, pieces: Iterable[tuple[bytes, ...]], segments: Iterable[bytes] = ()) -> bytes:
+    """The digest of *captured*, of whose buffers those of the *pieces* are known, of whose islands those of *segments*.
+
+    Without *segments* they are taken.
+    """
     whole = xxhash.xxh3_128()
 
     def part(data: bytes) -> None:
@@ -90,7 +103,8 @@ def digest_of(captured: Captured, pieces: Iterable[tuple[bytes, ...]]) -> bytes:
     for identity in sorted(captured.headers):
         part(captured.headers[identity])
     whole.update(sum(map(len, captured.segments)).to_bytes(8, "little"))
-    for segment in captured.segments:
+    stream = (segments or map(_segment_digest, captured.segments)) if captured.islands else captured.segments
+    for segment in stream:
         whole.update(segment)
     for digests in pieces:
         part(b"".join(digests))

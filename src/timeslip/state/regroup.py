@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec.addresses import Addresses, Searched, holders, union
@@ -14,31 +14,17 @@ from timeslip.codec.definitions import held_functions, is_definition
 from timeslip.codec.hubs import Hub, as_hub, beside, hub_of
 from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import is_sufficient
-from timeslip.errors import UnstorableError
 from timeslip.standard import time
 from timeslip.state.bundles import Together, attached_in
-from timeslip.state.capturing import capture_of, capture_with_names, counts_for, mark_before, walks
+from timeslip.state.capturing import capture_with_names, counts_for, islands_in, walks
 from timeslip.state.fingerprint import Fingerprint
 from timeslip.state.living import MANY_NAMES, known_of, live_on, within
 from timeslip.state.sharing import Sharing
+from timeslip.state.shots import HUB, Shot, Shots
 from timeslip.state.spans import join_sharing
 
 if TYPE_CHECKING:
     from timeslip.state.covariables import Covariable, Tracker, Update
-
-
-@dataclass(slots=True)
-class _Shot:
-    """One capture with what was learnt from it; `captured` is None when it failed."""
-
-    captured: Captured | None
-    fingerprint: Fingerprint
-    seconds: float
-    failure: str | None = None
-    keys: tuple[str, ...] = ()
-    mark: bytes | None = None
-    beside: bool = False
-    """Whether it was made beside a hub, and cannot be stored."""
 
 
 class Regrouping:
@@ -67,23 +53,21 @@ class Regrouping:
         self.tracker = tracker
         self.snapshot = snapshot
         self.weak = weak
-        self.loaded = loaded
+        self.shots = Shots(tracker, snapshot, loaded, noted)
         self.reached = reached
-        self.noted = noted
-        self.nodes: dict[str, _Shot] = {}
+        self.nodes: dict[str, Shot] = {}
         """First key -> capture of one node, or of many definitions together."""
         self.node_of: dict[str, str] = {}
-        self.values: dict[int, _Shot] = {}
+        self.values: dict[int, Shot] = {}
         """Address of a value -> its capture under one of its names."""
         self.pending: list[str] = []
-        self.unchanged: dict[str, _Shot] = {}
-        self.hubs: dict[int, tuple[Hub, _Shot] | None] = {}
+        self.unchanged: dict[str, Shot] = {}
+        self.hubs: dict[int, tuple[Hub, Shot] | None] = {}
         """Address of a hub -> its capture, None where nothing can be captured beside it."""
         self.equal: set[str] = set()
         """Keys of co-variables that were found as they are, and are only put together with others."""
-        self.joint: dict[tuple[str, ...], tuple[frozenset[int] | None, _Shot]] = {}
+        self.joint: dict[tuple[str, ...], tuple[frozenset[int] | None, Shot]] = {}
         """Changed groups of several nodes, as they are now, and what they were captured with."""
-        self.definitions: dict[str, Any] = {}
         self.broken: set[Covariable] = set()
         self.joined: set[Covariable] = set()
         """Broken for no other reason than that something else shares with them."""
@@ -91,7 +75,6 @@ class Regrouping:
         self.named: frozenset[int] = frozenset()
         """Addresses of immutable helpers that link only since this update: a name was bound to them."""
         self.checked = 0
-        self.taken: list[Captured] = []
         self.sharing = Sharing(tracker.owned, snapshot)
 
     def run(self, bound: set[str], lost: set[str], check: set[Covariable], retry: Iterable[Covariable]) -> Update:
@@ -141,63 +124,24 @@ class Regrouping:
 
     def _release(self, kept: set[int]) -> None:
         """Let go of the user's objects, those of *kept* captures excepted: their bytes are still to be stored."""
-        for captured in self.taken:
+        for captured in self.shots.taken:
             if id(captured) not in kept:
                 captured.release()
-        self.definitions.clear()
+        self.shots.definitions.clear()
 
     # ---- captures ----
 
-    def object(self, key: str) -> Any:
-        """What *key* stands for; None for a class or function that is gone."""
-        if not key.startswith("def:") and key is not _HUB:
-            return self.snapshot[key]
-        known = self.definitions.get(key)
-        return known if known is not None else self.tracker.encoder.registry.live(key[4:])
-
-    def _capture(
-        self,
-        keys: Iterable[str],
-        shared: frozenset[int] = frozenset(),
-        *,
-        deep: bool = False,
-        marked: bool = True,
-        mark: bytes | None = None,
-    ) -> _Shot:
-        """Capture nodes together; their *mark* is not taken again where it was just taken."""
-        began = time.perf_counter()
-        self.tracker.looked()
-        nodes = [(key, self.object(key)) for key in keys]
-        known = self.loaded.get(nodes[0][0]) if len(nodes) == 1 else None
-        if known is not None and known.value is nodes[0][1]:
-            self.taken.append(known.captured)
-            print_ = self.tracker.fingerprint(known.captured)
-            return _Shot(known.captured, print_, known.seconds, mark=known.mark)
-        if marked and mark is None:
-            before = self.tracker.groups.get(nodes[0][0])
-            mark = mark_before(nodes, self.tracker.encoder, before is not None and before.walks)
-        try:
-            captured = capture_of(self.tracker.encoder, nodes, shared, deep=deep)
-        except UnstorableError as error:
-            never_equal = Fingerprint(f"failed {self.tracker.count}".encode())
-            return _Shot(None, never_equal, time.perf_counter() - began, error.message)
-        self.taken.append(captured)
-        print_ = self.tracker.fingerprint(captured)
-        return _Shot(captured, print_, time.perf_counter() - began, mark=mark)
-
     def _check(self, group: Covariable) -> None:
         """Capture *group* as it stands; it is broken when it differs."""
-        if any(key.startswith("def:") and self.object(key) is None for key in group.keys):
+        if any(key.startswith("def:") and self.shots.object(key) is None for key in group.keys):
             self.broken.add(group)
             return
         if len(group.keys) == 1 and self.tracker.is_atom_name(group.keys[0]):
             self.tracker.note_checked(group)
             return
         self.checked += 1
-        began, mark = time.perf_counter(), None
-        if group.mark is not None or group.walks is not False:
-            nodes = [(key, self.object(key)) for key in group.keys]
-            mark = mark_before(nodes, self.tracker.encoder, group.walks)
+        began = time.perf_counter()
+        mark = self.shots.mark_again(group)
         if mark is not None and mark == group.mark:
             if is_sufficient(mark):  # nothing else ever makes a pass necessary: this is what a look at it takes
                 group.note_seconds(time.perf_counter() - began)
@@ -206,15 +150,17 @@ class Regrouping:
         shared = group.roots if len(group.keys) > 1 else frozenset()
         # No mark counts for buffers, and it would take a copy of them.
         marked = not group.fingerprint.pieces and group.walks is False
-        shot = self._capture(group.keys, shared, deep=group.deep, marked=marked, mark=mark)
+        shot = self.shots.take(group.keys, shared, deep=group.deep, marked=marked, mark=mark)
         group.note_seconds(shot.seconds)
         if shot.fingerprint.digest != group.fingerprint.digest:
-            shot = self._steady(group.keys, shot, shared)  # which is how it was recorded
+            shot = self.shots.steady(group.keys, shot, shared)  # which is how it was recorded
         if shot.fingerprint.digest == group.fingerprint.digest and not self._other_objects(group, shot):
             takes = group.mark is not None or group.walks is not False or is_sufficient(shot.mark)
             group.mark = shot.mark if takes else None
             group.walks = group.walks is not False and shot.mark is not None
             group.fingerprint = shot.fingerprint  # which knows where its buffers are now
+            if shot.captured is not None and group.islands:
+                group.islands = islands_in(shot.captured)
             self.tracker.note_checked(group)
             if len(group.keys) == 1:
                 self.unchanged[group.keys[0]] = shot  # something else may turn out to share with it
@@ -230,7 +176,7 @@ class Regrouping:
             shot.captured.forget()
             self.joint[group.keys] = (group.roots, shot)
 
-    def _other_objects(self, group: Covariable, shot: _Shot) -> bool:
+    def _other_objects(self, group: Covariable, shot: Shot) -> bool:
         """Whether *group* has equal content in other objects than before: they may be those of another co-variable."""
         if group not in self.reached or shot.captured is None:
             return False
@@ -239,7 +185,7 @@ class Regrouping:
 
     def _retry(self, group: Covariable) -> None:
         """Capture again what failed; it is broken when that works now."""
-        shot = self._capture(group.keys)
+        shot = self.shots.take(group.keys)
         self.checked += 1
         group.note_seconds(shot.seconds)
         if shot.captured is None:
@@ -251,21 +197,21 @@ class Regrouping:
 
     def _take(self, key: str) -> None:
         """Capture one node, once."""
-        if key not in self.node_of and (not key.startswith("def:") or self.object(key) is not None):
+        if key not in self.node_of and (not key.startswith("def:") or self.shots.object(key) is not None):
             self.checked += 1
             shot = self.unchanged.get(key)
-            known = None if key.startswith("def:") else self.values.get(id(self.object(key)))
+            known = None if key.startswith("def:") else self.values.get(id(self.shots.object(key)))
             if shot is None and known is not None and not known.beside:
                 self._note((key,), self._renamed(known, key))
             elif shot is None and (near := self._beside(key)) is not None:
                 self._note((key,), near)
-                self.values[id(self.object(key))] = near
+                self.values[id(self.shots.object(key))] = near
             else:
-                self._keep((key,), shot if shot is not None else self._capture((key,)))
+                self._keep((key,), shot if shot is not None else self.shots.take((key,)))
 
-    def _beside(self, key: str) -> _Shot | None:
+    def _beside(self, key: str) -> Shot | None:
         """A capture of a value beside the hub that other names lead to, too: one pass over it does for all of them."""
-        obj = None if key.startswith("def:") else self.object(key)
+        obj = None if key.startswith("def:") else self.shots.object(key)
         led = hub_of(obj) if obj is not None else None
         if led is None or not (id(led[0]) in self.hubs or self.tracker.sharing(frozenset({id(led[0])}), ())):
             return None
@@ -276,53 +222,40 @@ class Regrouping:
         captured = beside(self.tracker.encoder, found[0], key, obj, led[1])
         if captured is None:
             return None
-        self.taken.append(captured)
+        self.shots.taken.append(captured)
         digest = BESIDE + self.tracker.fingerprint(captured).digest
         before = self.tracker.node_digests.get(key)
         if before is not None and not before.startswith(BESIDE) and key not in self.equal:
-            alone = self._steady((key,), self._capture((key,)))  # how it was noted; from now on it is the other way
+            alone = self.shots.steady(
+                (key,), self.shots.take((key,))
+            )  # how it was noted; from now on it is the other way
             if alone.fingerprint.digest == before:
                 self.equal.add(key)
-        return _Shot(captured, Fingerprint(digest), time.perf_counter() - began, beside=True)
+        return Shot(captured, Fingerprint(digest), time.perf_counter() - began, beside=True)
 
-    def _hub(self, obj: Any) -> tuple[Hub, _Shot] | None:
+    def _hub(self, obj: Any) -> tuple[Hub, Shot] | None:
         if id(obj) not in self.hubs:
-            self.definitions[_HUB] = obj
-            shot = self._steady((_HUB,), self._capture((_HUB,)))
-            del self.definitions[_HUB]
+            self.shots.definitions[HUB] = obj
+            shot = self.shots.steady((HUB,), self.shots.take((HUB,)))
+            del self.shots.definitions[HUB]
             hub = as_hub(shot.captured, shot.fingerprint.digest) if shot.captured is not None else None
             self.hubs[id(obj)] = None if hub is None else (hub, shot)
         return self.hubs[id(obj)]
 
-    def _renamed(self, shot: _Shot, key: str) -> _Shot:
+    def _renamed(self, shot: Shot, key: str) -> Shot:
         """The capture of a value under another of its names: but for the name, a pass would give the same."""
         assert shot.captured is not None
         captured = replace(shot.captured, keys=(key,))
-        self.taken.append(captured)
+        self.shots.taken.append(captured)
         return replace(shot, captured=captured, fingerprint=self.tracker.fingerprint(captured))
 
-    def _steady(self, keys: tuple[str, ...], shot: _Shot, shared: frozenset[int] = frozenset()) -> _Shot:
-        """*shot*, or a second one where the first has itself changed the object.
-
-        The first reduction of some objects fills a cache or makes an attribute dict; only the second is the same again.
-        """
-        if shot.captured is None or not shot.captured.reduced:
-            return shot
-        if len(keys) == 1 and self.noted.get(keys[0]) == shot.fingerprint.digest:
-            return shot  # loaded, and steady already: this is what was noted of that version after a second capture
-        # On a slow machine a small object takes its time, too, and would look changed by nothing the next time.
-        if shot.seconds > (_QUICK if shot.captured.size > _SMALL else _QUICK_IF_SMALL):
-            return shot
-        again = self._capture(keys, shared, deep=shot.captured.is_deep)
-        return shot if again.fingerprint.digest == shot.fingerprint.digest else again
-
-    def _keep(self, keys: tuple[str, ...], shot: _Shot) -> None:
-        shot = self._steady(keys, shot)
+    def _keep(self, keys: tuple[str, ...], shot: Shot) -> None:
+        shot = self.shots.steady(keys, shot)
         self._note(keys, shot)
         if len(keys) == 1 and shot.captured is not None and not keys[0].startswith("def:"):
-            self.values[id(self.object(keys[0]))] = shot
+            self.values[id(self.shots.object(keys[0]))] = shot
 
-    def _note(self, keys: tuple[str, ...], shot: _Shot) -> None:
+    def _note(self, keys: tuple[str, ...], shot: Shot) -> None:
         shot.keys = keys
         self.nodes[keys[0]] = shot
         self.node_of.update(dict.fromkeys(keys, keys[0]))
@@ -355,12 +288,12 @@ class Regrouping:
         A capture and a record of its own for each of thousands of closures would cost many times what they hold.
         """
         unknown = {key: obj for key, obj in found.items() if self._is_unknown(key)}
-        self.definitions.update(unknown)
+        self.shots.definitions.update(unknown)
         functions = self._functions_within(unknown)
         if len(functions) > _PORTIONS_FROM:
             for at in range(0, len(functions), _PORTION):
                 keys = tuple(sorted(functions[at : at + _PORTION]))
-                shot = self._capture(keys)
+                shot = self.shots.take(keys)
                 self.checked += 1
                 if shot.captured is not None and not shot.captured.holes:
                     self._keep(keys, shot)  # else one by one, so that one does not spoil the others
@@ -381,8 +314,8 @@ class Regrouping:
             for other in held_functions(function):
                 if is_definition(other, encoder.namespace):
                     node = f"def:{encoder.registry.id_of(other)}"
-                    if self._is_unknown(node) and node not in self.definitions:
-                        self.definitions[node] = work[node] = other
+                    if self._is_unknown(node) and node not in self.shots.definitions:
+                        self.shots.definitions[node] = work[node] = other
         return found
 
     def _break(self, group: Covariable) -> None:
@@ -398,7 +331,7 @@ class Regrouping:
         shots = list(self.nodes.values())
         for shot in shots:
             if shot.captured and not shot.captured.links.isdisjoint(scopes):
-                self._keep(shot.keys, self._capture(shot.keys))
+                self._keep(shot.keys, self.shots.take(shot.keys))
         for group in self.tracker.sharing(scopes, self.broken):
             self._break(group)
 
@@ -411,7 +344,7 @@ class Regrouping:
         tracker = self.tracker
         before = {key for group in self.broken for key in group.keys}
         components = self._components()
-        for captured in self.taken:
+        for captured in self.shots.taken:
             captured.forget()  # nothing is compared any more
         made = [self._group(keys, result) for keys in components]
         result.replaced = self.broken - set(made)
@@ -499,7 +432,7 @@ class Regrouping:
         shot = self.nodes[self.node_of[keys[0]]]
         attached: frozenset[int] = frozenset()
         if shot.keys == keys and shot.beside:
-            shot = self._steady(keys, self._capture(keys))
+            shot = self.shots.steady(keys, self.shots.take(keys))
             if shot.captured is not None:
                 shot.captured.find_links(self.weak)
         if shot.keys != keys and len(keys) > 1:
@@ -508,7 +441,9 @@ class Regrouping:
             attached = attached_in(found)
             shared, shot = self.joint.pop(keys, (None, shot))  # it was captured when it was found changed
             if shared != attached:
-                shot = self._with_names(keys, parts) or self._steady(keys, self._capture(keys, attached), attached)
+                shot = self._with_names(keys, parts) or self.shots.steady(
+                    keys, self.shots.take(keys, attached), attached
+                )
             if shot.captured is not None:
                 shot.captured.links = union([captured.links for captured in found])
                 shot.captured.hidden = _hidden(found)
@@ -527,20 +462,20 @@ class Regrouping:
         result.changed.append(Changed(group, shot.captured))
         return group
 
-    def _with_names(self, keys: tuple[str, ...], parts: list[_Shot]) -> _Shot | None:
+    def _with_names(self, keys: tuple[str, ...], parts: list[Shot]) -> Shot | None:
         """*keys* together without a pass, where they are a long list or dict that was just captured, and elements."""
         long = [part for part in parts if part.captured is not None and part.captured.parts]
         if len(long) != 1 or len(long[0].keys) != 1 or any(key.startswith("def:") for key in keys):
             return None
         began, encoder = time.perf_counter(), self.tracker.encoder
-        nodes = [(key, self.object(key)) for key in keys]
-        found = capture_with_names(encoder, long[0].captured, self.object(long[0].keys[0]), nodes)
+        nodes = [(key, self.shots.object(key)) for key in keys]
+        found = capture_with_names(encoder, long[0].captured, self.shots.object(long[0].keys[0]), nodes)
         if found is None:
             return None
         captured, mark = found
-        self.taken.append(captured)
+        self.shots.taken.append(captured)
         seconds = long[0].seconds + time.perf_counter() - began  # about what a pass takes
-        return _Shot(captured, self.tracker.fingerprint(captured), seconds, mark=mark)
+        return Shot(captured, self.tracker.fingerprint(captured), seconds, mark=mark)
 
     def _own(self, keys: tuple[str, ...], whole: Captured) -> dict[str, Own]:
         """What each of *keys* reaches itself of what there is to say of *whole*, captured together."""
@@ -569,7 +504,7 @@ class Regrouping:
         found = {key: first.setdefault(id(self.snapshot[key]), key) for key in keys if key in self.snapshot}
         return {key: other for key, other in found.items() if key != other}
 
-    def _covariable(self, keys: tuple[str, ...], shot: _Shot, attached: frozenset[int]) -> Covariable:
+    def _covariable(self, keys: tuple[str, ...], shot: Shot, attached: frozenset[int]) -> Covariable:
         from timeslip.state.covariables import Covariable
 
         captured = shot.captured
@@ -587,7 +522,7 @@ class Regrouping:
             group.bytes = captured.size
             group.mark = shot.mark if captured.plain or counts_for(shot.mark, captured) else None
             group.walks = walks(captured, shot.mark)
-            group.islands = captured.parts if captured.plain else ()
+            group.islands = islands_in(captured)
         return group
 
 
@@ -604,13 +539,6 @@ _PORTIONS_FROM, _PORTION = 128, 64
 
 _FEW = 12
 """Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
-
-_QUICK, _QUICK_IF_SMALL, _SMALL = 0.005, 0.1, 100_000
-"""Captures up to this many seconds may be made twice; the second for those of up to so many bytes."""
-
-
-_HUB = "\0hub"
-"""Stands for the key of a hub while it is captured by itself: among `Regrouping.definitions`."""
 
 BESIDE = b"beside "
 """Digests of values that were captured beside a hub begin with this: they say nothing beside others."""
