@@ -61,6 +61,15 @@ def _is_large(obj: Any) -> bool:
     return type(obj) is str and len(obj) > LARGE
 
 
+def is_interned(obj: Any) -> bool:
+    """Whether *obj* is a large text that Python has interned: `marshal` writes it the same, whoever refers to it."""
+    return _is_large(obj) and dumps(obj, _WITH_REFERENCES)[0] & ~_REFERENCED in b"tAZ"
+
+
+_REFERENCED = 0x80
+"""The bit with which `marshal` says that something is referred to again."""
+
+
 def mark_of_island(
     keys: Sequence[Any] | None, elements: Sequence[Any], first: int, after: int, form: Form
 ) -> bytes | None:

@@ -32,7 +32,7 @@ from timeslip.codec import load
 from timeslip.codec.addresses import Links, links_of
 from timeslip.codec.captured import Captured, Island
 from timeslip.codec.definitions import of
-from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, mark_of_island, parted
+from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, is_interned, mark_of_island, parted
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
     is_value_tuple,
@@ -351,7 +351,10 @@ class IslandPickler:
             raise OneStreamError
         self._forget_noted()
         met, linking = met_objects(self._pickler), len(self._links)
-        self._note(met, id(part), texts=may_hold_large_text(segments))
+        texts = may_hold_large_text(segments)
+        self._note(met, id(part), texts=texts)
+        if texts and any(map(is_interned, self.kept[-1])):  # how many hold it, no mark tells
+            mark = None
         if self._islands < _EVERY or self._islands % _EVERY == 0:
             self._count_texts(met, after - first)
         self._islands += 1
