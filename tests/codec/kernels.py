@@ -108,8 +108,8 @@ def only_iterative() -> Iterator[None]:
     """Every capture of a payload goes through `IterativePickler`."""
     usual = capture._pickler
 
-    def iterative(mode: str, state: Any) -> Any:
-        return usual("iterative", state)
+    def iterative(mode: str, state: Any, *_: Any) -> Any:
+        return usual("iterative", state, None)
 
     capture._pickler = iterative
     try:
