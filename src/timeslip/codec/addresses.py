@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
-from itertools import accumulate, chain
+from itertools import accumulate, chain, filterfalse
 from typing import Any
 
 MANY = 50_000
@@ -23,6 +25,61 @@ def _numpy() -> Any | None:
     """numpy, if it is loaded and whole."""
     numpy = sys.modules.get("numpy")
     return numpy if hasattr(numpy, "frombuffer") else None
+
+
+_WORD = ctypes.sizeof(ctypes.c_size_t)
+_ITEMS = 3
+"""Where a list has the place of its items, in words (``Include/cpython/listobject.h``)."""
+
+
+def addresses_in(held: list[Any]) -> array[int]:
+    """The addresses of all that is in *held*, in order.
+
+    A list is a row of addresses: they are copied. Asking each object takes a hundred times as long, because each is
+    touched for it. Where the interpreter does not keep lists so (it is tried out once), they are asked.
+
+    Thread safety: only while nothing adds to *held* or takes away from it.
+    """
+    if not _are_rows():
+        return array("Q", map(id, held))
+    found = array("Q")
+    found.frombytes(_row(held))
+    return found
+
+
+def _row(held: list[Any]) -> bytes:
+    first = ctypes.c_size_t.from_address(id(held) + _ITEMS * _WORD).value
+    return ctypes.string_at(first, len(held) * _WORD)
+
+
+@functools.cache
+def _are_rows() -> bool:
+    """Whether a list has its items where it is expected to; not tried on interpreters that are not known."""
+    plain = sys.implementation.name == "cpython" and (3, 10) <= sys.version_info[:2] <= (3, 13) and _WORD == 8
+    debugged = any(hasattr(sys, name) for name in ("gettotalrefcount", "getobjects"))
+    if not plain or debugged or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    tried = [object() for _ in range(5)]
+    words = (ctypes.c_size_t * (_ITEMS + 1)).from_address(id(tried))
+    if words[2] != len(tried) or not words[_ITEMS]:
+        return False
+    return list(array("Q", _row(tried))) == list(map(id, tried))
+
+
+def without(addresses: array[int], excluded: Collection[int]) -> array[int]:
+    """*addresses* but for those of *excluded*; it may be changed."""
+    if len(excluded) > _FEW or len(addresses) < MANY:
+        return array("Q", filterfalse(frozenset(excluded).__contains__, addresses))
+    data, places = addresses.tobytes(), []
+    for word in (address.to_bytes(_WORD, sys.byteorder) for address in excluded):
+        at = data.find(word)
+        while at >= 0:
+            if at % _WORD == 0:  # else it is the end of one and the beginning of another
+                places.append(at // _WORD)
+            at = data.find(word, at + 1)
+    for place in sorted(places, reverse=True):
+        del addresses[place]
+    return addresses
 
 
 class Addresses:

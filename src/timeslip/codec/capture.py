@@ -364,11 +364,12 @@ def _finish(
         odd = [obj for obj in met if compares_oddly(type(obj))] if state.odd else []
         if odd:
             met = [obj for obj in met if not compares_oddly(type(obj))]
-        kinds = set(map(type, met))
+        each = list(map(type, met))
+        kinds = set(each)
         captured.plain = not state.asked and is_plain(kinds, met, own)
         if not (captured.plain or odd or captured.buffers or captured.holes or captured.out_of_band):
             captured.walkable = is_walkable(kinds, met, own, state.table)
-        links = linking_addresses(met, kinds, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
+        links = linking_addresses(met, each, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
         if odd:
             links = union([links, frozenset(id(obj) for obj in odd if not is_a(obj, type))])
         captured.hidden = frozenset(state.held) - (links & frozenset(state.held)) if state.held else frozenset()

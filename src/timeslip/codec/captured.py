@@ -9,7 +9,7 @@ from enum import Enum
 from itertools import compress
 from typing import Any
 
-from timeslip.codec.addresses import Links
+from timeslip.codec.addresses import Links, addresses_in
 from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.runs import Runs
@@ -163,7 +163,7 @@ class Captured:
             found: list[Any] = self.memo[0].objects_at(addresses)
             return found
         met = met_objects(self.memo[0])  # made anew each time: a reference from here would look like a user's
-        return list(compress(met, map(addresses.__contains__, map(id, met))))
+        return list(compress(met, map(addresses.__contains__, addresses_in(met))))
 
     def forget(self) -> None:
         """Let go of what the pass met; the bytes stay."""

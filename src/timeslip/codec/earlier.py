@@ -18,6 +18,7 @@ from typing import Any
 
 import xxhash
 
+from timeslip.codec.addresses import addresses_in
 from timeslip.codec.captured import Form, Island
 from timeslip.codec.linking import LARGE, is_atom, is_value_tuple
 
@@ -70,9 +71,7 @@ _REFERENCED = 0x80
 """The bit with which `marshal` says that something is referred to again."""
 
 
-def mark_of_island(
-    keys: Sequence[Any] | None, elements: Sequence[Any], first: int, after: int, form: Form
-) -> bytes | None:
+def mark_of_island(keys: Sequence[Any] | None, elements: list[Any], first: int, after: int, form: Form) -> bytes | None:
     """The mark of some elements, 16 bytes; None where `marshal` does not know what they hold.
 
     Args:
@@ -94,7 +93,7 @@ def mark_of_island(
         return None
     if form is Form.MIXED:
         part = [obj for obj in part if id(type(obj)) in _CONTAINERS or _is_large(obj)]
-    found.update(array("Q", map(id, part)))
+    found.update(addresses_in(part))
     try:
         found.update(bytes(map(sys.getrefcount, part)))
     except ValueError:  # so many references
@@ -102,7 +101,7 @@ def mark_of_island(
     return found.digest()
 
 
-def parted(value: Any) -> tuple[list[Any] | None, Sequence[Any]]:
+def parted(value: Any) -> tuple[list[Any] | None, list[Any]]:
     """The keys of a dict and its values; None and the elements of a list."""
     return (list(value), list(value.values())) if type(value) is dict else (None, value)
 
@@ -122,7 +121,7 @@ class Earlier:
         self._known: dict[tuple[int, int], bool] = {}
         """Number of an island, and of the element that it begins with now -> whether it has the same mark there."""
 
-    def _is_at(self, number: int, keys: Sequence[Any] | None, elements: Sequence[Any], at: int) -> bool:
+    def _is_at(self, number: int, keys: Sequence[Any] | None, elements: list[Any], at: int) -> bool:
         island = self.islands[number]
         if (number, at) not in self._known:
             fits = island.mark is not None and at + island.count <= len(elements)
@@ -131,7 +130,7 @@ class Earlier:
             )
         return self._known[number, at]
 
-    def beginning(self, keys: Sequence[Any] | None, elements: Sequence[Any], at: int, apart: int) -> int | None:
+    def beginning(self, keys: Sequence[Any] | None, elements: list[Any], at: int, apart: int) -> int | None:
         """The number of the island that begins at element *at* and is as it was; None where there is none.
 
         What follows decides where an island ends. It ends where it did when the next one, too, is as it was.

@@ -177,7 +177,7 @@ def beside(encoder: Encoder, hub: Hub, key: str, value: Any, parts: Iterable[Any
     def find(weak_roots: Collection[int]) -> Links:
         whole.find_links(weak_roots)
         captured.hidden = whole.hidden
-        kinds = set(map(type, own))
+        kinds = list(map(type, own))
         links = linking_addresses(own, kinds, left_out, [], weak_roots, state.met, False, reduced=state.asked)
         return union([whole.links, links])
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from xxhash import xxh3_64_intdigest
 
 from timeslip.codec import load
-from timeslip.codec.addresses import Links, links_of
+from timeslip.codec.addresses import Links, addresses_in, links_of
 from timeslip.codec.captured import Captured, Island
 from timeslip.codec.definitions import of
 from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, is_interned, mark_of_island, parted
@@ -371,15 +371,15 @@ class IslandPickler:
         others = set(kinds) - PLAIN
         if not (state.asked or others):
             found = plain_holders(met, kinds, texts=texts)
-            addresses = array("Q", map(id, found))
+            addresses = addresses_in(found)
             addresses.remove(own)
             self._links.extend(addresses)
             self._keep(found)
             return
         self.kinds |= set(kinds)
-        found = linking_objects(met, set(kinds), {own}, (), state.met, texts, reduced=state.asked)
+        found = linking_objects(met, kinds, {own}, (), state.met, texts, reduced=state.asked)
         self.others = True
-        self._links.extend(map(id, found))
+        self._links.extend(addresses_in(found))
         named = named_kinds(others)
         if named:
             self._named.extend(id(obj) for obj in met if type(obj) in named)

@@ -17,12 +17,12 @@ import sys
 import types
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from itertools import chain, compress, filterfalse
 from operator import le, not_
 from typing import Any
 
-from timeslip.codec.addresses import Links, links_of
+from timeslip.codec.addresses import Links, addresses_in, links_of, without
 from timeslip.codec.definitions import module_of, of
 from timeslip.codec.detached import Detached
 from timeslip.codec.kinds import is_made_by_library, is_of_session, is_users_module, module_names, references_in_lists
@@ -315,7 +315,7 @@ def _has_a_name(index: Any) -> bool:
 
 def linking_addresses(
     objects: list[Any],
-    types_met: Set[type],
+    met: Sequence[type],
     own: set[int],
     nans: Iterable[float],
     weak_roots: Collection[int],
@@ -324,16 +324,23 @@ def linking_addresses(
     reduced: bool = True,
 ) -> Links:
     """Addresses of those of *objects* that link, and of the NaN objects; arguments as `linking_objects`."""
-    lasting, excluded = _linking(objects, types_met, own, weak_roots, kinds, texts, reduced)
-    del objects
-    found = array("Q", filterfalse(excluded.__contains__, map(id, lasting)))
+    linking, sized, named = _by_verdict(met)
+    if reduced or named or frozenset in linking:
+        lasting, excluded = _linking(objects, met, own, weak_roots, kinds, texts, reduced)
+        del objects
+        found = without(addresses_in(list(lasting)), excluded)
+    else:  # without touching the objects once more, which takes longer than all else that is done with them
+        found = array("Q", compress(addresses_in(objects), map(linking.__contains__, met)))
+        if sized and texts:
+            found.extend(id(text) for text in compress(objects, map(sized.__contains__, met)) if len(text) > LARGE)
+        found = without(found, own.union(*map(outside_addresses, kinds)))
     found.extend(map(id, nans))
     return links_of(found)
 
 
 def linking_objects(
     objects: list[Any],
-    types_met: Set[type],
+    met: Sequence[type],
     own: set[int],
     weak_roots: Collection[int],
     kinds: Iterable[type],
@@ -346,7 +353,7 @@ def linking_objects(
 
     Args:
         objects: what the pass met, each held by its memo and by this list.
-        types_met: all their types.
+        met: the type of each.
         own: addresses that belong to the pass itself.
         weak_roots: addresses of values that names are bound to directly. An immutable helper links only when it is
             one of them: then its identity can be compared with a name's.
@@ -354,14 +361,21 @@ def linking_objects(
         texts: whether there may be large text or bytes among them.
         reduced: whether there may be something among them that a reduction made.
     """
-    lasting, excluded = _linking(objects, types_met, own, weak_roots, kinds, texts, reduced)
+    lasting, excluded = _linking(objects, met, own, weak_roots, kinds, texts, reduced)
     found = list(lasting)
     return list(compress(found, map(not_, map(excluded.__contains__, map(id, found)))))
 
 
+def _by_verdict(met: Iterable[type]) -> tuple[set[type], set[type], set[type]]:
+    """Those of the types *met* whose objects link: all of them, large ones, those that a name is bound to."""
+    verdicts = {kind: _verdict(kind) for kind in set(met)}
+    linking, sized, named = ({kind for kind, found in verdicts.items() if found == v} for v in range(1, 4))
+    return linking, sized, named
+
+
 def _linking(
     objects: list[Any],
-    types_met: Set[type],
+    met: Sequence[type],
     own: set[int],
     weak_roots: Collection[int],
     kinds: Iterable[type],
@@ -369,9 +383,7 @@ def _linking(
     reduced: bool,
 ) -> tuple[Iterable[Any], set[int]]:
     """Those of *objects* that link, and the addresses of those among them that do not."""
-    verdicts = {kind: _verdict(kind) for kind in types_met}
-    linking, sized, named = ({kind for kind, found in verdicts.items() if found == v} for v in range(1, 4))
-    met = list(map(type, objects))
+    linking, sized, named = _by_verdict(met)
 
     def among(wanted: Set[type]) -> Iterable[Any]:
         return compress(objects, map(wanted.__contains__, met)) if wanted else ()

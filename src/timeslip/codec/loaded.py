@@ -15,7 +15,7 @@ from itertools import islice
 from pickle import Unpickler, dumps
 from typing import Any
 
-from timeslip.codec.addresses import links_of
+from timeslip.codec.addresses import addresses_in, links_of
 from timeslip.codec.captured import Captured, Island
 from timeslip.codec.linking import linking_addresses, plain_holders, texts_of
 from timeslip.codec.marks import PLAIN, is_plain, mark_of
@@ -100,7 +100,7 @@ class Met:
             self._only_pass = True
             self._parts.append(Island(len(part), array("Q")))
             return
-        addresses = array("Q", map(id, plain_holders(met, kinds, texts=pieces_may_hold_large_text([data]))))
+        addresses = addresses_in(plain_holders(met, kinds, texts=pieces_may_hold_large_text([data])))
         addresses.remove(own)
         self.stays(Island(len(part), addresses))
 
@@ -118,13 +118,14 @@ class Met:
             own: addresses of the payload and of the session's own objects.
         """
         met = self._objects()
-        kinds = set(map(type, met))
+        each = list(map(type, met))
+        kinds = set(each)
         if self._only_pass or not is_plain(kinds, met, own):
             return None
         if not self._parts and _may_be_doubled(segments, met):
             return None
         texts = not self._parts and pieces_may_hold_large_text(segments)
-        links = linking_addresses(met, kinds, own, (), frozenset(), (), texts, reduced=False)
+        links = linking_addresses(met, each, own, (), frozenset(), (), texts, reduced=False)
         if self._parts:
             self._links.extend(links)
             links = links_of(self._links)
@@ -154,7 +155,7 @@ def _may_be_doubled(segments: Sequence[bytes], met: list[Any]) -> bool:
     """
     if not any(opcode in segment for segment in segments for opcode in _SHORT_TEXT):
         return False
-    return len(set(map(id, met))) < len(met)
+    return len(set(addresses_in(met))) < len(met)
 
 
 _SHORT = 2

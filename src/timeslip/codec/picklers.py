@@ -15,6 +15,7 @@ from operator import is_
 from pickle import Pickler
 from typing import TYPE_CHECKING, Any
 
+from timeslip.codec.addresses import addresses_in
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.streams import LARGE_NUMBER, SegmentWriter
 
@@ -114,7 +115,7 @@ def met_among(pickler: Any, addresses: Set[int]) -> set[int]:
         return set()
     if hasattr(pickler, "objects_at"):
         return set(map(id, pickler.objects_at(addresses)))
-    return set(addresses).intersection(map(id, met_objects(pickler)))
+    return set(addresses).intersection(addresses_in(met_objects(pickler)))
 
 
 _ENDS = 64
@@ -206,7 +207,7 @@ class Memos:
         for number, known in list(self._fresh.items()):
             pickler = known()
             if pickler is not None:
-                held, met = _times_held(pickler), array("Q", map(id, met_objects(pickler)))
+                held, met = _times_held(pickler), addresses_in(met_objects(pickler))
                 self._counted[number] = known, held, met
                 self._fresh.pop(number, None)
                 for _ in range(held):
@@ -219,7 +220,7 @@ _FEW = 8
 
 def _add_times(found: dict[int, int], pickler: Any) -> None:
     held = _times_held(pickler)
-    for address in filter(found.__contains__, map(id, met_objects(pickler))):
+    for address in filter(found.__contains__, addresses_in(met_objects(pickler))):
         found[address] += held
 
 

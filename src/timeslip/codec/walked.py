@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from timeslip.codec import inline
+from timeslip.codec.addresses import addresses_in
 from timeslip.codec.definitions import is_definition, of
 from timeslip.codec.kinds import attributes_of, compares_oddly, is_of_session
 from timeslip.codec.linking import LARGE
@@ -148,7 +149,7 @@ class _Walk:
     def _look(self, level: list[Any]) -> None:
         """Note what is at one distance, kind by kind."""
         kinds = list(map(type, level))
-        addresses = list(map(id, kinds))
+        addresses = addresses_in(kinds)
         there = dict(zip(addresses, kinds, strict=True))
         self._note((len(level),))
         if len(there) > 1:
@@ -163,7 +164,7 @@ class _Walk:
         if kind in _ATOMS:
             self._atoms(kind, objects)
         elif kind in _SINGLE:
-            self._note(map(id, objects))
+            self._hash.update(addresses_in(objects))
         elif kind in _DEFINITIONS:
             for obj in objects:
                 self._definition(obj)
@@ -172,7 +173,7 @@ class _Walk:
             self._hash.update(dumps(said, _WITHOUT))  # which does not know time zones
         elif issubclass(kind, enum.Enum):
             self._class(kind)  # its members are part of it
-            self._note(map(id, objects))
+            self._hash.update(addresses_in(objects))
         elif kind in _PLAIN and self._is_plain(objects):
             self._plain.append(objects)
         else:
@@ -182,12 +183,12 @@ class _Walk:
         self._hash.update(array("d", objects) if kind is float else dumps(objects, _WITHOUT))
         links = max(map(len, objects)) > LARGE if kind in _TEXTS else kind is not int and any(map(ne, objects, objects))
         if links:
-            self._note(map(id, objects))
+            self._hash.update(addresses_in(objects))
 
     def _new(self, objects: list[Any]) -> list[Any]:
         """Those of *objects* that the walk has not come to before; also how many references each has."""
-        addresses = list(map(id, objects))
-        self._note(addresses)
+        addresses = addresses_in(objects)
+        self._hash.update(addresses)
         different = set(addresses)
         if len(different) < len(objects) or not self._met.isdisjoint(different):
             objects = [obj for obj in {id(obj): obj for obj in objects}.values() if id(obj) not in self._met]
@@ -259,7 +260,7 @@ class _Walk:
         dicts = list(map(dict_of, objects))
         if set(map(type, dicts)) - {dict}:
             raise _UnknownError
-        self._note(map(id, dicts))
+        self._hash.update(addresses_in(dicts))
         self._note(map(sys.getrefcount, dicts))
         if self._is_plain(dicts):
             self._plain.append(dicts)
