@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,12 @@ def sessions(words: Sequence[str]) -> int:
     parser.add_argument(
         "--against", action="append", choices=NAMES, help="a contender beside bare and timeslip; repeatable"
     )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=math.inf,
+        help="seconds; of a contender of which a session takes longer, one is timed",
+    )
     parser.add_argument("--growth", action="store_true", help="also how costs grow; `--only none` leaves out the rest")
     parser.add_argument("--name", default="sessions", help="of the results file")
     parser.add_argument("--write", action="store_true", help="keep the results and write docs/performance.md")
@@ -54,6 +61,7 @@ def sessions(words: Sequence[str]) -> int:
         given.growth,
         given.limit,
         shlex.join(["python", "-m", "benchmarks", "sessions", *words]),
+        given.patience,
     )
     path = (RESULTS if given.write or given.keep else PASSING) / f"{given.name}.json"
     result = run(plan, path)

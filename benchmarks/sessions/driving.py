@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,17 @@ def size_of(folder: Path) -> int:
         except FileNotFoundError:
             pass
     return size
+
+
+def without_logs(folder: Path) -> None:
+    """Let what is in write-ahead logs of databases in *folder* go to its place.
+
+    Else it would be there twice, and count for the step at which SQLite happens to do that.
+    """
+    for log in folder.rglob("*-wal"):
+        database = log.with_name(log.name.removesuffix("-wal"))
+        with closing(sqlite3.connect(database, timeout=10)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def settled_size_of(folder: Path, *, pause: float = 0.02, most: float = 30.0) -> int:
@@ -258,10 +270,13 @@ def weighed(contender: Contender, python: Path, workload: Workload, folder: Path
             before = _memory(kernel, "VmRSS")
             _set_up(kernel, contender, home)
             made.attached = _memory(kernel, "VmRSS") - before
+            without_logs(home / "store")
             size = size_of(home / "store")
             for request in requests(contender, workload):
                 _weigh(kernel, request, workload, made, contender, deadline)
-                now = settled_size_of(home / "store")
+                settled_size_of(home / "store")
+                without_logs(home / "store")
+                now = size_of(home / "store")
                 made.stored.append(now - size)
                 size = now
             made.notes = _notes(kernel, contender)

@@ -84,6 +84,7 @@ def _about(result: Result, title: str) -> list[str]:
         "",
         f"* {about['date']}, revision {about['revision']}, `{about['command']}`, {about.get('minutes', '?')} minutes",
         f"* scale {about['scale']:g} of the full sizes, {about['repeats']} repeats",
+        *([f"* timed once, because a session takes long: {', '.join(about['once'])}"] if about.get("once") else []),
         f"* {kind}, {machine['cores']} cores, {size_in_words(machine['memory'])} of memory, {machine['system']}",
         f"* load average of the machine {min(loads):g} to {max(loads):g} (the run itself is 1 to 2)",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
 import platform
 import shutil
@@ -41,6 +42,7 @@ class Plan:
         repeats: timed sessions of each contender in each workload.
         growth: also how costs grow.
         limit: seconds after which a session is given up.
+        patience: of a contender of which a session takes more seconds than this, one is timed.
         command: how the run was called, for the results.
     """
 
@@ -51,6 +53,7 @@ class Plan:
     growth: bool = False
     limit: float = 3600.0
     command: str = ""
+    patience: float = math.inf
 
 
 @dataclass
@@ -197,11 +200,15 @@ def _sessions(ready: Field, made: Workload) -> None:
     plan = ready.plan
     found = ready.result.sessions.setdefault(made.name, {})
     bare = Weighed()
-    contenders = ready.contenders(made)
+    contenders, slow = ready.contenders(made), set[str]()
     for contender in contenders:
         # The session in which memory and store are measured is the first: it warms up caches for those that are timed.
         _progress(f"{made.name}: {contender.title}, weighed")
+        began = time.monotonic()
         seen = weighed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
+        if time.monotonic() - began > plan.patience and contender.name != "bare":
+            slow.add(contender.name)
+            ready.result.about.setdefault("once", []).append(f"{contender.title} in {made.name}")
         if contender.name == "bare":
             bare = seen
         sessions = found.setdefault(contender.name, Sessions())
@@ -210,6 +217,8 @@ def _sessions(ready: Field, made: Workload) -> None:
         # In turn, each time beginning with another one: what drifts meets all of them.
         turn = repeat % len(contenders)
         for contender in [*contenders[turn:], *contenders[:turn]]:
+            if repeat and contender.name in slow:
+                continue
             _progress(f"{made.name}: {contender.title}, {repeat + 1} of {plan.repeats}")
             spent = timed(contender, ready.pythons[contender.name], made, WORK / contender.name, plan.limit)
             found[contender.name].add_timed(requests(contender, made), spent, bare)

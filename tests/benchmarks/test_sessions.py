@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import pickle
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -493,6 +495,23 @@ def test_what_is_written_after_the_reply_counts(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(driving.time, "sleep", lambda _seconds: file.write_bytes(file.read_bytes() + next(late, b"")))
     assert driving.settled_size_of(tmp_path) == 5
     assert driving.settled_size_of(tmp_path / "absent") == 0
+
+
+def test_what_waits_in_a_log_counts_once_and_at_once(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "some.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE held (data BLOB)")
+        connection.commit()
+        driving.without_logs(tmp_path)
+        empty = driving.size_of(tmp_path)
+        connection.execute("INSERT INTO held VALUES (?)", [bytes(500_000)])
+        connection.commit()
+        before = driving.size_of(tmp_path)
+        driving.without_logs(tmp_path)
+        after = driving.size_of(tmp_path)
+        assert (tmp_path / "some.db-wal").stat().st_size == 0
+    assert before - empty >= 500_000
+    assert 400_000 <= after - empty < 600_000
 
 
 def test_the_clock_takes_a_cell_within_a_cell_for_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,7 @@ def _capture(
     mode: str,
     earlier: Earlier | None,
 ) -> Captured:
+    """Capture by a pass of *mode*, or by those that it turns out to need; arguments as `Encoder.capture`."""
     problem: Exception | None = None
     scopes: dict[str, dict[str, Any]] = {}
     shared_dicts: dict[int, Any] | None = None
