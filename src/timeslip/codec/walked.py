@@ -72,7 +72,9 @@ MARK = b"walk "
 """Such marks begin with this."""
 
 
-def is_walkable(kinds: Set[type], objects: Iterable[Any], own: Set[int], table: Mapping[type, Any]) -> bool:
+def is_walkable(
+    kinds: Set[type], objects: Iterable[Any], own: set[int] | frozenset[int], table: Mapping[type, Any]
+) -> bool:
     """Whether a memo that holds *objects* is that of a value that such marks count for.
 
     Args:
