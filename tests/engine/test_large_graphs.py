@@ -11,7 +11,7 @@ from tests.engine.test_cases import Sessions, _quiet, sessions
 
 from timeslip.codec.capture import Encoder
 from timeslip.codec.marks import mark_of_nodes
-from timeslip.state import covariables, regroup
+from timeslip.state import capturing, covariables
 from timeslip.testing.graphs import compare_states
 
 __all__ = ["_quiet", "sessions"]  # the fixtures
@@ -69,7 +69,7 @@ def test_a_mark_that_differs_is_not_taken_again(sessions: Sessions, monkeypatch:
         marked.append(id(nodes[0][1]))
         return mark_of_nodes(nodes, encoder)
 
-    monkeypatch.setattr(regroup, "mark_of_nodes", noted)
+    monkeypatch.setattr(capturing, "mark_of_nodes", noted)
     live.run("rows[9]['id'] = 'changed'")
     assert marked.count(id(live["rows"])) == 1
     assert live.commits[-1].names.changed == ("rows",)

@@ -131,6 +131,7 @@ CASES: dict[str, tuple[str, str]] = {
     "a tuple for a named one": ("v = [T(1, [2]), pad]", "v[0] = tuple(v[0])"),
     "a member": ("v = [Q(a=E.A), pad]", "v[0].a = E.B"),
     "flags": ("v = [Q(a=Perm.R | Perm.W), pad]", "v[0].a = Perm.W"),
+    "an attribute of flags": ("v = [Q(a=Perm.R | Perm.W), pad]", "v[0].a.of = 1"),
     "a function": ("def f(): pass\ndef g(): pass\nv = [Q(a=f), pad]", "v[0].a = g"),
     "a class that is held": ("v = [Q(a=int), pad]", "v[0].a = float"),
     "a key": ("v = [{F(1): 2}, pad]", "v[0][F(3)] = v[0].pop(F(1))"),

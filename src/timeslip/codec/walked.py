@@ -30,7 +30,7 @@ import xxhash
 
 from timeslip.codec import inline
 from timeslip.codec.definitions import is_definition, of
-from timeslip.codec.kinds import attributes_of, compares_oddly, is_of_session, references_in_lists
+from timeslip.codec.kinds import attributes_of, compares_oddly, held_by_class, is_of_session, references_in_lists
 from timeslip.codec.linking import LARGE
 from timeslip.codec.reducers import found_of, instances, subclasses
 
@@ -140,7 +140,8 @@ class _Walk:
         self._inside = inline.Asking(encoder.is_alone)
         self._asked: dict[int, bool] = {}
         """Address of a class -> whether its instances are asked for attributes without a dict."""
-        self._hash = xxhash.xxh3_128(len(copyreg.dispatch_table).to_bytes(8, "little"))
+        self._hash = xxhash.xxh3_128()
+        self._note(map(id, copyreg.dispatch_table.values()))
         self._met: set[int] = set()
         self._failed = 0
         self._plain: list[Any] = []
@@ -199,10 +200,18 @@ class _Walk:
         elif kind in _TIMES:  # `marshal` does not know time zones
             self._hash.update(dumps(list(map(itemgetter(1), map(_REDUCED, objects))), _WITHOUT))
         elif issubclass(kind, enum.Enum):
-            self._class(kind)  # its members are part of it
-            self._note(map(id, objects))
+            self._members(kind, objects)
         else:
             self._containers(kind, objects)
+
+    def _members(self, kind: type, objects: list[Any]) -> None:
+        """Note members of an enumeration, which are part of it, and combinations of flags, which may have attributes."""
+        self._class(kind)
+        self._note(map(id, objects))
+        dict_of = held_by_class(kind, "__dict__")
+        if type(dict_of) is not types.GetSetDescriptorType:
+            raise _UnknownError
+        self._note(map(len, map(dict_of.__get__, {id(obj): obj for obj in objects}.values())))
 
     def _atoms(self, kind: type, objects: list[Any]) -> None:
         if kind is str and max(map(len, objects)) > LARGE:  # can be told from copies: `marshal` says which are one
