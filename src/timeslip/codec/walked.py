@@ -205,7 +205,7 @@ class _Walk:
             self._containers(kind, objects)
 
     def _members(self, kind: type, objects: list[Any]) -> None:
-        """Note members of an enumeration, which are part of it, and combinations of flags, which may have attributes."""
+        """Note members of an enumeration, which are part of it, and combinations of flags, which are not."""
         self._class(kind)
         self._note(map(id, objects))
         dict_of = held_by_class(kind, "__dict__")
