@@ -157,6 +157,10 @@ CASES: dict[str, tuple[str, str]] = {
     "an equal list of a name": ("name = [1, 2]; v = [S([1, 2]), pad]", "v[0].a = name"),
     "an equal list of a name, in attributes": ("name = [1, 2]; v = [Q(a=[1, 2]), pad]", "v[0].a = name"),
     "an equal dict of a name, far in": ("name = {}; v = [Q(a=[[{}], [{}]]), pad]", "v[0].a[0][0] = name"),
+    "an equal set of a name, for that of one": (
+        "held, name = {1}, {1}; v = [Q(a=[*range(20), held]), pad]",
+        "v[0].a[20] = name",
+    ),
     "an equal text of a name": ("name = 'xy' * 900; n = 900; v = [Q(a='xy' * n), pad]", "v[0].a = name"),
     "an equal instance": ("v = [Q(a=Q(b=1)), pad]", "old = v[0].a\nv[0].a = Q(b=1)"),
     "bytes in a long list": (
@@ -180,6 +184,8 @@ CASES: dict[str, tuple[str, str]] = {
 }
 UNWALKED = {"bytes in a long list", "what a class holds", "what a function holds"}
 """Such values have no mark; they are cases for whole sessions."""
+TOGETHER = {"an equal set of a name, for that of one"}
+"""The names are looked at together."""
 IN_SESSIONS = [n for at, n in enumerate(CASES) if at % 4 == 0 or n.startswith(("an equal", "which")) or n in UNWALKED]
 
 
@@ -217,7 +223,7 @@ def told(session: Any, *objects: Any) -> tuple[list[bytes], frozenset[int], bool
 # ---- no change is missed
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in UNWALKED])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in UNWALKED | TOGETHER])
 def test_a_change_changes_the_mark(name: str, begun: Any) -> None:
     make, change = CASES[name]
     names = bare(begun, PAD + make)

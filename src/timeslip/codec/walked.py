@@ -157,6 +157,7 @@ class _Walk:
         """
         level: Iterator[Any] = iter(objects)
         self._counts = False  # who holds the value itself shows by names and links
+        self._several = len(objects) > 1
         for _ in range(_DEEP):
             batch = list(islice(level, _BATCH))
             if not batch:
@@ -231,7 +232,7 @@ class _Walk:
         if kind in _PLAIN and self._is_plain(new):
             self._plain.append(new)
             return
-        if kind in _MARSHAL_HOLDS:
+        if kind in _MARSHAL_HOLDS and (self._counts or self._several):
             self._held_twice(new, counts, _OF_ANY + (new is not objects))
         self._holders(kind, new)
 
@@ -298,7 +299,7 @@ class _Walk:
             self._instances(kind, objects)
 
     def _mappings(self, objects: list[Any], kind: type[dict[Any, Any]] = dict) -> None:
-        """Args: objects: of the *kind* that says in which order they are, or of one that says nothing of it."""
+        """Note what *objects* hold, values in the order in which *kind* gives the keys."""
         self._note(map(len, objects))
         self._below.append(chain.from_iterable(objects))
         self._below.append(chain.from_iterable(map(kind.values, objects)))
