@@ -608,7 +608,6 @@ _FEW = 12
 _QUICK, _QUICK_IF_SMALL, _SMALL = 0.005, 0.1, 100_000
 """Captures up to this many seconds may be made twice; the second for those of up to so many bytes."""
 
-
 _HUB = "\0hub"
 """Stands for the key of a hub while it is captured by itself: among `Regrouping.definitions`."""
 
