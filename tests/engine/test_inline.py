@@ -224,8 +224,8 @@ def test_of_many_instances_only_some_are_asked(sessions: Sessions, monkeypatch: 
     monkeypatch.setattr(inline, "attributes_inside", lambda *args: asked.append(1) or usual(*args))
     live = sessions.attach()
     live.run(COUNTER, "many = [Counter() for _ in range(3000)]")
-    assert 0 < len(asked) <= 3 * inline._ASKED
-    assert sum(map(is_inside, live["many"])) <= inline._ASKED
+    assert 0 < len(asked) <= 3 * inline.ASKED
+    assert sum(map(is_inside, live["many"])) <= inline.ASKED
     live.run("many[2000].step()")
     live.session.undo()
     assert [one.n for one in live["many"]] == [0] * 3000

@@ -56,7 +56,7 @@ from timeslip.codec.streams import (
     may_hold_large_text,
     unframed,
 )
-from timeslip.codec.walked import is_walkable
+from timeslip.codec.walked import is_walkable, kinds_of
 from timeslip.errors import UnstorableError
 
 LARGE_IMMUTABLE = 1024
@@ -355,7 +355,7 @@ def _finish(
     if isinstance(pickler, IslandPickler):
         captured.plain, captured.find = not (state.asked or pickler.others), pickler.find
         captured.parts = tuple(pickler.parts) if captured.plain else ()
-        captured.walkable = not captured.plain and is_walkable(pickler.kinds, (), set(), state.table)
+        captured.walkable = not captured.plain and is_walkable(pickler.kinds, (), frozenset(), state.table)
         return captured
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}
     own |= {*map(id, state.scopes.values()), *map(id, state.kept.values())}
@@ -368,8 +368,9 @@ def _finish(
         each = list(map(type, met))
         kinds = set(each)
         captured.plain = not state.asked and is_plain(kinds, met, own)
-        if not (captured.plain or odd or captured.buffers or captured.holes or captured.out_of_band):
-            captured.walkable = is_walkable(kinds, met, own, state.table)
+        # Of a definition a walk tells only which it is.
+        if not (captured.plain or headers or odd or state.special or state.buffers or state.holes or state.out_of_band):
+            captured.walkable = is_walkable(kinds_of(each), met, own, state.table)
         links = linking_addresses(met, each, own, state.nan_objects, weak_roots, state.met, texts, reduced=state.asked)
         if odd:
             links = union([links, frozenset(id(obj) for obj in odd if not is_a(obj, type))])

@@ -45,6 +45,7 @@ from timeslip.codec.linking import (
 from timeslip.codec.marks import PLAIN
 from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
 from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text
+from timeslip.codec.walked import kinds_of
 
 if TYPE_CHECKING:
     from timeslip.codec.passes import Pass
@@ -227,7 +228,7 @@ class IslandPickler:
     Attributes:
         kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
         others: whether there is something that is not plain among it.
-        kinds: where there is: the types of what was met there.
+        kinds: where there is: the types of what was met there, as `kinds_of` tells them.
         parts: what is known of each island.
     """
 
@@ -376,7 +377,7 @@ class IslandPickler:
             self._links.extend(addresses)
             self._keep(found)
             return
-        self.kinds |= set(kinds)
+        self.kinds |= kinds_of(kinds)
         found = linking_objects(met, kinds, {own}, (), state.met, texts, reduced=state.asked)
         self.others = True
         self._links.extend(addresses_in(found))

@@ -68,6 +68,8 @@ class Pass:
     """Whether something was met that is no plain container, number or text."""
     odd = False
     """Whether there are instances of classes that no table may be asked for."""
+    special = False
+    """Whether there is a NaN or a large number, which are told by identity."""
     prefixed = False
     """Whether something stands before what the pickler writes."""
 
@@ -283,6 +285,7 @@ class Pass:
 
     def large_int(self, value: int) -> Any:
         """The persistent id of a large number: its own number in this pass, and its digits the first time."""
+        self.special = True
         number = self.nans.setdefault(id(value), len(self.nans))
         if number < len(self.nan_objects):
             return number
@@ -298,6 +301,7 @@ class Pass:
             value: the number, or the complex number that has a NaN in it.
             apart: say its bytes each time: what reads them reads nothing else.
         """
+        self.special = True
         if value is math.nan:  # noqa: PLW0177 - its identity is asked for, not its value
             return "math"
         numpy = sys.modules.get("numpy")
