@@ -222,7 +222,6 @@ class IslandPickler:
 
     Args:
         state: of the pass; what is written goes to its writer.
-
         earlier: what is known of islands of it; those that are as they were are not written again.
 
     Attributes:

@@ -226,9 +226,8 @@ class Regrouping:
         digest = BESIDE + self.tracker.fingerprint(captured).digest
         before = self.tracker.node_digests.get(key)
         if before is not None and not before.startswith(BESIDE) and key not in self.equal:
-            alone = self.shots.steady(
-                (key,), self.shots.take((key,))
-            )  # how it was noted; from now on it is the other way
+            # How it was noted; from now on it is the other way.
+            alone = self.shots.steady((key,), self.shots.take((key,)))
             if alone.fingerprint.digest == before:
                 self.equal.add(key)
         return Shot(captured, Fingerprint(digest), time.perf_counter() - began, beside=True)
