@@ -162,3 +162,27 @@ def _edited(seed: int) -> int:
         found, _ = looks.next()
         kept += len(found.parts) - written(found)
     return kept
+
+
+LARGE_EDITS = (
+    "v[{a}] = [{n}]",
+    "v[{a}] = list(range({n}, {n} + 40))",
+    "v[{a}:{a} + 60] = [[{n}, i] for i in range(60)]",
+    "v[{a}:{a} + 60] = [list(range({n}, {n} + 40)) for _ in range(60)]",
+    "del v[{a}:{b}]",
+    "del v[-{b}:]",
+    "v.insert({a}, [{n}])",
+)
+
+
+def test_large_elements_have_a_say_further_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"_LARGE": 64, "_STEP": 64, "_WINDOW": 4}.items():
+        monkeypatch.setattr(islands, name, value)
+    for seed in range(12):
+        rng = random.Random(seed)
+        looks = Looks("v = [[i * 1000] if i // 60 % 3 else list(range(i, i + 40)) for i in range(400)]")
+        for _ in range(20):
+            count = len(looks.kernel.namespace["v"])
+            a = rng.randrange(count)
+            looks.kernel.run(rng.choice(LARGE_EDITS).format(a=a, b=min(a + 4, 9), n=rng.randrange(1000)))
+            looks.next()

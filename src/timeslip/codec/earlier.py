@@ -124,16 +124,20 @@ class Earlier:
     def _is_at(self, number: int, keys: Sequence[Any] | None, elements: list[Any], at: int) -> bool:
         island = self.islands[number]
         if (number, at) not in self._known:
-            fits = island.mark is not None and at + island.count <= len(elements)
-            self._known[number, at] = fits and island.mark == mark_of_island(
-                keys, elements, at, at + island.count, island.form
+            after = at + island.count
+            self._known[number, at] = (
+                island.mark is not None
+                and after <= len(elements)
+                # Without references `marshal` writes what is held twice twice, and what that holds four times.
+                and form_of(None if keys is None else keys[at:after], elements[at:after]) is island.form
+                and island.mark == mark_of_island(keys, elements, at, after, island.form)
             )
         return self._known[number, at]
 
     def beginning(self, keys: Sequence[Any] | None, elements: list[Any], at: int, apart: int) -> int | None:
         """The number of the island that begins at element *at* and is as it was; None where there is none.
 
-        What follows decides where an island ends. It ends where it did when the next one, too, is as it was.
+        What follows decides where an island ends. It ends where it did when that, too, is as it was.
 
         Args:
             keys: as `parted`.
@@ -142,11 +146,17 @@ class Earlier:
             apart: so many elements that follow may have a say in it.
         """
         number = self._at.get(id(elements[at] if keys is None else keys[at]))
-        if number is None or number + 1 >= len(self.islands) or self.islands[number + 1].count <= apart:
+        if number is None or not self._is_at(number, keys, elements, at):
             return None
-        there = self._is_at(number, keys, elements, at)
-        next_one = at + self.islands[number].count
-        return number if there and self._is_at(number + 1, keys, elements, next_one) else None
+        after = at + self.islands[number].count
+        until = after + apart
+        for following in range(number + 1, len(self.islands)):
+            if not self._is_at(following, keys, elements, after):
+                return None
+            after += self.islands[following].count
+            if after >= until:
+                return number
+        return None
 
     def segment(self, number: int) -> Same:
         """What stands in the stream for that island."""
@@ -166,7 +176,9 @@ def holders_among(part: Sequence[Any], addresses: Container[int]) -> Iterator[An
         if id(obj) in addresses:
             yield obj
         if kind in _CONTAINERS:
-            work += obj.values() if type(obj) is dict else obj
+            work += obj  # of a dict the keys
+        if type(obj) is dict:
+            work += obj.values()
 
 
 def is_among(addresses: Container[int], links: Collection[int]) -> bool:

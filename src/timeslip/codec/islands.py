@@ -273,7 +273,7 @@ class IslandPickler:
         self._value = value
         at, end = 0, len(elements)
         while at < end:
-            same = self._earlier.beginning(keys, elements, at, 2 * _WINDOW) if self._earlier is not None else None
+            same = self._earlier.beginning(keys, elements, at, _STEP + _WINDOW) if self._earlier is not None else None
             if self._earlier is not None and same is not None:
                 segments.append(self._earlier.segment(same))
                 at += self._take(self._earlier.islands[same], at)
@@ -338,6 +338,7 @@ class IslandPickler:
         mark = mark_of_island(keys, elements, first, after, form)
         begins_with = id(elements[first] if keys is None else keys[first])
         part = elements[first:after]
+        there = addresses_in(part)
         if keys is not None:
             part = dict(zip(keys[first:after], part, strict=True))
         self._pickler.dump(part)
@@ -354,6 +355,8 @@ class IslandPickler:
         texts = may_hold_large_text(segments)
         self._note(met, id(part), texts=texts)
         if texts and any(map(is_interned, self.kept[-1])):  # how many hold it, no mark tells
+            mark = None
+        if not self._held.issubset(there):  # of what is held inside of an element no mark tells which object it is
             mark = None
         if self._islands < _EVERY or self._islands % _EVERY == 0:
             self._count_texts(met, after - first)
