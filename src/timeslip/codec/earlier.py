@@ -50,11 +50,13 @@ def form_of(keys: Sequence[Any] | None, part: Sequence[Any]) -> Form:
         return Form.UNKNOWN
     if _are_atoms(part):
         return Form.ATOMS
-    return Form.CONTAINERS if _CONTAINERS.issuperset(map(id, map(type, part))) else Form.MIXED
+    return Form.CONTAINERS if _CONTAINERS.issuperset(addresses_in(list(map(type, part)))) else Form.MIXED
 
 
 def _are_atoms(part: Sequence[Any]) -> bool:
-    kinds = set(map(id, map(type, part)))
+    kinds = set(addresses_in(list(map(type, part))))
+    if kinds == {id(str)}:
+        return max(map(len, part)) <= LARGE
     return kinds <= _ATOMS and (id(str) not in kinds or not any(map(_is_large, part)))
 
 
@@ -87,6 +89,9 @@ def mark_of_island(keys: Sequence[Any] | None, elements: list[Any], first: int, 
     held: Any = part if keys is None else (keys[first:after], part)
     try:
         if form is Form.ATOMS:
+            # Without references `marshal` writes what is held twice twice, and what that holds four times.
+            if not _ATOMS.issuperset(addresses_in(list(map(type, part)))):
+                return None
             return xxhash.xxh3_128_digest(dumps(held, _WITHOUT))
         found = xxhash.xxh3_128(dumps(held, _WITH_REFERENCES))
     except (ValueError, MemoryError, RuntimeError):
@@ -128,8 +133,6 @@ class Earlier:
             self._known[number, at] = (
                 island.mark is not None
                 and after <= len(elements)
-                # Without references `marshal` writes what is held twice twice, and what that holds four times.
-                and form_of(None if keys is None else keys[at:after], elements[at:after]) is island.form
                 and island.mark == mark_of_island(keys, elements, at, after, island.form)
             )
         return self._known[number, at]
