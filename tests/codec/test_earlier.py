@@ -26,7 +26,7 @@ class Looks:
 
     def __init__(self, code: str) -> None:
         self.kernel = Kernel(code)
-        self.earlier: Earlier | None = None
+        self.earlier: Earlier | None = Earlier((), ())
 
     def captured(self, earlier: Earlier | None) -> Captured:
         captured = self.kernel.encoder.capture([("v", self.kernel.namespace["v"])], earlier=earlier)
@@ -39,7 +39,7 @@ class Looks:
         print_ = fingerprint(found)
         addresses = set(found.links)
         there = {id(obj) for obj in found.objects_at(addresses)}
-        self.earlier = Earlier(islands_in(found), print_.segments[1:-1]) if islands_in(found) else None
+        self.earlier = Earlier(islands_in(found), print_.segments[1:-1]) if islands_in(found) else Earlier((), ())
         found.forget()
         whole = self.captured(None)
         assert not any(isinstance(segment, Same) for segment in whole.segments)

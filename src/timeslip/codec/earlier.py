@@ -44,17 +44,25 @@ class Same:
         return self.size
 
 
-def form_of(keys: Sequence[Any] | None, part: Sequence[Any]) -> Form:
+def form_of(keys: list[Any] | None, part: list[Any]) -> Form:
     """The form of some elements, and of their keys, if they are values of a dict."""
     if keys is not None and not (_are_atoms(keys) or all(map(is_value_tuple, filterfalse(is_atom, keys)))):
         return Form.UNKNOWN
     if _are_atoms(part):
         return Form.ATOMS
-    return Form.CONTAINERS if _CONTAINERS.issuperset(addresses_in(list(map(type, part)))) else Form.MIXED
+    return Form.CONTAINERS if _kinds_in(part) <= _CONTAINERS else Form.MIXED
 
 
-def _are_atoms(part: Sequence[Any]) -> bool:
-    kinds = set(addresses_in(list(map(type, part))))
+def _kinds_in(part: list[Any]) -> set[int]:
+    """The addresses of the types of what is in *part*. Mostly it is one."""
+    kinds = addresses_in(list(map(type, part)))
+    if kinds.tobytes() == kinds[:1].tobytes() * len(kinds):
+        return set(kinds[:1])
+    return set(kinds)
+
+
+def _are_atoms(part: list[Any]) -> bool:
+    kinds = _kinds_in(part)
     if kinds == {id(str)}:
         return max(map(len, part)) <= LARGE
     return kinds <= _ATOMS and (id(str) not in kinds or not any(map(_is_large, part)))
@@ -90,7 +98,7 @@ def mark_of_island(keys: Sequence[Any] | None, elements: list[Any], first: int, 
     try:
         if form is Form.ATOMS:
             # Without references `marshal` writes what is held twice twice, and what that holds four times.
-            if not _ATOMS.issuperset(addresses_in(list(map(type, part)))):
+            if not _kinds_in(part) <= _ATOMS:
                 return None
             return xxhash.xxh3_128_digest(dumps(held, _WITHOUT))
         found = xxhash.xxh3_128(dumps(held, _WITH_REFERENCES))

@@ -30,7 +30,7 @@ from xxhash import xxh3_64_intdigest
 
 from timeslip.codec import load
 from timeslip.codec.addresses import Links, addresses_in, links_of
-from timeslip.codec.captured import Captured, Island
+from timeslip.codec.captured import Captured, Form, Island
 from timeslip.codec.definitions import of
 from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, is_interned, mark_of_island, parted
 from timeslip.codec.kinds import references_in_lists
@@ -334,8 +334,10 @@ class IslandPickler:
         """The bytes of the island of some elements; what it is made of is noted."""
         self._pickler.clear_memo()
         self._writer.begin()
-        form = form_of(None if keys is None else keys[first:after], elements[first:after])
-        mark = mark_of_island(keys, elements, first, after, form)
+        form, mark = Form.UNKNOWN, None
+        if self._earlier is not None:  # it is not the first time: there may be another one
+            form = form_of(None if keys is None else keys[first:after], elements[first:after])
+            mark = mark_of_island(keys, elements, first, after, form)
         begins_with = id(elements[first] if keys is None else keys[first])
         part = elements[first:after]
         there = addresses_in(part)
@@ -356,7 +358,8 @@ class IslandPickler:
         self._note(met, id(part), texts=texts)
         if texts and any(map(is_interned, self.kept[-1])):  # how many hold it, no mark tells
             mark = None
-        if not self._held.issubset(there):  # of what is held inside of an element no mark tells which object it is
+        # Of what is held inside of an element no mark tells which object it is.
+        if self._held and not self._held.issubset(there):
             mark = None
         if self._islands < _EVERY or self._islands % _EVERY == 0:
             self._count_texts(met, after - first)

@@ -124,7 +124,12 @@ class Shots:
 
 
 def _earlier(group: Covariable) -> Earlier | None:
-    """What is known of the islands of *group*: they need not be written again where their chunks are known."""
-    if not group.islands or len(group.islands) != len(group.islands_of):
+    """What is known of the islands of *group*: they need not be written again where their chunks are known.
+
+    A value that is captured for the first time gets no marks of islands: they take time, and many are never changed.
+    """
+    if not group.islands:
         return None
+    if len(group.islands) != len(group.islands_of):
+        return Earlier((), ())
     return Earlier(group.islands, group.fingerprint.segments[1:-1])
