@@ -35,6 +35,7 @@ from timeslip.codec.definitions import of
 from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, is_interned, mark_of_island, parted
 from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import (
+    PLAIN_HOLDERS,
     is_value_tuple,
     linking_objects,
     named_kinds,
@@ -335,7 +336,8 @@ class IslandPickler:
         self._pickler.clear_memo()
         self._writer.begin()
         form, mark = Form.UNKNOWN, None
-        if self._earlier is not None:  # it is not the first time: there may be another one
+        # Numbers and texts are written about as fast as they are looked at: not before there is a second time.
+        if self._earlier is not None or type(elements[first]) in PLAIN_HOLDERS:
             form = form_of(None if keys is None else keys[first:after], elements[first:after])
             mark = mark_of_island(keys, elements, first, after, form)
         begins_with = id(elements[first] if keys is None else keys[first])

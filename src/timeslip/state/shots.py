@@ -126,7 +126,8 @@ class Shots:
 def _earlier(group: Covariable) -> Earlier | None:
     """What is known of the islands of *group*: they need not be written again where their chunks are known.
 
-    A value that is captured for the first time gets no marks of islands: they take time, and many are never changed.
+    The first capture of text and numbers gives no marks of islands: they take as long as writing, and many are never
+    changed.
     """
     if not group.islands:
         return None
