@@ -244,6 +244,7 @@ def _write_again(live: Live, change: Changed, snapshot: Mapping[str, Any], known
     whole = live.encoder.capture([(key, snapshot[key]) for key in captured.keys])
     captured.segments, captured.islands = whole.segments, whole.islands
     change.covariable.fingerprint = fingerprint(whole)
+    change.covariable.islands = ()  # their marks are of the pass before: a thread may have changed something since
     whole.forget()
 
 

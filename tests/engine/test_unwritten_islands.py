@@ -74,3 +74,15 @@ def test_a_number_gives_way_to_what_holds_a_list_very_often(made: str, sessions:
         assert found[0] is found[1]
         found = found[0]
     assert found == []
+
+
+def test_islands_whose_chunks_nobody_knows_are_written(sessions: Sessions) -> None:
+    live = sessions.attach(inline_bytes=0)
+    live.run(ROWS, "rows[200]['id'] = -1")
+    live.session._live.tracker.groups["rows"].chunk_of.clear()
+    live.run("rows[300]['id'] = -2", "rows[10]['id'] = -3")
+    live.session.undo(2)
+    assert [row["id"] for row in live["rows"] if row["id"] < 0] == [-1]
+    live.session.redo(2)
+    assert [row["id"] for row in live["rows"] if row["id"] < 0] == [-3, -1, -2]
+    assert [row["in"] for row in live["rows"]] == [[number] for number in range(400)]
