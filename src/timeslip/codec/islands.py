@@ -11,8 +11,8 @@ text, and tuples of numbers and text, may: their identity means nothing (`linkin
 may be on several. If anything is, or is met that only the whole pass knows how to write, the value is written as one
 pickle instead. That must not depend on who else refers to its parts: else it would look changed when somebody does.
 
-What is known of the islands of the last pass (`earlier`) may say that some are as they were: they are not written. What is
-told of the value must be the same whether they were or not (tests/codec/test_earlier.py).
+What is known of the islands of the last pass (`earlier`) may say that some are as they were: they are not written.
+What is told of the value must be the same whether they were or not (tests/codec/test_earlier.py).
 """
 
 from __future__ import annotations
