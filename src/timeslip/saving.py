@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from timeslip.encoding import Draft, Encoded, ValueWriter
 from timeslip.ids import RecordId
@@ -27,6 +27,7 @@ from timeslip.state import snapshots
 from timeslip.state.available import available_bytes, resident_bytes
 from timeslip.state.covariables import Covariable
 from timeslip.state.snapshots import NoSnapshotError, Snapshot
+from timeslip.state.source import facts_of_source
 from timeslip.store.repository import Repository
 
 _WRITING = 5.5e-10
@@ -239,6 +240,36 @@ class Backlog:
         """Bytes that are put, and that there are, of what is being saved now. Any thread may ask."""
         savings = [unsaved.saving for unsaved in list(self.waiting) if unsaved.saving is not None]
         return sum(saving.done for saving in savings), sum(saving.total for saving in savings)
+
+
+def is_rewritten_by(source: str, backlog: Backlog, names: Mapping[str, object]) -> bool:
+    """Whether a run of *source* would write all of a large array that is still being saved.
+
+    Each of its pages would be copied while the thread reads them, which takes longer than to wait for it. Of what else
+    code does to an array nobody knows beforehand how much of it that writes.
+
+    Args:
+        source: plain Python.
+        backlog: of the session.
+        names: what they are bound to now.
+    """
+    rewritten = facts_of_source(source).rewrites
+    keys = rewritten.intersection(key for group in backlog.unsaved for key in group.keys)
+    total = backlog.progress()[1]
+    return any(_size_of_array(names.get(key)) * _MUCH >= total for key in keys)
+
+
+_MUCH = 4
+"""An array is worth a wait from this part of all that is being saved on."""
+
+_ARRAYS = (("numpy", "ndarray"), ("torch", "Tensor"))
+"""Module and class of what augmented assignment writes in place."""
+
+
+def _size_of_array(value: Any) -> int:
+    """Bytes of an array; 0 for anything else."""
+    is_array = any(type(value) is getattr(sys.modules.get(module), name, None) for module, name in _ARRAYS)
+    return int(value.nbytes) if is_array else 0
 
 
 def _snapshot() -> Snapshot:

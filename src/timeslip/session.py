@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 import weakref
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,7 @@ from timeslip import commit as recording
 from timeslip.arguments import check_text
 from timeslip.checkout import Options
 from timeslip.continuing import Begun, said_of, taken_up
-from timeslip.errors import UsageError
+from timeslip.errors import SessionBusyError, StoreError, UsageError
 from timeslip.finishing import UnfinishedError, finish_all
 from timeslip.forgetting import forget_for_good
 from timeslip.history import History
@@ -41,6 +42,7 @@ from timeslip.naming import Naming
 from timeslip.owing import About, Step, joined, step_of
 from timeslip.retaining import collect, is_above_limit, retain
 from timeslip.running import described, run_code
+from timeslip.saving import is_rewritten_by
 from timeslip.standard import os, time
 from timeslip.store import logfile
 from timeslip.store.maintenance import usage
@@ -76,9 +78,16 @@ class Session(Views):
     # ---- recording
 
     def before_run(self, code: str) -> None:
-        """*code*, plain Python, is about to run: what it patches is seen before, and what it rewrites not held up."""
-        self._live.namespace.foresee(code)
-        self._live.tracker.memory.begin_run()
+        """*code*, plain Python, is about to run: what it patches is seen before, and what it rewrites not held up.
+
+        Waits while an array is being saved all of which *code* writes. An interrupt then is raised: nothing is lost.
+        """
+        live = self._live
+        live.namespace.foresee(code)
+        live.tracker.memory.begin_run()
+        if live.backlog and is_rewritten_by(code, live.backlog, live.namespace.globals):
+            with suppress(StoreError, SessionBusyError), uninterrupted(), live.turn():  # then its pages are copied
+                pass  # a turn begins when all is saved
 
     def note_unrecorded(self, code: str | None) -> None:
         """Code ran that is not a step; what it changed belongs to the next one, which looks at everything."""

@@ -462,6 +462,60 @@ def test_an_interrupt_while_a_verb_waits_does_no_harm(session: Any, gate: Gate) 
     assert session.namespace["a"][7] == 7.0
 
 
+@pytest.mark.parametrize("code", ["a += 1", "a[:] = 0", "for i in range(3):\n    a *= 2", "b = a\na -= b"])
+def test_code_that_writes_all_of_what_is_being_saved_waits_for_it(session: Any, gate: Gate, code: str) -> None:
+    run(session, MADE)
+    assert gate.arrived.wait(30)
+    begun = threading.Event()
+
+    def begin() -> None:
+        session.before_run(code)
+        begun.set()
+
+    thread = threading.Thread(target=begin, name="timeslip-test")
+    thread.start()
+    assert not begun.wait(0.2)
+    gate.open.set()
+    thread.join(30)
+    assert begun.is_set()
+    assert not session._live.backlog
+    run(session, code)
+    session.undo()
+    assert (session.namespace["a"] == numpy.arange(200_000.0)).all()
+
+
+@pytest.mark.parametrize("code", ["a = a + 1", "a[7] = 0", "c = a.sum()", "l += [1]", "l[:] = []", "a = 1", "x += 1"])
+def test_other_code_does_not_wait(session: Any, gate: Gate, code: str) -> None:
+    run(session, "x = 1")
+    run(session, f"{MADE}; l = [a]")
+    assert gate.arrived.wait(30)
+    session.before_run(code)
+    assert len(session._live.backlog) == 1
+    gate.open.set()
+
+
+def test_an_interrupt_while_a_run_waits_is_its_own(session: Any, gate: Gate) -> None:
+    run(session, MADE)
+
+    def interrupt() -> None:
+        gate.arrived.wait(30)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+    try:
+        threading.Thread(target=interrupt, name="timeslip-test").start()
+        with pytest.raises(KeyboardInterrupt):
+            session.before_run("a += 1")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gate.open.set()
+    run(session, "b = 1")
+    session.undo(2)
+    session.redo()
+    assert session.namespace["a"][7] == 7.0
+
+
 @pytest.mark.parametrize("verb", ["du", "sessions"])
 def test_what_is_told_of_the_store_has_all_that_has_run(session: Any, gate: Gate, verb: str) -> None:
     run(session, MADE)

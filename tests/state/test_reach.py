@@ -51,6 +51,30 @@ def run(source: str, cell: str) -> Any:
     return result
 
 
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("a += 1", {"a"}),
+        ("a @= b", {"a"}),
+        ("a[:] = 2", {"a"}),
+        ("a[...] = b", {"a"}),
+        ("for i in range(3):\n    a -= i\n    b |= a", {"a", "b"}),
+        ("def f():\n    global a\n    a += 1", set()),
+        ("a = a + 1", set()),
+        ("a[0] = 1", set()),
+        ("a[:5] = 1", set()),
+        ("a[1:] = 1", set()),
+        ("b[a] = 3", set()),
+        ("a.b += 1", set()),
+        ("a['c'] += 1", set()),
+        ("del a[:]", set()),
+        ("b = a[:]", set()),
+    ],
+)
+def test_what_writes_all_of_a_value(code: str, names: set[str]) -> None:
+    assert facts_of_source(code).rewrites == names
+
+
 def test_calls_are_followed_and_cycles_end() -> None:
     result = run("def f(): return g()\ndef g(): return f() + h\nh = 1", "f()")
     assert result.names == {"f", "g", "h"}

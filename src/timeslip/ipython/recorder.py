@@ -124,7 +124,8 @@ class Recorder:
         run = self._new_run(info, request[1] if request else None)
         self._run = run
         if run.kind == "step":
-            self._session.before_run("\n".join(run.source))
+            with progress(self._shell, self._session, f"before {_name(run)}"):
+                self._session.before_run("\n".join(run.source))
         run.started, run.clock = time.time(), time.perf_counter()
 
     def _after(self, result: Any) -> None:

@@ -49,6 +49,9 @@ _VALUE_USES = frozenset({
     "POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "BINARY_SUBSCR", "PRINT_EXPR", "FORMAT_VALUE", "FORMAT_SIMPLE",
 })  # fmt: skip
 """After one of these the attribute was used as a value; it was not called there."""
+_SLICE_STORES = frozenset({"STORE_SUBSCR", "STORE_SLICE"})
+_FIRST_IN_PLACE = 13
+"""From this argument of BINARY_OP on, since 3.11, it is that of an augmented assignment (NB_INPLACE_ADD, opcode.h)."""
 
 _NAME_OF = tuple(dis.opname)
 _AT_NAME = re.compile(r"@\s*([^\W\d]\w*)")
@@ -96,6 +99,7 @@ def scan(code: types.CodeType, extra: tuple[Use, ...] = ()) -> CodeFacts:
         uses=(*extra, *scanner.resolved()),
         imports=scanner.imports,
         stores=scanner.stores,
+        rewrites=scanner.rewrites,
         computed=scanner.computed,
     )
 
@@ -123,11 +127,14 @@ class _Body:
         path: the dotted path being read, None between paths; `is_global` tells where it starts.
         importing: module, whether with a from-list, and the path that the next store binds; None between imports.
         constant, earlier: the constant loaded last, and the one before it.
+        subscripted: the global name that was loaded last, when nothing but subscripts for all of it came after; None
+            for none. `is_all`: such a subscript came.
+        is_in_place: the operation before may have changed its left side and gives it back.
     """
 
     __slots__ = (
-        "closure", "constant", "constants", "earlier", "fast", "importing", "is_global", "is_module", "names",
-        "optimized", "path",
+        "closure", "constant", "constants", "earlier", "fast", "importing", "is_all", "is_global", "is_in_place",
+        "is_module", "names", "optimized", "path", "subscripted",
     )  # fmt: skip
 
     def __init__(self, code: types.CodeType, is_module: bool) -> None:
@@ -141,6 +148,8 @@ class _Body:
         self.importing: tuple[str, bool, str] | None = None
         self.constant: object = None
         self.earlier: object = None
+        self.subscripted: str | None = None
+        self.is_all = self.is_in_place = False
 
     def local(self, operation: str, index: int) -> str:
         """Name of a local or closure variable."""
@@ -161,6 +170,7 @@ class _Scanner:
         self.fixed: list[Use] = []
         self.imports: set[str] = set()
         self.stores: set[str] = set()
+        self.rewrites: set[str] = set()
         self.computed = False
         self._raw: dict[tuple[str, bool, tuple[str, ...], str], None] = {}
 
@@ -182,6 +192,8 @@ class _Scanner:
 
     def _scan_body(self, code: types.CodeType, body: _Body) -> None:
         for operation, argument in _instructions(code):
+            if body.is_module:
+                self._note_rewritten(operation, argument, body)
             if operation in _ATTRIBUTES:
                 if body.path is None:
                     body.path, body.is_global = ["?"], False
@@ -207,6 +219,19 @@ class _Scanner:
                 body.earlier, body.constant = body.constant, body.constants[argument]
             elif operation in _IMPORTS:
                 self._import(operation, argument, body)
+
+    def _note_rewritten(self, operation: str, argument: int, body: _Body) -> None:
+        if operation in _GLOBAL_LOADS:
+            body.subscripted, body.is_all = body.names[argument >> _SHIFT.get(operation, 0)], False
+        elif operation == "LOAD_CONST" and _is_for_all(body.constants[argument]):
+            body.is_all = True
+        elif operation != "BUILD_SLICE":
+            if body.subscripted is not None and body.is_all and operation in _SLICE_STORES:
+                self.rewrites.add(body.subscripted)
+            body.subscripted = None
+        if body.is_in_place and operation in ("STORE_NAME", "STORE_GLOBAL"):
+            self.rewrites.add(body.names[argument])
+        body.is_in_place = _is_in_place(operation, argument)
 
     def _attribute(self, operation: str, argument: int, body: _Body) -> str:
         name = body.names[argument >> _SHIFT.get(operation, 0)]
@@ -295,6 +320,16 @@ class _Scanner:
                 yield Use(root, CONVENTIONAL.get(base, base) + rest, rest, False, follow)
             elif rest:
                 yield Use("", "?" + rest, rest, False, follow)
+
+
+def _is_for_all(constant: object) -> bool:
+    """Whether it is one of which a subscript for all elements is made."""
+    return constant is None or constant is Ellipsis or (type(constant) is slice and constant == slice(None))
+
+
+def _is_in_place(operation: str, argument: int) -> bool:
+    """Whether an operation is that of an augmented assignment."""
+    return operation.startswith("INPLACE_") or (operation == "BINARY_OP" and argument >= _FIRST_IN_PLACE)
 
 
 def _local_names(code: types.CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:

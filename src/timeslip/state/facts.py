@@ -53,6 +53,7 @@ class CodeFacts:
         hooks: why code of the session may be kept by a library and be run by a later, unrelated cell.
         imports: modules it imports, as written: relative ones with their dots.
         stores: attribute names it may set or delete on some object.
+        rewrites: global names of whose value it seems to write all: ``x += 1``, ``x[:] = y``, at its top level.
         computed: it seems to take attributes by names that are not written in it (``getattr(x, name)``).
         uses: the dotted names behind the reasons, for a second look with live values (`timeslip.state.reach.reached`).
     """
@@ -67,6 +68,7 @@ class CodeFacts:
     hooks: tuple[str, ...] = ()
     imports: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
+    rewrites: frozenset[str] = frozenset()
     computed: bool = False
     uses: tuple[Use, ...] = field(default=(), repr=False)
 
@@ -113,6 +115,7 @@ def make_facts(
     uses: Iterable[Use],
     imports: Iterable[str] = (),
     stores: Iterable[str] = (),
+    rewrites: Iterable[str] = (),
     computed: bool = False,
 ) -> CodeFacts:
     """Build facts, deriving the reasons from *uses*."""
@@ -131,6 +134,7 @@ def make_facts(
         hooks=tuple(reasons.hooks),
         imports=frozenset(imports),
         stores=frozenset(stores),
+        rewrites=frozenset(rewrites),
         computed=computed,
         # A use that says nothing now and starts from no global name or import can say nothing later either.
         uses=tuple(use for use in uses if use.root or use.known or use.findings()),
@@ -150,5 +154,6 @@ def combine(facts: Iterable[CodeFacts]) -> CodeFacts:
         uses=(use for piece in pieces for use in piece.uses),
         imports=frozenset().union(*(piece.imports for piece in pieces)),
         stores=frozenset().union(*(piece.stores for piece in pieces)),
+        rewrites=frozenset().union(*(piece.rewrites for piece in pieces)),
         computed=any(piece.computed for piece in pieces),
     )

@@ -93,6 +93,7 @@ def _without_stand_ins(facts: CodeFacts) -> CodeFacts:
         uses=(use for use in facts.uses if use.root != TIMED),
         imports=facts.imports,
         stores=facts.stores,
+        rewrites=facts.rewrites - hidden,
         computed=facts.computed,
     )
 
