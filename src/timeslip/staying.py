@@ -31,6 +31,7 @@ from timeslip.codec.collecting import uncollected
 from timeslip.codec.holders import held_alone, islands_alone
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
+from timeslip.codec.longs import longs_within
 from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.reducers.array_memory import place_of
@@ -140,17 +141,24 @@ class StayingElements:
         group = self._live.tracker.groups.get(keys[0]) if len(keys) == 1 else None
         if group is None or group in self._taken or not self._is_known(group):
             return None
-        whole = self._value_of(group)
-        places = _places(group, island_names(body)) if whole else {}
+        longs, held = self._longs_of(group)
+        places = _places(group, list(map(len, longs)), island_names(body)) if longs else {}
         if not places or not self._may_stay():
             return None
         names = (self.snapshot, self._live.namespace.globals)
-        named = Counter(id(there[key]) for there in names for key in group.keys if key in there)
-        places = islands_alone(whole, places, named)
-        if not places:
+        held.update(id(there[key]) for there in names for key in group.keys if key in there)
+        found: dict[int, tuple[Island, int, int]] = {}
+        whole: list[Any] = []
+        for number in range(len(longs)):
+            whole[:], longs[number] = [longs[number]], None  # nothing else of ours refers to it now
+            islands = {at: (island, first) for at, (island, which, first) in places.items() if which == number}
+            alone = islands_alone(whole, islands, held)
+            found.update((at, (island, number, first)) for at, (island, first) in alone.items())
+            longs[number] = whole[0]
+        if not found:
             return None
         self._taken.add(group)
-        return Staying(whole[0], places)
+        return Staying(longs, found)
 
     def _arrays(self, body: Mapping[str, Any]) -> StayingArrays | None:
         """Live arrays with the bytes of buffers of the value in *body*; None where there are none."""
@@ -257,12 +265,14 @@ class StayingElements:
         looked = group.failure is None and group.checked == self._live.tracker.count
         return looked and not any(map(is_definition, group.keys)) and self._replaced.issuperset(group.keys)
 
-    def _value_of(self, group: Covariable) -> list[Any]:
-        """Only the long list or dict of *group*, of which its islands are; nothing where that cannot be told."""
+    def _longs_of(self, group: Covariable) -> tuple[list[Any], Counter[int]]:
+        """The long lists and dicts of *group*, of which its islands are, and by address how often others hold them.
+
+        None where that cannot be told.
+        """
         count = sum(island.count for island in group.islands)
-        values = {id(obj): obj for key in group.keys if (obj := self.snapshot.get(key)) is not None}
-        found = [obj for obj in values.values() if type(obj) in (list, dict) and len(obj) >= count]
-        return found if len(found) == 1 and len(found[0]) == count else []
+        found, held = longs_within([self.snapshot[key] for key in group.keys if key in self.snapshot], {})
+        return (found, held) if sum(map(len, found)) == count else ([], held)
 
     def _may_stay(self) -> bool:
         if self._allowed is None:
@@ -294,13 +304,18 @@ def _place_of(marks: Sequence[_Marks], wanted: Mapping[int, _Marks]) -> int | No
     return None
 
 
-def _places(group: Covariable, wanted: Iterable[str]) -> dict[int, tuple[Island, int]]:
-    """Number of a segment of the wanted value -> the live island that it is, and its first element; each once."""
-    there: dict[str, deque[tuple[Island, int]]] = {}
-    first = 0
+def _places(group: Covariable, sizes: Sequence[int], wanted: Iterable[str]) -> dict[int, tuple[Island, int, int]]:
+    """Number of a segment of the wanted value -> the live island that it is, of which list, and its first element.
+
+    Each once; *sizes* are those of the lists and dicts of *group*, which have its islands one after the other.
+    """
+    there: dict[str, deque[tuple[Island, int, int]]] = {}
+    which = first = 0
     for name, island in zip(group.islands_of, group.islands, strict=True):
-        there.setdefault(name, deque()).append((island, first))
+        there.setdefault(name, deque()).append((island, which, first))
         first += island.count
+        if first >= sizes[which]:
+            which, first = which + 1, 0
     return {number: there[name].popleft() for number, name in enumerate(wanted, 1) if there.get(name)}
 
 

@@ -7,7 +7,7 @@ import random
 import pytest
 from tests.codec.kernels import Kernel
 
-from timeslip.codec import islands
+from timeslip.codec import islands, longs
 from timeslip.codec.captured import Captured
 from timeslip.codec.earlier import Earlier, Same
 from timeslip.state.capturing import islands_in
@@ -18,7 +18,7 @@ from timeslip.state.fingerprint import Fingerprint, fingerprint
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Islands are of few elements."""
     for name, value in {"MANY": 1, "_STEP": 16, "_FEWEST": 8, "_WINDOW": 8, "_BYTES": 1024}.items():
-        monkeypatch.setattr(islands, name, value)
+        monkeypatch.setattr(longs if name == "MANY" else islands, name, value)
 
 
 class Looks:
@@ -177,7 +177,7 @@ LARGE_EDITS = (
 
 def test_large_elements_have_a_say_further_on(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"_LARGE": 64, "_STEP": 64, "_WINDOW": 4}.items():
-        monkeypatch.setattr(islands, name, value)
+        monkeypatch.setattr(longs if name == "MANY" else islands, name, value)
     for seed in range(12):
         rng = random.Random(seed)
         looks = Looks("v = [[i * 1000] if i // 60 % 3 else list(range(i, i + 40)) for i in range(400)]")

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.codec.kernels import Kernel, differences, resumed
 
-from timeslip.codec import islands
+from timeslip.codec import islands, longs
 from timeslip.codec.capture import Encoder
 from timeslip.codec.definitions import Registry
 from timeslip.codec.marks import mark_of
 from timeslip.codec.mentions import mentioned
 from timeslip.codec.resources import Resources
 
-COUNT = islands.MANY
+COUNT = longs.MANY
 
 DICTS = "v = [{'id': i, 'name': f'n{i}'} for i in range(9000)]"
 LABELS = """import random
@@ -40,7 +40,7 @@ DATES = (
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """All lists and dicts are long, and islands are of few elements."""
-    monkeypatch.setattr(islands, "MANY", 1)
+    monkeypatch.setattr(longs, "MANY", 1)
     for name in ("_STEP", "_FEWEST", "_WINDOW"):
         monkeypatch.setattr(islands, name, 2)
     monkeypatch.setattr(islands, "_BYTES", 16)
@@ -203,7 +203,7 @@ def test_the_same_links(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     at = [id(kernel.namespace["v"][17]), id(kernel.namespace["v"])]
     assert sorted(map(id, found.objects_at(set(at)))) == sorted(at)
     found.release()
-    monkeypatch.setattr(islands, "MANY", 1 << 40)
+    monkeypatch.setattr(longs, "MANY", 1 << 40)
     found = captured(kernel)
     found.find_links(frozenset())
     assert sorted(found.links) == links

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import finalizers, holders, islands, unpicklers
+from timeslip.codec import finalizers, holders, islands, longs, unpicklers
 from timeslip.codec.capture import Encoder
 from timeslip.codec.captured import Captured
 from timeslip.codec.islands import with_names
@@ -36,7 +36,7 @@ TABLE = "rows = {f'k{i}': {'id': i, 'in': [i]} for i in range(240)}"
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few hundred elements are many, and are written as dozens of islands."""
     monkeypatch.setattr(unpicklers, "SMALL", 64)
-    monkeypatch.setattr(islands, "MANY", 32)
+    monkeypatch.setattr(longs, "MANY", 32)
     monkeypatch.setattr(islands, "_BYTES", 64)
     for name, value in (("_STEP", 8), ("_FEWEST", 4), ("_WINDOW", 4)):
         monkeypatch.setattr(islands, name, value)

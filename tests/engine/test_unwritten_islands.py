@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.engine.test_cases import Sessions, _quiet, sessions
 
-from timeslip.codec import islands
+from timeslip.codec import islands, longs
 from timeslip.testing.graphs import compare_states
 
 __all__ = ["_quiet", "sessions"]  # the fixtures
@@ -20,7 +20,7 @@ ROWS = "rows = [{'id': i, 'in': [i]} for i in range(400)]"
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few hundred elements are many, and are written as dozens of islands."""
     for name, value in {"MANY": 32, "_BYTES": 64, "_STEP": 8, "_FEWEST": 4, "_WINDOW": 4}.items():
-        monkeypatch.setattr(islands, name, value)
+        monkeypatch.setattr(longs if name == "MANY" else islands, name, value)
 
 
 def _as_run(sessions: Sessions, cells: list[str], **settings: Any) -> Any:

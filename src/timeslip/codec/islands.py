@@ -1,5 +1,8 @@
 """Long lists and dicts, written as many small pickles of some of the elements each: *islands*.
 
+What the pass is about is one of them, or holds some within short containers (`codec.longs`): what is around them is
+then written behind the islands, and refers to them.
+
 One pickle of a million dicts keeps two million objects in one table, numbers all that it has met, and marks batches of
 a thousand elements: an element more at the front changes all that follows, and the table does not fit in the cache of
 the processor. An island has a memo of its own, so that its bytes depend on its own elements only, and what a pass asks
@@ -46,16 +49,14 @@ from timeslip.codec.linking import (
     plain_holders,
     texts_of,
 )
+from timeslip.codec.longs import have_elements_in_common, longest, longs_within
 from timeslip.codec.marks import PLAIN
 from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
-from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text
+from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, unframed
 from timeslip.codec.walked import kinds_of
 
 if TYPE_CHECKING:
     from timeslip.codec.passes import Pass
-
-MANY = 4096
-"""From so many elements on a list or dict is written as islands."""
 
 _BYTES = 1 << 17
 """An island is to have about so many bytes."""
@@ -71,6 +72,8 @@ _LIMIT = 1 << 22
 """An island of more bytes holds more than its elements: what they lead to is large, or all the others."""
 _EVERY = 8
 """Of so many islands one is looked at to see how much text is on several."""
+_AROUND = 1 << 18
+"""What is around long lists and dicts has at most so many bytes: all of it is written anew when any of it differs."""
 _NODES = 16
 """So many names for it and its elements are written with it at most."""
 
@@ -238,9 +241,9 @@ class IslandPickler:
     def __init__(self, state: Pass, earlier: Earlier | None = None) -> None:
         self._state = state
         self._earlier = earlier
-        self._value: Any = None
-        self._same: list[tuple[int, Island]] = []
-        """Those that were not written again, with the numbers of their first elements."""
+        self._longs: list[Any] = []
+        self._same: list[tuple[int, int, Island]] = []
+        """Those that were not written again, with the numbers of their list or dict and of their first elements."""
         self._whole, state.writer = state.writer, _Writer()
         self._pickler, self._trial = FastPickler(state), _Trial(state)
         self._pickler.bare.update(map(id, gc.get_referents(self._pickler)))
@@ -260,27 +263,56 @@ class IslandPickler:
         self._held: frozenset[int] = frozenset()
 
     def dump(self, payload: list[Any]) -> None:
-        """Write the list *payload*: one long list or dict, and elements of it, or itself again.
+        """Write the list *payload*: one long list or dict, and elements of it, or itself again; or what holds some.
 
         Raises:
             OneStreamError: it cannot be written so.
         """
-        value = longest(payload)
-        self._suspected.add(id(value))
-        self._links.append(id(value))
-        self.kept.append([value])
-        keys = list(value) if type(value) is dict else None
+        seeds, value = self._state.encoder.seed_memo, longest(payload)
+        ends = _ends(len(seeds), payload, value, parted(value)[1]) if value is not None else None
+        self._longs = [value] if ends is not None else longs_within(payload, seeds)[0]
+        if not self._longs or have_elements_in_common(self._longs):
+            raise OneStreamError
+        self._suspected.update(map(id, self._longs))
+        self._links.extend(map(id, self._longs))
+        self.kept.append([*self._longs])
+        around = self._around(payload) if ends is None else b""
+        segments: list[Any] = [b"\x80\x05" + _named("joined" if ends is not None else "joined_all") + b"("]
+        counts = []
+        for number in range(len(self._longs)):
+            before = len(segments)
+            self._write(number, segments)
+            counts.append(len(segments) - before)
+        self._pickler.clear_memo()
+        self._whole.segments = [*segments, ends if ends is not None else _referred(counts) + around]
+        self._state.writer = self._whole
+
+    def _around(self, payload: list[Any]) -> bytes:
+        """The bytes of *payload*, in which the long ones are referred to; what it is made of is noted."""
+        known = [*self._state.encoder.seeds, *self._longs]
+        self._pickler.memo = {id(obj): (number, obj) for number, obj in enumerate(known)}
+        self._writer.begin()
+        self._pickler.dump(payload)
+        segments = self._writer.segments
+        self._require_simple(segments)
+        if sum(map(len, segments)) > _AROUND:
+            raise OneStreamError
+        addresses = set(map(id, known))
+        met = [obj for obj in met_objects(self._pickler) if id(obj) not in addresses]
+        self._note(met, id(payload), texts=may_hold_large_text(segments))
+        self._pickler.clear_memo()
+        return b"".join(unframed(segments))
+
+    def _write(self, number: int, segments: list[Any]) -> None:
+        """Put the islands of one long list or dict behind *segments*."""
+        keys, elements = parted(self._longs[number])
         self._alone = _ALONE + (keys is not None)
-        elements = value if keys is None else list(value.values())
-        ends = _ends(len(self._state.encoder.seeds), payload, value, elements)
-        segments: list[Any] = [b"\x80\x05" + _named("joined") + b"("]
-        self._value = value
         at, end = 0, len(elements)
         while at < end:
             same = self._earlier.beginning(keys, elements, at, _STEP + _WINDOW) if self._earlier is not None else None
             if self._earlier is not None and same is not None:
                 segments.append(self._earlier.segment(same))
-                at += self._take(self._earlier.islands[same], at)
+                at += self._take(self._earlier.islands[same], number, at)
                 continue
             after = whole = self._end(keys, elements, at, end)
             while True:
@@ -295,9 +327,6 @@ class IslandPickler:
             if after < whole:  # what was behind it had a say in where it ends
                 self.parts[-1] = replace(self.parts[-1], mark=None)
             at = after
-        self._pickler.clear_memo()
-        self._whole.segments = [*segments, ends]
-        self._state.writer = self._whole
 
     def _end(self, keys: list[Any] | None, elements: Sequence[Any], at: int, end: int) -> int:
         """Where the island ends that begins at *at*.
@@ -352,12 +381,8 @@ class IslandPickler:
         part.clear()  # what holds the elements once more would count as somebody else
         if keys is not None:
             elements[first:after] = repeat(None, after - first)
-        segments, state = self._writer.segments, self._state
-        if has_special(segments) or not _is_simple(state):
-            raise OneStreamError
-        if state.dicts_of and shared_attributes(self._pickler, state.dicts_of, state.plain, state.encoder.picklers):
-            raise OneStreamError
-        self._forget_noted()
+        segments = self._writer.segments
+        self._require_simple(segments)
         met, linking = met_objects(self._pickler), len(self._links)
         texts = may_hold_large_text(segments)
         self._note(met, id(part), texts=texts)
@@ -371,6 +396,15 @@ class IslandPickler:
         self._islands += 1
         self.parts.append(Island(after - first, self._links[linking:], self._held, begins_with, form, mark))
         return b"".join(segments)
+
+    def _require_simple(self, segments: list[bytes]) -> None:
+        """Raise OneStreamError where there is in *segments* what the whole pass has to put in order."""
+        state = self._state
+        if has_special(segments) or not _is_simple(state):
+            raise OneStreamError
+        if state.dicts_of and shared_attributes(self._pickler, state.dicts_of, state.plain, state.encoder.picklers):
+            raise OneStreamError
+        self._forget_noted()
 
     def _note(self, met: list[Any], own: int, *, texts: bool) -> None:
         """Note what links of what an island has met: as `linking_addresses`, which plain objects are too many for."""
@@ -397,13 +431,13 @@ class IslandPickler:
         self._keep(found)
         self.kept[-1] = met
 
-    def _take(self, island: Island, first: int) -> int:
+    def _take(self, island: Island, number: int, first: int) -> int:
         """Note an *island* that is as it was; how many elements it has."""
         if not self._suspected.isdisjoint(island.held):
             raise OneStreamError
         self._suspected |= island.held
         self._links.extend(island.links)
-        self._same.append((first, island))
+        self._same.append((number, first, island))
         self.parts.append(island)
         return island.count
 
@@ -440,10 +474,10 @@ class IslandPickler:
         """What of it is kept at *addresses*."""
         wanted = addresses.__contains__
         found = list(chain.from_iterable(compress(part, map(wanted, map(id, part))) for part in self.kept))
-        there = [(first, island) for first, island in self._same if is_among(addresses, island.links)]
-        elements = parted(self._value)[1] if there else ()
-        for first, island in there:
-            found += holders_among(elements[first : first + island.count], addresses)
+        there = [same for same in self._same if is_among(addresses, same[2].links)]
+        elements = {number: parted(self._longs[number])[1] for number, _, _ in there}
+        for number, first, island in there:
+            found += holders_among(elements[number][first : first + island.count], addresses)
         return found
 
     def find(self, weak_roots: Collection[int]) -> Links:
@@ -458,21 +492,11 @@ def _is_simple(state: Pass) -> bool:
     return not (state.buffers or state.out_of_band or state.holes or state.hashing or state.odd or state.nans)
 
 
-def is_long(value: Any) -> bool:
-    """Whether *value* is long enough to be written as islands."""
-    return (type(value) is list or type(value) is dict) and len(value) >= MANY
-
-
-def longest(values: Iterable[Any]) -> Any:
-    """The one of *values* that is written as islands, where one of them is long enough."""
-    return max(filter(is_long, values), key=len)
-
-
 def may_be_islands(nodes: Sequence[tuple[str, Any]], seeds: Container[int]) -> bool:
     """Whether *nodes* (key, object) may be what `IslandPickler` writes; *seeds*: addresses of what it never does."""
     if len(nodes) > _NODES or any(key.startswith("def:") for key, _ in nodes):
         return False
-    return any(is_long(value) and id(value) not in seeds for _, value in nodes)
+    return bool(longs_within([value for _, value in nodes], seeds)[0])
 
 
 def _named(name: str) -> bytes:
@@ -494,21 +518,19 @@ def with_names(
         A capture that knows no links, and nothing of what was met.
     """
     payload = [obj for _, obj in nodes]
-    if not (captured.parts and may_be_islands(nodes, seeds)) or longest(payload) is not value:
+    if not (captured.parts and may_be_islands(nodes, seeds)) or longest(payload) is not value or value is None:
         return None
     if len(captured.segments) != len(captured.parts) + 2:  # as loaded from one piece: where they end, nobody knows
         return None
-    elements = list(value.values()) if type(value) is dict else value
-    try:
-        ends = _ends(len(seeds), payload, value, elements)
-    except OneStreamError:
+    ends = _ends(len(seeds), payload, value, parted(value)[1])
+    if ends is None:
         return None
     keys, segments = tuple(key for key, _ in nodes), [*captured.segments[:-1], ends]
     return replace(captured, keys=keys, segments=segments, links=frozenset(), memo=None, find=None)
 
 
-def _ends(seeds: int, payload: list[Any], value: Any, elements: Sequence[Any]) -> bytes:
-    """What follows the islands of *value*: the list *payload* of it and of some of its *elements*."""
+def _ends(seeds: int, payload: list[Any], value: Any, elements: Sequence[Any]) -> bytes | None:
+    """What follows the islands of *value*: the list *payload* of it and of some of its *elements*; None of others."""
     again = b"h" + seeds.to_bytes(1, "little")  # what comes behind the seeds in the memo
     places = list(map(id, elements)) if any(obj is not value for obj in payload) else []
     parts = []
@@ -518,5 +540,12 @@ def _ends(seeds: int, payload: list[Any], value: Any, elements: Sequence[Any]) -
         elif id(obj) in places:
             parts.append(_named("element") + again + b"J" + places.index(id(obj)).to_bytes(4, "little") + b"\x86R")
         else:
-            raise OneStreamError
+            return None
     return b"tR\x940]\x94(" + b"".join(parts) + b"e."
+
+
+def _referred(counts: Sequence[int]) -> bytes:
+    """What follows islands of which each long list or dict has so many: these are put into the memo, in order."""
+    told = b"(" + b"".join(b"J" + count.to_bytes(4, "little") for count in counts) + b"t"
+    each = (_named("whole") + b"J" + number.to_bytes(4, "little") + b"\x85R\x940" for number in range(len(counts)))
+    return told + b"tR0" + b"".join(each)

@@ -71,6 +71,16 @@ def joined(*islands: bytes) -> Any:
     return _outside(*islands)
 
 
+def joined_all(*islands: Any) -> Any:
+    """Several such lists and dicts; how many of the islands each has, says a tuple at the end. `whole` gives them."""
+    return _outside(*islands)
+
+
+def whole(number: int) -> Any:
+    """One of the lists and dicts that were joined together, by its number."""
+    return _outside(number)
+
+
 def element(whole: Any, position: int) -> Any:
     """An element of a list, or a value of a dict, that was joined."""
     return _outside(whole, position)

@@ -17,6 +17,7 @@ from typing import Any
 
 from timeslip.codec.addresses import addresses_in, links_of
 from timeslip.codec.captured import Captured, Island
+from timeslip.codec.earlier import parted
 from timeslip.codec.linking import linking_addresses, plain_holders, texts_of
 from timeslip.codec.marks import PLAIN, is_plain, mark_of
 from timeslip.codec.streams import pieces_may_hold_large_text
@@ -43,18 +44,18 @@ class Staying:
     """Elements of a live list or dict that go into what is loaded, in the place of copies of themselves.
 
     Args:
-        value: the list or dict, as it is recorded.
-        places: number of a segment of what is loaded -> the island whose bytes it has, and its first element.
+        values: the lists and dicts, as they are recorded.
+        places: number of a segment of what is loaded -> the island whose bytes it has, the number of its list or dict,
+            and its first element there.
 
     Attributes:
         used: whether something was taken.
     """
 
-    def __init__(self, value: Any, places: Mapping[int, tuple[Island, int]]) -> None:
+    def __init__(self, values: Sequence[Any], places: Mapping[int, tuple[Island, int, int]]) -> None:
         self._places = places
         self.used = False
-        self._keys = list(value) if type(value) is dict else None
-        self._elements: Any = value if self._keys is None else list(value.values())
+        self._parted = list(map(parted, values))
 
     def without(self, segments: Sequence[bytes]) -> list[bytes]:
         """*segments* of a stream, with numbers in the place of the islands that need not be loaded."""
@@ -69,11 +70,12 @@ class Staying:
     def part(self, number: int) -> tuple[Any, Island]:
         """The elements in the place of segment *number*, as a list or dict, and what is known of them."""
         self.used = True
-        island, first = self._places[number]
-        elements = self._elements[first : first + island.count]
-        if self._keys is None:
-            return elements, island
-        return dict(zip(self._keys[first : first + island.count], elements, strict=True)), island
+        island, which, first = self._places[number]
+        keys, elements = self._parted[which]
+        part = elements[first : first + island.count]
+        if keys is None:
+            return part, island
+        return dict(zip(keys[first : first + island.count], part, strict=True)), island
 
 
 class Met:
@@ -122,17 +124,18 @@ class Met:
         kinds = set(each)
         if self._only_pass or not is_plain(kinds, met, own):
             return None
-        if not self._parts and _may_be_doubled(segments, met):
-            return None
-        texts = not self._parts and pieces_may_hold_large_text(segments)
-        links = linking_addresses(met, each, own, (), frozenset(), (), texts, reduced=False)
-        if self._parts:
-            self._links.extend(links)
-            links = links_of(self._links)
         parts = tuple(self._parts)
         stream = list(segments)
         if parts and len(stream) != len(parts) + 2:  # it was cut elsewhere when it was put into chunks
             stream = parted_stream(b"".join(stream), len(parts))
+        outside = stream[-1:] if parts else stream  # of islands
+        if _may_be_doubled(outside, met):
+            return None
+        texts = pieces_may_hold_large_text(outside)
+        links = linking_addresses(met, each, own, (), frozenset(), (), texts, reduced=False)
+        if parts:
+            self._links.extend(links)
+            links = links_of(self._links)
         return Captured(keys, segments=stream, links=links, plain=True, islands=bool(parts), parts=parts)
 
     def _objects(self) -> list[Any]:
@@ -179,6 +182,19 @@ def join(outer: Any, *islands: bytes | int) -> Any:
         else:
             made += part
     return made
+
+
+def join_all(outer: Any, *islands: Any) -> None:
+    """Several lists and dicts, each joined of so many of the *islands* as the last of the arguments says."""
+    at = 0
+    for count in islands[-1]:
+        outer.joined.append(join(outer, *islands[at : at + count]))
+        at += count
+
+
+def whole(outer: Any, number: int) -> Any:
+    """That one of them."""
+    return outer.joined[number]
 
 
 def _loaded(outer: Any, data: bytes) -> Any:

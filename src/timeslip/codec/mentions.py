@@ -72,6 +72,7 @@ class _Mentioning(pickle.Unpickler):
             (load.MODULE, "placed"): self._placed,
             (load.MODULE, "island"): self._islands,
             (load.MODULE, "joined"): self._islands,
+            (load.MODULE, "joined_all"): lambda *islands: self._islands(*islands[:-1]),
             ("builtins", "getattr"): self._getattr,
             ("operator", "attrgetter"): self._named,
             ("operator", "methodcaller"): self._named,

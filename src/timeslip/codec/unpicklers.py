@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from timeslip.codec import definitions, imports, load, numbers
-from timeslip.codec.loaded import Met, Staying, element, join
+from timeslip.codec.loaded import Met, Staying, element, join, join_all, whole
 from timeslip.codec.placeholder import Placeholder
 from timeslip.codec.reducers import instances
 from timeslip.codec.salvaging import SalvagingUnpickler
@@ -40,6 +40,9 @@ _ANYWHERE: dict[str, Any] = {
     "placeholder": Placeholder,
 }
 """Names of `timeslip.codec.load` that do not depend on the loader; all others are its methods."""
+
+_JOINING: dict[str, Any] = {"joined": join, "joined_all": join_all, "whole": whole}
+"""Those that are told which unpickler has met them."""
 
 SMALL = 1 << 12
 """What was met is not noted for streams up to this many bytes: a pass over their values costs no more than that."""
@@ -68,12 +71,14 @@ class _Meaning:
         self.met: Met | None = None
         self.staying: Staying | None = None
         """What was met, where that is asked for, and what need not be loaded."""
+        self.joined: list[Any] = []
+        """The long lists and dicts of which islands were joined, to be referred to. Always this list."""
 
     def find_class(self, module_name: str, name: str) -> Any:
         if module_name == load.MODULE and name.startswith("seed") and name[4:].isdecimal():
             return self._loader.seed(int(name[4:]))
-        if (module_name, name) == (load.MODULE, "joined"):
-            return functools.partial(join, self)
+        if module_name == load.MODULE and name in _JOINING:
+            return functools.partial(_JOINING[name], self)
         self.asked = True
         if module_name != load.MODULE:
             module_name, name = _RENAMED.get((module_name, name), (module_name, name))
