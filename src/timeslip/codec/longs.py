@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from timeslip.codec.addresses import addresses_in
 from timeslip.codec.earlier import parted
+from timeslip.codec.kinds import references_in_lists
 from timeslip.codec.linking import PLAIN_HOLDERS
 
 MANY = 4096
@@ -68,20 +70,19 @@ def have_elements_in_common(longs: Sequence[Any]) -> bool:
     """
     if len(longs) < 2:
         return False
-    elements = [parted(value)[1] for value in longs]
-    samples = [set(map(id, _samples(part))) for part in elements]
-    if not any(samples):
+    each = [parted(value) for value in longs]
+    suspected = [
+        (number, id(elements[at]))
+        for number, (keys, elements) in enumerate(each)
+        for at in (len(elements) * place // _SAMPLES for place in range(_SAMPLES))
+        if type(elements[at]) in (list, dict) and sys.getrefcount(elements[at]) > _HELD_ONCE + (keys is not None)
+    ]
+    if not suspected:
         return False
-    there = [set(addresses_in(part)) for part in elements]
+    there = [addresses_in(elements) for _, elements in each]
     return any(
-        not sample.isdisjoint(addresses)
-        for number, sample in enumerate(samples)
-        for other, addresses in enumerate(there)
-        if other != number
+        address in there[other] for number, address in suspected for other in range(len(each)) if other != number
     )
 
 
-def _samples(part: Sequence[Any]) -> list[Any]:
-    """Some of the elements in *part* that are containers."""
-    places = (len(part) * number // _SAMPLES for number in range(_SAMPLES))
-    return [part[at] for at in places if type(part[at]) in (list, dict)]
+_HELD_ONCE = references_in_lists(1)
