@@ -124,9 +124,11 @@ def _looks_alone(part: list[Any], links: Sized, more: int) -> bool:
     """
     usual = references_in_lists(2)
     expected, left = usual + more, len(links)
-    kinds = list(map(type, part))
-    if sum(map(kinds.count, PLAIN_HOLDERS)) < len(part):
-        part[:] = list(compress(part, map(PLAIN_HOLDERS.__contains__, kinds)))
+    kinds = set(map(type, part))
+    if kinds.isdisjoint(PLAIN_HOLDERS):
+        return True
+    if not kinds <= PLAIN_HOLDERS:
+        part[:] = [obj for obj in part if type(obj) in PLAIN_HOLDERS]
     while part:
         counts = list(map(sys.getrefcount, part))
         if counts.count(expected) == len(part):
