@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from timeslip.activity import live_tasks
+from timeslip.codec.addresses import addresses_in
 from timeslip.codec.definitions import is_a
 from timeslip.codec.holding import held_while_under_way
 from timeslip.codec.kinds import module_names
@@ -38,14 +39,21 @@ _installed: dict[str, weakref.ref[types.ModuleType]] = {}
 """Modules that were found to be installed, by the name under which they are loaded: they stay so. There are thousands,
 and to look at each one anew is a good part of what an undo takes."""
 
+_others: tuple[bytes, list[str]] = b"", []
+"""Addresses of all names and modules that were loaded, and the names of those that were not found to be installed: as
+long as the same are loaded, only these are looked at."""
+
 
 def _not_installed() -> Iterable[tuple[str, dict[str, Any]]]:
     """Name and dict of each loaded module with a file that is neither installed nor our own."""
+    global _others
     prefixes: tuple[str, ...] = ()
-    loaded: list[tuple[str, Any]] = list(sys.modules.items())  # programs put other things than modules there, too
-    for name, module in loaded:
-        known = _installed.get(name)
-        if known is not None and known() is module:
+    loaded: dict[str, Any] = sys.modules.copy()  # programs put other things than modules there, too
+    addresses = addresses_in([*loaded, *loaded.values()]).tobytes()
+    if addresses == _others[0]:
+        loaded = {name: loaded[name] for name in _others[1]}
+    for name, module in loaded.items():
+        if _is_installed(name, module):
             continue
         space = module_names(module) if is_a(module, types.ModuleType) else {}
         file = space.get("__file__")
@@ -56,6 +64,13 @@ def _not_installed() -> Iterable[tuple[str, dict[str, Any]]]:
             yield name, space
         else:
             _installed[name] = weakref.ref(module)
+    if addresses != _others[0]:
+        _others = addresses, [name for name, module in loaded.items() if not _is_installed(name, module)]
+
+
+def _is_installed(name: str, module: Any) -> bool:
+    known = _installed.get(name)
+    return known is not None and known() is module
 
 
 def _replaced(snapshot: Mapping[str, Any], values: Mapping[str, Any]) -> dict[int, str]:

@@ -61,10 +61,11 @@ def test_one_map_is_asked_for_and_not_all_are_read(how: str, noise: bytes, monke
             pytest.skip(f"this kernel does not answer: {error}")
         lines = maps.read().splitlines()
     assert found is not None
-    start, stop, offset, path = found
+    start, stop, offset, path, inode = found
     line = next(line for line in lines if line.startswith(b"%x-%x " % (start, stop)))
     assert line.split()[1:3] == [b"rw-p", b"%08x" % offset]
     assert line.endswith(path)
+    assert int(line.split()[4]) == inode > 0
     monkeypatch.setattr(mapped, "_lines_of_packs", list)  # as if none were there
     assert (asked(array) is not None) == (how != "read")
     assert asked(other) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import ctypes
+import errno
 import gc
 import mmap
 import os
@@ -11,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.state.areas import (
@@ -35,7 +37,7 @@ from tests.state.areas import (
     view,
 )
 
-from timeslip.state import watched
+from timeslip.state import mappings, watched
 from timeslip.state.mappings import Mappings
 from timeslip.state.memory import Memory
 from timeslip.state.pages import PAGE
@@ -519,6 +521,33 @@ def test_the_number_of_maps_is_limited(looker: Looker, area: int) -> None:
     taken = [looker.look(view(start + 2 * n * PAGE, PAGE)) for n in range(free + 20)]
     assert taken == [True] * free + [False] * 20
     assert looker.look(view(start + PAGE, PAGE)), "it makes no more of them"
+
+
+def test_single_maps_are_told_as_all_of_them_are() -> None:
+    whole = Mappings()
+    with open("/proc/self/maps", "rb") as file:
+        lines = file.read().splitlines()
+    places = [tuple(int(part, 16) for part in line.split(b" ")[0].split(b"-")) for line in lines]
+    kept = bytearray(SIZE)
+    places += [(mappings.address_of(memoryview(kept)), mappings.address_of(memoryview(kept)) + SIZE)]
+    try:
+        told = {place: mappings.are_ordinary(*place) for place in places}
+    except OSError as error:
+        pytest.skip(f"this kernel does not answer: {error}")
+    assert told == {place: whole.are_ordinary(*place) for place in places}
+    assert set(told.values()) == {False, True}
+    assert not mappings.are_ordinary(places[0][0], places[-2][1])  # with what is not mapped in between
+    assert abs(mappings.count_maps() - len(lines)) < 20
+
+
+def test_where_single_maps_are_not_told_all_are_read(
+    looker: Looker, area: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOTTY, "not here")
+
+    monkeypatch.setattr(mappings, "private_map_at", refuse)
+    assert looker.look(view(area, SIZE))
 
 
 def test_what_is_closed_is_hashed(area: int) -> None:

@@ -28,7 +28,7 @@ from timeslip.codec import parts
 from timeslip.codec.chunking import piece_ends
 from timeslip.codec.parts import Items, said_of
 from timeslip.standard import os
-from timeslip.state.mappings import Mappings, address_of, has_pinned, most_maps
+from timeslip.state.mappings import Mappings, address_of, are_ordinary, count_maps, has_pinned, most_maps
 from timeslip.state.pages import PAGE, NotTold, Pages
 from timeslip.state.relief import Relief
 
@@ -42,6 +42,8 @@ _BUCKET = 22
 _REWRITTEN = 2
 """After so many looks in a row that found most of a buffer rewritten, it is left unprotected and hashed: the first
 write to each protected page costs about as much as hashing two."""
+_TURNS, _REGISTERED = 32, 256
+"""After so many turns, and so many ranges that were registered, it is counted again how many maps there are."""
 
 
 class Range:
@@ -230,6 +232,9 @@ class Watched:
         self._runs = Runs()
         self._most_maps = most_maps()
         self._mappings: Mappings | None = None
+        """As of this turn, where the kernel does not answer questions about a single map."""
+        self._maps, self._counted, self._since = 0, -_TURNS, 0
+        """How many maps there are, when they were counted, and how many ranges were registered since."""
         self._turn = 0
         self._begun = -1
         self._pinned = False
@@ -357,6 +362,7 @@ class Watched:
         try:
             self._pages.register(found.first, found.last)
             self._pages.written(found.first, found.last)
+            self._since += 1
         except OSError:  # no map left, somebody else has registered it, or something else is mapped there by now
             self._unregister(found.first, found.last)
             return False
@@ -365,15 +371,24 @@ class Watched:
         return True
 
     def _is_ordinary(self, found: Range) -> bool:
-        if self._mappings is None:
-            self._mappings = Mappings()
-        return self._mappings.are_ordinary(found.first, found.last)
+        try:
+            return are_ordinary(found.first, found.last)
+        except (OSError, ImportError):  # then all of them are read, which takes longer than all else that a cell costs
+            if self._mappings is None:
+                self._mappings = Mappings()
+            return self._mappings.are_ordinary(found.first, found.last)
 
     def _has_room(self, found: Range) -> bool:
         """Whether there are maps left: a run of registered pages makes two more of one, at most."""
-        assert self._mappings is not None
-        few = 2 * (len(self._runs) + 1) <= self._most_maps // 4 and self._mappings.count <= self._most_maps // 2
+        few = 2 * (len(self._runs) + 1) <= self._most_maps // 4 and self._count_maps() <= self._most_maps // 2
         return few or self._runs.touches(found.first, found.last)
+
+    def _count_maps(self) -> int:
+        """How many maps there are: counted now and then, and each turn where there are many, because it takes long."""
+        turns = 1 if 4 * self._maps > self._most_maps else _TURNS
+        if self._turn - self._counted >= turns or self._since > _REGISTERED:
+            self._maps, self._counted, self._since = count_maps(), self._turn, 0
+        return self._maps
 
     def _count(self, found: Range, written: int) -> None:
         """Note how much of *found* was written since the last look; let it rest when that is most of it every time."""
