@@ -18,7 +18,7 @@ import timeslip
 from timeslip import values
 from timeslip.codec.reducers.array_memory import empty_pages
 from timeslip.errors import DamagedStoreError, TimeslipError
-from timeslip.state import fingerprint, mapped
+from timeslip.state import digesting, fingerprint, mapped
 from timeslip.store.pages import is_possible
 from timeslip.values import content_of
 
@@ -107,7 +107,7 @@ def test_the_look_after_it_reads_nothing(session: Any, monkeypatch: pytest.Monke
             read.append(memoryview(data).nbytes)
             return real(data)
 
-    for module in (mapped, fingerprint):
+    for module in (mapped, fingerprint, digesting):
         monkeypatch.setattr(module, "xxhash", Counting)
     session.undo()
     looked = sum(read) - session.namespace["a"].nbytes  # before it, to see whether there is something to be recorded

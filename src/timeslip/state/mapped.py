@@ -22,6 +22,7 @@ import xxhash
 
 from timeslip.codec.chunking import buffer_pieces, piece_ends
 from timeslip.standard import open_file
+from timeslip.state.digesting import digests_of
 from timeslip.state.mappings import address_of, private_map_at
 from timeslip.state.pages import own_pages
 
@@ -223,7 +224,7 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
         return None
     ours = _ours(base, known.parts)
     if ours is None:
-        return tuple(map(xxhash.xxh3_128_digest, buffer_pieces(data, row, limit)))
+        return tuple(digests_of(list(buffer_pieces(data, row, limit))))
     is_clean = is_whole and not (ours[0] or known.loose or None in known.digests)
     if is_clean and all(_digest(data, places) == digest for places, digest in known.edges.values()):
         return tuple(known.digests)  # type: ignore[arg-type]  # all are known

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-import xxhash
-
 from timeslip.codec.chunking import buffer_pieces
 from timeslip.codec.parts import Items, Looked, Part, heard
+from timeslip.state.digesting import digests_of
 from timeslip.state.mapped import Lying, known_digests
 from timeslip.state.mappings import address_of
 from timeslip.state.watched import Key, NotTold, Range, Watched, process
@@ -106,7 +105,7 @@ class Memory:
             found = table.look(data, row, limit) if table is not None else None
             if found is not None:
                 return found.digests, found
-        return tuple(xxhash.xxh3_128_digest(piece) for piece in buffer_pieces(data, row, limit)), None
+        return tuple(digests_of(list(buffer_pieces(data, row, limit)))), None
 
     def look_at_items(self, start: int, size: int, step: int, items: Items, limit: int) -> Looked | None:
         """The parts of an array of objects that cannot change, of which only those are written that are not known.

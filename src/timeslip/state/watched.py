@@ -22,12 +22,11 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
-import xxhash
-
 from timeslip.codec import parts
 from timeslip.codec.chunking import piece_ends
 from timeslip.codec.parts import Items, said_of
 from timeslip.standard import os
+from timeslip.state.digesting import digests_of
 from timeslip.state.mappings import Mappings, address_of, are_ordinary, count_maps, has_pinned, most_maps
 from timeslip.state.pages import PAGE, NotTold, Pages
 from timeslip.state.relief import Relief
@@ -134,10 +133,9 @@ class Range:
 
     def hash(self, data: Any) -> int:
         """Bring the digests of stale pieces up to date; how many pieces differ now."""
-        digests, cuts = list(self.digests), self._cuts
+        digests, cuts, stale = list(self.digests), self._cuts, sorted(self.stale)
         differ = 0
-        for at in sorted(self.stale):
-            digest = xxhash.xxh3_128_digest(data[cuts[at] : cuts[at + 1]])
+        for at, digest in zip(stale, digests_of([data[cuts[at] : cuts[at + 1]] for at in stale]), strict=True):
             differ += digest != digests[at]
             digests[at] = digest
         if differ:
