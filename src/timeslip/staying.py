@@ -17,7 +17,7 @@ would be missed. So everything is loaded where code of the user might run in bet
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
@@ -28,15 +28,16 @@ from timeslip.activity import user_tasks, user_threads
 from timeslip.codec import finalizers
 from timeslip.codec.captured import Island
 from timeslip.codec.collecting import uncollected
-from timeslip.codec.holders import held_alone, islands_alone
+from timeslip.codec.holders import each_alone, held_alone, islands_alone
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
-from timeslip.codec.longs import longs_within
+from timeslip.codec.longs import Within, longs_within
 from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.reducers.array_memory import place_of
 from timeslip.codec.reducers.items import items_of
 from timeslip.codec.stored import StayingArrays
+from timeslip.codec.walked import MARK
 from timeslip.errors import StoreError
 from timeslip.ids import RecordId
 from timeslip.live import Live
@@ -141,12 +142,15 @@ class StayingElements:
         group = self._live.tracker.groups.get(keys[0]) if len(keys) == 1 else None
         if group is None or group in self._taken or not self._is_known(group):
             return None
-        longs, held = self._longs_of(group)
+        within = self._longs_of(group)
+        longs, held = within.longs, within.held
         places = _places(group, list(map(len, longs)), island_names(body)) if longs else {}
         if not places or not self._may_stay():
             return None
         names = (self.snapshot, self._live.namespace.globals)
         held.update(id(there[key]) for there in names for key in group.keys if key in there)
+        if not each_alone(within.around, held):
+            return None
         found: dict[int, tuple[Island, int, int]] = {}
         whole: list[Any] = []
         for number in range(len(longs)):
@@ -258,21 +262,21 @@ class StayingElements:
 
     def _is_known(self, group: Covariable) -> bool:
         islands = len(group.islands) == len(group.islands_of)
-        return group.mark is not None and islands and self._is_as_looked_at(group)
+        # A walk tells what is more than plain: of that only a pass could tell what it is like after loading.
+        is_plain = group.mark is not None and not group.mark.startswith(MARK)
+        return is_plain and islands and self._is_as_looked_at(group)
 
     def _is_as_looked_at(self, group: Covariable) -> bool:
         """Whether the last look found *group* as it is recorded, and all that shares something with it goes."""
         looked = group.failure is None and group.checked == self._live.tracker.count
         return looked and not any(map(is_definition, group.keys)) and self._replaced.issuperset(group.keys)
 
-    def _longs_of(self, group: Covariable) -> tuple[list[Any], Counter[int]]:
-        """The long lists and dicts of *group*, of which its islands are, and by address how often others hold them.
-
-        None where that cannot be told.
-        """
-        count = sum(island.count for island in group.islands)
-        found, held = longs_within([self.snapshot[key] for key in group.keys if key in self.snapshot], {})
-        return (found, held) if sum(map(len, found)) == count else ([], held)
+    def _longs_of(self, group: Covariable) -> Within:
+        """The long lists and dicts of *group*, of which its islands are; none where that cannot be told."""
+        found = longs_within([self.snapshot[key] for key in group.keys if key in self.snapshot], {})
+        if sum(map(len, found.longs)) != sum(island.count for island in group.islands):
+            found.longs.clear()
+        return found
 
     def _may_stay(self) -> bool:
         if self._allowed is None:

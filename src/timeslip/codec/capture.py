@@ -354,7 +354,7 @@ def _finish(
     captured.memo = (pickler, payload, state)
     if isinstance(pickler, IslandPickler):
         captured.plain, captured.find = not (state.asked or pickler.others), pickler.find
-        captured.parts = tuple(pickler.parts) if captured.plain else ()
+        captured.parts = tuple(pickler.parts) if pickler.are_plain else ()
         captured.walkable = not captured.plain and is_walkable(pickler.kinds, (), frozenset(), state.table)
         return captured
     own = {id(payload), *map(id, state.keep), *map(id, state.encoder.seeds)}

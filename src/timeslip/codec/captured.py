@@ -74,6 +74,7 @@ class Island:
         form: what the elements are.
         mark: of its elements (`codec.earlier`); None where it is not known, or does not count.
         size: of its segment, bytes; known of those of a co-variable.
+        is_last: whether its list or dict ends with it.
     """
 
     count: int
@@ -83,6 +84,7 @@ class Island:
     form: Form = Form.UNKNOWN
     mark: bytes | None = None
     size: int = 0
+    is_last: bool = False
 
 
 @dataclass(slots=True)
@@ -107,7 +109,8 @@ class Captured:
         islands: whether each of the segments is a piece for itself (`codec.islands`).
         roots: addresses of the arrays that own plain memory, and of extension arrays that are held by themselves.
         blocks: addresses of the arrays that own the memory of copy-on-write blocks, and of their extension arrays.
-        parts: the islands, in order; empty where there is more than plain containers, numbers and text on them.
+        parts: the islands, in order; empty where there is more than plain containers, numbers and text on them. What is
+            around them may be other.
         rows: for each owned buffer, the bytes of one row (a column of a frame), or 0: where chunks are cut.
         volatile: whether it holds an object that being shown changes (`reducers.VOLATILE`).
         reduced: whether an object of a type that is not known to be steady was reduced by its own code.

@@ -162,7 +162,7 @@ class Earlier:
         after = at + self.islands[number].count
         until = after + apart
         for following in range(number + 1, len(self.islands)):
-            if not self._is_at(following, keys, elements, after):
+            if self.islands[following - 1].is_last or not self._is_at(following, keys, elements, after):
                 return None
             after += self.islands[following].count
             if after >= until:

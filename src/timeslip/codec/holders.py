@@ -114,6 +114,21 @@ def islands_alone(
     return found
 
 
+def each_alone(objects: list[Any], held: Mapping[int, int]) -> bool:
+    """Whether nobody but those that are known holds one of some lists, dicts and tuples.
+
+    Tuples of nothing but numbers and text do not count.
+
+    Args:
+        objects: each once; the caller has no other reference to them.
+        held: address -> how often what is there is known to be held.
+    """
+    return all(
+        _references(objects, place) - _WITHIN == held.get(id(objects[place]), 0) or is_value_tuple(objects[place])
+        for place in range(len(objects))
+    )
+
+
 def _looks_alone(part: list[Any], links: Sized, more: int) -> bool:
     """Whether of the elements in *part*, and below, each list, dict and tuple is held once.
 

@@ -27,6 +27,7 @@ import pickle
 import sys
 import types
 from array import array
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, compress, repeat
@@ -49,7 +50,7 @@ from timeslip.codec.linking import (
     plain_holders,
     texts_of,
 )
-from timeslip.codec.longs import have_elements_in_common, longest, longs_within
+from timeslip.codec.longs import Within, elements_around, have_elements_in_common, longest, longs_within
 from timeslip.codec.marks import PLAIN
 from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
 from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, unframed
@@ -234,6 +235,7 @@ class IslandPickler:
     Attributes:
         kept: what the islands hold, of plain objects those that link: it must live as long as the capture.
         others: whether there is something that is not plain among it.
+        are_plain: whether there is none on the islands.
         kinds: where there is: the types of what was met there, as `kinds_of` tells them.
         parts: what is known of each island.
     """
@@ -258,6 +260,7 @@ class IslandPickler:
         self._named = array("Q")
         self.kept: list[list[Any]] = []
         self.others = False
+        self.are_plain = True
         self.kinds: set[type] = set()
         self.parts: list[Island] = []
         self._held: frozenset[int] = frozenset()
@@ -270,26 +273,37 @@ class IslandPickler:
         """
         seeds, value = self._state.encoder.seed_memo, longest(payload)
         ends = _ends(len(seeds), payload, value, parted(value)[1]) if value is not None else None
-        self._longs = [value] if ends is not None else longs_within(payload, seeds)[0]
+        within = longs_within(payload, seeds) if ends is None else Within([value], [], Counter())
+        self._longs = within.longs
         if not self._longs or have_elements_in_common(self._longs):
             raise OneStreamError
+        again = elements_around(within, len(payload))
+        del within  # which holds what is around once more
         self._suspected.update(map(id, self._longs))
         self._links.extend(map(id, self._longs))
         self.kept.append([*self._longs])
-        around = self._around(payload) if ends is None else b""
+        around = self._around(payload, [obj for obj, _, _ in again]) if ends is None else b""
+        others, asked = self.others, self._state.asked
+        self.others = self._state.asked = False
         segments: list[Any] = [b"\x80\x05" + _named("joined" if ends is not None else "joined_all") + b"("]
         counts = []
         for number in range(len(self._longs)):
             before = len(segments)
             self._write(number, segments)
             counts.append(len(segments) - before)
+        self.are_plain = not (self.others or self._state.asked)
+        self.others |= others
+        self._state.asked |= asked
         self._pickler.clear_memo()
-        self._whole.segments = [*segments, ends if ends is not None else _referred(counts) + around]
+        self._whole.segments = [*segments, ends if ends is not None else _referred(len(seeds), counts, again) + around]
         self._state.writer = self._whole
 
-    def _around(self, payload: list[Any]) -> bytes:
-        """The bytes of *payload*, in which the long ones are referred to; what it is made of is noted."""
-        known = [*self._state.encoder.seeds, *self._longs]
+    def _around(self, payload: list[Any], elements: list[Any]) -> bytes:
+        """The bytes of *payload*, in which the long ones, and these *elements* of theirs, are referred to.
+
+        What it is made of is noted.
+        """
+        known = [*self._state.encoder.seeds, *self._longs, *elements]
         self._pickler.memo = {id(obj): (number, obj) for number, obj in enumerate(known)}
         self._writer.begin()
         self._pickler.dump(payload)
@@ -327,6 +341,7 @@ class IslandPickler:
             if after < whole:  # what was behind it had a say in where it ends
                 self.parts[-1] = replace(self.parts[-1], mark=None)
             at = after
+        self.parts[-1] = replace(self.parts[-1], is_last=True)
 
     def _end(self, keys: list[Any] | None, elements: Sequence[Any], at: int, end: int) -> int:
         """Where the island ends that begins at *at*.
@@ -496,7 +511,7 @@ def may_be_islands(nodes: Sequence[tuple[str, Any]], seeds: Container[int]) -> b
     """Whether *nodes* (key, object) may be what `IslandPickler` writes; *seeds*: addresses of what it never does."""
     if len(nodes) > _NODES or any(key.startswith("def:") for key, _ in nodes):
         return False
-    return bool(longs_within([value for _, value in nodes], seeds)[0])
+    return bool(longs_within([value for _, value in nodes], seeds).longs)
 
 
 def _named(name: str) -> bytes:
@@ -544,8 +559,20 @@ def _ends(seeds: int, payload: list[Any], value: Any, elements: Sequence[Any]) -
     return b"tR\x940]\x94(" + b"".join(parts) + b"e."
 
 
-def _referred(counts: Sequence[int]) -> bytes:
-    """What follows islands of which each long list or dict has so many: these are put into the memo, in order."""
+def _referred(seeds: int, counts: Sequence[int], again: Iterable[tuple[Any, int, int]]) -> bytes:
+    """What follows islands of which each long list or dict has so many: these are put into the memo, in order.
+
+    And those of their elements that are referred to *again*, as `elements_around` gives them; *seeds*: what is there.
+    """
     told = b"(" + b"".join(b"J" + count.to_bytes(4, "little") for count in counts) + b"t"
     each = (_named("whole") + b"J" + number.to_bytes(4, "little") + b"\x85R\x940" for number in range(len(counts)))
-    return told + b"tR0" + b"".join(each)
+    elements = (
+        _named("element")
+        + b"j"
+        + (seeds + which).to_bytes(4, "little")
+        + b"J"
+        + place.to_bytes(4, "little")
+        + b"\x86R\x940"
+        for _, which, place in again
+    )
+    return told + b"tR0" + b"".join(each) + b"".join(elements)

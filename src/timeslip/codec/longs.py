@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from timeslip.codec.addresses import addresses_in
 from timeslip.codec.earlier import parted
-from timeslip.codec.kinds import references_in_lists
+from timeslip.codec.kinds import is_of_session, references_in_lists
 from timeslip.codec.linking import PLAIN_HOLDERS
 
 MANY = 4096
@@ -19,6 +21,8 @@ _LOOKED_AT = 256
 """So many objects within containers are looked at."""
 
 _SAMPLES = 3
+_PLAIN = frozenset(map(id, PLAIN_HOLDERS))
+"""By address: a class of the session may let nobody hash it."""
 
 
 def is_long(value: Any) -> bool:
@@ -31,36 +35,83 @@ def longest(values: Iterable[Any]) -> Any:
     return max(filter(is_long, values), key=len, default=None)
 
 
-def longs_within(values: Sequence[Any], own: Container[int]) -> tuple[list[Any], Counter[int]]:
-    """The long lists and dicts among *values* and within their short lists, dicts and tuples.
+@dataclass(slots=True)
+class Within:
+    """The long lists and dicts among some values and within their short containers.
 
-    Where there is much to look at, those that are met first, level by level: what is found depends on the value alone.
+    Attributes:
+        longs: these, in the order in which they are met.
+        around: the others: lists, dicts, tuples, and instances of the session's classes.
+        held: by address how often those around hold one of them all.
+    """
+
+    longs: list[Any]
+    around: list[Any]
+    held: Counter[int]
+
+
+def longs_within(values: Sequence[Any], own: Container[int]) -> Within:
+    """Look for long lists and dicts among *values* and within their short containers.
+
+    Where there is much to look at, only what is met first, level by level: what is found depends on the value alone.
 
     Args:
         values: to look into.
         own: addresses of what belongs to the session and is not looked into.
-
-    Returns:
-        Each once, in the order in which they are met; and by address how often those are held by what is not long.
     """
     found: dict[int, Any] = {}
+    around: dict[int, Any] = {}
     held: Counter[int] = Counter()
-    seen: set[int] = set()
+    may_hold = dict.fromkeys(_PLAIN, True)
     level, left, is_top = list(values), _LOOKED_AT, True
     while level:
         below: list[Any] = []
         for obj in level:
-            if type(obj) not in PLAIN_HOLDERS or id(obj) in own:
+            kind = type(obj)
+            if id(kind) not in may_hold:
+                may_hold[id(kind)] = is_of_session(kind)
+            if not may_hold[id(kind)] or id(obj) in own:
                 continue
+            held[id(obj)] += not is_top
             if is_long(obj):
                 found[id(obj)] = obj
-                held[id(obj)] += not is_top
-            elif id(obj) not in seen and len(obj) <= left:
-                seen.add(id(obj))
-                left -= len(obj)
-                below += obj.values() if type(obj) is dict else obj
+            elif id(obj) not in around:
+                around[id(obj)] = obj
+                # Of an instance what the collector sees: to ask for its attributes would make a dict of them.
+                inside = obj.values() if kind is dict else obj if id(kind) in _PLAIN else gc.get_referents(obj)
+                if len(inside) <= left:
+                    left -= len(inside)
+                    below += inside
         level, is_top = below, False
-    return list(found.values()), held
+    return Within(list(found.values()), list(around.values()), held)
+
+
+def elements_around(within: Within, names: int) -> list[tuple[Any, int, int]]:
+    """The elements of long ones that are around these as well: each, the number of its list or dict, and its place.
+
+    Args:
+        within: of some values.
+        names: how many there are. Of one nobody looks whether it is an element of its own.
+    """
+    if names < 2:
+        suspected = {id(obj) for obj in _held_by_more(within.around, within.held)}
+    else:  # of what a name is bound to nobody knows how often it is held
+        suspected = set(map(id, within.around))
+    found: list[tuple[Any, int, int]] = []
+    for number, value in enumerate(within.longs if suspected else ()):
+        elements = parted(value)[1]
+        addresses = addresses_in(elements)
+        for address in suspected.intersection(addresses):
+            place = addresses.index(address)
+            found.append((elements[place], number, place))
+            suspected.discard(address)
+    return sorted(found, key=lambda one: one[1:])
+
+
+def _held_by_more(objects: list[Any], held: Counter[int]) -> list[Any]:
+    """Those of *objects*, which the caller has in one list alone, that are held more often than *held* says."""
+    counts = map(sys.getrefcount, objects)
+    return [obj for obj, count in zip(objects, counts, strict=True) if count > _HELD_ONCE + held[id(obj)]]
 
 
 def have_elements_in_common(longs: Sequence[Any]) -> bool:
@@ -71,17 +122,16 @@ def have_elements_in_common(longs: Sequence[Any]) -> bool:
     if len(longs) < 2:
         return False
     each = [parted(value) for value in longs]
-    suspected = [
-        (number, id(elements[at]))
+    suspected = {
+        id(elements[at]): number
         for number, (keys, elements) in enumerate(each)
         for at in (len(elements) * place // _SAMPLES for place in range(_SAMPLES))
-        if type(elements[at]) in (list, dict) and sys.getrefcount(elements[at]) > _HELD_ONCE + (keys is not None)
-    ]
-    if not suspected:
-        return False
-    there = [addresses_in(elements) for _, elements in each]
-    return any(
-        address in there[other] for number, address in suspected for other in range(len(each)) if other != number
+        if id(type(elements[at])) in _PLAIN and sys.getrefcount(elements[at]) > _HELD_ONCE + (keys is not None)
+    }
+    return bool(suspected) and any(
+        suspected[address] != number
+        for number, (_, elements) in enumerate(each)
+        for address in suspected.keys() & set(addresses_in(elements))
     )
 
 

@@ -84,9 +84,7 @@ _WALKED_FROM = 1 << 14
 
 
 def islands_in(captured: Captured) -> tuple[Island, ...]:
-    """The islands of a value of nothing but plain containers, text and numbers; none of any other."""
-    if not captured.plain:
-        return ()
+    """The islands of a value, where they are of nothing but plain containers, text and numbers; none of any other."""
     segments = captured.segments[1:-1]
     if len(segments) != len(captured.parts):
         return captured.parts
