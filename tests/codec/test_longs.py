@@ -185,6 +185,14 @@ def test_an_island_that_was_the_last_of_a_list_may_end_elsewhere_in_another() ->
         looks.next()
 
 
+def test_dicts_with_the_same_keys_are_told_apart() -> None:
+    looks = Looks("k = [f'k{i}' for i in range(400)]; v = {c: {key: [key, c] for key in k} for c in 'abc'}; del k")
+    first, _ = looks.next()
+    looks.next()
+    looks.kernel.run("v['b']['k200'] = 0")
+    assert written(looks.next()[0]) <= len(first.parts) // 2
+
+
 def test_classes_around_and_on_islands_are_found() -> None:
     kernel = Kernel(
         "import fractions, decimal\n"

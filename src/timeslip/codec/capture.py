@@ -109,8 +109,8 @@ class Encoder:
         Args:
             nodes: what to capture, in this order.
             shared: addresses of arrays whose memory a copy-on-write block of this co-variable really shares.
-            earlier: what is known of the islands of the long list or dict among them; then segments of the stream may
-                be `Same`.
+            earlier: what is known of the islands of the long lists and dicts within them; then segments of the stream
+                may be `Same`.
             deep: begin with the deep pass, which gave the capture that this one is to be compared with. Where the
                 recursion limit is met depends on how deep the caller is himself.
 

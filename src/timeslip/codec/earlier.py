@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import filterfalse
@@ -24,6 +25,8 @@ from timeslip.codec.linking import LARGE, is_atom, is_value_tuple
 
 _WITH_REFERENCES, _WITHOUT = 4, 2
 """Versions of `marshal`."""
+_OTHERS = 3
+"""So many of the islands that begin with one object are compared, before and behind the place where one is expected."""
 _CONTAINERS = frozenset(map(id, (list, dict, tuple)))
 _ATOMS = frozenset(map(id, (int, float, complex, bool, type(None), str)))
 
@@ -130,7 +133,10 @@ class Earlier:
     def __init__(self, islands: Sequence[Island], digests: Sequence[bytes]) -> None:
         self.islands = islands
         self._digests = digests
-        self._at = {island.first: number for number, island in enumerate(islands)}
+        self._at: dict[int, list[int]] = {}
+        for number, island in enumerate(islands):
+            self._at.setdefault(island.first, []).append(number)
+        self._next = 0
         self._known: dict[tuple[int, int], bool] = {}
         """Number of an island, and of the element that it begins with now -> whether it has the same mark there."""
 
@@ -156,9 +162,10 @@ class Earlier:
             at: number of the element.
             apart: so many elements that follow may have a say in it.
         """
-        number = self._at.get(id(elements[at] if keys is None else keys[at]))
-        if number is None or not self._is_at(number, keys, elements, at):
+        number = self._number_at(keys, elements, at)
+        if number is None:
             return None
+        self._next = number + 1
         after = at + self.islands[number].count
         until = after + apart
         for following in range(number + 1, len(self.islands)):
@@ -166,6 +173,16 @@ class Earlier:
                 return None
             after += self.islands[following].count
             if after >= until:
+                return number
+        return None
+
+    def _number_at(self, keys: Sequence[Any] | None, elements: list[Any], at: int) -> int | None:
+        """The number of an island that is as it was, and begins at element *at*, wherever it ends."""
+        there = self._at.get(id(elements[at] if keys is None else keys[at]), [])
+        # Several begin with one object where dicts have the same keys, or a value comes often: first those that follow.
+        begin = bisect_left(there, self._next)
+        for number in (*there[begin : begin + _OTHERS], *there[max(begin - _OTHERS, 0) : begin]):
+            if self._is_at(number, keys, elements, at):
                 return number
         return None
 

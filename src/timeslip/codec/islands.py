@@ -226,7 +226,7 @@ _SPARE = 33
 
 
 class IslandPickler:
-    """Writes the one long value of a pass as islands.
+    """Writes the long lists and dicts of a pass as islands, and what is around them.
 
     Args:
         state: of the pass; what is written goes to its writer.
@@ -482,7 +482,7 @@ class IslandPickler:
         shared = set(compress(map(id, texts), map(_ALONE.__lt__, map(sys.getrefcount, texts))))
         self._again += len(self._texts & shared)
         self._texts |= shared
-        if self._again > self._looked // 2:
+        if not self._same and self._again > self._looked // 2:  # else a few islands would tell of all
             raise OneStreamError
 
     def objects_at(self, addresses: Container[int]) -> list[Any]:

@@ -21,6 +21,8 @@ _LOOKED_AT = 256
 """So many objects within containers are looked at."""
 
 _SAMPLES = 3
+"""So many elements tell whether long ones have some in common."""
+_HELD_ONCE = references_in_lists(1)
 _PLAIN = frozenset(map(id, PLAIN_HOLDERS))
 """By address: a class of the session may let nobody hash it."""
 
@@ -133,6 +135,3 @@ def have_elements_in_common(longs: Sequence[Any]) -> bool:
         for number, (_, elements) in enumerate(each)
         for address in suspected.keys() & set(addresses_in(elements))
     )
-
-
-_HELD_ONCE = references_in_lists(1)

@@ -72,7 +72,8 @@ class _Meaning:
         self.staying: Staying | None = None
         """What was met, where that is asked for, and what need not be loaded."""
         self.joined: list[Any] = []
-        """The long lists and dicts of which islands were joined, to be referred to. Always this list."""
+        """The long lists and dicts of which islands were joined, to be referred to. Always this list: another one would
+        be taken for something that was met."""
 
     def find_class(self, module_name: str, name: str) -> Any:
         if module_name == load.MODULE and name.startswith("seed") and name[4:].isdecimal():
