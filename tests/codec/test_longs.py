@@ -189,8 +189,45 @@ def test_dicts_with_the_same_keys_are_told_apart() -> None:
     looks = Looks("k = [f'k{i}' for i in range(400)]; v = {c: {key: [key, c] for key in k} for c in 'abc'}; del k")
     first, _ = looks.next()
     looks.next()
-    looks.kernel.run("v['b']['k200'] = 0")
-    assert written(looks.next()[0]) <= len(first.parts) // 2
+    for change in (
+        "v['b']['k200'] = 0",
+        "v['b']['k0'] = ['k0', 'b']",
+        "v['c']['k0'] = v['a']['k1'] = 1",
+        "v['a']['k0'] = 1",
+    ):
+        looks.kernel.run(change)
+        assert 0 < written(looks.next()[0]) <= len(first.parts) // 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_edits_of_what_looks_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal lists and dicts over the same keys: which of them an island belongs to must be known."""
+    monkeypatch.setattr(islands.IslandPickler, "_count_texts", lambda *_: None)  # whole passes alone tell that (034)
+    rng = random.Random(seed)
+    looks = Looks(
+        "k = [f'k{i}' for i in range(300)]\n"
+        "v = {c: {key: [key] for key in k} for c in 'abc'} | {c: [[key] for key in k] for c in 'de'}\n"
+        "v |= {c: list(k) for c in 'fg'}"
+    )
+    for _ in range(25):
+        one, other = rng.sample("abcdefg", 2)
+        at = rng.choice((0, 1, 150, rng.randrange(250)))
+        place = f"'k{at}'" if one in "abc" else str(at)
+        looks.kernel.run(
+            rng.choice(
+                (
+                    f"v['{one}'][{place}] = ['k{at}']",
+                    f"v['{one}'][{place}] = [{rng.randrange(9)}]",
+                    f"v['{one}'], v['{other}'] = v['{other}'], v['{one}']"
+                    if (one in "abc") == (other in "abc")
+                    else "0",
+                    f"v['{one}'] = type(v['{one}'])(v['{one}'])",
+                    f"v['{one}'].pop({place})" if len(looks.kernel.namespace["v"][one]) > 280 and at > 1 else "0",
+                    f"v[{one!r}] = v.pop({one!r})",
+                )
+            )
+        )
+        looks.next()
 
 
 def test_classes_around_and_on_islands_are_found() -> None:

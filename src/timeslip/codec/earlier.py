@@ -138,7 +138,13 @@ class Earlier:
             self._at.setdefault(island.first, []).append(number)
         self._next = 0
         self._known: dict[tuple[int, int], bool] = {}
-        """Number of an island, and of the element that it begins with now -> whether it has the same mark there."""
+        """Number of an island, and of the element that it begins with now -> whether it has the same mark there.
+
+        Of the list or dict that is being written."""
+
+    def begin(self) -> None:
+        """Another list or dict is written from now on."""
+        self._known.clear()
 
     def _is_at(self, number: int, keys: Sequence[Any] | None, elements: list[Any], at: int) -> bool:
         island = self.islands[number]

@@ -321,6 +321,8 @@ class IslandPickler:
         """Put the islands of one long list or dict behind *segments*."""
         keys, elements = parted(self._longs[number])
         self._alone = _ALONE + (keys is not None)
+        if self._earlier is not None:
+            self._earlier.begin()
         at, end = 0, len(elements)
         while at < end:
             same = self._earlier.beginning(keys, elements, at, _STEP + _WINDOW) if self._earlier is not None else None
