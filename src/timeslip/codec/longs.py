@@ -12,7 +12,7 @@ from typing import Any
 from timeslip.codec.addresses import addresses_in
 from timeslip.codec.earlier import parted
 from timeslip.codec.kinds import is_of_session, references_in_lists
-from timeslip.codec.linking import PLAIN_HOLDERS
+from timeslip.codec.linking import PLAIN_HOLDERS, is_value_tuple
 
 MANY = 4096
 """From so many elements on a list or dict is written as islands (`codec.islands`)."""
@@ -91,14 +91,19 @@ def longs_within(values: Sequence[Any], own: Container[int]) -> Within:
 def elements_around(within: Within, names: int) -> list[tuple[Any, int, int]]:
     """The elements of long ones that are around these as well: each, the number of its list or dict, and its place.
 
+    But for tuples of nothing but numbers and text: which one that is means nothing.
+
     Args:
         within: of some values.
         names: how many there are. Of one nobody looks whether it is an element of its own.
     """
-    if names < 2:
-        suspected = {id(obj) for obj in _held_by_more(within.around, within.held)}
-    else:  # of what a name is bound to nobody knows how often it is held
-        suspected = set(map(id, within.around))
+    around, held = within.around, within.held
+    counts = list(map(sys.getrefcount, around)) if names < 2 else []  # names hold what they are bound to, too
+    suspected = {
+        id(obj)
+        for number, obj in enumerate(around)
+        if (names > 1 or (number and counts[number] > _HELD_ONCE + held[id(obj)])) and not is_value_tuple(obj)
+    }
     found: list[tuple[Any, int, int]] = []
     for number, value in enumerate(within.longs if suspected else ()):
         elements = parted(value)[1]
@@ -108,12 +113,6 @@ def elements_around(within: Within, names: int) -> list[tuple[Any, int, int]]:
             found.append((elements[place], number, place))
             suspected.discard(address)
     return sorted(found, key=lambda one: one[1:])
-
-
-def _held_by_more(objects: list[Any], held: Counter[int]) -> list[Any]:
-    """Those of *objects*, which the caller has in one list alone, that are held more often than *held* says."""
-    counts = map(sys.getrefcount, objects)
-    return [obj for obj, count in zip(objects, counts, strict=True) if count > _HELD_ONCE + held[id(obj)]]
 
 
 def have_elements_in_common(longs: Sequence[Any]) -> bool:
