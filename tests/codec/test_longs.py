@@ -142,6 +142,28 @@ def test_long_attributes_of_an_instance_are_not_written_again(slots: str) -> Non
     assert looks.next()[0].mode != "islands"
 
 
+def test_what_an_instance_leaves_out_is_not_written() -> None:
+    """A subclass of what a library, or Python, says how to write."""
+    kernel = Kernel(
+        "import fractions, collections\n"
+        f"class F(fractions.Fraction):\n    __slots__ = ('rows',)\nv = F(1, 2); v.rows = {ITEMS}\n"
+        f"class D(dict): pass\nw = D(a={ITEMS}); w.rows = {ITEMS}\n"
+        f"class C(collections.Counter): pass\nx = C('abc'); x.rows = {ITEMS}\ny = {{'x': x, 'rows': {ITEMS}}}"
+    )
+    for name in "vwxy":
+        islands_of, one = kernel.encoder.capture([(name, kernel.namespace[name])]), None
+        islands_of.find_links(frozenset())
+        usual, longs.MANY = longs.MANY, 1 << 40
+        try:
+            one = kernel.encoder.capture([(name, kernel.namespace[name])])
+            one.find_links(frozenset())
+        finally:
+            longs.MANY = usual
+        assert sorted(islands_of.links) == sorted(one.links), name
+        islands_of.release()
+        one.release()
+
+
 def test_looking_for_them_makes_no_dict_of_attributes() -> None:
     kernel = Kernel(f"class P:\n    def __init__(self): self.rows = {ITEMS}\nv = P()")
     value = kernel.namespace["v"]

@@ -40,7 +40,7 @@ from timeslip.codec.addresses import Links, addresses_in, links_of
 from timeslip.codec.captured import Captured, Form, Island
 from timeslip.codec.definitions import of
 from timeslip.codec.earlier import Earlier, form_of, holders_among, is_among, is_interned, mark_of_island, parted
-from timeslip.codec.kinds import references_in_lists
+from timeslip.codec.kinds import is_of_session, references_in_lists
 from timeslip.codec.linking import (
     PLAIN_HOLDERS,
     is_value_tuple,
@@ -53,6 +53,7 @@ from timeslip.codec.linking import (
 from timeslip.codec.longs import Within, elements_around, have_elements_in_common, longest, longs_within
 from timeslip.codec.marks import PLAIN
 from timeslip.codec.picklers import FastPickler, met_objects, shared_attributes
+from timeslip.codec.reducers import instances
 from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_text, unframed
 from timeslip.codec.walked import kinds_of
 
@@ -307,10 +308,12 @@ class IslandPickler:
         self._pickler.memo = {id(obj): (number, obj) for number, obj in enumerate(known)}
         self._writer.begin()
         self._pickler.dump(payload)
-        segments = self._writer.segments
+        segments, state = self._writer.segments, self._state
         self._require_simple(segments)
         if sum(map(len, segments)) > _AROUND:
             raise OneStreamError
+        if any(is_of_session(kind) and type(state.table[kind]) is not instances.Plain for kind in state.met):
+            raise OneStreamError  # its instances may leave out what they hold
         addresses = set(map(id, known))
         met = [obj for obj in met_objects(self._pickler) if id(obj) not in addresses]
         self._note(met, id(payload), texts=may_hold_large_text(segments))
