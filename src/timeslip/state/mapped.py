@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +61,8 @@ class _Mapped:
             and their digest.
         loose: numbers of the pieces of which more is in none.
         ends: where the pieces end.
+        all_edges: all of these places, in order.
+        said: the digest of what is there.
     """
 
     size: int
@@ -71,6 +73,8 @@ class _Mapped:
     edges: dict[int, tuple[_Places, bytes]]
     loose: set[int]
     ends: list[int]
+    all_edges: _Places
+    said: bytes
 
     def number_of(self, start: int, end: int) -> int | None:
         """The number of the piece that begins and ends there; None where no piece does."""
@@ -112,7 +116,9 @@ def note_mapped(target: memoryview, row: int, cut: int, marks: Sequence[bytes], 
         for address in [address for address, entry in [*_known.items()] if not lying.all_of(address, entry.parts)]:
             _known.pop(address, None)
     address = ctypes.addressof(ctypes.c_char.from_buffer(target))
-    _known[address] = _Mapped(len(target), row, cut, digests, parts, edges, loose, ends)
+    places = tuple(place for outside, _ in edges.values() for place in outside)
+    said = _digest(target, places)
+    _known[address] = _Mapped(len(target), row, cut, digests, parts, edges, loose, ends, places, said)
 
 
 def _outside(ends: Iterable[int], parts: Sequence[Part]) -> Iterator[tuple[_Places, int]]:
@@ -225,9 +231,8 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
     ours = _ours(base, known.parts)
     if ours is None:
         return tuple(digests_of(list(buffer_pieces(data, row, limit))))
-    is_clean = is_whole and not (ours[0] or known.loose or None in known.digests)
-    if is_clean and all(_digest(data, places) == digest for places, digest in known.edges.values()):
-        return tuple(known.digests)  # type: ignore[arg-type]  # all are known
+    if is_whole:
+        return tuple(_whole(known, ours, data))
     offset = address - base
     digests: list[bytes] = []
     start = 0
@@ -242,6 +247,32 @@ def known_digests(data: memoryview, row: int, limit: int, lying: Lying) -> tuple
         digests.append(digest)
         start = end
     return tuple(digests)
+
+
+def _whole(known: _Mapped, ours: _Ranges, data: memoryview) -> list[bytes]:
+    """The digests of the pieces of all that was mapped."""
+    written = known.loose | set(_written(known, ours))
+    if _digest(data, known.all_edges) != known.said:
+        written |= {number for number, (places, digest) in known.edges.items() if _digest(data, places) != digest}
+    stale = sorted(written.union(number for number, digest in enumerate(known.digests) if digest is None))
+    starts = [known.ends[number - 1] if number else 0 for number in stale]
+    pieces = [data[start : known.ends[number]] for start, number in zip(starts, stale, strict=True)]
+    found = dict(zip(stale, digests_of(pieces), strict=True))
+    for number in found.keys() - written:  # should it be written to just now, its pages say so the next time
+        known.digests[number] = found[number]
+    return [found.get(number, digest) for number, digest in enumerate(known.digests)]  # type: ignore[misc]
+
+
+def _written(known: _Mapped, ours: _Ranges) -> Iterator[int]:
+    """The numbers of the pieces that somebody has written to, but for their edges."""
+    for start, stop in zip(*ours, strict=True):
+        number = bisect_right(known.ends, start)
+        begin = known.ends[number - 1] if number else 0
+        while number < len(known.ends) and begin < stop:
+            end = known.ends[number]
+            if _meets(ours, begin, end, known.edges.get(number, ((), b""))[0]):
+                yield number
+            number, begin = number + 1, end
 
 
 def _around(address: int, size: int) -> tuple[int, _Mapped] | None:
