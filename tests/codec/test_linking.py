@@ -129,6 +129,43 @@ def test_what_only_the_reduction_makes_links_nothing() -> None:
         captured.release()
 
 
+MADE = {
+    "an array": ("numpy", "numpy.arange(200.0)"),
+    "arrays": ("numpy", "[numpy.full(150 + i, 0.5) for i in range(30)]"),
+    "a frame": ("pandas", "pandas.DataFrame({'a': [0.5] * 200, 'b': range(200)})"),
+    "a figure": ("matplotlib.figure", "drawn()"),
+    "an array of bytes": ("array", "array.array('d', [0.5] * 200)"),
+}
+DRAWN = """
+def drawn():
+    figure = matplotlib.figure.Figure()
+    figure.add_subplot().plot(range(300))
+    return figure
+"""
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_bytes_that_a_reduction_has_made_link_nothing(name: str) -> None:
+    """They are others each time: a value would seem to have other objects than before."""
+    library, expression = MADE[name]
+    pytest.importorskip(library)
+    kernel = Kernel(f"import {library}{DRAWN}v = {expression}")
+    found = []
+    for _ in range(3):  # the first pass may make what the object keeps
+        found.append(kernel.encoder.capture([("v", kernel.namespace["v"])]))
+        found[-1].find_links(frozenset())
+    assert sorted(found[1].links) == sorted(found[2].links)
+
+
+def test_large_text_of_the_users_in_what_a_reduction_makes_links() -> None:
+    kernel = Kernel(
+        "import fractions\nt = 'x' * 2000\nclass P:\n    def __reduce__(self): return (P, (t,))\nv = [P(), t]"
+    )
+    found = kernel.capture("v")
+    found.find_links(frozenset())
+    assert id(kernel.namespace["t"]) in found.links
+
+
 def test_a_library_helper_links_when_a_name_is_bound_to_it() -> None:
     pytest.importorskip("pandas")
     kernel = Kernel("import pandas as pd\ni = pd.Index([1, 2]); s = pd.Series([1, 2], index=i)")

@@ -219,11 +219,13 @@ def _drop_parts(temporary: list[Any]) -> set[int]:
     work = temporary
     while work := [holder for holder in work if type(holder) in _CONTAINERS]:
         met = list(chain.from_iterable([holder.values() if type(holder) is dict else holder for holder in work]))
-        met = list(compress(met, map(not_, map(_NO_PARTS.__contains__, map(type, met)))))
+        kinds = list(map(type, met))
+        large = [text for text in compress(met, map(_SIZED.__contains__, kinds)) if len(text) > LARGE]
+        met = [*compress(met, map(not_, map(_NO_PARTS.__contains__, kinds))), *large]
         addresses = list(map(id, met))
         counts.update(addresses)
         parts = dict(zip(addresses, met, strict=True))
-        del met, work
+        del met, large, work
         unique = list(parts.values())
         references = map(sys.getrefcount, unique)
         most = map(_OF_PARTS.__add__, map(counts.__getitem__, parts))
