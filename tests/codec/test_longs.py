@@ -168,8 +168,23 @@ def test_looking_for_them_makes_no_dict_of_attributes() -> None:
     kernel = Kernel(f"class P:\n    def __init__(self): self.rows = {ITEMS}\nv = P()")
     value = kernel.namespace["v"]
     before = [type(held) for held in gc.get_referents(value)]
-    assert longs_within([value], ()).longs == [value.rows]
+    assert longs_within([value], (), lambda: True).longs == [value.rows]
     assert [type(held) for held in gc.get_referents(value)] == before
+
+
+def test_an_attribute_dict_changes_nothing() -> None:
+    kernel = Kernel(
+        "class P:\n    def __init__(self, one): self.one, self.two = one, None\n"
+        "p = P([[i] for i in range(100)]); p.two = [[i] for i in range(100, 200)]\n"
+        "q = P(None); del q.one; q.one = [[i] for i in range(200, 300)]\n"
+        "v = {'p': p, 'n': [[[i] for i in range(300, 400)]], 'q': q}; del p, q"
+    )
+    found = kernel.encoder.capture([("v", kernel.namespace["v"])])
+    assert found.mode == "islands"
+    before = [*found.segments]
+    found.release()
+    kernel.run("vars(v['p']); vars(v['q'])")
+    assert [*kernel.encoder.capture([("v", kernel.namespace["v"])]).segments] == before
 
 
 def test_several_names_are_written_with_it() -> None:

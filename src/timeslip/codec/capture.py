@@ -121,7 +121,7 @@ class Encoder:
         gc.disable()  # a pass allocates much and frees nothing: collections would only cost
         show, warnings.showwarning = warnings.showwarning, silent
         try:
-            islands = not shared and may_be_islands(nodes, self.seed_memo)
+            islands = not shared and may_be_islands(nodes, self)
             return _capture(self, nodes, shared, "deep" if deep else "islands" if islands else "fast", earlier)
         finally:
             warnings.showwarning = show

@@ -58,6 +58,7 @@ from timeslip.codec.streams import SegmentWriter, has_special, may_hold_large_te
 from timeslip.codec.walked import kinds_of
 
 if TYPE_CHECKING:
+    from timeslip.codec.capture import Encoder
     from timeslip.codec.passes import Pass
 
 _BYTES = 1 << 17
@@ -274,7 +275,11 @@ class IslandPickler:
         """
         seeds, value = self._state.encoder.seed_memo, longest(payload)
         ends = _ends(len(seeds), payload, value, parted(value)[1]) if value is not None else None
-        within = longs_within(payload, seeds) if ends is None else Within([value], [], Counter())
+        within = (
+            longs_within(payload, seeds, self._state.encoder.is_alone)
+            if ends is None
+            else Within([value], [], Counter())
+        )
         self._longs = within.longs
         if not self._longs or have_elements_in_common(self._longs):
             raise OneStreamError
@@ -512,11 +517,14 @@ def _is_simple(state: Pass) -> bool:
     return not (state.buffers or state.out_of_band or state.holes or state.hashing or state.odd or state.nans)
 
 
-def may_be_islands(nodes: Sequence[tuple[str, Any]], seeds: Container[int]) -> bool:
-    """Whether *nodes* (key, object) may be what `IslandPickler` writes; *seeds*: addresses of what it never does."""
-    if len(nodes) > _NODES or any(key.startswith("def:") for key, _ in nodes):
-        return False
-    return bool(longs_within([value for _, value in nodes], seeds).longs)
+def may_be_islands(nodes: Sequence[tuple[str, Any]], encoder: Encoder) -> bool:
+    """Whether *nodes* (key, object) may be what `IslandPickler` writes for *encoder*."""
+    values = [value for _, value in nodes]
+    return _are_few(nodes) and bool(longs_within(values, encoder.seed_memo, encoder.is_alone).longs)
+
+
+def _are_few(nodes: Sequence[tuple[str, Any]]) -> bool:
+    return len(nodes) <= _NODES and not any(key.startswith("def:") for key, _ in nodes)
 
 
 def _named(name: str) -> bytes:
@@ -532,13 +540,13 @@ def with_names(
         captured: of *value* alone, since when nothing has changed.
         value: one of the nodes; the others are to be elements of it, or itself.
         nodes: key and object of each.
-        seeds: as in `may_be_islands`.
+        seeds: the session's own objects, by address.
 
     Returns:
         A capture that knows no links, and nothing of what was met.
     """
     payload = [obj for _, obj in nodes]
-    if not (captured.parts and may_be_islands(nodes, seeds)) or longest(payload) is not value or value is None:
+    if not (captured.parts and _are_few(nodes)) or longest(payload) is not value or value is None:
         return None
     if len(captured.segments) != len(captured.parts) + 2:  # as loaded from one piece: where they end, nobody knows
         return None

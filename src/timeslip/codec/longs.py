@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import gc
 import sys
+import types
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from timeslip.codec.addresses import addresses_in
 from timeslip.codec.earlier import parted
-from timeslip.codec.kinds import is_of_session, references_in_lists
+from timeslip.codec.inline import attributes_inside, may_have_them
+from timeslip.codec.kinds import all_slots, filled, held_by_class, is_of_session, references_in_lists
 from timeslip.codec.linking import PLAIN_HOLDERS, is_value_tuple
 
 MANY = 4096
 """From so many elements on a list or dict is written as islands (`codec.islands`)."""
 
-_LOOKED_AT = 256
-"""So many objects within containers are looked at."""
+_LOOKED_AT, _INSTANCES = 256, 16
+"""So many objects within containers are looked at, and into so many instances."""
 
 _SAMPLES = 3
 """So many elements tell whether long ones have some in common."""
@@ -52,7 +53,7 @@ class Within:
     held: Counter[int]
 
 
-def longs_within(values: Sequence[Any], own: Container[int]) -> Within:
+def longs_within(values: Sequence[Any], own: Container[int], is_alone: Callable[[], bool] | None = None) -> Within:
     """Look for long lists and dicts among *values* and within their short containers.
 
     Where there is much to look at, only what is met first, level by level: what is found depends on the value alone.
@@ -60,18 +61,20 @@ def longs_within(values: Sequence[Any], own: Container[int]) -> Within:
     Args:
         values: to look into.
         own: addresses of what belongs to the session and is not looked into.
+        is_alone: as `Encoder.is_alone`; None to look into no instances.
     """
     found: dict[int, Any] = {}
     around: dict[int, Any] = {}
     held: Counter[int] = Counter()
     may_hold = dict.fromkeys(_PLAIN, True)
     level, left, is_top = list(values), _LOOKED_AT, True
+    instances = 0
     while level:
         below: list[Any] = []
         for obj in level:
             kind = type(obj)
             if id(kind) not in may_hold:
-                may_hold[id(kind)] = is_of_session(kind)
+                may_hold[id(kind)] = is_alone is not None and is_of_session(kind)
             if not may_hold[id(kind)] or id(obj) in own:
                 continue
             held[id(obj)] += not is_top
@@ -79,13 +82,25 @@ def longs_within(values: Sequence[Any], own: Container[int]) -> Within:
                 found[id(obj)] = obj
             elif id(obj) not in around:
                 around[id(obj)] = obj
-                # Of an instance what the collector sees: to ask for its attributes would make a dict of them.
-                inside = obj.values() if kind is dict else obj if id(kind) in _PLAIN else gc.get_referents(obj)
+                instances += id(kind) not in _PLAIN
+                if instances > _INSTANCES and id(kind) not in _PLAIN:
+                    continue
+                inside = obj.values() if kind is dict else obj if id(kind) in _PLAIN else _attributes(obj, is_alone)
                 if len(inside) <= left:
                     left -= len(inside)
                     below += inside
         level, is_top = below, False
     return Within(list(found.values()), list(around.values()), held)
+
+
+def _attributes(obj: Any, is_alone: Callable[[], bool] | None) -> list[Any]:
+    """The attributes of an instance of a class of the session, in the order in which they were set, and its slots."""
+    kind = type(obj)
+    found = attributes_inside(obj, {}) if is_alone is not None and may_have_them(kind) and is_alone() else None
+    dict_of = held_by_class(kind, "__dict__")
+    if found is None and type(dict_of) is types.GetSetDescriptorType:  # and no property of the session's
+        found = dict_of.__get__(obj)
+    return [*filled(obj, all_slots(kind)).values(), *(found or {}).values()]
 
 
 def elements_around(within: Within, names: int) -> list[tuple[Any, int, int]]:
