@@ -500,9 +500,10 @@ class IslandPickler:
         wanted = addresses.__contains__
         found = list(chain.from_iterable(compress(part, map(wanted, map(id, part))) for part in self.kept))
         there = [same for same in self._same if is_among(addresses, same[2].links)]
-        elements = {number: parted(self._longs[number])[1] for number, _, _ in there}
+        longs = {number: parted(self._longs[number]) for number, _, _ in there}
         for number, first, island in there:
-            found += holders_among(elements[number][first : first + island.count], addresses)
+            for part in filter(None, longs[number]):
+                found += holders_among(part[first : first + island.count], addresses)
         return found
 
     def find(self, weak_roots: Collection[int]) -> Links:
