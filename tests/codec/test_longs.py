@@ -300,8 +300,6 @@ EDITS = (
     "at({a})[{b} % len(at({a}))] = at({a})[{n} % len(at({a}))]",
     "at({a})[{b} % len(at({a}))] = at({c})[{n} % len(at({c}))]",
     "held = at({a})[{b} % len(at({a}))]",
-    "w = at({a})[{b} % len(at({a}))]; held = w.get('tags') if type(w) is dict else 0; w = None",
-    "w = at({a})[{b} % len(at({a}))]; w = type(w) is dict and w.update(tags=[*w.get('tags', 'a')]); w = None",
     "held = None",
     "at({a})[{b} % len(at({a}))] = held",
     "v['meta']['held'] = held",

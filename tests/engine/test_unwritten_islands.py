@@ -86,3 +86,19 @@ def test_islands_whose_chunks_nobody_knows_are_written(sessions: Sessions) -> No
     live.session.redo(2)
     assert [row["id"] for row in live["rows"] if row["id"] < 0] == [-3, -1, -2]
     assert [row["in"] for row in live["rows"]] == [[number] for number in range(400)]
+
+
+@pytest.mark.parametrize("place", ["rows", "data['rows']"])
+def test_what_gave_way_to_an_equal_copy_is_shared_no_more(place: str, sessions: Sessions) -> None:
+    """Nothing shows it; but who holds the old one by then must not be taken to share it still."""
+    live = sessions.attach(inline_bytes=0)
+    name = place[:4]
+    live.run(ROWS if name == "rows" else f"{ROWS}; data = {{'rows': rows, 'n': 1}}; del rows", f"{place}[200] = 5")
+    live.run(f"x = {place}[0]; held = x['in']; x['in'] = list(held); {place}[300] = 6; del x")
+    at = live.commits[-1].id
+    groups = {group.keys for group in live.session._live.tracker.groups.values()}
+    assert {("held",), (name,)} <= groups
+    live.run("held = 'other'", f"{place}[1] = 'later'")
+    live.session.checkout(at, "held")
+    assert live["held"] == [0]
+    assert (live["rows"] if name == "rows" else live["data"]["rows"])[1] == "later"

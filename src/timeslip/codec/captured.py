@@ -58,8 +58,6 @@ class Form(Enum):
     """Text and numbers: nothing can be told from a copy of them."""
     CONTAINERS = 2
     MIXED = 3
-    FLAT = 5
-    """As `CONTAINERS`, and of nothing but numbers and text."""
     UNKNOWN = 4
     """It has no mark: its keys may be somebody else's as well."""
 

@@ -1,20 +1,22 @@
 """What is known of the islands of a long list or dict from the last pass: those that are as they were stay unwritten.
 
-The mark of an island is what `marshal` writes of its elements, as `marks`, with the number of references to those that
-can be changed, and the addresses of all that is in it: they are the same objects, and nobody else has begun to hold
-one. So the island has the bytes that it had, and in a new stream stands for itself by their digest. What was inserted
-or taken away moves islands: they are found again by the address of their first element.
+The mark of an island is what `marshal` writes of its elements, as `marks`, with the addresses of those that can be
+changed and the number of references to each: they are the same objects, and nobody else has begun to hold one. So the
+island has the bytes that it had, and in a new stream stands for itself by their digest. What was inserted or taken away
+moves islands: they are found again by the address of their first element.
+
+Of what is inside of an element it does not say which object it is: to ask would take as long as all else. Where that
+matters, because another value seems to have it, whoever asks has all islands written (`state.regroup`).
 """
 
 from __future__ import annotations
 
-import gc
 import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress, filterfalse
+from itertools import filterfalse
 from marshal import dumps
 from typing import Any
 
@@ -22,7 +24,7 @@ import xxhash
 
 from timeslip.codec.addresses import addresses_in
 from timeslip.codec.captured import Form, Island
-from timeslip.codec.linking import LARGE, PLAIN_HOLDERS, is_atom, is_value_tuple
+from timeslip.codec.linking import LARGE, is_atom, is_value_tuple
 
 _WITH_REFERENCES, _WITHOUT = 4, 2
 """Versions of `marshal`."""
@@ -30,7 +32,6 @@ _OTHERS = 3
 """So many of the islands that begin with one object are compared, before and behind the place where one is expected."""
 _CONTAINERS = frozenset(map(id, (list, dict, tuple)))
 _ATOMS = frozenset(map(id, (int, float, complex, bool, type(None), str)))
-_TEXT = frozenset({str})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,7 @@ def form_of(keys: list[Any] | None, part: list[Any]) -> Form:
         return Form.UNKNOWN
     if _are_atoms(part):
         return Form.ATOMS
-    if not _kinds_in(part) <= _CONTAINERS:
-        return Form.MIXED
-    return Form.CONTAINERS if _links_in(gc.get_referents(*part)) else Form.FLAT
-
-
-def _links_in(held: list[Any]) -> list[Any]:
-    """The containers and large texts among *held*."""
-    kinds = list(map(type, held))
-    texts = list(compress(held, map(_TEXT.__contains__, kinds)))
-    found = list(compress(held, map(PLAIN_HOLDERS.__contains__, kinds))) if PLAIN_HOLDERS & set(kinds) else []
-    return found + list(filter(_is_large, texts)) if max(map(len, texts), default=0) > LARGE else found
+    return Form.CONTAINERS if _kinds_in(part) <= _CONTAINERS else Form.MIXED
 
 
 def _kinds_in(part: list[Any]) -> set[int]:
@@ -126,23 +117,7 @@ def mark_of_island(keys: Sequence[Any] | None, elements: list[Any], first: int, 
         found.update(bytes(map(sys.getrefcount, part)))
     except ValueError:  # so many references
         found.update(array("Q", map(sys.getrefcount, part)))
-    if form is not Form.FLAT:
-        for addresses in _addresses_inside(part):
-            found.update(addresses)
     return found.digest()
-
-
-def _addresses_inside(part: list[Any]) -> Iterator[array[int]]:
-    """The addresses of what is inside of some objects, level by level.
-
-    What gives way to an equal copy changes nothing else; and whoever holds it now would be taken to share it still.
-    """
-    seen: set[int] = set()
-    while part:
-        seen.update(addresses_in(part))
-        held = _links_in(gc.get_referents(*part))
-        yield addresses_in(held)
-        part = [obj for obj in held if id(type(obj)) in _CONTAINERS and id(obj) not in seen]
 
 
 def parted(value: Any) -> tuple[list[Any] | None, list[Any]]:

@@ -11,6 +11,7 @@ from timeslip.codec.addresses import Addresses, Searched, holders, union
 from timeslip.codec.captured import Captured, Own
 from timeslip.codec.collecting import uncollected
 from timeslip.codec.definitions import held_functions, is_definition
+from timeslip.codec.earlier import Same
 from timeslip.codec.hubs import Hub, as_hub, beside, hub_of
 from timeslip.codec.loaded import Loaded
 from timeslip.codec.marks import is_sufficient
@@ -100,6 +101,8 @@ class Regrouping:
         try:
             self._look(bound, lost, check, retry)
             self._settle()
+            while self._take_whole():
+                self._settle()
             result = self._regroup(bound)
         except BaseException:
             self._release(set())
@@ -280,6 +283,24 @@ class Regrouping:
                         self._break(group)
             self._take_definitions(unknown)
             self._holding(self.tracker.encoder.registry.scopes.take_fresh())
+
+    def _take_whole(self) -> bool:
+        """Capture anew what seems to share something with another, but has not got it any more.
+
+        What is inside of the elements of a list may have given way to an equal copy without showing (`codec.earlier`).
+        """
+        nodes = [(key, shot.captured) for key, shot in self.nodes.items() if shot.captured is not None]
+        taken = False
+        for key, captured in nodes:
+            if not any(isinstance(segment, Same) for segment in captured.segments):
+                continue
+            for other, its in nodes:
+                common = captured.links & its.links if other is not key else ()
+                if common and len(common) <= _LOOKED_FOR and not captured.objects_at(frozenset(common)):
+                    self._keep(self.nodes[key].keys, self.shots.take(self.nodes[key].keys, whole=True))
+                    taken = True
+                    break
+        return taken
 
     def _take_definitions(self, found: Mapping[str, Any]) -> None:
         """Capture definitions that nothing is recorded of; very many functions in portions.
@@ -536,6 +557,8 @@ def _hidden(captures: list[Captured]) -> frozenset[int]:
 _PORTIONS_FROM, _PORTION = 128, 64
 """More new functions than this are captured in portions of so many."""
 
+_LOOKED_FOR = 5_000
+"""More objects in common than this are not looked for: not all of them have gone without showing."""
 _FEW = 12
 """Up to so many nodes are compared in pairs, which is faster when one of them is very large."""
 

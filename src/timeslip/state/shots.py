@@ -77,8 +77,12 @@ class Shots:
         deep: bool = False,
         marked: bool = True,
         mark: bytes | None = None,
+        whole: bool = False,
     ) -> Shot:
-        """Capture nodes together; their *mark* is not taken again where it was just taken."""
+        """Capture nodes together; their *mark* is not taken again where it was just taken.
+
+        *whole*: nothing that is known from an earlier capture is left out.
+        """
         began, tracker = time.perf_counter(), self._tracker
         tracker.looked()
         nodes = [(key, self.object(key)) for key in keys]
@@ -88,7 +92,7 @@ class Shots:
             print_ = tracker.fingerprint(known.captured)
             return Shot(known.captured, print_, known.seconds, mark=known.mark)
         before = tracker.groups.get(nodes[0][0])
-        earlier = _earlier(before) if before is not None else None
+        earlier = _earlier(before) if before is not None and not whole else None
         if marked and mark is None:
             mark = mark_before(nodes, tracker.encoder, before is not None and before.walks)
         try:
