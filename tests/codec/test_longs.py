@@ -236,6 +236,20 @@ def test_dicts_with_the_same_keys_are_told_apart() -> None:
         assert 0 < written(looks.next()[0]) <= len(first.parts) // 2
 
 
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_dicts_with_the_same_keys_are_islands_whichever_text_is_the_key(count: int) -> None:
+    kernel = Kernel(
+        f"k = [f'k{{i}}' for i in range(400)]; v = {{c: dict.fromkeys(k, c) for c in range({count})}}; del k"
+    )
+    before = [*kernel.encoder.capture([("v", kernel.namespace["v"])]).segments]
+    for number in range(count):
+        kernel.run(f"x = v[{number}].pop('k399'); v[{number}]['k' + str(399)] = x; del x")
+        found = kernel.encoder.capture([("v", kernel.namespace["v"])])
+        assert found.mode == "islands"
+        assert [*found.segments] == before
+        found.release()
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_any_edits_of_what_looks_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal lists and dicts over the same keys: which of them an island belongs to must be known."""

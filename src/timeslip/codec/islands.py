@@ -329,6 +329,8 @@ class IslandPickler:
         """Put the islands of one long list or dict behind *segments*."""
         keys, elements = parted(self._longs[number])
         self._alone = _ALONE + (keys is not None)
+        self._texts.clear()  # that dicts have the same keys says nothing of any of them
+        self._looked = self._again = 0
         if self._earlier is not None:
             self._earlier.begin()
         at, end = 0, len(elements)
