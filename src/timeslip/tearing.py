@@ -48,7 +48,7 @@ def _not_installed() -> Iterable[tuple[str, dict[str, Any]]]:
     """Name and dict of each loaded module with a file that is neither installed nor our own."""
     global _others
     prefixes: tuple[str, ...] = ()
-    loaded: dict[str, Any] = sys.modules.copy()  # programs put other things than modules there, too
+    loaded: dict[str, Any] = dict(sys.modules)  # programs put other things than modules there, too
     addresses = addresses_in([*loaded, *loaded.values()]).tobytes()
     if addresses == _others[0]:
         loaded = {name: loaded[name] for name in _others[1]}
