@@ -31,7 +31,7 @@ from timeslip.codec.collecting import uncollected
 from timeslip.codec.holders import each_alone, held_alone, islands_alone
 from timeslip.codec.kinds import is_users_module
 from timeslip.codec.loaded import Staying
-from timeslip.codec.longs import Within, longs_within
+from timeslip.codec.longs import Within, keep_leading, longs_within
 from timeslip.codec.parts import size_of
 from timeslip.codec.picklers import met_objects
 from timeslip.codec.reducers.array_memory import place_of
@@ -149,6 +149,7 @@ class StayingElements:
             return None
         names = (self.snapshot, self._live.namespace.globals)
         held.update(id(there[key]) for there in names for key in group.keys if key in there)
+        keep_leading(within)
         if not each_alone(within.around, held):
             return None
         found: dict[int, tuple[Island, int, int]] = {}

@@ -103,6 +103,20 @@ def _attributes(obj: Any, is_alone: Callable[[], bool] | None) -> list[Any]:
     return [*filled(obj, all_slots(kind)).values(), *(found or {}).values()]
 
 
+def keep_leading(within: Within) -> None:
+    """Of what is around long ones keep only the lists, dicts and tuples that lead to one of them."""
+    leading = set(map(id, within.longs))
+    before = 0
+    while before < len(leading):  # once more where something leads back
+        before = len(leading)
+        for obj in reversed(within.around):
+            kind = type(obj)
+            inside = obj.values() if kind is dict else obj if id(kind) in _PLAIN else ()
+            if not leading.isdisjoint(map(id, inside)):
+                leading.add(id(obj))
+    within.around[:] = [obj for obj in within.around if id(obj) in leading]
+
+
 def elements_around(within: Within, names: int) -> list[tuple[Any, int, int]]:
     """The elements of long ones that are around these as well: each, the number of its list or dict, and its place.
 
