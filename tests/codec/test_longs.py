@@ -142,8 +142,8 @@ def test_long_attributes_of_an_instance_are_not_written_again(slots: str) -> Non
     assert looks.next()[0].mode != "islands"
 
 
-def test_what_an_instance_leaves_out_is_not_written() -> None:
-    """A subclass of what a library, or Python, says how to write."""
+def test_what_instances_of_subclasses_hold_links_as_in_one_stream() -> None:
+    """Of what Python or a library says how to write; such an instance might leave out what it holds."""
     kernel = Kernel(
         "import fractions, collections\n"
         f"class F(fractions.Fraction):\n    __slots__ = ('rows',)\nv = F(1, 2); v.rows = {ITEMS}\n"
